@@ -1,0 +1,1 @@
+"""Telnyx's HTTP API. Knows nothing of MCP."""

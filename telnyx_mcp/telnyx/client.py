@@ -1,0 +1,305 @@
+"""One coroutine per operation, typed in and out.
+
+Every coroutine raises `TelnyxError`, and nothing else. Ranges of days are half-open: the day
+`end_date` itself is not included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from telnyx_mcp.telnyx import operations as op
+from telnyx_mcp.telnyx.errors import Failure, TelnyxError
+from telnyx_mcp.telnyx.models import (
+    AuditEvent,
+    AutoRechargePreferences,
+    Balance,
+    ChargesBreakdown,
+    ChargesSummary,
+    DetailRecord,
+    Invoice,
+    Page,
+    PageMeta,
+    StoredPaymentTransaction,
+    UserTags,
+    WebhookDelivery,
+)
+from telnyx_mcp.telnyx.transport import Deadline, Query, Reply, Transport
+
+Model = TypeVar("Model", bound=BaseModel)
+Item = TypeVar("Item")
+
+MOST_PAGES = 1000
+"""Pages after which a walk ends, so that a list that never ends does."""
+
+
+class TelnyxClient:
+    """The thirteen account operations over one `Transport`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self.sandbox = False
+        """True once a sandbox, not Telnyx, has answered."""
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+    async def get_balance(self, *, deadline: Deadline | None = None) -> Balance:
+        """The balance of the account, and what it may spend."""
+        return await self._one(op.GET_BALANCE, Balance, deadline=deadline)
+
+    async def list_audit_events(
+        self,
+        *,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        sort: str | None = None,
+        page: int = 1,
+        page_size: int = 20,
+        deadline: Deadline | None = None,
+    ) -> Page[AuditEvent]:
+        """Changes to the account; `sort` is `asc` or `desc` by time."""
+        query = {
+            "filter[created_after]": _instant(created_after),
+            "filter[created_before]": _instant(created_before),
+            "sort": sort,
+        }
+        return await self._page(
+            op.LIST_AUDIT_EVENTS, AuditEvent, query, page, page_size, deadline=deadline
+        )
+
+    async def get_charges_breakdown(
+        self, start_date: date, end_date: date | None = None, *, deadline: Deadline | None = None
+    ) -> ChargesBreakdown:
+        """Charges number by number. At most 31 days; without `end_date`, one month."""
+        query = {
+            "start_date": start_date.isoformat(),
+            "end_date": end_date.isoformat() if end_date else None,
+        }
+        return await self._one(
+            op.GET_CHARGES_BREAKDOWN, ChargesBreakdown, query=query, deadline=deadline
+        )
+
+    async def get_charges_summary(
+        self, start_date: date, end_date: date, *, deadline: Deadline | None = None
+    ) -> ChargesSummary:
+        """Charges as Telnyx adds them up. At most 31 days."""
+        query = {"start_date": start_date.isoformat(), "end_date": end_date.isoformat()}
+        return await self._one(
+            op.GET_CHARGES_SUMMARY, ChargesSummary, query=query, deadline=deadline
+        )
+
+    async def search_detail_records(
+        self,
+        record_type: str,
+        *,
+        date_range: str | None = None,
+        filters: Mapping[str, str] | None = None,
+        sort: Sequence[str] = (),
+        page: int = 1,
+        page_size: int = 20,
+        deadline: Deadline | None = None,
+    ) -> Page[DetailRecord]:
+        """Usage records of one type. `filters` maps wire names (`filter[cost][gte]`) to values;
+        `sort` is a list of `field` or `-field`."""
+        query: dict[str, str | int | None] = {
+            "filter[record_type]": record_type,
+            "filter[date_range]": date_range,
+            **(filters or {}),
+            "sort": ",".join(sort) or None,
+        }
+        return await self._page(
+            op.SEARCH_DETAIL_RECORDS, None, query, page, page_size, deadline=deadline
+        )
+
+    async def list_invoices(
+        self,
+        *,
+        sort: str | None = None,
+        page: int = 1,
+        page_size: int = 20,
+        deadline: Deadline | None = None,
+    ) -> Page[Invoice]:
+        """Invoices; `sort` is `period_start` or `-period_start`."""
+        return await self._page(
+            op.LIST_INVOICES, Invoice, {"sort": sort}, page, page_size, deadline=deadline
+        )
+
+    async def get_invoice(
+        self,
+        invoice_id: str,
+        *,
+        include_download_link: bool = False,
+        deadline: Deadline | None = None,
+    ) -> Invoice:
+        """One invoice, with a short-lived signed link to its PDF if asked for."""
+        return await self._one(
+            op.GET_INVOICE,
+            Invoice,
+            id=invoice_id,
+            query={"action": "link" if include_download_link else "json"},
+            deadline=deadline,
+        )
+
+    async def get_auto_recharge_preferences(
+        self, *, deadline: Deadline | None = None
+    ) -> AutoRechargePreferences:
+        """When and how Telnyx charges the stored payment method by itself."""
+        return await self._one(
+            op.GET_AUTO_RECHARGE_PREFERENCES, AutoRechargePreferences, deadline=deadline
+        )
+
+    async def update_auto_recharge_preferences(
+        self, changes: Mapping[str, str | bool], *, deadline: Deadline | None = None
+    ) -> AutoRechargePreferences:
+        """The preferences after setting `changes`. Authorises future charges: only the gate of
+        `telnyx_mcp.approval` may call this."""
+        return await self._one(
+            op.UPDATE_AUTO_RECHARGE_PREFERENCES,
+            AutoRechargePreferences,
+            body=changes,
+            deadline=deadline,
+        )
+
+    async def list_user_tags(
+        self, starts_with: str | None = None, *, deadline: Deadline | None = None
+    ) -> UserTags:
+        """The tags on numbers and on outbound profiles."""
+        return await self._one(
+            op.LIST_USER_TAGS,
+            UserTags,
+            query={"filter[starts_with]": starts_with},
+            deadline=deadline,
+        )
+
+    async def create_stored_payment_transaction(
+        self, amount: str, *, deadline: Deadline | None = None
+    ) -> StoredPaymentTransaction:
+        """The receipt of charging the stored payment method. `amount` has two decimals (`120.00`).
+
+        Moves real money, is sent once and never tried again: only the gate of
+        `telnyx_mcp.approval` may call this.
+        """
+        try:
+            return await self._one(
+                op.CREATE_STORED_PAYMENT_TRANSACTION,
+                StoredPaymentTransaction,
+                body={"amount": amount},
+                deadline=deadline,
+            )
+        except TelnyxError as error:
+            if error.failure is Failure.FORBIDDEN:
+                error.extra_advice = (
+                    "Ask the user to check that a payment method is stored (Mission Control "
+                    "Portal, Billing) and that the key may make payments."
+                )
+            raise
+
+    async def list_webhook_deliveries(
+        self,
+        *,
+        status: str | None = None,
+        event_types: Sequence[str] = (),
+        webhook_contains: str | None = None,
+        attempts_contains: str | None = None,
+        started_after: datetime | None = None,
+        started_before: datetime | None = None,
+        finished_after: datetime | None = None,
+        finished_before: datetime | None = None,
+        page: int = 1,
+        page_size: int = 20,
+        deadline: Deadline | None = None,
+    ) -> Page[WebhookDelivery]:
+        """Deliveries of webhooks with all their attempts. The four bounds are inclusive."""
+        query = {
+            "filter[status][eq]": status,
+            "filter[event_type]": ",".join(event_types) or None,
+            "filter[webhook][contains]": webhook_contains,
+            "filter[attempts][contains]": attempts_contains,
+            "filter[started_at][gte]": _instant(started_after),
+            "filter[started_at][lte]": _instant(started_before),
+            "filter[finished_at][gte]": _instant(finished_after),
+            "filter[finished_at][lte]": _instant(finished_before),
+        }
+        return await self._page(
+            op.LIST_WEBHOOK_DELIVERIES, WebhookDelivery, query, page, page_size, deadline=deadline
+        )
+
+    async def get_webhook_delivery(
+        self, delivery_id: str, *, deadline: Deadline | None = None
+    ) -> WebhookDelivery:
+        """One delivery by its own id (not the event's)."""
+        return await self._one(
+            op.GET_WEBHOOK_DELIVERY, WebhookDelivery, id=delivery_id, deadline=deadline
+        )
+
+    async def _data(self, operation: op.Operation, **request: Any) -> tuple[Any, Any]:
+        """`data` and `meta` of an answer."""
+        reply: Reply = await self._transport.request(operation, **request)
+        self.sandbox = reply.sandbox
+        if not isinstance(reply.body, dict) or reply.body.get("data") is None:
+            raise TelnyxError(Failure.WRONG_SHAPE, "the answer has no data", sandbox=reply.sandbox)
+        return reply.body["data"], reply.body.get("meta")
+
+    async def _one(self, operation: op.Operation, model: type[Model], **request: Any) -> Model:
+        data, _ = await self._data(operation, **request)
+        return _read_as(model, data)
+
+    async def _page(
+        self,
+        operation: op.Operation,
+        model: type[Model] | None,
+        query: Query,
+        number: int,
+        size: int,
+        **request: Any,
+    ) -> Page[Any]:
+        query = {**query, "page[number]": number, "page[size]": size}
+        data, meta = await self._data(operation, query=query, **request)
+        if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
+            raise TelnyxError(Failure.WRONG_SHAPE, "data is not a list of objects")
+        told = _read_as(PageMeta, meta if isinstance(meta, dict) else {})
+        return Page[Any].model_construct(
+            items=[_read_as(model, row) for row in data] if model else data,
+            number=number,
+            size=size,
+            total_pages=told.total_pages,
+            total_results=told.total_results,
+        )
+
+
+async def walk(
+    fetch: Callable[[int], Awaitable[Page[Item]]], *, most_pages: int = MOST_PAGES
+) -> AsyncIterator[Page[Item]]:
+    """The pages of a list from the first on, in order.
+
+    Counts pages itself and never trusts the number an answer claims. Stops on an empty page, on the
+    last one, on a page that repeats the one before, and after `most_pages`; a page whose `has_more`
+    is still true was then not the last.
+    """
+    before: list[Item] = []
+    for number in range(1, most_pages + 1):
+        page = await fetch(number)
+        if not page.items or page.items == before:
+            return
+        yield page
+        if not page.has_more:
+            return
+        before = page.items
+
+
+def _read_as(model: type[Model], data: Any) -> Model:
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "data"
+        raise TelnyxError(Failure.WRONG_SHAPE, f"`{where[:80]}`: {first['msg'][:120]}") from None
+
+
+def _instant(moment: datetime | None) -> str | None:
+    return moment.isoformat().replace("+00:00", "Z") if moment else None

@@ -1,0 +1,293 @@
+"""What can go wrong with a request to Telnyx, and what to do next.
+
+`TelnyxError` is the only exception that leaves `telnyx_mcp.telnyx`. Its `failure` names the row of
+`ADVICE` that says what happened, whether trying again helps, what to do, and, for a request that
+changes something, what is known of its fate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from math import ceil
+from typing import Any
+
+
+class Fate(StrEnum):
+    """What is known of a request that failed: could it have changed the account?"""
+
+    NOT_SENT = "not_sent"
+    """No byte of the request left this machine."""
+    REFUSED = "refused"
+    """Telnyx answered that it did not do it."""
+    UNKNOWN = "unknown"
+    """It may have been done."""
+
+
+class Failure(StrEnum):
+    """One way for a request to fail. The rows of `ADVICE`."""
+
+    NO_KEY = "no_key"
+    READ_ONLY = "read_only"
+    PACED = "paced"
+    DNS = "dns"
+    CONNECT = "connect"
+    CONNECT_TIMEOUT = "connect_timeout"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    RESET = "reset"
+    NOT_JSON = "not_json"
+    WRONG_SHAPE = "wrong_shape"
+    TOO_LARGE = "too_large"
+    REDIRECT = "redirect"
+    BAD_REQUEST = "bad_request"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    INVALID = "invalid"
+    RATE_LIMITED = "rate_limited"
+    THROTTLED = "throttled"
+    UNEXPECTED_STATUS = "unexpected_status"
+    SERVER_ERROR = "server_error"
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """The words and the fate that belong to one `Failure`."""
+
+    what: str
+    again: str
+    do: str
+    fate: Fate
+
+
+_KEY_PAGE = "Mission Control Portal, API Keys"
+
+ADVICE: Mapping[Failure, Advice] = {
+    Failure.NO_KEY: Advice(
+        "No Telnyx API key is set, so nothing was asked.",
+        "Trying again will not help until the key is set.",
+        f"Ask the user to create a key ({_KEY_PAGE}), to put it as TELNYX_API_KEY into the `env` of this "
+        "server in the client's configuration, and to restart the server. "
+        "To try it without a key: `telnyx-account-mcp serve --sandbox`.",
+        Fate.NOT_SENT,
+    ),
+    Failure.READ_ONLY: Advice(
+        "This server is read-only, so nothing was sent.",
+        "Trying again will not help.",
+        "Only the user can change this: start the server without --read-only and TELNYX_MCP_READ_ONLY.",
+        Fate.NOT_SENT,
+    ),
+    Failure.PACED: Advice(
+        "The rate limit of Telnyx is used up, so nothing was sent.",
+        "The same call will work {when}.",
+        "Wait, then call again; ask for larger pages or narrower ranges to need fewer requests.",
+        Fate.NOT_SENT,
+    ),
+    Failure.DNS: Advice(
+        "The address of Telnyx could not be looked up.",
+        "Trying again may help once the network is back.",
+        "Ask the user to check the network, and TELNYX_BASE_URL if it is set.",
+        Fate.NOT_SENT,
+    ),
+    Failure.CONNECT: Advice(
+        "No connection to Telnyx could be made.",
+        "Trying again may help once the network is back.",
+        "Ask the user to check the network, proxy and firewall, and TELNYX_BASE_URL if it is set.",
+        Fate.NOT_SENT,
+    ),
+    Failure.CONNECT_TIMEOUT: Advice(
+        "Telnyx did not accept a connection in time.",
+        "Trying again in a minute may help.",
+        "Ask the user to check the network, proxy and firewall.",
+        Fate.NOT_SENT,
+    ),
+    Failure.TLS: Advice(
+        "No trusted connection to Telnyx could be made: the TLS certificate or handshake failed.",
+        "Trying again will not help.",
+        "Ask the user whether a proxy inspects traffic (SSL_CERT_FILE names its certificate), "
+        "and whether the clock of the machine is right.",
+        Fate.NOT_SENT,
+    ),
+    Failure.TIMEOUT: Advice(
+        "Telnyx did not answer in time.",
+        "Trying again may help.",
+        "Narrow the range or ask for a smaller page.",
+        Fate.UNKNOWN,
+    ),
+    Failure.RESET: Advice(
+        "The connection to Telnyx broke before the answer was complete.",
+        "Trying again may help.",
+        "If it goes on, ask the user to check the network and https://status.telnyx.com.",
+        Fate.UNKNOWN,
+    ),
+    Failure.NOT_JSON: Advice(
+        "The answer is not JSON: something between here and Telnyx may have answered instead.",
+        "Trying again may help.",
+        "If it goes on, ask the user to check the proxy, and TELNYX_BASE_URL if it is set.",
+        Fate.UNKNOWN,
+    ),
+    Failure.WRONG_SHAPE: Advice(
+        "The answer is JSON, but not of the documented form.",
+        "Trying again will probably not help.",
+        "Ask the user to update telnyx-account-mcp or to report this as an issue.",
+        Fate.UNKNOWN,
+    ),
+    Failure.TOO_LARGE: Advice(
+        "The answer is larger than 16 MB and was not read.",
+        "Trying again will not help.",
+        "Ask for a shorter range or a smaller page.",
+        Fate.UNKNOWN,
+    ),
+    Failure.REDIRECT: Advice(
+        "Telnyx answered with a redirect, which is never followed, so that the key goes nowhere else.",
+        "Trying again will not help.",
+        "Ask the user to check TELNYX_BASE_URL; it must be the API's own address.",
+        Fate.UNKNOWN,
+    ),
+    Failure.BAD_REQUEST: Advice(
+        "Telnyx refused the request as malformed.",
+        "Trying the same again will not help.",
+        "Correct the argument named above and call again.",
+        Fate.REFUSED,
+    ),
+    Failure.UNAUTHORIZED: Advice(
+        "Telnyx did not accept the API key.",
+        "Trying again will not help.",
+        f"Ask the user to check TELNYX_API_KEY: mistyped, deleted or expired? ({_KEY_PAGE})",
+        Fate.REFUSED,
+    ),
+    Failure.FORBIDDEN: Advice(
+        "The API key is valid but may not do this.",
+        "Trying again will not help.",
+        "Ask the user to check the permissions of the key and the level of the account.",
+        Fate.REFUSED,
+    ),
+    Failure.NOT_FOUND: Advice(
+        "Telnyx knows no such thing.",
+        "Trying the same again will not help.",
+        "Take the id from the matching list tool.",
+        Fate.REFUSED,
+    ),
+    Failure.INVALID: Advice(
+        "Telnyx refused the values of the request.",
+        "Trying the same again will not help.",
+        "Correct the argument named above and call again.",
+        Fate.REFUSED,
+    ),
+    Failure.RATE_LIMITED: Advice(
+        "Telnyx answered that too many requests were made.",
+        "The same call will work {when}.",
+        "Wait, then call again; ask for larger pages or narrower ranges to need fewer requests.",
+        Fate.REFUSED,
+    ),
+    Failure.THROTTLED: Advice(
+        "Too many requests, says something in front of Telnyx (not Telnyx itself).",
+        "The same call will work {when}.",
+        "Wait, then call again.",
+        Fate.UNKNOWN,
+    ),
+    Failure.UNEXPECTED_STATUS: Advice(
+        "Telnyx answered with an unexpected status.",
+        "Trying again will probably not help.",
+        "Show the user this text.",
+        Fate.UNKNOWN,
+    ),
+    Failure.SERVER_ERROR: Advice(
+        "Telnyx had an error of its own.",
+        "Trying again in a minute may help.",
+        "If it goes on, ask the user to look at https://status.telnyx.com.",
+        Fate.UNKNOWN,
+    ),
+}
+
+BY_STATUS: Mapping[int, Failure] = {
+    400: Failure.BAD_REQUEST,
+    401: Failure.UNAUTHORIZED,
+    403: Failure.FORBIDDEN,
+    404: Failure.NOT_FOUND,
+    408: Failure.TIMEOUT,
+    422: Failure.INVALID,
+    429: Failure.THROTTLED,
+}
+"""What a status means. A 429 whose body carries Telnyx's own code is `RATE_LIMITED` instead."""
+
+OWN_RATE_LIMIT_CODE = "10011"
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """One entry of a Telnyx error body: `{code, title, detail, source}`, all optional.
+
+    `parameter` is the offending argument in this program's own names, where Telnyx named one.
+    """
+
+    code: str = ""
+    title: str = ""
+    detail: str = ""
+    parameter: str = ""
+
+    def __str__(self) -> str:
+        said = ": ".join(part for part in (self.title, self.detail) if part)
+        where = f"argument `{self.parameter}`: " if self.parameter else ""
+        return f"{where}{said or 'no reason given'}" + (f" (code {self.code})" if self.code else "")
+
+
+@dataclass(eq=False)
+class TelnyxError(Exception):
+    """A request to Telnyx that gave no usable answer."""
+
+    failure: Failure
+    why: str = ""
+    status: int | None = None
+    complaints: tuple[Complaint, ...] = ()
+    retry_in: float | None = None
+    """Seconds until the same request may work, where Telnyx or the pace told."""
+    sandbox: bool = False
+    extra_advice: str = ""
+    """What to do, where the operation knows better than the general table."""
+    fate: Fate = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.fate = ADVICE[self.failure].fate
+
+    @property
+    def happened(self) -> str:
+        """What happened and why, without advice."""
+        reasons = ([self.why] if self.why else []) + [str(each) for each in self.complaints[:3]]
+        status = f" (HTTP {self.status})" if self.status else ""
+        why = f" Reason given: {'; '.join(reasons)[:600]}." if reasons else ""
+        return f"{ADVICE[self.failure].what}{status}{why}"
+
+    def __str__(self) -> str:
+        advice = ADVICE[self.failure]
+        when = "later" if self.retry_in is None else f"in {max(1, ceil(self.retry_in))} s"
+        return f"{self.happened} {advice.again.format(when=when)} {self.extra_advice or advice.do}"
+
+
+def complaints_in(body: Any, names: Mapping[str, str]) -> tuple[Complaint, ...]:
+    """The errors of a Telnyx error body, in whatever shape it came; nothing for anything else.
+
+    `names` maps wire names (`page[size]`, `/amount`) to the argument names of this program.
+    """
+    entries = body.get("errors") if isinstance(body, dict) else None
+    if not isinstance(entries, list):
+        return ()
+    return tuple(_complaint(entry, names) for entry in entries[:10] if isinstance(entry, dict))
+
+
+def _complaint(entry: Mapping[str, Any], names: Mapping[str, str]) -> Complaint:
+    source = entry.get("source")
+    source = source if isinstance(source, dict) else {}
+    wire = source.get("parameter") or source.get("pointer") or ""
+    parameter = names.get(wire, wire.strip("/")) if isinstance(wire, str) else ""
+    code, title, detail = (_short(entry.get(part)) for part in ("code", "title", "detail"))
+    return Complaint(code, title, detail, _short(parameter))
+
+
+def _short(value: object) -> str:
+    text = value if isinstance(value, str) else "" if value is None else str(value)
+    return " ".join("".join(c if c.isprintable() else " " for c in text[:400]).split())[
+        :300
+    ].rstrip(".")

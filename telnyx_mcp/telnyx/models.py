@@ -1,0 +1,255 @@
+"""What Telnyx answers, as typed models.
+
+Every field may be absent or null, every enum may grow, and unknown fields are kept: Telnyx's own
+document requires next to nothing, and a new value there must never fail a call here. Amounts are
+decimal strings, returned as they came; timestamps are strings in RFC 3339, days `YYYY-MM-DD`.
+
+Source: Telnyx's OpenAPI document of 2026-07-16 and its known contradictions.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Answered(BaseModel):
+    """The base of all: keeps unknown fields, takes numbers where strings are documented."""
+
+    model_config = ConfigDict(extra="allow", coerce_numbers_to_str=True, defer_build=True)
+
+
+class Balance(Answered):
+    """`available_credit` is the balance plus the credit limit. All amounts may be negative."""
+
+    balance: str | None = None
+    credit_limit: str | None = None
+    available_credit: str | None = None
+    pending: str | None = None
+    currency: str | None = None
+
+
+class AuditChange(Answered):
+    """One changed field; both values can be any JSON, or absent."""
+
+    field: str | None = None
+    from_: Any = Field(None, alias="from")
+    to: Any = None
+
+
+class AuditEvent(Answered):
+    """One change to the account. Best effort and eventually consistent, says Telnyx."""
+
+    id: str | None = None
+    created_at: str | None = None
+    change_type: str | None = None
+    change_made_by: str | None = None
+    user_id: str | None = None
+    organization_id: str | None = None
+    record_type: str | None = None
+    resource_id: str | None = None
+    alternate_resource_id: str | None = None
+    changes: list[AuditChange] | None = None
+
+
+class ServiceCost(Answered):
+    """What one service of one number costs; `cost_type` is MRC (monthly) or OTC (one-time)."""
+
+    name: str | None = None
+    cost_type: str | None = None
+    cost: str | None = None
+
+
+class NumberCharges(Answered):
+    tn: str | None = None
+    charge_type: str | None = None
+    service_owner_user_id: str | None = None
+    service_owner_email: str | None = None
+    services: list[ServiceCost] | None = None
+
+
+class ChargesBreakdown(Answered):
+    """Charges for phone numbers of a half-open range; usage is not among them."""
+
+    start_date: str | None = None
+    end_date: str | None = None
+    currency: str | None = None
+    user_id: str | None = None
+    user_email: str | None = None
+    results: list[NumberCharges] | None = None
+
+
+class MonthDetail(Answered):
+    quantity: int | None = None
+    mrc: str | None = None
+    otc: str | None = None
+
+
+class SummaryLine(Answered):
+    """`type` decides which fields are there: `comparative` (new and existing) or `simple`."""
+
+    type: str | None = None
+    name: str | None = None
+    alias: str | None = None
+    new_this_month: MonthDetail | None = None
+    existing_this_month: MonthDetail | None = None
+    quantity: int | None = None
+    amount: str | None = None
+
+
+class Adjustment(Answered):
+    amount: str | None = None
+    description: str | None = None
+    event_date: str | None = None
+
+
+class SummaryBody(Answered):
+    lines: list[SummaryLine] | None = None
+    adjustments: list[Adjustment] | None = None
+
+
+class SummaryTotal(Answered):
+    new_mrc: str | None = None
+    new_otc: str | None = None
+    existing_mrc: str | None = None
+    other: str | None = None
+    credits: str | None = None
+    ledger_adjustments: str | None = None
+    grand_total: str | None = None
+
+
+class ChargesSummary(Answered):
+    """Charges of a half-open range, as Telnyx adds them up."""
+
+    start_date: str | None = None
+    end_date: str | None = None
+    currency: str | None = None
+    user_id: str | None = None
+    user_email: str | None = None
+    summary: SummaryBody | None = None
+    total: SummaryTotal | None = None
+
+
+class Invoice(Answered):
+    """`period_end` is inclusive. An invoice carries no amount; `download_url` only on request."""
+
+    invoice_id: str | None = None
+    file_id: str | None = None
+    paid: bool | None = None
+    period_start: str | None = None
+    period_end: str | None = None
+    url: str | None = None
+    download_url: str | None = None
+
+
+class AutoRechargePreferences(Answered):
+    """A recharge charges what is missing up to `threshold_amount`, plus `recharge_amount`."""
+
+    id: str | None = None
+    enabled: bool | None = None
+    threshold_amount: str | None = None
+    recharge_amount: str | None = None
+    preference: str | None = None
+    invoice_enabled: bool | None = None
+
+
+class UserTags(Answered):
+    number_tags: list[str] | None = None
+    outbound_profile_tags: list[str] | None = None
+
+
+class StoredPaymentTransaction(Answered):
+    """The receipt of a payment. Telnyx offers no way to read it again."""
+
+    id: str | None = None
+    amount_cents: int | None = None
+    amount_currency: str | None = None
+    processor_status: str | None = None
+    created_at: str | None = None
+    auto_recharge: bool | None = None
+    transaction_processing_type: str | None = None
+
+
+class HttpRequest(Answered):
+    """`headers` come as `[name, value]` pairs, and sometimes as `"Name: value"`."""
+
+    url: str | None = None
+    headers: list[Any] | None = None
+
+
+class HttpResponse(Answered):
+    status: int | None = None
+    headers: list[Any] | None = None
+    body: str | None = None
+
+
+class HttpExchange(Answered):
+    request: HttpRequest | None = None
+    response: HttpResponse | None = None
+
+
+class DeliveryAttempt(Answered):
+    """`errors` are codes, and sometimes objects of code, title and detail."""
+
+    status: str | None = None
+    started_at: str | None = None
+    finished_at: str | None = None
+    errors: list[Any] | None = None
+    http: HttpExchange | None = None
+
+
+class WebhookEvent(Answered):
+    id: str | None = None
+    event_type: str | None = None
+    occurred_at: str | None = None
+    payload: Any = None
+
+
+class WebhookDelivery(Answered):
+    """All attempts to deliver one event, the latest first. `id` is the delivery's own."""
+
+    id: str | None = None
+    status: str | None = None
+    started_at: str | None = None
+    finished_at: str | None = None
+    user_id: str | None = None
+    webhook: WebhookEvent | None = None
+    attempts: list[DeliveryAttempt] | None = None
+
+
+DetailRecord = dict[str, Any]
+"""A usage record as it came. 21 record types, seven published schemas, and those contradict each
+other: the object is passed through, and `record_type` says what it is."""
+
+
+class PageMeta(Answered):
+    page_number: int | None = None
+    page_size: int | None = None
+    total_pages: int | None = None
+    total_results: int | None = None
+
+
+Item = TypeVar("Item")
+
+
+class Page(BaseModel, Generic[Item]):
+    """One page of a list. `number` is the page asked for, whatever the answer claims."""
+
+    model_config = ConfigDict(defer_build=True)
+
+    items: list[Item]
+    number: int
+    size: int
+    total_pages: int | None = None
+    total_results: int | None = None
+
+    @property
+    def has_more(self) -> bool:
+        """Whether another page is worth asking for. A page that is not full, or empty, is the last
+        one where Telnyx told no total."""
+        if not self.items:
+            return False
+        if self.total_pages is not None:
+            return self.number < self.total_pages
+        return len(self.items) >= self.size

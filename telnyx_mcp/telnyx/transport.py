@@ -1,0 +1,289 @@
+"""One request to Telnyx: pace, send, classify, perhaps again, within a deadline.
+
+The only module that imports httpx.
+"""
+
+from __future__ import annotations
+
+import random
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from socket import gaierror
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+import anyio
+import pydantic_core
+from pydantic import SecretStr
+
+from telnyx_mcp import __version__
+from telnyx_mcp.settings import is_loopback
+from telnyx_mcp.telnyx.errors import (
+    BY_STATUS,
+    OWN_RATE_LIMIT_CODE,
+    Failure,
+    Fate,
+    TelnyxError,
+    complaints_in,
+)
+from telnyx_mcp.telnyx.operations import MOST_TRIES, Operation
+from telnyx_mcp.telnyx.pacing import LONGEST_WAIT, Clock, Pacer, Sleep, told_wait
+
+if TYPE_CHECKING:
+    import httpx
+
+CALL_SECONDS = 25.0
+"""Seconds one call has in all: waiting for its turn, every try, every page."""
+CONNECT_SECONDS = 5.0
+LARGEST_REPLY = 16 * 1024 * 1024
+SANDBOX_HEADER = "x-telnyx-sandbox"
+
+Query = Mapping[str, str | int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A moment by which a call must be over."""
+
+    at: float
+    clock: Clock = time.monotonic
+
+    @classmethod
+    def after(cls, seconds: float = CALL_SECONDS, clock: Clock = time.monotonic) -> Deadline:
+        return cls(clock() + seconds, clock)
+
+    def left(self) -> float:
+        """Seconds left, never below zero."""
+        return max(0.0, self.at - self.clock())
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A usable answer: its JSON, and whether a sandbox gave it."""
+
+    body: Any
+    sandbox: bool
+
+
+class _RetryBudget:
+    """Lets few requests be tried again while most fail: each try costs one, a success pays a tenth."""
+
+    def __init__(self, most: float = 10.0) -> None:
+        self._most = self._left = most
+
+    def earn(self) -> None:
+        self._left = min(self._most, self._left + 0.1)
+
+    def spend(self) -> bool:
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+class Transport:
+    """Sends requests for one key to one address.
+
+    Opens its connection pool with the first request, so that a server that is only probed has
+    none. `clock`, `sleep` and `jitter` are injected.
+    """
+
+    def __init__(
+        self,
+        key: SecretStr | None,
+        base_url: str,
+        *,
+        read_only: bool = False,
+        pacer: Pacer | None = None,
+        clock: Clock = time.monotonic,
+        sleep: Sleep = anyio.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._key = key
+        self._base_url = base_url
+        self._read_only = read_only
+        self._clock = clock
+        self._sleep = sleep
+        self._jitter = jitter
+        self._pacer = pacer or Pacer(clock, sleep)
+        self._retries = _RetryBudget()
+        self._pool: httpx.AsyncClient | None = None
+
+    async def aclose(self) -> None:
+        """Closes the connections. A later request opens new ones."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.aclose()
+
+    async def request(
+        self,
+        operation: Operation,
+        *,
+        id: str = "",
+        query: Query | None = None,
+        body: Mapping[str, Any] | None = None,
+        deadline: Deadline | None = None,
+    ) -> Reply:
+        """The JSON that Telnyx answered.
+
+        `id` is put into the path, quoted. Values of `query` that are None are left out.
+        Raises `TelnyxError`, and nothing else, for whatever goes wrong.
+        """
+        if self._key is None:
+            raise TelnyxError(Failure.NO_KEY)
+        if self._read_only and operation.method != "GET":
+            raise TelnyxError(Failure.READ_ONLY)
+        deadline = deadline or Deadline.after(clock=self._clock)
+        tried = 0
+        while True:
+            await self._pacer.turn(operation.path, deadline.left())
+            tried += 1
+            try:
+                reply = await self._send_once(operation, id, query, body, deadline)
+            except TelnyxError as error:
+                pause = self._pause_before_again(operation, error, tried, deadline)
+                if pause is None:
+                    raise
+                await self._sleep(pause)
+            else:
+                self._retries.earn()
+                return reply
+
+    def _pause_before_again(
+        self, operation: Operation, error: TelnyxError, tried: int, deadline: Deadline
+    ) -> float | None:
+        """Seconds to wait before the next try; None when there is to be none."""
+        if tried >= MOST_TRIES or not operation.retry.after(error.failure, error.status):
+            return None
+        pause = error.retry_in
+        if pause is None:
+            pause = self._jitter() * min(8.0, 0.5 * 2 ** (tried - 1))
+        longest = min(LONGEST_WAIT, deadline.left())
+        return pause if pause < longest and self._retries.spend() else None
+
+    async def _send_once(
+        self,
+        operation: Operation,
+        id: str,
+        query: Query | None,
+        body: Mapping[str, Any] | None,
+        deadline: Deadline,
+    ) -> Reply:
+        import httpx
+
+        pool = self._pool or self._open(httpx)
+        seconds = deadline.left()
+        request = pool.build_request(
+            operation.method,
+            operation.path.replace("{id}", quote(id, safe="")).removeprefix("/"),
+            params={name: value for name, value in (query or {}).items() if value is not None},
+            json=body,
+            timeout=httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS)),
+        )
+        begun = _Begun()
+        if operation.method != "GET":
+            request.extensions["trace"] = begun.trace
+        try:
+            with anyio.fail_after(seconds):
+                response = await pool.send(request, stream=True)
+                try:
+                    content = await _read(response)
+                finally:
+                    await response.aclose()
+        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError) as error:
+            # TimeoutError of fail_after is an OSError.
+            failure = _failure_of(error, httpx)
+            lost = TelnyxError(failure)
+            if operation.method != "GET":
+                lost.fate = Fate.UNKNOWN if begun.sending else Fate.NOT_SENT
+            raise lost from None
+        self._pacer.learn(operation.path, response.status_code, response.headers)
+        return _classify(operation, response, content)
+
+    def _open(self, httpx_: Any) -> httpx.AsyncClient:
+        key = self._key.get_secret_value() if self._key else ""
+        self._pool = pool = httpx_.AsyncClient(
+            base_url=self._base_url,
+            headers={
+                "authorization": f"Bearer {key}",
+                "accept": "application/json",
+                "user-agent": f"telnyx-account-mcp/{__version__}",
+            },
+            follow_redirects=False,
+            trust_env=not is_loopback(urlsplit(self._base_url).hostname or ""),
+            limits=httpx_.Limits(max_connections=20, max_keepalive_connections=10),
+        )
+        return pool  # type: ignore[no-any-return]
+
+
+class _Begun:
+    """Notes whether the first byte of a request was handed to the connection."""
+
+    sending = False
+
+    async def trace(self, event: str, _info: Mapping[str, Any]) -> None:
+        if event.endswith("send_request_headers.started"):
+            self.sending = True
+
+
+async def _read(response: httpx.Response) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.aiter_bytes():
+        size += len(chunk)
+        if size > LARGEST_REPLY:
+            raise TelnyxError(Failure.TOO_LARGE, status=response.status_code)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _failure_of(error: Exception, httpx_: Any) -> Failure:
+    """The failure that an exception of httpx, or of the deadline, stands for."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError):
+            return Failure.TLS
+        if isinstance(cause, gaierror):
+            return Failure.DNS
+        cause = cause.__cause__ or cause.__context__
+    for kind, failure in (
+        (httpx_.ConnectTimeout, Failure.CONNECT_TIMEOUT),
+        (httpx_.TimeoutException, Failure.TIMEOUT),
+        (TimeoutError, Failure.TIMEOUT),
+        (httpx_.ConnectError, Failure.CONNECT),
+        (httpx_.UnsupportedProtocol, Failure.CONNECT),
+        (httpx_.InvalidURL, Failure.CONNECT),
+        (httpx_.DecodingError, Failure.NOT_JSON),
+    ):
+        if isinstance(error, kind):
+            return failure
+    return Failure.RESET
+
+
+def _classify(operation: Operation, response: httpx.Response, content: bytes) -> Reply:
+    """The reply of a 2xx with JSON; every other answer as the `TelnyxError` it means."""
+    status = response.status_code
+    sandbox = SANDBOX_HEADER in response.headers
+    try:
+        body = pydantic_core.from_json(content, allow_inf_nan=False)
+    except ValueError:
+        body = None
+    if 200 <= status < 300:
+        if body is not None:
+            return Reply(body, sandbox)
+        why = "the answer is empty" if not content.strip() else ""
+        raise TelnyxError(Failure.NOT_JSON, why, status=status, sandbox=sandbox)
+
+    complaints = complaints_in(body, operation.names)
+    if 300 <= status < 400:
+        failure = Failure.REDIRECT
+    elif status >= 500:
+        failure = Failure.SERVER_ERROR
+    else:
+        failure = BY_STATUS.get(status, Failure.UNEXPECTED_STATUS)
+    if failure is Failure.THROTTLED and any(c.code == OWN_RATE_LIMIT_CODE for c in complaints):
+        failure = Failure.RATE_LIMITED
+    retry_in = told_wait(response.headers) if status in (429, 503) else None
+    raise TelnyxError(failure, "", status, complaints, retry_in, sandbox)
