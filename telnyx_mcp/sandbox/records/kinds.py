@@ -1,0 +1,48 @@
+"""The 21 record types: how each is made, how many a day, and which field tells its time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from telnyx_mcp.sandbox.records import calls, messages, models
+from telnyx_mcp.sandbox.records.draw import Draw, Record
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A record type as `filter[record_type]` names it."""
+
+    name: str
+    make: Callable[[Draw], Record]
+    per_day: int
+    """On a weekday in the middle of the history; fewer on weekends, more towards today."""
+    time_field: str = "created_at"
+
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind("ai-voice-assistant", models.ai_voice_assistant, 14),
+        Kind("amd", calls.amd, 20, "invoked_at"),
+        Kind("call-control", calls.call_control, 420, "started_at"),
+        Kind("conference", calls.conference, 4, "started_at"),
+        Kind("conference-participant", calls.conference_participant, 14, "joined_at"),
+        Kind("embedding", models.embedding, 10),
+        Kind("fax", messages.fax, 6),
+        Kind("inference", models.inference, 60),
+        Kind("inference-speech-to-text", models.inference_speech_to_text, 8),
+        Kind("media_storage", messages.media_storage, 15),
+        Kind("media-streaming", calls.media_streaming, 8),
+        Kind("messaging", messages.messaging, 900),
+        Kind("noise-suppression", calls.noise_suppression, 10),
+        Kind("recording", calls.recording, 60),
+        Kind("sip-trunking", calls.sip_trunking, 300, "started_at"),
+        Kind("siprec-client", calls.siprec_client, 5),
+        Kind("stt", models.stt, 12),
+        Kind("tts", models.tts, 30),
+        Kind("verify", messages.verify, 90),
+        Kind("webrtc", calls.webrtc, 16),
+        Kind("wireless", messages.wireless, 60),
+    )
+}

@@ -1,0 +1,145 @@
+"""Sending an answer, whole or as a fault leaves it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.types import Receive, Scope, Send
+
+from telnyx_mcp.sandbox import connection
+from telnyx_mcp.sandbox.faults import Fault, distort
+from telnyx_mcp.sandbox.refusals import Refusal
+
+SANDBOX_HEADER = (b"x-telnyx-sandbox", b"true")
+JSON = b"application/json; charset=utf-8"
+HTML_PAGE = (
+    b"<html><head><title>%d</title></head><body><center><h1>%d</h1></center>"
+    b"<hr><center>cloudflare</center></body></html>"
+)
+CHUNK = 64 * 1024
+
+Headers = list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What an operation answers: a payload to encode, or text of another media type."""
+
+    payload: Any = None
+    status: int = 200
+    encoded: bytes | None = None
+    media_type: bytes = JSON
+
+    @property
+    def body(self) -> bytes:
+        return json.dumps(self.payload).encode() if self.encoded is None else self.encoded
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request's way back to the client; `status` is what was sent, None if nothing was."""
+
+    scope: Scope
+    receive: Receive
+    send: Send
+    headers: Headers = field(default_factory=lambda: [SANDBOX_HEADER])
+    status: int | None = None
+
+    async def answer(self, reply: Reply) -> None:
+        """Send the whole reply."""
+        await self._whole(reply.status, reply.media_type, reply.body)
+
+    async def refuse(self, refusal: Refusal) -> None:
+        """Send the documented error."""
+        await self._whole(refusal.status, JSON, refusal.encoded())
+
+    async def left_within(self, seconds: float) -> bool:
+        """Wait; whether the client has gone before the time was up."""
+        try:
+            async with asyncio.timeout(seconds):
+                while (await self.receive())["type"] != "http.disconnect":
+                    pass
+        except TimeoutError:
+            return False
+        return True
+
+    async def misbehave(self, fault: Fault, reply: Reply | None) -> None:
+        """Send what the fault makes of the reply (None when the request was not carried out)."""
+        self.headers += [
+            (name.lower().encode(), value.encode()) for name, value in fault.headers.items()
+        ]
+        reply = Reply({}) if reply is None else reply
+        match fault.kind:
+            case "drop_before" | "drop_after":
+                await connection.drop(self.scope, self.receive)
+            case "reset_before" | "reset_after":
+                await connection.reset(self.scope, self.receive)
+            case "drip":
+                await self._stream(reply, _drops(reply.body, fault.seconds))
+            case "truncated":
+                await self._start(reply.status, reply.media_type, len(reply.body))
+                half = reply.body[: len(reply.body) // 2]
+                await self.send({"type": "http.response.body", "body": half, "more_body": True})
+                await connection.drop(self.scope, self.receive)
+            case "truncated_json":
+                await self._whole(reply.status, JSON, reply.body[: len(reply.body) // 2])
+            case "html":
+                page = HTML_PAGE % (fault.status, fault.status)
+                await self._whole(fault.status, b"text/html", page)
+            case "empty" | "no_content":
+                await self._whole(fault.status, None, b"")
+            case "nonsense":
+                await self._whole(fault.status, JSON, json.dumps(fault.body).encode())
+            case "status":
+                await self.refuse(Refusal(fault.status, code=fault.code))
+            case "huge":
+                await self._stream(Reply(), _padding(fault.size))
+            case "redirect":
+                self.headers.append((b"location", fault.location.encode()))
+                await self._whole(fault.status, None, b"")
+            case kind:
+                payload = distort(kind, reply.payload)
+                encoded = reply.encoded if payload is reply.payload else None
+                await self.answer(Reply(payload, reply.status, encoded, reply.media_type))
+
+    async def _whole(self, status: int, media_type: bytes | None, body: bytes) -> None:
+        await self._start(status, media_type, None if status == 204 else len(body))
+        await self.send({"type": "http.response.body", "body": body})
+
+    async def _start(self, status: int, media_type: bytes | None, length: int | None) -> None:
+        self.status = status
+        headers = list(self.headers)
+        if media_type is not None:
+            headers.append((b"content-type", media_type))
+        if length is not None:
+            headers.append((b"content-length", b"%d" % length))
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def _stream(self, reply: Reply, chunks: AsyncIterator[bytes]) -> None:
+        await self._start(reply.status, reply.media_type, None)
+        async for chunk in chunks:
+            await self.send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await self.send({"type": "http.response.body", "body": b""})
+
+
+async def _drops(body: bytes, seconds: float) -> AsyncIterator[bytes]:
+    for index in range(len(body)):
+        yield body[index : index + 1]
+        await asyncio.sleep(seconds)
+
+
+async def _padding(size: int) -> AsyncIterator[bytes]:
+    """Valid JSON of at least `size` bytes, a chunk at a time."""
+    for chunk in _padding_chunks(size):
+        yield chunk
+
+
+def _padding_chunks(size: int) -> Iterator[bytes]:
+    yield b'{"data": {"padding": "'
+    for _ in range(-(-size // CHUNK)):
+        yield b"x" * CHUNK
+    yield b'"}}'
