@@ -1,0 +1,1 @@
+"""May this change happen? Knows nothing of HTTP to Telnyx."""

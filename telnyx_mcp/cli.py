@@ -1,0 +1,212 @@
+"""The command line. Nothing heavy is imported before the command that needs it."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from telnyx_mcp import __version__
+
+if TYPE_CHECKING:
+    from telnyx_mcp.settings import Settings
+
+_DESCRIPTION = """\
+An MCP server through which an AI assistant works with your Telnyx account.
+Not affiliated with Telnyx.
+
+Without a command it serves MCP on stdin and stdout, as an assistant starts it.
+The API key is read from the environment variable TELNYX_API_KEY."""
+
+_EPILOG = """\
+examples:
+  telnyx-account-mcp demo                     see what it does, on a pretend account
+  telnyx-account-mcp serve --read-only        nothing that could change the account
+  telnyx-account-mcp call telnyx_get_balance  ask one thing, without an assistant
+  telnyx-account-mcp call --sandbox telnyx_list_invoices page_size=3"""
+
+
+class CommandError(Exception):
+    """The command can't be carried out; its text says why and what to do."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command. Returns its exit status: 0 done, 1 failed, 2 wrongly called."""
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    parser = _parser()
+    if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help", "--version")):
+        given = ["serve", *given]
+    options = parser.parse_args(given)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except CommandError as error:
+        sys.stderr.write(f"telnyx-account-mcp: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="telnyx-account-mcp",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"telnyx-account-mcp {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    serve = commands.add_parser("serve", help="serve MCP (the default command)")
+    serve.add_argument("--http", metavar="HOST:PORT", help="Streamable HTTP on loopback, not stdio")
+    _account_options(serve)
+    serve.set_defaults(command=_serve)
+
+    call = commands.add_parser("call", help="call one tool and print its result")
+    call.add_argument("tool", metavar="TOOL", help="e.g. telnyx_get_balance")
+    call.add_argument("pairs", metavar="key=value", nargs="*", help="the tool's arguments")
+    call.add_argument("--json", action="store_true", help="print the result as JSON")
+    _account_options(call)
+    call.set_defaults(command=_call)
+
+    demo = commands.add_parser("demo", help="watch an assistant's questions being answered")
+    demo.set_defaults(command=_demo)
+
+    sandbox = commands.add_parser("sandbox", help="serve a pretend Telnyx account over HTTP")
+    sandbox.add_argument("--host", default="127.0.0.1", help="a loopback address")
+    sandbox.add_argument("--port", type=int, default=8765, help="0 picks a free one")
+    sandbox.add_argument("--seed", type=int, default=7, help="another seed, another account")
+    sandbox.add_argument("--today", metavar="YYYY-MM-DD", help="the account's today")
+    sandbox.set_defaults(command=_sandbox)
+    return parser
+
+
+def _account_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--read-only", action="store_true", help="refuse and hide every change")
+    parser.add_argument("--sandbox", action="store_true", help="use a pretend account of its own")
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    from pydantic import ValidationError
+
+    from telnyx_mcp.settings import Settings
+
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in each['loc'])} {each['msg']}"
+            for each in error.errors(include_input=False, include_url=False)
+        )
+        raise CommandError(f"{problems}. Nothing was started.") from None
+    return settings.model_copy(update={"read_only": settings.read_only or options.read_only})
+
+
+def _serve(options: argparse.Namespace) -> int:
+    # Importing builds many thousand objects that all stay: collecting garbage meanwhile is a
+    # quarter of the start.
+    gc.disable()
+    import anyio
+
+    from telnyx_mcp.server import build_server, serve_http, serve_stdio
+
+    address = _address(options.http) if options.http else None
+    settings = _settings(options)
+    gc.enable()
+    gc.freeze()
+
+    def run(settings: Settings) -> int:
+        server = build_server(settings)
+        if address:
+            anyio.run(serve_http, server, *address)
+        else:
+            if sys.stdin.isatty():
+                sys.stderr.write(
+                    "telnyx-account-mcp: serving MCP on stdin and stdout, for an assistant to "
+                    "start. To see what it does: telnyx-account-mcp demo\n"
+                )
+            anyio.run(serve_stdio, server)
+        return 0
+
+    return _with_account(options, settings, run)
+
+
+def _with_account(
+    options: argparse.Namespace, settings: Settings, run: Callable[[Settings], int]
+) -> int:
+    """Runs with the user's account, or with a sandbox that lives as long."""
+    if not options.sandbox:
+        return run(settings)
+    from pydantic import SecretStr
+
+    from telnyx_mcp.sandbox import running_sandbox
+
+    with running_sandbox() as sandbox:
+        account = {"api_key": SecretStr(sandbox.key), "base_url": sandbox.base_url}
+        return run(settings.model_copy(update=account))
+
+
+def _address(text: str) -> tuple[str, int]:
+    """Host and port of `HOST:PORT`, `:PORT` or `PORT`; loopback only."""
+    from telnyx_mcp.settings import is_loopback
+
+    host, _, port = text.rpartition(":")
+    host = host.strip("[]") or "127.0.0.1"
+    if not port.isdecimal() or not 0 < int(port) < 65536:
+        raise CommandError(f"--http takes HOST:PORT, such as 127.0.0.1:8000; got {text!r}")
+    if not is_loopback(host):
+        raise CommandError(
+            f"--http serves on loopback only (127.0.0.1, localhost, [::1]); {host} would let other "
+            "machines use this account"
+        )
+    return host, int(port)
+
+
+def _call(options: argparse.Namespace) -> int:
+    from telnyx_mcp.console import call_tool
+
+    arguments: dict[str, str] = {}
+    for pair in options.pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise CommandError(f"arguments are written key=value; got {pair!r}")
+        arguments[name] = value
+    return _with_account(
+        options,
+        _settings(options),
+        lambda settings: call_tool(settings, options.tool, arguments, as_json=options.json),
+    )
+
+
+def _demo(_options: argparse.Namespace) -> int:
+    from telnyx_mcp.demo import run_demo
+
+    return run_demo()
+
+
+def _sandbox(options: argparse.Namespace) -> int:
+    from datetime import date
+
+    from telnyx_mcp.sandbox import Sandbox, run_sandbox
+    from telnyx_mcp.settings import is_loopback
+
+    try:
+        today = date.fromisoformat(options.today) if options.today else None
+    except ValueError:
+        raise CommandError(f"--today takes YYYY-MM-DD; got {options.today!r}") from None
+    if not is_loopback(options.host):
+        raise CommandError(f"--host takes a loopback address; got {options.host!r}")
+
+    def ready(sandbox: Sandbox) -> None:
+        sys.stdout.write(
+            "A pretend Telnyx account. To use it:\n"
+            f"  export TELNYX_BASE_URL={sandbox.base_url} TELNYX_API_KEY={sandbox.key}\n"
+        )
+
+    run_sandbox(options.host, options.port, on_ready=ready, seed=options.seed, today=today)
+    return 0

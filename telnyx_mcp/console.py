@@ -1,0 +1,145 @@
+"""What people read at the terminal: results as small tables, and questions to answer."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import anyio
+from mcp import Client
+from mcp.client.session import ClientRequestContext
+from mcp_types import CallToolResult, ElicitRequestFormParams, ElicitRequestParams, ElicitResult
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from telnyx_mcp.server import build_server
+from telnyx_mcp.settings import Settings
+
+MOST_ROWS = 12
+LONG_FACT = 48
+
+
+def call_tool(settings: Settings, tool: str, arguments: dict[str, str], *, as_json: bool) -> int:
+    """Calls one tool through the real server and prints its result. 0 done, 1 failed."""
+
+    async def call() -> CallToolResult:
+        server = build_server(settings)
+        can_ask = sys.stdin.isatty()
+        async with Client(server, elicitation_callback=ask_here if can_ask else None) as client:
+            return await client.call_tool(tool, arguments)
+
+    result = anyio.run(call)
+    if as_json:
+        shown = result.structured_content or {"error": text_of(result)}
+        sys.stdout.write(json.dumps(shown, indent=2, ensure_ascii=False) + "\n")
+    else:
+        Console().print(Group(*render(result)))
+    return 1 if result.is_error else 0
+
+
+async def ask_here(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+    """Asks the person at this terminal. Nothing typed, or the end of input, declines."""
+    if not isinstance(params, ElicitRequestFormParams):
+        return ElicitResult(action="decline")
+    console = Console(stderr=True)
+    console.print(Text(f"\n{params.message}", style="bold"))
+    (name, field), *_ = params.requested_schema["properties"].items()
+    hint = (
+        "Make this change? [yes/no] "
+        if field["type"] == "boolean"
+        else "Amount (nothing declines): "
+    )
+    try:
+        typed = await anyio.to_thread.run_sync(lambda: console.input(hint).strip())
+    except (EOFError, KeyboardInterrupt):
+        typed = ""
+    if field["type"] == "boolean":
+        agreed = typed.lower() == "yes"
+        return ElicitResult(
+            action="accept" if agreed else "decline", content={name: True} if agreed else None
+        )
+    return (
+        ElicitResult(action="accept", content={name: typed})
+        if typed
+        else ElicitResult(action="decline")
+    )
+
+
+def text_of(result: CallToolResult) -> str:
+    return "\n".join(block.text for block in result.content if block.type == "text")
+
+
+def render(result: CallToolResult) -> list[RenderableType]:
+    """A result for people: its facts on a line or two, then its rows as a table, or as blocks of
+    lines where a table would be too wide."""
+    content = result.structured_content
+    if result.is_error or not content:
+        message = content.get("message") if content else None
+        return [Text(message or text_of(result), style="red" if result.is_error else "")]
+    facts: dict[str, str] = {}
+    parts: list[RenderableType] = []
+    for name, value in content.items():
+        if name == "sandbox" or value in ([], {}):
+            continue
+        if isinstance(value, list) and all(isinstance(row, dict) for row in value):
+            parts += _titled(name, value)
+        elif isinstance(value, dict):
+            parts += _titled(name, [value])
+        else:
+            facts[name] = _cell(value)
+    long = {name: text for name, text in facts.items() if len(text) > LONG_FACT}
+    short = "  ".join(f"{name} {text}" for name, text in facts.items() if name not in long)
+    return [
+        Text(short),
+        *(Text(f"{name}: {text}") for name, text in long.items()),
+        *parts,
+    ]
+
+
+def _titled(name: str, rows: list[dict[str, Any]]) -> list[RenderableType]:
+    shown = [{column: _cell(value) for column, value in row.items()} for row in rows[:MOST_ROWS]]
+    widths: dict[str, int] = {}
+    for row in shown:
+        for column, cell in row.items():
+            widths[column] = max(widths.get(column, len(column)), len(cell))
+    wide = sum(widths.values()) + 2 * len(widths) > Console().width
+    parts: list[RenderableType] = [
+        Text(name, style="dim"),
+        _blocks(shown) if wide else _table(shown, list(widths)),
+    ]
+    if len(rows) > MOST_ROWS:
+        parts.append(Text(f"… {len(rows) - MOST_ROWS} more", style="dim"))
+    return parts
+
+
+def _table(rows: list[dict[str, str]], columns: list[str]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(row.get(column, "")) for column in columns))
+    return table
+
+
+def _blocks(rows: list[dict[str, str]]) -> Table:
+    """Each row as lines of name and value."""
+    grid = Table.grid(padding=(0, 2))
+    for number, row in enumerate(rows):
+        for column, cell in row.items():
+            grid.add_row(Text(column, style="dim"), Text(cell))
+        if number + 1 < len(rows):
+            grid.add_row("")
+    return grid
+
+
+def _cell(value: object) -> str:
+    """A value in a few words; objects as `name value`, lists with commas."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_cell(each)}" for name, each in value.items())
+    if isinstance(value, list):
+        return "; ".join(_cell(each) for each in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)

@@ -1,0 +1,35 @@
+"""The tools, in the order a client lists them: balance first, the two that change something last."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from telnyx_mcp.tools.audit import LIST_AUDIT_EVENTS
+from telnyx_mcp.tools.auto_recharge import (
+    GET_AUTO_RECHARGE_PREFERENCES,
+    UPDATE_AUTO_RECHARGE_PREFERENCES,
+)
+from telnyx_mcp.tools.balance import GET_BALANCE
+from telnyx_mcp.tools.charges import GET_CHARGES_BREAKDOWN, GET_CHARGES_SUMMARY
+from telnyx_mcp.tools.detail_records import SEARCH_DETAIL_RECORDS
+from telnyx_mcp.tools.invoices import GET_INVOICE, LIST_INVOICES
+from telnyx_mcp.tools.payments import CREATE_STORED_PAYMENT_TRANSACTION
+from telnyx_mcp.tools.tool import ToolSpec
+from telnyx_mcp.tools.user_tags import LIST_USER_TAGS
+from telnyx_mcp.tools.webhooks import GET_WEBHOOK_DELIVERY, LIST_WEBHOOK_DELIVERIES
+
+TOOLS: tuple[ToolSpec[Any, Any], ...] = (
+    GET_BALANCE,
+    GET_CHARGES_SUMMARY,
+    GET_CHARGES_BREAKDOWN,
+    LIST_INVOICES,
+    GET_INVOICE,
+    SEARCH_DETAIL_RECORDS,
+    LIST_AUDIT_EVENTS,
+    LIST_WEBHOOK_DELIVERIES,
+    GET_WEBHOOK_DELIVERY,
+    LIST_USER_TAGS,
+    GET_AUTO_RECHARGE_PREFERENCES,
+    UPDATE_AUTO_RECHARGE_PREFERENCES,
+    CREATE_STORED_PAYMENT_TRANSACTION,
+)

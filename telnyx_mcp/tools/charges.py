@@ -1,0 +1,166 @@
+"""`telnyx_get_charges_breakdown`, `telnyx_get_charges_summary`"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from telnyx_mcp.telnyx.models import SummaryLine
+from telnyx_mcp.tools.arguments import Day, Params
+from telnyx_mcp.tools.results import Result, Row
+from telnyx_mcp.tools.tool import Call, Failed, ToolSpec
+
+LONGEST_RANGE = timedelta(days=31)
+_END = "Day after the last one: it is not included itself."
+
+
+class BreakdownParams(Params):
+    start_date: Day = Field(description="First day, YYYY-MM-DD.")
+    end_date: Day | None = Field(None, description=_END + " Default: one month after start_date.")
+
+
+class SummaryParams(Params):
+    start_date: Day = Field(description="First day, YYYY-MM-DD.")
+    end_date: Day = Field(description=_END + " At most 31 days after start_date.")
+
+
+class NumberRow(Row):
+    tn: str | None = None
+    charge_type: str | None = None
+    services: list[Any] | None = None
+
+
+class BreakdownResult(Result):
+    rows: ClassVar[str] = "numbers"
+
+    start_date: str | None = Field(None, description="First day.")
+    end_date: str | None = Field(None, description="Not included.")
+    today: str
+    currency: str | None = None
+    numbers: list[NumberRow]
+    returned: int = 0
+    total: int | None = None
+
+
+class SummaryResult(Result):
+    start_date: str | None = Field(None, description="First day.")
+    end_date: str | None = Field(None, description="Not included.")
+    today: str
+    currency: str | None = None
+    user_email: str | None = None
+    total: dict[str, Any] | None = None
+    lines: list[Any]
+    adjustments: list[Any]
+
+
+async def get_charges_breakdown(call: Call[BreakdownParams]) -> BreakdownResult:
+    asked = call.params
+    _check_range(asked.start_date, asked.end_date, call)
+    charges = await call.client.get_charges_breakdown(asked.start_date, asked.end_date)
+    numbers = charges.results or []
+    return BreakdownResult(
+        start_date=charges.start_date,
+        end_date=charges.end_date,
+        today=call.today,
+        currency=charges.currency,
+        numbers=[
+            NumberRow(
+                **each.model_dump(
+                    exclude={"service_owner_user_id", "service_owner_email"}, exclude_none=True
+                )
+            )
+            for each in numbers
+        ],
+        returned=len(numbers),
+        total=len(numbers),
+    )
+
+
+async def get_charges_summary(call: Call[SummaryParams]) -> SummaryResult:
+    asked = call.params
+    _check_range(asked.start_date, asked.end_date, call)
+    charges = await call.client.get_charges_summary(asked.start_date, asked.end_date)
+    body = charges.summary
+    return SummaryResult(
+        start_date=charges.start_date,
+        end_date=charges.end_date,
+        today=call.today,
+        currency=charges.currency,
+        user_email=charges.user_email,
+        total=charges.total.model_dump(exclude_none=True) if charges.total else None,
+        lines=[_line(line) for line in (body and body.lines) or []],
+        adjustments=[
+            each.model_dump(exclude_none=True) for each in (body and body.adjustments) or []
+        ],
+    )
+
+
+def _line(line: SummaryLine) -> dict[str, Any]:
+    """A line as one flat row: `new_quantity`, `new_mrc`, ..., `existing_mrc`."""
+    row = line.model_dump(
+        exclude={"type", "new_this_month", "existing_this_month"}, exclude_none=True
+    )
+    for prefix, detail in (("new", line.new_this_month), ("existing", line.existing_this_month)):
+        if detail:
+            fields = detail.model_dump(exclude_none=True)
+            row |= {f"{prefix}_{name}": value for name, value in fields.items()}
+    return row
+
+
+def _check_range(start: date, end: date | None, call: Call[Any]) -> None:
+    """Raises `Failed` for a range that Telnyx would refuse, with the calls to make instead."""
+    today = call.services.now().date()
+    if start > today:
+        raise Failed(
+            f"Nothing was asked of Telnyx: start_date {start} is in the future (today is {today}). "
+            "Call again with a day in the past."
+        )
+    if end is None:
+        return
+    if end <= start:
+        raise Failed(
+            f"Nothing was asked of Telnyx: end_date {end} must be after start_date {start}, as it "
+            f"is not included itself. For the single day {start}: "
+            f"start_date={start} end_date={start + timedelta(days=1)}. Call again."
+        )
+    if end - start > LONGEST_RANGE:
+        parts = list(_parts(start, end))
+        listed = "; ".join(f"start_date={a} end_date={b}" for a, b in parts[:24])
+        more = f"; and {len(parts) - 24} more" if len(parts) > 24 else ""
+        raise Failed(
+            f"Nothing was asked of Telnyx: {start} to {end} is {(end - start).days} days, and one "
+            f"call covers at most 31. Call once for each of these and add up: {listed}{more}."
+        )
+
+
+def _parts(start: date, end: date) -> Iterator[tuple[date, date]]:
+    """The range cut at the first of each month, so that no part is longer than 31 days."""
+    while start < end:
+        next_month = (start.replace(day=1) + timedelta(days=32)).replace(day=1)
+        cut = min(end, next_month)
+        yield start, cut
+        start = cut
+
+
+GET_CHARGES_BREAKDOWN = ToolSpec(
+    name="telnyx_get_charges_breakdown",
+    title="Charges by phone number",
+    description="Monthly (MRC) and one-time (OTC) charges number by number. Long for accounts with "
+    "many numbers: telnyx_get_charges_summary has the totals. Usage (messages, calls) is not in it.",
+    params=BreakdownParams,
+    result=BreakdownResult,
+    run=get_charges_breakdown,
+)
+GET_CHARGES_SUMMARY = ToolSpec(
+    name="telnyx_get_charges_summary",
+    title="Charges summary",
+    description="What the account was charged: total, per service, and adjustments; 31 days at most. "
+    "For May 2026: start_date=2026-05-01 end_date=2026-06-01. "
+    "mrc is monthly recurring, otc one-time. Usage (messages, calls) is in the detail records.",
+    params=SummaryParams,
+    result=SummaryResult,
+    run=get_charges_summary,
+)

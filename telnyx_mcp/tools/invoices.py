@@ -1,0 +1,93 @@
+"""`telnyx_list_invoices`, `telnyx_get_invoice`"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from telnyx_mcp.tools.arguments import Id, Params
+from telnyx_mcp.tools.results import ListResult, Result, Row, paging
+from telnyx_mcp.tools.tool import Call, ToolSpec
+
+
+class InvoicesParams(Params):
+    sort: Literal["period_start", "-period_start"] = Field(
+        "-period_start", description="-period_start is newest first."
+    )
+    page: int = Field(1, ge=1)
+    page_size: int = Field(20, ge=1, le=250)
+
+
+class InvoiceParams(Params):
+    invoice_id: Id = Field(description="From telnyx_list_invoices.")
+    include_download_link: bool = Field(
+        False, description="Add a link to the PDF: short-lived and secret, for the user only."
+    )
+
+
+class InvoiceRow(Row):
+    invoice_id: str | None = None
+    period_start: str | None = None
+    period_end: str | None = None
+    paid: bool | None = None
+
+
+class InvoicesResult(ListResult):
+    today: str
+    items: list[InvoiceRow]
+
+
+class InvoiceResult(Result):
+    invoice_id: str | None = None
+    period_start: str | None = None
+    period_end: str | None = Field(None, description="Included.")
+    paid: bool | None = None
+    file_id: str | None = None
+    download_url: str | None = None
+
+
+async def list_invoices(call: Call[InvoicesParams]) -> InvoicesResult:
+    asked = call.params
+    page = await call.client.list_invoices(
+        sort=asked.sort, page=asked.page, page_size=asked.page_size
+    )
+    items = [
+        InvoiceRow(**each.model_dump(exclude={"url", "file_id", "download_url", "record_type"}))
+        for each in page.items
+    ]
+    return InvoicesResult(today=call.today, items=items, **paging(page))
+
+
+async def get_invoice(call: Call[InvoiceParams]) -> InvoiceResult:
+    asked = call.params
+    invoice = await call.client.get_invoice(
+        asked.invoice_id, include_download_link=asked.include_download_link
+    )
+    result = InvoiceResult(**invoice.model_dump(exclude={"url", "record_type"}))
+    if not asked.include_download_link:
+        result.download_url = None
+    elif result.download_url:
+        result.note = "The link works without a key for a short time: give it to the user only."
+    else:
+        result.note = "Telnyx sent no download link for this invoice."
+    return result
+
+
+LIST_INVOICES = ToolSpec(
+    name="telnyx_list_invoices",
+    title="Invoices",
+    description="Invoices, newest first, each with its period (period_end included) and whether it "
+    "is paid. Telnyx gives no amounts here: for those, telnyx_get_charges_summary of the period.",
+    params=InvoicesParams,
+    result=InvoicesResult,
+    run=list_invoices,
+)
+GET_INVOICE = ToolSpec(
+    name="telnyx_get_invoice",
+    title="Invoice",
+    description="One invoice: period, paid or not, and on request a link to its PDF.",
+    params=InvoiceParams,
+    result=InvoiceResult,
+    run=get_invoice,
+)

@@ -1,0 +1,166 @@
+"""A tool: what a client is shown, and the one way a call takes through the house.
+
+`arguments -> parameters -> the tool's function -> result`, with every failure turned into an error
+result in plain words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.tools import Tool
+from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
+from mcp_types import CallToolResult, InputRequiredResult, ToolAnnotations
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from telnyx_mcp.approval.gate import Gate
+from telnyx_mcp.telnyx.client import TelnyxClient
+from telnyx_mcp.telnyx.errors import TelnyxError
+from telnyx_mcp.tools.arguments import InvalidArguments, Params, input_schema, parse
+from telnyx_mcp.tools.results import Result, answer, failed
+
+P = TypeVar("P", bound=Params)
+R = TypeVar("R", bound=Result)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What tools work with; one of each per server."""
+
+    client: TelnyxClient
+    gate: Gate
+    now: Callable[[], datetime] = utc_now
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[P]):
+    """One call of a tool: its parameters, the services, and the client that made it."""
+
+    params: P
+    services: Services
+    context: Context[Any, Any]
+
+    @property
+    def client(self) -> TelnyxClient:
+        return self.services.client
+
+    @property
+    def today(self) -> str:
+        """Today in UTC, for every result that resolves dates."""
+        return self.services.now().date().isoformat()
+
+
+class Failed(Exception):
+    """The call can't give what was asked. Its text is for the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec(Generic[P, R]):
+    """A tool as written down in its file. `changes` marks one that needs approval."""
+
+    name: str
+    title: str
+    description: str
+    params: type[P]
+    result: type[R]
+    run: Callable[[Call[P]], Awaitable[R | CallToolResult | InputRequiredResult]]
+    changes: bool = False
+    destructive: bool = False
+    idempotent: bool = True
+
+    def annotations(self) -> ToolAnnotations:
+        return ToolAnnotations(
+            title=self.title,
+            read_only_hint=not self.changes,
+            destructive_hint=self.destructive,
+            idempotent_hint=self.idempotent,
+            open_world_hint=True,
+        )
+
+    def bind(self, services: Services) -> AccountTool:
+        """The tool as the SDK takes it, at work with these services."""
+        return AccountTool(
+            fn=self.run,
+            name=self.name,
+            title=self.title,
+            description=self.description,
+            parameters=input_schema(self.params),
+            fn_metadata=FuncMetadata(
+                arg_model=ArgModelBase, output_schema=output_schema(self.result)
+            ),
+            is_async=True,
+            annotations=self.annotations(),
+        ).at_work(self, services)
+
+
+class AccountTool(Tool):
+    """The SDK's tool, with arguments, results and errors handled as this project wants them."""
+
+    _spec: ToolSpec[Any, Any]
+    _services: Services
+
+    def at_work(self, spec: ToolSpec[Any, Any], services: Services) -> AccountTool:
+        self._spec, self._services = spec, services
+        return self
+
+    async def run(
+        self,
+        arguments: dict[str, Any],
+        context: Context[Any, Any],
+        convert_result: bool = False,
+    ) -> CallToolResult | InputRequiredResult:
+        client = self._services.client
+        try:
+            params = parse(self._spec.params, self.name, arguments)
+            result = await self._spec.run(Call(params, self._services, context))
+        except (InvalidArguments, Failed) as error:
+            return failed(str(error))
+        except TelnyxError as error:
+            return failed(f"{error} (Sandbox.)" if error.sandbox else str(error))
+        if isinstance(result, Result):
+            return answer(result, sandbox=client.sandbox)
+        return result
+
+
+class _Outline(GenerateJsonSchema):
+    """The outline of a result: its fields and their types, one level deep.
+
+    The rows themselves are described by their names; a full schema would cost every conversation
+    thousands of tokens.
+    """
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+def output_schema(result: type[Result]) -> dict[str, Any]:
+    """The published schema of a tool's result."""
+    published = result.model_json_schema(mode="serialization", schema_generator=_Outline)
+    properties: dict[str, Any] = {}
+    for name, each in published["properties"].items():
+        if name in Result.model_fields:
+            continue
+        kind = each.get("type", "object" if "$ref" in each else None)
+        outline: dict[str, Any] = {"type": kind} if kind else {}
+        if description := each.get("description"):
+            outline["description"] = description
+        properties[name] = outline
+    schema: dict[str, Any] = {"type": "object", "properties": properties}
+    if required := [n for n, f in result.model_fields.items() if f.is_required()]:
+        schema["required"] = required
+    return schema

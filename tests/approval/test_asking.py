@@ -1,0 +1,456 @@
+"""Nothing is changed unasked, and one approval is used once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from mcp import Client
+from mcp.client.session import ClientRequestContext
+from mcp_types import (
+    CallToolResult,
+    ElicitRequestFormParams,
+    ElicitRequestParams,
+    ElicitResult,
+    InputRequiredResult,
+)
+
+from telnyx_mcp.sandbox import Sandbox
+from telnyx_mcp.server import AccountServer, build_server
+from telnyx_mcp.settings import Settings
+
+PAY = "telnyx_create_stored_payment_transaction"
+UPDATE = "telnyx_update_auto_recharge_preferences"
+REVISIONS = ("legacy", "auto")
+
+
+class Person:
+    """Answers questions, and remembers them."""
+
+    def __init__(self, *answers: ElicitResult | Callable[[str], ElicitResult]) -> None:
+        self.answers = list(answers)
+        self.questions: list[str] = []
+
+    async def __call__(
+        self, context: ClientRequestContext, params: ElicitRequestParams
+    ) -> ElicitResult:
+        assert isinstance(params, ElicitRequestFormParams)
+        self.questions.append(params.message)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return answer(params.message) if callable(answer) else answer
+
+
+def types(text: str) -> ElicitResult:
+    return ElicitResult(action="accept", content={"amount": text})
+
+
+TICKS = ElicitResult(action="accept", content={"approve": True})
+DECLINES = ElicitResult(action="decline")
+CANCELS = ElicitResult(action="cancel")
+
+
+class Time:
+    """A clock that tests turn."""
+
+    def __init__(self) -> None:
+        self.moment = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+    def passes(self, **span: float) -> None:
+        self.moment += timedelta(**span)
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def server(settings: Settings, time: Time) -> AccountServer:
+    return build_server(settings, now=time)
+
+
+async def ask(
+    server: AccountServer,
+    person: Person | None,
+    tool: str,
+    arguments: dict[str, Any],
+    mode: str = "auto",
+) -> CallToolResult:
+    with anyio.fail_after(10):
+        async with Client(server, mode=mode, elicitation_callback=person) as client:
+            return await client.call_tool(tool, arguments)
+
+
+def state_of(result: CallToolResult) -> str:
+    return str((result.structured_content or {}).get("state"))
+
+
+def said(result: CallToolResult) -> str:
+    return "".join(block.text for block in result.content if block.type == "text")
+
+
+@pytest.mark.parametrize("mode", REVISIONS)
+async def test_a_payment_is_made_when_the_person_types_its_amount(
+    server: AccountServer, sandbox: Sandbox, mode: str
+) -> None:
+    person = Person(types("120.00"))
+    result = await ask(server, person, PAY, {"amount": "120"}, mode)
+    assert state_of(result) == "succeeded"
+    assert [payment["amount_cents"] for payment in sandbox.payments] == [12000]
+    assert len(person.questions) == 1
+
+
+@pytest.mark.parametrize("typed", ["120", "$120.00", " 120.00 usd ", "120.0"])
+async def test_the_amount_may_be_typed_as_people_write_it(
+    server: AccountServer, sandbox: Sandbox, typed: str
+) -> None:
+    result = await ask(server, Person(types(typed)), PAY, {"amount": "120.00"})
+    assert state_of(result) == "succeeded"
+    assert len(sandbox.payments) == 1
+
+
+@pytest.mark.parametrize("mode", REVISIONS)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        types("12.00"),
+        types(""),
+        types("yes"),
+        types("NaN"),
+        ElicitResult(action="accept", content={}),
+        ElicitResult(action="accept", content={"amount": True}),
+        ElicitResult(action="accept", content={"approve": True}),
+        ElicitResult(action="accept"),
+        DECLINES,
+        CANCELS,
+    ],
+)
+async def test_nothing_is_paid_unless_the_amount_is_typed(
+    server: AccountServer, sandbox: Sandbox, mode: str, answer: ElicitResult
+) -> None:
+    result = await ask(server, Person(answer), PAY, {"amount": "120.00"}, mode)
+    assert said(result).find("Nothing was sent") >= 0
+    assert sandbox.payments == []
+
+
+@pytest.mark.parametrize("mode", REVISIONS)
+@pytest.mark.parametrize(
+    ("tool", "arguments"), [(PAY, {"amount": "120"}), (UPDATE, {"enabled": False})]
+)
+async def test_a_client_that_cannot_ask_gets_nothing_done_and_is_told_what_the_person_can_do(
+    server: AccountServer, sandbox: Sandbox, mode: str, tool: str, arguments: dict[str, Any]
+) -> None:
+    result = await ask(server, None, tool, arguments, mode)
+    assert result.is_error
+    assert "telnyx-account-mcp call" in said(result)
+    assert all(request.method == "GET" for request in sandbox.requests)
+
+
+@pytest.mark.parametrize("mode", REVISIONS)
+async def test_the_question_shows_amount_account_balance_and_what_was_paid_today(
+    server: AccountServer, sandbox: Sandbox, mode: str
+) -> None:
+    person = Person(types("20.00"), types("30.00"))
+    before = sandbox.balance
+    await ask(server, person, PAY, {"amount": "20.00"}, mode)
+    await ask(server, person, PAY, {"amount": "30.00", "reference": "march"}, mode)
+    first, second = person.questions
+    assert "20.00 USD" in first
+    assert "@" in first
+    assert f"{before}" in first
+    assert "today (UTC): 0.00" in first
+    assert "today (UTC): 20.00" in second
+    assert "march" in second
+
+
+async def test_the_same_payment_within_ten_minutes_is_told_and_not_made_again(
+    server: AccountServer, sandbox: Sandbox, time: Time
+) -> None:
+    person = Person(types("120.00"))
+    await ask(server, person, PAY, {"amount": "120.00"})
+    time.passes(minutes=9)
+    again = await ask(server, person, PAY, {"amount": "120"})
+    assert "Nothing new was done" in said(again)
+    assert len(sandbox.payments) == 1
+    assert len(person.questions) == 1
+
+
+async def test_the_same_payment_later_is_asked_again_and_the_question_warns_of_the_first(
+    server: AccountServer, sandbox: Sandbox, time: Time
+) -> None:
+    person = Person(types("120.00"))
+    await ask(server, person, PAY, {"amount": "120.00"})
+    time.passes(minutes=11)
+    await ask(server, person, PAY, {"amount": "120.00"})
+    assert len(sandbox.payments) == 2
+    assert "NOTE: 120.00 was already paid" in person.questions[1]
+
+
+async def test_a_reference_is_never_paid_twice(
+    server: AccountServer, sandbox: Sandbox, time: Time
+) -> None:
+    person = Person(types("120.00"))
+    await ask(server, person, PAY, {"amount": "120.00", "reference": "may"})
+    time.passes(days=3)
+    again = await ask(server, person, PAY, {"amount": "120.00", "reference": "may"})
+    assert state_of(again) == "succeeded"
+    assert len(sandbox.payments) == 1
+
+
+async def test_a_reference_with_another_amount_is_refused(
+    server: AccountServer, sandbox: Sandbox
+) -> None:
+    person = Person(types("120.00"))
+    await ask(server, person, PAY, {"amount": "120.00", "reference": "may"})
+    other = await ask(server, person, PAY, {"amount": "50.00", "reference": "may"})
+    assert other.is_error
+    assert "already names another change" in said(other)
+    assert len(sandbox.payments) == 1
+
+
+async def test_after_a_decline_the_same_call_does_not_ask_again_for_ten_minutes(
+    server: AccountServer, sandbox: Sandbox, time: Time
+) -> None:
+    person = Person(DECLINES)
+    first = await ask(server, person, PAY, {"amount": "120.00"})
+    second = await ask(server, person, PAY, {"amount": "120.00"})
+    assert state_of(first) == state_of(second) == "declined"
+    assert len(person.questions) == 1
+    time.passes(minutes=11)
+    await ask(server, person, PAY, {"amount": "120.00"})
+    assert len(person.questions) == 2
+    assert sandbox.payments == []
+
+
+async def test_a_mistyped_amount_can_be_typed_again(
+    server: AccountServer, sandbox: Sandbox
+) -> None:
+    person = Person(types("12"), types("120"))
+    first = await ask(server, person, PAY, {"amount": "120.00"})
+    second = await ask(server, person, PAY, {"amount": "120.00"})
+    assert (state_of(first), state_of(second)) == ("proposed", "succeeded")
+    assert person.questions[0] == person.questions[1]
+    assert len(sandbox.payments) == 1
+
+
+async def test_an_approval_that_comes_too_late_pays_nothing(
+    server: AccountServer, sandbox: Sandbox, time: Time
+) -> None:
+    def late(_question: str) -> ElicitResult:
+        time.passes(minutes=10)
+        return types("120.00")
+
+    result = await ask(server, Person(late), PAY, {"amount": "120.00"}, "legacy")
+    assert state_of(result) == "expired"
+    assert sandbox.payments == []
+
+
+async def _asked(client: Client, arguments: dict[str, Any]) -> InputRequiredResult:
+    """The question of a modern server, unanswered."""
+    required = await client.session.call_tool(PAY, arguments, allow_input_required=True)
+    assert isinstance(required, InputRequiredResult)
+    return required
+
+
+async def _answer(
+    client: Client, arguments: dict[str, Any], asked: InputRequiredResult, answer: ElicitResult
+) -> CallToolResult:
+    result = await client.session.call_tool(
+        PAY,
+        arguments,
+        input_responses={"approval": answer},
+        request_state=asked.request_state,
+        allow_input_required=True,
+    )
+    assert isinstance(result, CallToolResult)
+    return result
+
+
+async def test_one_approval_replayed_in_parallel_pays_once(
+    server: AccountServer, sandbox: Sandbox
+) -> None:
+    arguments = {"amount": "120.00"}
+    results: list[CallToolResult] = []
+    with anyio.fail_after(10):
+        async with Client(server, elicitation_callback=Person(DECLINES)) as client:
+            asked = await _asked(client, arguments)
+
+            async def replay() -> None:
+                results.append(await _answer(client, arguments, asked, types("120.00")))
+
+            async with anyio.create_task_group() as tasks:
+                for _ in range(8):
+                    tasks.start_soon(replay)
+    assert len(results) == 8
+    assert len(sandbox.payments) == 1
+    assert [state_of(each) for each in results].count("succeeded") >= 1
+
+
+async def test_an_approval_replayed_after_the_payment_tells_its_outcome(
+    server: AccountServer, sandbox: Sandbox, time: Time
+) -> None:
+    arguments = {"amount": "120.00"}
+    with anyio.fail_after(10):
+        async with Client(server, elicitation_callback=Person(DECLINES)) as client:
+            asked = await _asked(client, arguments)
+            await _answer(client, arguments, asked, types("120.00"))
+            time.passes(minutes=30)
+            again = await _answer(client, arguments, asked, types("120.00"))
+    assert state_of(again) == "succeeded"
+    assert "Nothing new was done" in said(again)
+    assert len(sandbox.payments) == 1
+
+
+async def test_an_approval_after_a_decline_pays_nothing(
+    server: AccountServer, sandbox: Sandbox
+) -> None:
+    arguments = {"amount": "120.00"}
+    with anyio.fail_after(10):
+        async with Client(server, elicitation_callback=Person(DECLINES)) as client:
+            asked = await _asked(client, arguments)
+            await _answer(client, arguments, asked, DECLINES)
+            replayed = await _answer(client, arguments, asked, types("120.00"))
+    assert state_of(replayed) == "declined"
+    assert sandbox.payments == []
+
+
+async def test_a_client_that_does_not_declare_elicitation_cannot_use_an_answer(
+    server: AccountServer, sandbox: Sandbox
+) -> None:
+    arguments = {"amount": "120.00"}
+    with anyio.fail_after(10):
+        async with Client(server, elicitation_callback=Person(DECLINES)) as asking:
+            asked = await _asked(asking, arguments)
+            async with Client(server) as mute:
+                replayed = await _answer(mute, arguments, asked, types("120.00"))
+    assert replayed.is_error
+    assert sandbox.payments == []
+
+
+async def _pay_elsewhere(sandbox: Sandbox) -> None:
+    async with httpx.AsyncClient(headers={"authorization": f"Bearer {sandbox.key}"}) as other:
+        address = f"{sandbox.base_url}/payment/stored_payment_transactions"
+        (await other.post(address, json={"amount": "7.00"})).raise_for_status()
+
+
+async def test_the_question_is_the_same_text_on_every_round(
+    server: AccountServer, sandbox: Sandbox
+) -> None:
+    arguments = {"amount": "120.00"}
+    with anyio.fail_after(10):
+        async with Client(server, elicitation_callback=Person(DECLINES)) as client:
+            first = await _asked(client, arguments)
+            await _pay_elsewhere(sandbox)
+            second = await _asked(client, arguments)
+    assert first.input_requests == second.input_requests
+
+
+@pytest.mark.parametrize("mode", REVISIONS)
+async def test_two_calls_at_once_for_the_same_payment_pay_once(
+    server: AccountServer, sandbox: Sandbox, mode: str
+) -> None:
+    results: list[CallToolResult] = []
+
+    async def pay() -> None:
+        results.append(await ask(server, Person(types("120.00")), PAY, {"amount": "120"}, mode))
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(5):
+            tasks.start_soon(pay)
+    assert len(results) == 5
+    assert len(sandbox.payments) == 1
+
+
+@pytest.mark.parametrize("mode", REVISIONS)
+async def test_auto_recharge_is_changed_when_the_person_ticks_it(
+    server: AccountServer, sandbox: Sandbox, mode: str
+) -> None:
+    person = Person(TICKS)
+    result = await ask(
+        server,
+        person,
+        UPDATE,
+        {"enabled": True, "threshold_amount": 75, "recharge_amount": "150"},
+        mode,
+    )
+    assert state_of(result) == "succeeded"
+    after = (result.structured_content or {})["after"]
+    assert (after["threshold_amount"], after["recharge_amount"]) == ("75.00", "150.00")
+    assert "threshold_amount:" in person.questions[0]
+    assert "225.00" in person.questions[0]
+    assert [json.loads(r.body) for r in sandbox.requests if r.method == "PATCH"] == [
+        {"enabled": True, "threshold_amount": "75.00", "recharge_amount": "150.00"}
+    ]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        DECLINES,
+        CANCELS,
+        ElicitResult(action="accept", content={"approve": False}),
+        ElicitResult(action="accept", content={"approve": "yes"}),
+        ElicitResult(action="accept", content={}),
+    ],
+)
+@pytest.mark.parametrize("mode", REVISIONS)
+async def test_auto_recharge_is_not_changed_without_a_tick(
+    server: AccountServer, sandbox: Sandbox, mode: str, answer: ElicitResult
+) -> None:
+    result = await ask(server, Person(answer), UPDATE, {"enabled": False}, mode)
+    assert "Nothing was sent" in said(result)
+    assert all(request.method == "GET" for request in sandbox.requests)
+
+
+@pytest.mark.parametrize(
+    "kind", ["drop_before", "drop_after", "reset_before", "reset_after", "truncated", "nonsense"]
+)
+async def test_a_payment_whose_answer_is_lost_is_unknown_and_sent_once(
+    server: AccountServer, sandbox: Sandbox, kind: str
+) -> None:
+    sandbox.fault("create_stored_payment_transaction", kind)
+    person = Person(types("120.00"))
+    lost = await ask(server, person, PAY, {"amount": "120.00"})
+    again = await ask(server, person, PAY, {"amount": "120.00"})
+    assert lost.is_error
+    assert state_of(lost) == state_of(again) == "unknown"
+    assert "Don't try again" in said(lost)
+    assert len([r for r in sandbox.requests if r.method == "POST"]) == 1
+
+
+async def test_a_payment_that_telnyx_refuses_may_be_tried_again_with_a_new_approval(
+    server: AccountServer, sandbox: Sandbox
+) -> None:
+    sandbox.fault("create_stored_payment_transaction", "status", status=403)
+    person = Person(types("120.00"))
+    refused = await ask(server, person, PAY, {"amount": "120.00"})
+    paid = await ask(server, person, PAY, {"amount": "120.00"})
+    assert (state_of(refused), state_of(paid)) == ("refused", "succeeded")
+    assert "payment method is stored" in said(refused)
+    assert len(person.questions) == 2
+
+
+async def test_a_payment_in_flight_finishes_when_the_call_is_cancelled(
+    server: AccountServer, sandbox: Sandbox
+) -> None:
+    sandbox.fault("create_stored_payment_transaction", "slow", seconds=0.3)
+    with anyio.fail_after(10):
+        async with Client(server, elicitation_callback=Person(types("120.00"))) as client:
+            with anyio.CancelScope() as scope:
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(client.call_tool, PAY, {"amount": "120.00"})
+                    while not any(r.method == "POST" for r in sandbox.requests):
+                        await anyio.sleep(0.01)
+                    scope.cancel()
+            await server.services.gate.idle()
+            again = await client.call_tool(PAY, {"amount": "120.00"})
+    assert state_of(again) == "succeeded"
+    assert len(sandbox.payments) == 1
