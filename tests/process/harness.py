@@ -1,0 +1,118 @@
+"""A real server process, spoken to in lines of JSON-RPC."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+
+SECONDS = 20
+
+
+class ServerProcess:
+    """The other end of a server's stdin and stdout."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self._last_id = 0
+
+    async def send(self, message: Mapping[str, Any] | bytes) -> None:
+        line = message if isinstance(message, bytes) else json.dumps(message).encode()
+        assert self.process.stdin
+        self.process.stdin.write(line + b"\n")
+        await self.process.stdin.drain()
+
+    async def receive(self) -> dict[str, Any]:
+        """The next line, which must be a JSON-RPC message."""
+        assert self.process.stdout
+        line = await self.process.stdout.readline()
+        message = json.loads(line)
+        assert message["jsonrpc"] == "2.0"
+        return dict(message)
+
+    async def request(self, method: str, params: Mapping[str, Any] | None = None) -> int:
+        """Sends a request and returns its id, without waiting."""
+        self._last_id += 1
+        await self.send(
+            {"jsonrpc": "2.0", "id": self._last_id, "method": method, "params": dict(params or {})}
+        )
+        return self._last_id
+
+    async def ask(self, method: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The result of a request."""
+        id = await self.request(method, params)
+        while (message := await self.receive()).get("id") != id:
+            pass
+        assert "result" in message, message
+        return dict(message["result"])
+
+    async def initialize(self, *, elicitation: bool = True) -> dict[str, Any]:
+        result = await self.ask(
+            "initialize",
+            {
+                "protocolVersion": "2025-11-25",
+                "capabilities": {"elicitation": {"form": {}}} if elicitation else {},
+                "clientInfo": {"name": "test", "version": "1"},
+            },
+        )
+        await self.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
+        return result
+
+    async def start_payment(self, amount: str) -> None:
+        """Asks for a payment and approves it, without waiting for its outcome."""
+        await self.request(
+            "tools/call",
+            {
+                "name": "telnyx_create_stored_payment_transaction",
+                "arguments": {"amount": amount},
+            },
+        )
+        question = await self.receive()
+        assert question["method"] == "elicitation/create"
+        await self.send(
+            {
+                "jsonrpc": "2.0",
+                "id": question["id"],
+                "result": {"action": "accept", "content": {"amount": amount}},
+            }
+        )
+
+    async def ended(self) -> tuple[int, bytes, bytes]:
+        """Exit status, and what is left on stdout and stderr, after the end of stdin."""
+        assert self.process.stdin
+        self.process.stdin.close()
+        out, err = await self.process.communicate()
+        return self.process.returncode or 0, out, err
+
+
+@asynccontextmanager
+async def started(
+    *arguments: str, environment: Mapping[str, str], cwd: str | None = None
+) -> AsyncIterator[ServerProcess]:
+    """A server process, killed at the latest when the test is over."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    with anyio.fail_after(SECONDS):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "telnyx_mcp",
+            *arguments,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**kept, **environment},
+            cwd=cwd,
+            limit=2**22,
+        )
+        try:
+            yield ServerProcess(process)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.communicate()

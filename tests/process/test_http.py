@@ -1,0 +1,118 @@
+"""Streamable HTTP on loopback, and the command line."""
+
+from __future__ import annotations
+
+import json
+import socket
+
+import anyio
+import httpx
+import pytest
+from mcp import Client
+
+from telnyx_mcp.sandbox import Sandbox
+from tests.conftest import Mode
+from tests.process.harness import started
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+async def accepts(port: int) -> None:
+    """Returns once something listens on the port."""
+    while True:
+        try:
+            await (await anyio.connect_tcp("127.0.0.1", port)).aclose()
+        except OSError:
+            await anyio.sleep(0.02)
+        else:
+            return
+
+
+async def test_it_serves_both_revisions_over_http_on_loopback(sandbox: Sandbox, mode: Mode) -> None:
+    port = free_port()
+    environment = {"TELNYX_API_KEY": sandbox.key, "TELNYX_BASE_URL": sandbox.base_url}
+    async with started("serve", "--http", f"127.0.0.1:{port}", environment=environment) as server:
+        await accepts(port)
+        async with Client(f"http://127.0.0.1:{port}/mcp", mode=mode) as client:
+            result = await client.call_tool("telnyx_get_balance", {})
+        assert (result.structured_content or {})["currency"] == "USD"
+        server.process.terminate()
+        assert await server.process.wait() in (0, -15)
+
+
+async def test_a_foreign_host_or_origin_is_refused() -> None:
+    port = free_port()
+    async with started("--http", str(port), environment={}):
+        await accepts(port)
+        async with httpx.AsyncClient() as browser:
+            for header in ({"host": "evil.example"}, {"origin": "https://evil.example"}):
+                answer = await browser.post(
+                    f"http://127.0.0.1:{port}/mcp", headers=header, json={"jsonrpc": "2.0"}
+                )
+                assert answer.status_code in (403, 421)
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:8000", "192.0.2.1:80", "example.com:80"])
+async def test_an_address_that_is_not_loopback_is_refused(address: str) -> None:
+    async with started("--http", address, environment={}) as server:
+        status, _, err = await server.ended()
+    assert status == 2
+    assert b"loopback only" in err
+
+
+async def test_call_prints_a_result_for_machines_and_for_people(sandbox: Sandbox) -> None:
+    environment = {"TELNYX_API_KEY": sandbox.key, "TELNYX_BASE_URL": sandbox.base_url}
+    arguments = ("call", "telnyx_list_invoices", "page_size=3")
+    async with started(*arguments, "--json", environment=environment) as server:
+        status, out, _ = await server.ended()
+    assert status == 0
+    assert json.loads(out)["returned"] == 3
+    async with started(*arguments, environment=environment) as server:
+        status, out, _ = await server.ended()
+    assert status == 0
+    assert b"period_start" in out
+
+
+async def test_call_without_a_terminal_pays_nothing_and_fails(sandbox: Sandbox) -> None:
+    environment = {"TELNYX_API_KEY": sandbox.key, "TELNYX_BASE_URL": sandbox.base_url}
+    async with started(
+        "call",
+        "telnyx_create_stored_payment_transaction",
+        "amount=120",
+        environment=environment,
+    ) as server:
+        status, out, _ = await server.ended()
+    assert status == 1
+    assert b"Nothing was sent" in out
+    assert sandbox.payments == []
+
+
+async def test_call_with_a_wrong_argument_says_the_right_one(sandbox: Sandbox) -> None:
+    environment = {"TELNYX_API_KEY": sandbox.key, "TELNYX_BASE_URL": sandbox.base_url}
+    async with started(
+        "call", "telnyx_list_invoices", "pagesize=3", environment=environment
+    ) as server:
+        status, out, _ = await server.ended()
+    assert status == 1
+    assert b"page_size" in out
+
+
+async def test_the_demo_answers_its_questions_and_shows_a_decline() -> None:
+    async with started("demo", environment={"COLUMNS": "100"}) as server:
+        status, out, err = await server.ended()
+    text = out.decode()
+    assert (status, err) == (0, b"")
+    for shown in ("What did we spend in May?", "grand_total", "unpaid", "Top us up", "declined"):
+        assert shown in text
+
+
+async def test_the_version_and_help_are_shown_without_a_key() -> None:
+    for argument, shown in (("--version", b"telnyx-account-mcp 0."), ("--help", b"examples:")):
+        async with started(argument, environment={}) as server:
+            status, out, _ = await server.ended()
+        assert status == 0
+        assert shown in out

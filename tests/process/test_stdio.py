@@ -1,0 +1,163 @@
+"""The server as a host starts it: a process, its stdin and stdout, and signals."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+import anyio
+import pytest
+
+from telnyx_mcp.sandbox import Sandbox
+from tests.process.harness import started
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+
+
+@pytest.fixture
+def environment(sandbox: Sandbox) -> dict[str, str]:
+    return {"TELNYX_API_KEY": sandbox.key, "TELNYX_BASE_URL": sandbox.base_url}
+
+
+async def arrives(sandbox: Sandbox, method: str) -> None:
+    """Returns once a request of this method has reached the sandbox."""
+    while not any(each.method == method for each in sandbox.requests):
+        await anyio.sleep(0.01)
+
+
+async def test_it_answers_on_stdout_and_ends_with_stdin(environment: dict[str, str]) -> None:
+    async with started(environment=environment) as server:
+        assert (await server.initialize())["serverInfo"]["name"] == "telnyx-account-mcp"
+        result = await server.ask("tools/call", {"name": "telnyx_get_balance", "arguments": {}})
+        assert result["structuredContent"]["currency"] == "USD"
+        assert await server.ended() == (0, b"", b"")
+
+
+async def test_without_a_key_it_lists_its_tools_and_each_call_says_how_to_set_one() -> None:
+    async with started(environment={}) as server:
+        await server.initialize()
+        assert len((await server.ask("tools/list"))["tools"]) == 13
+        result = await server.ask("tools/call", {"name": "telnyx_get_balance", "arguments": {}})
+        assert result["isError"]
+        assert "TELNYX_API_KEY" in result["content"][0]["text"]
+
+
+async def test_a_probe_start_has_no_side_effects(
+    environment: dict[str, str], sandbox: Sandbox, tmp_path: Path
+) -> None:
+    async with started(
+        environment=environment | {"HOME": str(tmp_path)}, cwd=str(tmp_path)
+    ) as server:
+        await server.initialize()
+        await server.ask("tools/list")
+        status, _, _ = await server.ended()
+    assert status == 0
+    assert sandbox.requests == []
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_folder_called_tools_where_it_is_started_is_not_imported(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "__init__.py").write_text("raise SystemExit(9)", encoding="utf-8")
+    async with started(environment=environment, cwd=str(tmp_path)) as server:
+        await server.initialize()
+        assert (await server.ended())[0] == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_it_cleanly_while_stdin_stays_open(
+    environment: dict[str, str], number: int
+) -> None:
+    async with started(environment=environment) as server:
+        await server.initialize()
+        server.process.send_signal(number)
+        assert await server.process.wait() == 0
+        assert server.process.stderr
+        assert await server.process.stderr.read() == b""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_lets_a_payment_in_flight_finish(
+    environment: dict[str, str], sandbox: Sandbox, number: int
+) -> None:
+    sandbox.fault("create_stored_payment_transaction", "slow", seconds=0.5)
+    async with started(environment=environment) as server:
+        await server.initialize()
+        await server.start_payment("120.00")
+        await arrives(sandbox, "POST")
+        server.process.send_signal(number)
+        assert await server.process.wait() == 0
+    assert [each.status for each in sandbox.requests if each.method == "POST"] == [200]
+    assert len(sandbox.payments) == 1
+
+
+async def test_the_end_of_stdin_lets_a_payment_in_flight_finish(
+    environment: dict[str, str], sandbox: Sandbox
+) -> None:
+    sandbox.fault("create_stored_payment_transaction", "slow", seconds=0.5)
+    async with started(environment=environment) as server:
+        await server.initialize()
+        await server.start_payment("120.00")
+        await arrives(sandbox, "POST")
+        assert (await server.ended())[0] == 0
+    assert [each.status for each in sandbox.requests if each.method == "POST"] == [200]
+
+
+async def test_a_signal_while_the_person_is_asked_pays_nothing(
+    environment: dict[str, str], sandbox: Sandbox
+) -> None:
+    async with started(environment=environment) as server:
+        await server.initialize()
+        await server.request(
+            "tools/call",
+            {
+                "name": "telnyx_create_stored_payment_transaction",
+                "arguments": {"amount": "120.00"},
+            },
+        )
+        assert (await server.receive())["method"] == "elicitation/create"
+        server.process.send_signal(signal.SIGTERM)
+        assert await server.process.wait() == 0
+    assert sandbox.payments == []
+
+
+async def test_garbage_on_stdin_does_not_end_it(environment: dict[str, str]) -> None:
+    async with started(environment=environment) as server:
+        for line in (b"", b"not json", b"[]", b"{", b'{"jsonrpc":"2.0"}', b"\xff\xfe", b"[" * 5000):
+            await server.send(line)
+        await server.initialize()
+        assert len((await server.ask("tools/list"))["tools"]) == 13
+
+
+async def test_the_key_is_nowhere_in_what_it_writes(environment: dict[str, str]) -> None:
+    secret = "KEY0123456789ABCDEF_never_shown"
+    async with started(environment=environment | {"TELNYX_API_KEY": secret}) as server:
+        await server.initialize()
+        result = await server.ask("tools/call", {"name": "telnyx_get_balance", "arguments": {}})
+        assert "did not accept the API key" in result["content"][0]["text"]
+        _, out, err = await server.ended()
+    assert secret not in str(result) + out.decode() + err.decode()
+
+
+@pytest.mark.parametrize(
+    ("environment_", "says"),
+    [
+        ({"TELNYX_BASE_URL": "http://api.telnyx.com/v2"}, "must begin with https://"),
+        ({"TELNYX_BASE_URL": "ftp://127.0.0.1/v2"}, "must begin with https://"),
+        ({"TELNYX_BASE_URL": "https://user:pw@api.telnyx.com/v2"}, "must look like"),
+        ({"TELNYX_API_KEY": "KEY with spaces"}, "TELNYX_API_KEY"),
+        ({"TELNYX_MCP_READ_ONLY": "perhaps"}, "TELNYX_MCP_READ_ONLY"),
+    ],
+)
+async def test_a_setting_that_cannot_be_used_ends_it_with_words(
+    environment_: dict[str, str], says: str
+) -> None:
+    async with started(environment=environment_) as server:
+        status, out, err = await server.ended()
+    assert (status, out) == (2, b"")
+    assert says in err.decode()
+    assert "Traceback" not in err.decode()
+    assert "KEY with spaces" not in err.decode()
