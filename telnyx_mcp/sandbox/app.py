@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
@@ -57,7 +58,6 @@ class _Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        exchange = Exchange(scope, receive, send)
         began = time.time()
         try:
             body = await request.body()
@@ -65,10 +65,11 @@ class _Endpoint:
             return
         key = _key_of(request)
         seen = self._sandbox.log.note(request, self._name, body, began)
+        exchange = Exchange(scope, receive, send, partial(self._sandbox.log.answered, seen))
         try:
             await self._serve(exchange, request, key, body)
         finally:
-            self._sandbox.log.answered(seen, exchange.status)
+            exchange.end(None)
 
     async def _serve(self, exchange: Exchange, request: Request, key: str, body: bytes) -> None:
         sandbox = self._sandbox

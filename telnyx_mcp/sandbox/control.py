@@ -140,11 +140,9 @@ class Sandbox:
         """Where `/faults`, `/requests`, `/payments` and `/reset` are."""
         return self.base_url.removesuffix("/v2") + "/_sandbox"
 
-    def fault(
-        self, operation: str, kind: str, *, times: int | None = 1, skip: int = 0, **options: Any
-    ) -> Fault:
-        """Plan a fault; see `Faults.add`."""
-        return self.faults.add(operation, kind, times=times, skip=skip, **options)
+    def fault(self, operation: str, kind: str, **options: Any) -> Fault:
+        """Plan a fault for the next request of an operation; options are the fields of `Fault`."""
+        return self.faults.add(operation, kind, **options)
 
     def reset(self) -> None:
         """As at the start: no payments, changes, faults or requests, a fresh rate limit."""

@@ -8,9 +8,10 @@ made when its answer is lost.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
 
 OPERATIONS = (
     "get_balance",
@@ -69,20 +70,32 @@ KINDS: dict[str, FaultKind] = {
 DEFAULT_SECONDS = {"slow": 1.0, "drip": 0.005}
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One kind of fault for one operation (or `*`); made by `Faults.add`."""
+class Fault(BaseModel):
+    """One kind of fault for one operation (or `*`), and the options it may have."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     operation: str
     kind: str
+    times: PositiveInt | None = 1
+    """How many requests meet it; None: all of them."""
+    skip: NonNegativeInt = 0
+    """How many requests are spared before."""
     applied: bool
-    status: int
-    seconds: float = 0.0
+    """Whether the request is carried out."""
+    status: int = Field(ge=200, le=599)
+    seconds: float = Field(default=0.0, ge=0)
+    """`slow`: before the answer; `drip`: after every byte."""
     code: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: Any = field(default_factory=lambda: ["not", "what", "you", "asked", "for"])
-    size: int = 17 * 1024 * 1024
+    """`status`: the error's code, if not the usual one of that status."""
+    headers: dict[str, str] = {}
+    """More headers, or others."""
+    body: Any = ["not", "what", "you", "asked", "for"]
+    """`nonsense`: the JSON to send."""
+    size: PositiveInt = 17 * 1024 * 1024
+    """`huge`: at least so many bytes."""
     location: str = "https://elsewhere.invalid/v2/"
+    """`redirect`: where to."""
 
 
 @dataclass(slots=True)
@@ -99,18 +112,10 @@ class Faults:
         self._planned: list[_Planned] = []
         self._lock = threading.Lock()
 
-    def add(
-        self,
-        operation: str,
-        kind: str,
-        *,
-        times: int | None = 1,
-        skip: int = 0,
-        **options: Any,
-    ) -> Fault:
-        """Plan a fault for the next `times` requests (None: all) after `skip` spared ones.
+    def add(self, operation: str, kind: str, **options: Any) -> Fault:
+        """Plan a fault for the next request of an operation; options are the fields of `Fault`.
 
-        Options are those of `Fault`. Raises ValueError for an unknown operation, kind or option.
+        Raises ValueError for an unknown operation, kind or option.
         """
         if operation != ANY and operation not in OPERATIONS:
             raise ValueError(f"unknown operation {operation!r}; known: {', '.join(OPERATIONS)}")
@@ -121,12 +126,9 @@ class Faults:
             "status": KINDS[kind].status,
             "seconds": DEFAULT_SECONDS.get(kind, 0.0),
         }
-        try:
-            fault = Fault(operation, kind, **{**usual, **options})
-        except TypeError as error:
-            raise ValueError(f"unknown option for a fault: {error}") from None
+        fault = Fault.model_validate({**usual, **options, "operation": operation, "kind": kind})
         with self._lock:
-            self._planned.append(_Planned(fault, skip, times))
+            self._planned.append(_Planned(fault, fault.skip, fault.times))
         return fault
 
     def take(self, operation: str) -> Fault | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,13 +41,24 @@ class Reply:
 
 @dataclass(slots=True)
 class Exchange:
-    """One request's way back to the client; `status` is what was sent, None if nothing was."""
+    """One request's way back to the client.
+
+    `on_end` is told once, with the status as its answer begins, or None when there will be none:
+    before the client can know, so that whoever asks the sandbox after its client finds it noted.
+    """
 
     scope: Scope
     receive: Receive
     send: Send
+    on_end: Callable[[int | None], None]
     headers: Headers = field(default_factory=lambda: [SANDBOX_HEADER])
-    status: int | None = None
+    ended: bool = False
+
+    def end(self, status: int | None) -> None:
+        """Tell `on_end`, unless it has been told."""
+        if not self.ended:
+            self.ended = True
+            self.on_end(status)
 
     async def answer(self, reply: Reply) -> None:
         """Send the whole reply."""
@@ -75,8 +86,10 @@ class Exchange:
         reply = Reply({}) if reply is None else reply
         match fault.kind:
             case "drop_before" | "drop_after":
+                self.end(None)
                 await connection.drop(self.scope, self.receive)
             case "reset_before" | "reset_after":
+                self.end(None)
                 await connection.reset(self.scope, self.receive)
             case "drip":
                 await self._stream(reply, _drops(reply.body, fault.seconds))
@@ -111,7 +124,7 @@ class Exchange:
         await self.send({"type": "http.response.body", "body": body})
 
     async def _start(self, status: int, media_type: bytes | None, length: int | None) -> None:
-        self.status = status
+        self.end(status)
         headers = list(self.headers)
         if media_type is not None:
             headers.append((b"content-type", media_type))

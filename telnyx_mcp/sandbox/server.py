@@ -18,7 +18,7 @@ from telnyx_mcp.sandbox.connection import ConnectionProtocol
 from telnyx_mcp.sandbox.control import Sandbox
 
 HOST = "127.0.0.1"
-PORT = 8012
+PORT = 8765
 READY_WITHIN = 10.0
 STOPPED_WITHIN = 5.0
 

@@ -16,7 +16,7 @@ class Kind:
     name: str
     make: Callable[[Draw], Record]
     per_day: int
-    """On a weekday in the middle of the history; fewer on weekends, more towards today."""
+    """On a weekday early in 2026; fewer on weekends, more as the business grows."""
     time_field: str = "created_at"
 
 

@@ -33,6 +33,7 @@ from telnyx_mcp.sandbox.refusals import Refusal, bad_parameter, missing
 
 MILLISECONDS = 86_400_000
 RESULTS_KEPT = 8
+GROWTH_FROM = date(2026, 1, 1)
 TIME_OPERATORS = frozenset({"eq", "gte", "gt", "lte", "lt"})
 
 Place = tuple[date, int]
@@ -179,10 +180,11 @@ class DetailRecords:
         fixed = scale.get(kind.name) if isinstance(scale, Mapping) else scale
         if fixed is not None:
             return max(1, fixed)
-        age = (self._today - day).days / 550
+        # By the calendar, not by today, so that a month keeps its records as days go by.
+        growth = min(1.6, max(0.5, 1 + 0.4 * (day - GROWTH_FROM).days / 550))
         weekday = 0.4 if day.weekday() >= 5 else 1.0
         rng = random.Random(f"{self._business.seed}:{kind.name}:{day.toordinal()}")
-        return max(1, round(kind.per_day * weekday * rng.uniform(0.85, 1.15) * (1.3 - 0.6 * age)))
+        return max(1, round(kind.per_day * weekday * rng.uniform(0.85, 1.15) * growth))
 
     def _require_field(self, kind: Kind, field: str, parameter: str) -> None:
         known = self._fields.get(kind.name)
