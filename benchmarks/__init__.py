@@ -1,0 +1,1 @@
+"""What the server costs, each figure beside what it is compared with in the same run."""

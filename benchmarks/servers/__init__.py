@@ -1,0 +1,1 @@
+"""The servers that are measured against, and the stand-in for Telnyx; each its own process."""

@@ -1,0 +1,79 @@
+"""The servers that are measured: how each is started."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from benchmarks.measurement import Unavailable
+from benchmarks.peers import peers_python
+
+ROOT = Path(__file__).parents[1]
+SERVERS = ROOT / "benchmarks" / "servers"
+NOWHERE = "http://127.0.0.1:9/v2"
+"""For what never gets as far as a request."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A server by name, the command that starts it, and the tool that tells the balance."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    balance_tool: str = "balance"
+
+
+def ours(base_url: str = NOWHERE) -> Subject:
+    return Subject(
+        "ours",
+        (sys.executable, "-m", "telnyx_mcp", "serve"),
+        _environment(base_url),
+        "telnyx_get_balance",
+    )
+
+
+def bare(base_url: str = NOWHERE) -> Subject:
+    return Subject("bare SDK", (sys.executable, str(SERVERS / "bare.py")), _environment(base_url))
+
+
+def fastmcp(base_url: str = NOWHERE) -> Subject:
+    """Raises `Unavailable` if it is not installed and can't be."""
+    return Subject(
+        "FastMCP",
+        (str(peers_python()), str(SERVERS / "fastmcp_peer.py")),
+        _environment(base_url) | {"FASTMCP_CHECK_FOR_UPDATES": "off"},
+    )
+
+
+def subjects(base_url: str = NOWHERE) -> list[Subject]:
+    """Ours, the bare SDK, and the peers that can be had here."""
+    found = [ours(base_url), bare(base_url)]
+    with suppress(Unavailable):  # told once, below the table
+        found.append(fastmcp(base_url))
+    return found
+
+
+def rounds(subjects: Sequence[T], count: int) -> Iterator[Iterable[T]]:
+    """`count` times all of them, each time beginning with the next, so that none is favoured."""
+    for number in range(count):
+        first = number % len(subjects)
+        yield (*subjects[first:], *subjects[:first])
+
+
+def _environment(base_url: str) -> dict[str, str]:
+    """This process's, without settings of the user's own that would change what is measured."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("TELNYX_", "FASTMCP_", "MCP_"))
+        and name not in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
+    }
+    return kept | {"TELNYX_API_KEY": "KEY_benchmark", "TELNYX_BASE_URL": base_url}

@@ -1,0 +1,111 @@
+"""MCP over a child's stdin and stdout, by hand: no SDK takes part in what is timed."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import tempfile
+from types import TracebackType
+from typing import Any
+
+from benchmarks.subjects import ROOT, Subject
+
+PROTOCOL = "2025-11-25"
+ANSWER_SECONDS = 30.0
+
+
+class Session:
+    """A server that was just started, and a conversation with it. Ends it on leaving."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self._last_id = 0
+        self._read = b""
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (closed on leaving)
+        self._process = subprocess.Popen(
+            subject.command,
+            cwd=ROOT,
+            env=subject.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            bufsize=0,
+        )
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        try:
+            self._process.communicate(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
+        self._stderr.close()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def open(self) -> dict[str, Any]:
+        """Shakes hands and returns the result of `tools/list`."""
+        self.ask(
+            "initialize",
+            {
+                "protocolVersion": PROTOCOL,
+                "capabilities": {},
+                "clientInfo": {"name": "benchmarks", "version": "1"},
+            },
+        )
+        self._send({"jsonrpc": "2.0", "method": "notifications/initialized"})
+        return self.ask("tools/list", {})
+
+    def call(self, tool: str) -> dict[str, Any]:
+        """The result of a tool called without arguments, which must be no error."""
+        result = self.ask("tools/call", {"name": tool, "arguments": {}})
+        if result.get("isError"):
+            raise RuntimeError(f"{self._subject.name}: {tool} answered {result['content']}")
+        return result
+
+    def ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        """Sends a request and returns its result."""
+        self._last_id += 1
+        self._send({"jsonrpc": "2.0", "id": self._last_id, "method": method, "params": params})
+        while True:
+            message: dict[str, Any] = json.loads(self._line())
+            if message.get("id") != self._last_id:
+                continue
+            if "error" in message:
+                raise RuntimeError(f"{self._subject.name}: {method}: {message['error']}")
+            result: dict[str, Any] = message["result"]
+            return result
+
+    def _send(self, message: dict[str, Any]) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+
+    def _line(self) -> bytes:
+        assert self._process.stdout
+        source = self._process.stdout.fileno()
+        while b"\n" not in self._read:
+            ready, _, _ = select.select([source], [], [], ANSWER_SECONDS)
+            chunk = os.read(source, 1 << 16) if ready else b""
+            if not chunk:
+                raise RuntimeError(
+                    f"{self._subject.name}: {'ended' if ready else 'no answer'}\n{self._said()}"
+                )
+            self._read += chunk
+        line, _, self._read = self._read.partition(b"\n")
+        return line
+
+    def _said(self) -> str:
+        """The end of what the server wrote to stderr."""
+        self._stderr.seek(0)
+        return self._stderr.read().decode(errors="replace")[-2000:]
