@@ -112,13 +112,13 @@ def content_of(result: CallToolResult) -> dict[str, Any]:
 def _one_sandbox() -> Iterator[Sandbox]:
     from telnyx_mcp.sandbox import running_sandbox
 
-    with running_sandbox(today=TODAY, rate_limit=None) as sandbox:
+    with running_sandbox(today=TODAY, rate_limit=None, records_per_day=20) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
 def sandbox(_one_sandbox: Sandbox) -> Sandbox:
-    """A pretend account as new, on `TODAY`, without a rate limit."""
+    """A pretend account as new, on `TODAY`, with few detail records and without a rate limit."""
     _one_sandbox.reset()
     return _one_sandbox
 

@@ -281,7 +281,9 @@ def _complaint(entry: Mapping[str, Any], names: Mapping[str, str]) -> Complaint:
     source = entry.get("source")
     source = source if isinstance(source, dict) else {}
     wire = source.get("parameter") or source.get("pointer") or ""
-    parameter = names.get(wire, wire.strip("/")) if isinstance(wire, str) else ""
+    wire = wire if isinstance(wire, str) else ""
+    # `filter[cost][gte]` is named by `filter` where the operation has no name for it in whole.
+    parameter = names.get(wire) or names.get(wire.partition("[")[0]) or wire.strip("/")
     code, title, detail = (_short(entry.get(part)) for part in ("code", "title", "detail"))
     return Complaint(code, title, detail, _short(parameter))
 

@@ -69,7 +69,12 @@ SEARCH_DETAIL_RECORDS = Operation(
     "search_detail_records",
     "GET",
     "/detail_records",
-    names=_PAGE | {"filter[record_type]": "record_type", "filter[date_range]": "date_range"},
+    names=_PAGE
+    | {
+        "filter[record_type]": "record_type",
+        "filter[date_range]": "date_range",
+        "filter": "filters",
+    },
     largest_page=50,
 )
 LIST_INVOICES = Operation("list_invoices", "GET", "/invoices", names=_PAGE, largest_page=250)

@@ -200,7 +200,12 @@ class Transport:
                 lost.fate = Fate.UNKNOWN if begun.sending else Fate.NOT_SENT
             raise lost from None
         self._pacer.learn(operation.path, response.status_code, response.headers)
-        return _classify(operation, response, content)
+        return _classify(operation, response, self._without_key(content))
+
+    def _without_key(self, content: bytes) -> bytes:
+        """The content with `***` where it echoes the key, which no one else is to see."""
+        key = self._key.get_secret_value().encode() if self._key else b""
+        return content.replace(key, b"***") if key and key in content else content
 
     def _open(self, httpx_: Any) -> httpx.AsyncClient:
         key = self._key.get_secret_value() if self._key else ""

@@ -12,10 +12,18 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
+from functools import cache
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import ErrorDetails, core_schema
 
@@ -73,6 +81,8 @@ def _words(detail: ErrorDetails, params: type[Params]) -> str:
     name = str(detail["loc"][0]) if detail["loc"] else "arguments"
     context = detail.get("ctx", {})
     kind = detail["type"]
+    if not detail["loc"]:
+        return f"{context['error']}."
     if kind == "missing":
         described = params.model_fields[name].description or ""
         return f"`{name}` is required: {described.rstrip('.')}."
@@ -197,6 +207,18 @@ Instant = Annotated[datetime, BeforeValidator(_instant, json_schema_input_type=s
 Amount = Annotated[str, BeforeValidator(_amount)]
 PositiveAmount = Annotated[str, BeforeValidator(lambda value: _positive(_amount(value)))]
 Id = Annotated[str, BeforeValidator(_id)]
+PageNumber = Annotated[int, Field(ge=1, description="From 1.")]
+
+
+def echo(moment: datetime | None) -> str | None:
+    """A moment as results echo it, with its zone."""
+    return moment.isoformat() if moment else None
+
+
+def check_order(start: datetime | None, end: datetime | None, names: str) -> None:
+    """Raises `ValueError` for a range that ends before it starts. `names` are its two arguments."""
+    if start and end and start > end:
+        raise ValueError(f"{names}: the range ends before it starts; exchange the two")
 
 
 class _InputSchema(GenerateJsonSchema):
@@ -224,6 +246,7 @@ class _InputSchema(GenerateJsonSchema):
 _PUBLISHED = ("type", "enum", "items", "default", "minimum", "maximum", "description")
 
 
+@cache
 def input_schema(params: type[Params]) -> dict[str, Any]:
     """The published schema of a tool's arguments: one flat object."""
     published = params.model_json_schema(schema_generator=_InputSchema)

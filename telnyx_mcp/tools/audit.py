@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from telnyx_mcp.telnyx.models import AuditEvent
-from telnyx_mcp.tools.arguments import Instant, Params
+from telnyx_mcp.tools.arguments import Instant, PageNumber, Params, check_order, echo
 from telnyx_mcp.tools.results import ListResult, Row, paging
 from telnyx_mcp.tools.tool import Call, ToolSpec
 from telnyx_mcp.tools.untrusted import clean, masked
@@ -20,8 +19,13 @@ class AuditParams(Params):
     )
     created_before: Instant | None = Field(None, description="Time, as created_after.")
     sort: Literal["asc", "desc"] = Field("desc", description="By time; desc is newest first.")
-    page: int = Field(1, ge=1)
-    page_size: int = Field(10, ge=1, le=250)
+    page: PageNumber = 1
+    page_size: int = Field(10, ge=1, le=250, description="Rows per page.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        check_order(self.created_after, self.created_before, "created_after, created_before")
+        return self
 
 
 class AuditRow(Row):
@@ -54,15 +58,11 @@ async def list_audit_events(call: Call[AuditParams]) -> AuditResult:
     )
     return AuditResult(
         today=call.today,
-        created_after=_text(asked.created_after),
-        created_before=_text(asked.created_before),
+        created_after=echo(asked.created_after),
+        created_before=echo(asked.created_before),
         items=[_row(event) for event in page.items],
         **paging(page),
     )
-
-
-def _text(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None
 
 
 def _row(event: AuditEvent) -> AuditRow:

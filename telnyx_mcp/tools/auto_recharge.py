@@ -33,7 +33,7 @@ class UpdateParams(Params):
         description="Charged on top of what is missing up to the threshold, e.g. 100.00.",
     )
     preference: Literal["credit_paypal", "ach"] | None = Field(None, description="How to pay.")
-    invoice_enabled: bool | None = None
+    invoice_enabled: bool | None = Field(None, description="Whether recharges are invoiced.")
 
 
 class PreferencesResult(Result):

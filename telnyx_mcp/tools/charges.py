@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from typing import Any, ClassVar
+from itertools import islice
+from typing import Any
 
 from pydantic import Field
 
-from telnyx_mcp.telnyx.models import SummaryLine
-from telnyx_mcp.tools.arguments import Day, Params
-from telnyx_mcp.tools.results import Result, Row
+from telnyx_mcp.telnyx.models import NumberCharges, Page, SummaryLine
+from telnyx_mcp.tools.arguments import Day, PageNumber, Params
+from telnyx_mcp.tools.results import ListResult, Result, Row, paging
 from telnyx_mcp.tools.tool import Call, Failed, ToolSpec
 
 LONGEST_RANGE = timedelta(days=31)
+MOST_PARTS = 24
 _END = "Day after the last one: it is not included itself."
 
 
 class BreakdownParams(Params):
     start_date: Day = Field(description="First day, YYYY-MM-DD.")
     end_date: Day | None = Field(None, description=_END + " Default: one month after start_date.")
+    page: PageNumber = 1
+    page_size: int = Field(20, ge=1, le=250, description="Numbers per page.")
 
 
 class SummaryParams(Params):
@@ -33,16 +37,12 @@ class NumberRow(Row):
     services: list[Any] | None = None
 
 
-class BreakdownResult(Result):
-    rows: ClassVar[str] = "numbers"
-
+class BreakdownResult(ListResult):
     start_date: str | None = Field(None, description="First day.")
     end_date: str | None = Field(None, description="Not included.")
     today: str
     currency: str | None = None
-    numbers: list[NumberRow]
-    returned: int = 0
-    total: int | None = None
+    items: list[NumberRow]
 
 
 class SummaryResult(Result):
@@ -61,21 +61,21 @@ async def get_charges_breakdown(call: Call[BreakdownParams]) -> BreakdownResult:
     _check_range(asked.start_date, asked.end_date, call)
     charges = await call.client.get_charges_breakdown(asked.start_date, asked.end_date)
     numbers = charges.results or []
+    first = (asked.page - 1) * asked.page_size
+    page = Page(
+        items=[_number(each) for each in numbers[first : first + asked.page_size]],
+        number=asked.page,
+        size=asked.page_size,
+        total_pages=-(-len(numbers) // asked.page_size),
+        total_results=len(numbers),
+    )
     return BreakdownResult(
         start_date=charges.start_date,
         end_date=charges.end_date,
         today=call.today,
         currency=charges.currency,
-        numbers=[
-            NumberRow(
-                **each.model_dump(
-                    exclude={"service_owner_user_id", "service_owner_email"}, exclude_none=True
-                )
-            )
-            for each in numbers
-        ],
-        returned=len(numbers),
-        total=len(numbers),
+        items=page.items,
+        **paging(page),
     )
 
 
@@ -96,6 +96,12 @@ async def get_charges_summary(call: Call[SummaryParams]) -> SummaryResult:
             each.model_dump(exclude_none=True) for each in (body and body.adjustments) or []
         ],
     )
+
+
+def _number(charges: NumberCharges) -> NumberRow:
+    """The number without its owner, who is the account's user."""
+    owner = {"service_owner_user_id", "service_owner_email"}
+    return NumberRow(**charges.model_dump(exclude=owner, exclude_none=True))
 
 
 def _line(line: SummaryLine) -> dict[str, Any]:
@@ -127,9 +133,9 @@ def _check_range(start: date, end: date | None, call: Call[Any]) -> None:
             f"start_date={start} end_date={start + timedelta(days=1)}. Call again."
         )
     if end - start > LONGEST_RANGE:
-        parts = list(_parts(start, end))
-        listed = "; ".join(f"start_date={a} end_date={b}" for a, b in parts[:24])
-        more = f"; and {len(parts) - 24} more" if len(parts) > 24 else ""
+        parts = list(islice(_parts(start, end), MOST_PARTS))
+        listed = "; ".join(f"start_date={a} end_date={b}" for a, b in parts)
+        more = "; and more in the same way" if parts[-1][1] < end else ""
         raise Failed(
             f"Nothing was asked of Telnyx: {start} to {end} is {(end - start).days} days, and one "
             f"call covers at most 31. Call once for each of these and add up: {listed}{more}."
@@ -148,8 +154,8 @@ def _parts(start: date, end: date) -> Iterator[tuple[date, date]]:
 GET_CHARGES_BREAKDOWN = ToolSpec(
     name="telnyx_get_charges_breakdown",
     title="Charges by phone number",
-    description="Monthly (MRC) and one-time (OTC) charges number by number. Long for accounts with "
-    "many numbers: telnyx_get_charges_summary has the totals. Usage (messages, calls) is not in it.",
+    description="Monthly (MRC) and one-time (OTC) charges number by number. "
+    "telnyx_get_charges_summary has the totals. Usage (messages, calls) is not in it.",
     params=BreakdownParams,
     result=BreakdownResult,
     run=get_charges_breakdown,

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from telnyx_mcp.telnyx.models import DetailRecord
-from telnyx_mcp.tools.arguments import Params, Text, TextList
+from telnyx_mcp.tools.arguments import PageNumber, Params, Text, TextList
 from telnyx_mcp.tools.results import ListResult, paging
 from telnyx_mcp.tools.tool import Call, Failed, ToolSpec
 
@@ -39,13 +39,13 @@ RecordType = Literal[
 _DATE_RANGE = re.compile(
     r"(yesterday|today|tomorrow|(last|this|next)_(week|month)|last_\d{1,3}_days)"
 )
-_FILTER = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,63})\s*(>=|<=|=|<|>|~)\s*(.+)", re.DOTALL)
+_FILTER = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,63})\s*(>=|<=|=|<|>|~)(?!=)\s*(.+)", re.DOTALL)
 _OPERATORS = {"=": "", ">=": "[gte]", "<": "[lt]", "~": "[contains]"}
 _HELD_BY_OTHERS = {"record_type", "date_range"}
 
 
 def _date_range(value: object) -> object:
-    if isinstance(value, str) and not _DATE_RANGE.fullmatch(value):
+    if not isinstance(value, str) or not _DATE_RANGE.fullmatch(value):
         raise ValueError(
             "must be today, yesterday, this_week, last_week, this_month, last_month or last_N_days "
             "(such as last_7_days); for other ranges use filters"
@@ -68,8 +68,8 @@ class RecordsParams(Params):
     sort: TextList = Field(
         [], max_length=5, description='Fields, with - for descending, e.g. ["-created_at"].'
     )
-    page: int = Field(1, ge=1)
-    page_size: int = Field(5, ge=1, le=50)
+    page: PageNumber = 1
+    page_size: int = Field(5, ge=1, le=50, description="Rows per page.")
 
 
 class RecordsResult(ListResult):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from telnyx_mcp.tools.arguments import Id, Params
+from telnyx_mcp.tools.arguments import Id, PageNumber, Params
 from telnyx_mcp.tools.results import ListResult, Result, Row, paging
 from telnyx_mcp.tools.tool import Call, ToolSpec
 
@@ -15,8 +15,8 @@ class InvoicesParams(Params):
     sort: Literal["period_start", "-period_start"] = Field(
         "-period_start", description="-period_start is newest first."
     )
-    page: int = Field(1, ge=1)
-    page_size: int = Field(20, ge=1, le=250)
+    page: PageNumber = 1
+    page_size: int = Field(20, ge=1, le=250, description="Rows per page.")
 
 
 class InvoiceParams(Params):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 from mcp.server.mcpserver import Context
@@ -148,6 +149,7 @@ class _Outline(GenerateJsonSchema):
         return False
 
 
+@cache
 def output_schema(result: type[Result]) -> dict[str, Any]:
     """The published schema of a tool's result."""
     published = result.model_json_schema(mode="serialization", schema_generator=_Outline)

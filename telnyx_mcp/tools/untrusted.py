@@ -22,6 +22,7 @@ _SECRET_NAME = re.compile(
 _SECRET_TEXT = re.compile(
     r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}|\bKEY[A-Z0-9]{8,}[A-Za-z0-9_-]*", re.IGNORECASE
 )
+_USER = re.compile(r"(^|//)[^/?#\s]*@")
 _KEPT_CONTROLS = "\n\t"
 
 
@@ -66,14 +67,12 @@ def masked_url(url: str | None) -> str | None:
     if not url:
         return None
     try:
-        parts = urlsplit(url)
-        host = parts.netloc.rpartition("@")[2]
-        user = f"{MASK}@" if "@" in parts.netloc else ""
+        parts = urlsplit(_USER.sub(rf"\1{MASK}@", url))
         query = parse_qsl(parts.query, keep_blank_values=True)
     except ValueError:
         return "[not a URL]"
     kept = [(name, MASK if _SECRET_NAME.search(name) else value) for name, value in query]
-    plain = urlunsplit((parts.scheme, user + host, parts.path, urlencode(kept, safe="*"), ""))
+    plain = urlunsplit((parts.scheme, parts.netloc, parts.path, urlencode(kept, safe="*"), ""))
     return _SECRET_TEXT.sub(MASK, plain)
 
 

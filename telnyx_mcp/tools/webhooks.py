@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from telnyx_mcp.telnyx.models import DeliveryAttempt, WebhookDelivery, WebhookEvent
-from telnyx_mcp.tools.arguments import Id, Instant, Params, Text, TextList
+from telnyx_mcp.tools.arguments import (
+    Id,
+    Instant,
+    PageNumber,
+    Params,
+    Text,
+    TextList,
+    check_order,
+    echo,
+)
 from telnyx_mcp.tools.results import ListResult, Result, Row, paging
 from telnyx_mcp.tools.tool import Call, ToolSpec
 from telnyx_mcp.tools.untrusted import clean, compact, masked, masked_headers, masked_url
@@ -28,8 +37,14 @@ class DeliveriesParams(Params):
     started_before: Instant | None = Field(None, description="As started_after.")
     finished_after: Instant | None = Field(None, description="As started_after.")
     finished_before: Instant | None = Field(None, description="As started_after.")
-    page: int = Field(1, ge=1)
-    page_size: int = Field(10, ge=1, le=250)
+    page: PageNumber = 1
+    page_size: int = Field(10, ge=1, le=250, description="Rows per page.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        check_order(self.started_after, self.started_before, "started_after, started_before")
+        check_order(self.finished_after, self.finished_before, "finished_after, finished_before")
+        return self
 
 
 class DeliveryParams(Params):
@@ -67,6 +82,10 @@ class DeliveryRow(Row):
 
 class DeliveriesResult(ListResult):
     today: str
+    started_after: str | None = None
+    started_before: str | None = None
+    finished_after: str | None = None
+    finished_before: str | None = None
     items: list[DeliveryRow]
 
 
@@ -85,9 +104,16 @@ class DeliveryResult(Result):
 
 
 async def list_webhook_deliveries(call: Call[DeliveriesParams]) -> DeliveriesResult:
-    page = await call.client.list_webhook_deliveries(**dict(call.params))
+    asked = call.params
+    page = await call.client.list_webhook_deliveries(**dict(asked))
     return DeliveriesResult(
-        today=call.today, items=[_row(each) for each in page.items], **paging(page)
+        today=call.today,
+        started_after=echo(asked.started_after),
+        started_before=echo(asked.started_before),
+        finished_after=echo(asked.finished_after),
+        finished_before=echo(asked.finished_before),
+        items=[_row(each) for each in page.items],
+        **paging(page),
     )
 
 

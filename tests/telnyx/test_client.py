@@ -1,0 +1,345 @@
+"""The thirteen operations: what each asks, and what it makes of an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from pydantic import BaseModel
+
+from telnyx_mcp.telnyx import models
+from telnyx_mcp.telnyx.client import TelnyxClient, walk
+from telnyx_mcp.telnyx.errors import Failure, Fate, TelnyxError
+from telnyx_mcp.telnyx.models import Page
+from telnyx_mcp.telnyx.transport import SANDBOX_HEADER
+from tests.conftest import Scripted, answer, complaint
+
+ID = "48eff763-ea80-4345-b688-78249eb165a8"
+MOMENT = datetime(2026, 5, 1, tzinfo=UTC)
+DAY, NEXT = date(2026, 5, 1), date(2026, 6, 1)
+Ask = Callable[[TelnyxClient], Awaitable[Any]]
+PAGE = "page[number]=1&page[size]=20"
+
+ONE: dict[str, tuple[Ask, str]] = {
+    "balance": (lambda c: c.get_balance(), "GET /balance"),
+    "breakdown": (
+        lambda c: c.get_charges_breakdown(DAY, NEXT),
+        "GET /charges_breakdown?start_date=2026-05-01&end_date=2026-06-01",
+    ),
+    "breakdown of a month": (
+        lambda c: c.get_charges_breakdown(DAY),
+        "GET /charges_breakdown?start_date=2026-05-01",
+    ),
+    "summary": (
+        lambda c: c.get_charges_summary(DAY, NEXT),
+        "GET /charges_summary?start_date=2026-05-01&end_date=2026-06-01",
+    ),
+    "invoice": (lambda c: c.get_invoice(ID), f"GET /invoices/{ID}?action=json"),
+    "invoice with its link": (
+        lambda c: c.get_invoice(ID, include_download_link=True),
+        f"GET /invoices/{ID}?action=link",
+    ),
+    "preferences": (
+        lambda c: c.get_auto_recharge_preferences(),
+        "GET /payment/auto_recharge_prefs",
+    ),
+    "new preferences": (
+        lambda c: c.update_auto_recharge_preferences({"enabled": True}),
+        "PATCH /payment/auto_recharge_prefs",
+    ),
+    "tags": (lambda c: c.list_user_tags(), "GET /user_tags"),
+    "some tags": (lambda c: c.list_user_tags("a&b"), "GET /user_tags?filter[starts_with]=a&b"),
+    "payment": (
+        lambda c: c.create_stored_payment_transaction("120.00"),
+        "POST /payment/stored_payment_transactions",
+    ),
+    "delivery": (lambda c: c.get_webhook_delivery(ID), f"GET /webhook_deliveries/{ID}"),
+}
+LISTS: dict[str, tuple[Ask, str]] = {
+    "audit events": (lambda c: c.list_audit_events(), f"GET /audit_events?{PAGE}"),
+    "some audit events": (
+        lambda c: c.list_audit_events(
+            created_after=MOMENT, created_before=MOMENT, sort="asc", page=3, page_size=7
+        ),
+        "GET /audit_events?filter[created_after]=2026-05-01T00:00:00Z"
+        "&filter[created_before]=2026-05-01T00:00:00Z&sort=asc&page[number]=3&page[size]=7",
+    ),
+    "records": (
+        lambda c: c.search_detail_records("messaging"),
+        f"GET /detail_records?filter[record_type]=messaging&{PAGE}",
+    ),
+    "some records": (
+        lambda c: c.search_detail_records(
+            "messaging",
+            date_range="last_month",
+            filters={"filter[cost][gte]": "0.01"},
+            sort=["-created_at", "cost"],
+        ),
+        "GET /detail_records?filter[record_type]=messaging&filter[date_range]=last_month"
+        f"&filter[cost][gte]=0.01&sort=-created_at,cost&{PAGE}",
+    ),
+    "invoices": (
+        lambda c: c.list_invoices(sort="-period_start"),
+        f"GET /invoices?sort=-period_start&{PAGE}",
+    ),
+    "deliveries": (lambda c: c.list_webhook_deliveries(), f"GET /webhook_deliveries?{PAGE}"),
+    "some deliveries": (
+        lambda c: c.list_webhook_deliveries(
+            status="failed",
+            event_types=["a", "b"],
+            webhook_contains="x",
+            attempts_contains="y",
+            started_after=MOMENT,
+            started_before=MOMENT,
+            finished_after=MOMENT,
+            finished_before=MOMENT,
+        ),
+        "GET /webhook_deliveries?filter[status][eq]=failed&filter[event_type]=a,b"
+        "&filter[webhook][contains]=x&filter[attempts][contains]=y"
+        "&filter[started_at][gte]=2026-05-01T00:00:00Z"
+        "&filter[started_at][lte]=2026-05-01T00:00:00Z"
+        "&filter[finished_at][gte]=2026-05-01T00:00:00Z"
+        f"&filter[finished_at][lte]=2026-05-01T00:00:00Z&{PAGE}",
+    ),
+}
+
+
+def table(rows: dict[str, tuple[Ask, str]]) -> list[Any]:
+    return [pytest.param(*row, id=name) for name, row in rows.items()]
+
+
+@pytest.mark.parametrize(("ask", "wire"), table(ONE) + table(LISTS))
+async def test_an_operation_asks_what_telnyx_documents(
+    scripted: Scripted, client: TelnyxClient, ask: Ask, wire: str
+) -> None:
+    scripted.will_answer({"data": [] if (ask, wire) in LISTS.values() else {}})
+    await ask(client)
+    (asked,) = scripted.requests
+    assert f"{asked.method} {unquote(asked.target.removeprefix('/v2'))}" == wire
+
+
+@pytest.mark.parametrize(("ask", "_wire"), table(ONE) + table(LISTS))
+async def test_an_answer_of_another_form_is_an_error(
+    scripted: Scripted, client: TelnyxClient, ask: Ask, _wire: str
+) -> None:
+    bodies = [{}, {"data": None}, {"data": "text"}, {"data": 5}, [], "text", {"errors": []}]
+    scripted.will(*(answer(200, body) for body in bodies))
+    for _ in bodies:
+        with pytest.raises(TelnyxError) as caught:
+            await ask(client)
+        assert caught.value.failure is Failure.WRONG_SHAPE
+        assert caught.value.fate is Fate.UNKNOWN
+
+
+@pytest.mark.parametrize(("ask", "_wire"), table(LISTS))
+async def test_a_list_of_anything_but_objects_is_an_error(
+    scripted: Scripted, client: TelnyxClient, ask: Ask, _wire: str
+) -> None:
+    data: list[Any] = [{}, ["text"], [None], [[]], {"0": {}}]
+    scripted.will(*(answer(200, {"data": each}) for each in data))
+    for _ in data:
+        with pytest.raises(TelnyxError) as caught:
+            await ask(client)
+        assert caught.value.failure is Failure.WRONG_SHAPE
+
+
+async def test_a_field_of_another_form_is_named_but_not_quoted(
+    scripted: Scripted, client: TelnyxClient
+) -> None:
+    scripted.will_answer({"data": {"balance": {"secret": "4242"}}})
+    with pytest.raises(TelnyxError) as caught:
+        await client.get_balance()
+    assert "balance" in str(caught.value)
+    assert "4242" not in str(caught.value)
+
+
+MODELS: list[type[BaseModel]] = [
+    models.Balance,
+    models.AuditChange,
+    models.AuditEvent,
+    models.ServiceCost,
+    models.NumberCharges,
+    models.ChargesBreakdown,
+    models.MonthDetail,
+    models.SummaryLine,
+    models.Adjustment,
+    models.SummaryBody,
+    models.SummaryTotal,
+    models.ChargesSummary,
+    models.Invoice,
+    models.AutoRechargePreferences,
+    models.UserTags,
+    models.StoredPaymentTransaction,
+    models.HttpRequest,
+    models.HttpResponse,
+    models.HttpExchange,
+    models.DeliveryAttempt,
+    models.WebhookEvent,
+    models.WebhookDelivery,
+    models.PageMeta,
+]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_field_may_be_null(model: type[BaseModel]) -> None:
+    names = [field.alias or name for name, field in model.model_fields.items()]
+    read = model.model_validate(dict.fromkeys(names))
+    assert all(value is None for value in read.model_dump().values())
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_field_may_be_absent(model: type[BaseModel]) -> None:
+    assert all(value is None for value in model.model_validate({}).model_dump().values())
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_unknown_fields_are_kept(model: type[BaseModel]) -> None:
+    read = model.model_validate({"x_new_field": {"nested": [1, None]}})
+    assert read.model_dump()["x_new_field"] == {"nested": [1, None]}
+
+
+def test_every_answer_has_a_model_that_is_tested() -> None:
+    written = {
+        each
+        for each in vars(models).values()
+        if isinstance(each, type)
+        and issubclass(each, models.Answered)
+        and each is not models.Answered
+    }
+    assert written == set(MODELS)
+
+
+@pytest.mark.parametrize("amount", ["300.00", "0.003", "0.06000", "-5.00", "0", "1e3", "n/a"])
+async def test_an_amount_is_returned_as_it_came(
+    scripted: Scripted, client: TelnyxClient, amount: str
+) -> None:
+    scripted.will_answer({"data": {"balance": amount}})
+    assert (await client.get_balance()).balance == amount
+
+
+async def test_an_amount_sent_as_a_number_is_taken(
+    scripted: Scripted, client: TelnyxClient
+) -> None:
+    scripted.will_answer({"data": {"balance": 12}})
+    assert (await client.get_balance()).balance == "12"
+
+
+async def test_the_client_knows_a_sandbox_when_it_has_answered(
+    scripted: Scripted, client: TelnyxClient
+) -> None:
+    assert client.sandbox is False
+    scripted.will_answer({"data": {}}, headers={SANDBOX_HEADER: "1"})
+    await client.get_balance()
+    assert client.sandbox is True
+
+
+async def test_a_forbidden_payment_points_to_the_stored_payment_method(
+    scripted: Scripted, client: TelnyxClient
+) -> None:
+    scripted.will(complaint(403))
+    with pytest.raises(TelnyxError, match="payment method is stored"):
+        await client.create_stored_payment_transaction("120.00")
+
+
+# --- lists ---------------------------------------------------------------------------------------
+
+FULL = [{"invoice_id": str(number)} for number in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("items", "meta", "has_more"),
+    [
+        (FULL, {"total_pages": 3}, True),
+        (FULL, {"total_pages": 1}, False),
+        (FULL[:3], {"total_pages": 3}, True),
+        (FULL, {}, True),
+        (FULL[:19], {}, False),
+        (FULL, None, True),
+        (FULL, "text", True),
+        ([], {"total_pages": 3}, False),
+        ([], None, False),
+        (FULL, {"page_number": 1, "total_pages": None, "total_results": None}, True),
+    ],
+)
+async def test_a_page_knows_whether_another_is_worth_asking_for(
+    scripted: Scripted, client: TelnyxClient, items: list[Any], meta: Any, has_more: bool
+) -> None:
+    body = {"data": items} if meta is None else {"data": items, "meta": meta}
+    scripted.will_answer(body)
+    assert (await client.list_invoices()).has_more is has_more
+
+
+async def test_a_page_has_the_number_asked_for_whatever_the_answer_claims(
+    scripted: Scripted, client: TelnyxClient
+) -> None:
+    scripted.will_answer({"data": FULL, "meta": {"page_number": 1, "total_pages": 9}})
+    assert (await client.list_invoices(page=4)).number == 4
+
+
+def paged(*pages: list[Any], total_pages: int | None = None) -> Callable[[int], Awaitable[Any]]:
+    """A list of these pages; what is past the end is empty."""
+
+    async def fetch(number: int) -> Page[Any]:
+        items = pages[number - 1] if number <= len(pages) else []
+        return Page(items=items, number=number, size=2, total_pages=total_pages)
+
+    return fetch
+
+
+async def walked(fetch: Callable[[int], Awaitable[Page[Any]]], **more: int) -> list[Page[Any]]:
+    return [page async for page in walk(fetch, **more)]
+
+
+async def test_a_walk_brings_the_pages_in_order() -> None:
+    pages = await walked(paged([1, 2], [3, 4], [5], total_pages=3))
+    assert [page.items for page in pages] == [[1, 2], [3, 4], [5]]
+
+
+async def test_a_walk_ends_with_the_last_page_told() -> None:
+    pages = await walked(paged([1, 2], [3, 4], [5, 6], total_pages=2))
+    assert [page.number for page in pages] == [1, 2]
+
+
+async def test_a_walk_ends_with_a_page_that_is_not_full_where_no_total_is_told() -> None:
+    pages = await walked(paged([1, 2], [3], [4, 5]))
+    assert [page.number for page in pages] == [1, 2]
+
+
+async def test_a_walk_ends_with_an_empty_page() -> None:
+    pages = await walked(paged([1, 2], [3, 4], [], [5, 6], total_pages=9))
+    assert [page.number for page in pages] == [1, 2]
+
+
+async def test_a_walk_ends_with_a_page_that_repeats_the_one_before() -> None:
+    pages = await walked(paged(*[[1, 2]] * 50, total_pages=50))
+    assert [page.number for page in pages] == [1]
+
+
+async def test_a_walk_of_nothing_brings_no_page() -> None:
+    assert await walked(paged([])) == []
+
+
+async def test_a_walk_ends_at_its_cap_and_the_last_page_says_that_there_is_more() -> None:
+    pages = await walked(paged(*([n, n] for n in range(50)), total_pages=50), most_pages=5)
+    assert len(pages) == 5
+    assert pages[-1].has_more
+
+
+async def test_a_walk_over_a_stuck_page_number_asks_for_each_page_once(
+    scripted: Scripted, client: TelnyxClient
+) -> None:
+    """Telnyx's own SDK asks for page 2 for ever here."""
+    scripted.will(
+        *(
+            answer(200, {"data": [{"invoice_id": str(n)}], "meta": {"page_number": 1}})
+            for n in range(3)
+        ),
+        answer(200, {"data": [], "meta": {"page_number": 1}}),
+    )
+    pages = await walked(lambda number: client.list_invoices(page=number, page_size=1))
+    assert [page.items[0].invoice_id for page in pages] == ["0", "1", "2"]
+    numbers = [unquote(asked.target).split("page[number]=")[1][0] for asked in scripted.requests]
+    assert numbers == ["1", "2", "3", "4"]
