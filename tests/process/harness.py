@@ -46,8 +46,8 @@ class ServerProcess:
 
     async def ask(self, method: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The result of a request."""
-        id = await self.request(method, params)
-        while (message := await self.receive()).get("id") != id:
+        asked = await self.request(method, params)
+        while (message := await self.receive()).get("id") != asked:
             pass
         assert "result" in message, message
         return dict(message["result"])

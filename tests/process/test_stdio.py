@@ -20,6 +20,10 @@ def environment(sandbox: Sandbox) -> dict[str, str]:
     return {"TELNYX_API_KEY": sandbox.key, "TELNYX_BASE_URL": sandbox.base_url}
 
 
+def files_in(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
 async def arrives(sandbox: Sandbox, method: str) -> None:
     """Returns once a request of this method has reached the sandbox."""
     while not any(each.method == method for each in sandbox.requests):
@@ -54,7 +58,7 @@ async def test_a_probe_start_has_no_side_effects(
         status, _, _ = await server.ended()
     assert status == 0
     assert sandbox.requests == []
-    assert list(tmp_path.iterdir()) == []
+    assert files_in(tmp_path) == []
 
 
 async def test_a_folder_called_tools_where_it_is_started_is_not_imported(

@@ -1,0 +1,167 @@
+"""Every request the client can send is one that Telnyx's published document describes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import jsonschema
+import pytest
+
+from telnyx_mcp.sandbox import Sandbox, SeenRequest
+from telnyx_mcp.server import AccountServer
+from telnyx_mcp.telnyx.client import TelnyxClient
+from telnyx_mcp.telnyx.errors import TelnyxError
+
+DOCUMENT = Path(__file__).parents[2] / "shared" / "telnyx" / "account-openapi.json"
+
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
+ID = str(uuid4())
+REQUESTS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
+    "get_balance": ((), {}),
+    "list_audit_events": (
+        (),
+        {"created_after": NOW, "created_before": NOW, "sort": "asc", "page": 2, "page_size": 9},
+    ),
+    "get_charges_breakdown": ((date(2026, 5, 1), date(2026, 6, 1)), {}),
+    "get_charges_summary": ((date(2026, 5, 1), date(2026, 6, 1)), {}),
+    "search_detail_records": (
+        ("messaging",),
+        {
+            "date_range": "last_month",
+            "filters": {"filter[cost][gte]": "1", "filter[direction]": "outbound"},
+            "sort": ["-created_at"],
+            "page": 2,
+            "page_size": 50,
+        },
+    ),
+    "list_invoices": ((), {"sort": "-period_start", "page": 2, "page_size": 250}),
+    "get_invoice": ((ID,), {"include_download_link": True}),
+    "get_auto_recharge_preferences": ((), {}),
+    "update_auto_recharge_preferences": (
+        (
+            {
+                "enabled": True,
+                "threshold_amount": "1.00",
+                "recharge_amount": "2.00",
+                "preference": "ach",
+                "invoice_enabled": False,
+            },
+        ),
+        {},
+    ),
+    "list_user_tags": (("a",), {}),
+    "create_stored_payment_transaction": (("120.00",), {}),
+    "list_webhook_deliveries": (
+        (),
+        {
+            "status": "failed",
+            "event_types": ["call.initiated", "message.finalized"],
+            "webhook_contains": "a",
+            "attempts_contains": "b",
+            "started_after": NOW,
+            "started_before": NOW,
+            "finished_after": NOW,
+            "finished_before": NOW,
+            "page": 2,
+            "page_size": 250,
+        },
+    ),
+    "get_webhook_delivery": ((ID,), {}),
+}
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    if not DOCUMENT.exists():
+        pytest.skip("Telnyx's OpenAPI document is not beside this checkout")
+    return dict(json.loads(DOCUMENT.read_text(encoding="utf-8")))
+
+
+def described(document: Mapping[str, Any], method: str, path: str) -> Mapping[str, Any]:
+    """The operation of the document. The published path of the payment doubles the version."""
+    paths = {key.removeprefix("/v2"): each for key, each in document["paths"].items()}
+    for template, operations in paths.items():
+        fixed = template.replace("{id}", ID)
+        if path in (template, fixed) and method.lower() in operations:
+            return dict(operations[method.lower()])
+    raise AssertionError(f"{method} {path} is not described")
+
+
+def resolved(document: Mapping[str, Any], value: Any) -> Any:
+    """The same with what its references point at in their place."""
+    if isinstance(value, Mapping):
+        if "$ref" in value:
+            target: Any = document
+            for step in value["$ref"].removeprefix("#/").split("/"):
+                target = target[step]
+            return resolved(document, target)
+        return {name: resolved(document, each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [resolved(document, each) for each in value]
+    return value
+
+
+def problems(parameters: list[dict[str, Any]], sent: SeenRequest) -> list[str]:
+    """What the document does not allow in a request."""
+    found: list[str] = []
+    allowed = {each["name"]: each for each in parameters}
+    for name, value in sent.query:
+        parameter = allowed.get(name.partition("[")[0])
+        if parameter is None:
+            found.append(f"no parameter {name}")
+            continue
+        schema = parameter["schema"]
+        for part in name.split("[")[1:]:
+            inner = part.rstrip("]")
+            schema = schema.get("properties", {}).get(inner) or (
+                {} if schema.get("additionalProperties") else None
+            )
+            if schema == {}:  # any filter by any field, with any operator
+                break
+            if schema is None:
+                found.append(f"no {name}")
+                break
+        if schema and "enum" in schema and value not in schema["enum"]:
+            found.append(f"{name}={value} is not in {schema['enum']}")
+        if schema and schema.get("type") == "integer":
+            jsonschema.validate(int(value), {k: v for k, v in schema.items() if k != "example"})
+    required = {
+        name for name, each in allowed.items() if each.get("required") and each["in"] == "query"
+    }
+    found += [
+        f"{name} is missing" for name in required - {n.partition("[")[0] for n, _ in sent.query}
+    ]
+    return found
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+async def test_a_request_is_one_that_the_document_describes(
+    document: dict[str, Any], server: AccountServer, sandbox: Sandbox, name: str
+) -> None:
+    client: TelnyxClient = server.services.client
+    arguments, named = REQUESTS[name]
+    with suppress(TelnyxError):  # an id that nobody has, an amount the sandbox minds
+        await getattr(client, name)(*arguments, **named)
+    (sent,) = sandbox.requests
+    operation = described(document, sent.method, sent.path.removeprefix("/v2"))
+    assert problems(resolved(document, operation.get("parameters", [])), sent) == []
+    if "requestBody" in operation:
+        schema = operation["requestBody"]["content"]["application/json"]["schema"]
+        jsonschema.validate(json.loads(sent.body), {**schema, "components": document["components"]})
+    else:
+        assert sent.body == b""
+
+
+def test_every_operation_of_the_client_is_in_the_table() -> None:
+    operations = {
+        name
+        for name in vars(TelnyxClient)
+        if name.split("_")[0] in ("get", "list", "search", "create", "update")
+    }
+    assert operations == set(REQUESTS)
