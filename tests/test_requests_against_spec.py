@@ -8,7 +8,6 @@ from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import jsonschema
 import pytest
@@ -21,7 +20,7 @@ from telnyx_mcp.telnyx.errors import TelnyxError
 DOCUMENT = Path(__file__).parents[2] / "shared" / "telnyx" / "account-openapi.json"
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
-ID = str(uuid4())
+ID = "48eff763-ea80-4345-b688-78249eb165a8"
 REQUESTS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "get_balance": ((), {}),
     "list_audit_events": (

@@ -10,7 +10,10 @@ import pytest
 from telnyx_mcp.sandbox import NO_PERMISSIONS_KEY, Sandbox
 from telnyx_mcp.sandbox.operations import OPERATIONS
 
-PATHS = [(operation.method, operation.path.format(id=uuid.uuid4())) for operation in OPERATIONS]
+PATHS = [
+    (operation.method, operation.path.format(id=uuid.UUID(int=7, version=4)))
+    for operation in OPERATIONS
+]
 
 
 def refusal(answer: httpx.Response) -> tuple[int, str]:
@@ -45,8 +48,8 @@ def test_a_key_without_permissions_is_403(client: httpx.Client, method: str, pat
         ("GET", "/payments/auto_recharge_prefs"),
         ("DELETE", "/balance"),
         ("GET", "/detail_records/options"),
-        ("GET", f"/invoices/{uuid.uuid4()}"),
-        ("GET", f"/webhook_deliveries/{uuid.uuid4()}"),
+        ("GET", f"/invoices/{uuid.UUID(int=7, version=4)}"),
+        ("GET", f"/webhook_deliveries/{uuid.UUID(int=7, version=4)}"),
         ("GET", "/webhook_deliveries/not-an-id"),
     ],
 )
