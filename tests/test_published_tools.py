@@ -180,7 +180,7 @@ async def test_a_tool_has_a_title_and_all_four_hints(tools: dict[str, Tool], nam
     tool = tools[name]
     hints = tool.annotations
     assert hints is not None
-    assert tool.title
+    assert hints.title
     assert hints.read_only_hint is (name not in CHANGING)
     assert hints.destructive_hint is (name in CHANGING)
     assert hints.idempotent_hint is (name != "telnyx_create_stored_payment_transaction")

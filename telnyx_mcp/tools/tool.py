@@ -23,7 +23,7 @@ from telnyx_mcp.approval.gate import Gate
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.tools.arguments import InvalidArguments, Params, input_schema, parse
-from telnyx_mcp.tools.results import Result, answer, failed
+from telnyx_mcp.tools.results import ListResult, Result, answer, failed
 
 P = TypeVar("P", bound=Params)
 R = TypeVar("R", bound=Result)
@@ -92,11 +92,10 @@ class ToolSpec(Generic[P, R]):
         return AccountTool(
             fn=self.run,
             name=self.name,
-            title=self.title,
             description=self.description,
             parameters=input_schema(self.params),
             fn_metadata=FuncMetadata(
-                arg_model=ArgModelBase, output_schema=output_schema(self.result)
+                arg_model=ArgModelBase, output_schema=output_schema(self.result, self.params)
             ),
             is_async=True,
             annotations=self.annotations(),
@@ -150,12 +149,14 @@ class _Outline(GenerateJsonSchema):
 
 
 @cache
-def output_schema(result: type[Result]) -> dict[str, Any]:
-    """The published schema of a tool's result."""
+def output_schema(result: type[Result], params: type[Params]) -> dict[str, Any]:
+    """The published schema of a tool's result: what is its own. What every result or list has is
+    said once in the server's instructions, and an echo of an argument needs no description."""
+    known = ListResult.model_fields.keys() - {"items"} | params.model_fields.keys()
     published = result.model_json_schema(mode="serialization", schema_generator=_Outline)
     properties: dict[str, Any] = {}
     for name, each in published["properties"].items():
-        if name in Result.model_fields:
+        if name in known:
             continue
         kind = each.get("type", "object" if "$ref" in each else None)
         outline: dict[str, Any] = {"type": kind} if kind else {}
@@ -163,6 +164,8 @@ def output_schema(result: type[Result]) -> dict[str, Any]:
             outline["description"] = description
         properties[name] = outline
     schema: dict[str, Any] = {"type": "object", "properties": properties}
-    if required := [n for n, f in result.model_fields.items() if f.is_required()]:
+    if required := [
+        n for n, f in result.model_fields.items() if n in properties and f.is_required()
+    ]:
         schema["required"] = required
     return schema
