@@ -25,7 +25,25 @@ examples:
   telnyx-account-mcp demo                     see what it does, on a pretend account
   telnyx-account-mcp serve --read-only        nothing that could change the account
   telnyx-account-mcp call telnyx_get_balance  ask one thing, without an assistant
-  telnyx-account-mcp call --sandbox telnyx_list_invoices page_size=3"""
+  telnyx-account-mcp call --sandbox telnyx_list_invoices page_size=3
+  telnyx-account-mcp approve                  answer what an assistant proposed
+  telnyx-account-mcp ledger                   what was changed or proposed, and what came of it"""
+
+_APPROVE = """\
+Shows what an assistant proposed and what waits for your approval, and asks you about one change:
+the only one, or the one you name. A payment wants its amount typed, any other change `yes`.
+Needs a real terminal. Changes nothing by itself: the assistant calls again after you approved.
+"""
+_LEDGER = """\
+Lists the changes of the configured account, newest first; with an ID, one of them in full: the
+question word for word, who approved it and how, when it was sent, what came of it, and the evidence.
+"""
+_RESOLVE = """\
+Says what came of a change whose outcome is unknown, after you looked into the Mission Control
+Portal. While a payment is unknown, no other is made. Shows the evidence first, and asks you to
+confirm.
+"""
+_STATUSES = "exit status: 0 done, 1 not done (the text says why), 2 wrongly called"
 
 
 class CommandError(Exception):
@@ -77,6 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="watch an assistant's questions being answered")
     demo.set_defaults(command=_demo)
 
+    _ledger_commands(commands)
+
     sandbox = commands.add_parser("sandbox", help="serve a pretend Telnyx account over HTTP")
     sandbox.add_argument("--host", default="127.0.0.1", help="a loopback address")
     sandbox.add_argument("--port", type=int, default=8765, help="0 picks a free one")
@@ -86,12 +106,60 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _ledger_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from telnyx_mcp.approval.changes import State
+
+    def add(name: str, help: str, description: str) -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name,
+            help=help,
+            description=description,
+            epilog=_STATUSES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    approve = add("approve", "approve or decline what an assistant proposed", _APPROVE)
+    approve.add_argument("id", metavar="ID", nargs="?", help="which one, if several wait")
+    approve.set_defaults(command=_approve)
+
+    ledger = add("ledger", "what was changed or proposed, and what came of it", _LEDGER)
+    ledger.add_argument("id", metavar="ID", nargs="?", help="show this one in full")
+    ledger.add_argument("--json", action="store_true", help="print complete records as JSON")
+    ledger.add_argument("--limit", metavar="N", type=_count, default=20, help="how many (20)")
+    ledger.add_argument(
+        "--state",
+        metavar="STATE",
+        choices=[str(each) for each in State],
+        type=_state,
+        help=f"only these: {', '.join(State)}",
+    )
+    ledger.set_defaults(command=_ledger)
+
+    resolve = add("resolve", "say what came of an unknown payment", _RESOLVE)
+    resolve.add_argument("id", metavar="ID", help="as `ledger` shows it")
+    found = resolve.add_mutually_exclusive_group(required=True)
+    found.add_argument("--paid", action="store_true", help="it happened")
+    found.add_argument("--not-paid", action="store_true", help="it did not happen")
+    resolve.add_argument("--note", metavar="TEXT", default="", help="how you know; kept with it")
+    resolve.set_defaults(command=_resolve)
+
+
 def _account_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--read-only", action="store_true", help="refuse and hide every change")
     parser.add_argument("--sandbox", action="store_true", help="use a pretend account of its own")
 
 
-def _settings(options: argparse.Namespace) -> Settings:
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= 10_000:
+        raise argparse.ArgumentTypeError(f"a number from 1 to 10000, not {text!r}")
+    return int(text)
+
+
+def _state(text: str) -> str:
+    return text.lower().replace("-", "_")
+
+
+def _settings(*, read_only: bool = False) -> Settings:
     from pydantic import ValidationError
 
     from telnyx_mcp.settings import Settings
@@ -104,7 +172,7 @@ def _settings(options: argparse.Namespace) -> Settings:
             for each in error.errors(include_input=False, include_url=False)
         )
         raise CommandError(f"{problems}. Nothing was started.") from None
-    return settings.model_copy(update={"read_only": settings.read_only or options.read_only})
+    return settings.model_copy(update={"read_only": settings.read_only or read_only})
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -116,7 +184,7 @@ def _serve(options: argparse.Namespace) -> int:
     from telnyx_mcp.server import build_server, serve_http, serve_stdio
 
     address = _address(options.http) if options.http else None
-    settings = _settings(options)
+    settings = _settings(read_only=options.read_only)
     gc.enable()
     gc.freeze()
 
@@ -139,15 +207,24 @@ def _serve(options: argparse.Namespace) -> int:
 def _with_account(
     options: argparse.Namespace, settings: Settings, run: Callable[[Settings], int]
 ) -> int:
-    """Runs with the user's account, or with a sandbox that lives as long."""
+    """Runs with the user's account, or with a sandbox and a ledger that live as long."""
     if not options.sandbox:
         return run(settings)
+    from tempfile import TemporaryDirectory
+
     from pydantic import SecretStr
 
     from telnyx_mcp.sandbox import running_sandbox
 
-    with running_sandbox() as sandbox:
-        account = {"api_key": SecretStr(sandbox.key), "base_url": sandbox.base_url}
+    with (
+        TemporaryDirectory(prefix="telnyx-account-mcp-", ignore_cleanup_errors=True) as folder,
+        running_sandbox() as sandbox,
+    ):
+        account = {
+            "api_key": SecretStr(sandbox.key),
+            "base_url": sandbox.base_url,
+            "state_url": settings.state_url or SecretStr(f"sqlite:///{folder}/state.sqlite3"),
+        }
         return run(settings.model_copy(update=account))
 
 
@@ -178,7 +255,7 @@ def _call(options: argparse.Namespace) -> int:
         arguments[name] = value
     return _with_account(
         options,
-        _settings(options),
+        _settings(read_only=options.read_only),
         lambda settings: call_tool(settings, options.tool, arguments, as_json=options.json),
     )
 
@@ -187,6 +264,53 @@ def _demo(_options: argparse.Namespace) -> int:
     from telnyx_mcp.demo import run_demo
 
     return run_demo()
+
+
+def _approve(options: argparse.Namespace) -> int:
+    from telnyx_mcp import people
+
+    return _on_ledger(lambda settings: people.approve(settings, options.id))
+
+
+def _ledger(options: argparse.Namespace) -> int:
+    from telnyx_mcp import people
+    from telnyx_mcp.approval.changes import State
+
+    state = State(options.state) if options.state else None
+    return _on_ledger(
+        lambda settings: people.show_ledger(
+            settings, options.id, as_json=options.json, limit=options.limit, state=state
+        )
+    )
+
+
+def _resolve(options: argparse.Namespace) -> int:
+    from telnyx_mcp import people
+
+    return _on_ledger(
+        lambda settings: people.resolve(settings, options.id, paid=options.paid, note=options.note)
+    )
+
+
+def _on_ledger(command: Callable[[Settings], int]) -> int:
+    """Runs with the ledger that the user's settings name."""
+    from telnyx_mcp.people import WronglyCalled
+    from telnyx_mcp.state import StoreError
+
+    settings = _settings()
+    if settings.api_key is None:
+        raise CommandError(
+            "TELNYX_API_KEY is not set here, and it tells whose changes are meant. Set it, and "
+            "TELNYX_BASE_URL and TELNYX_MCP_STATE_URL if the server has them, as in your "
+            "assistant's configuration of this server: export TELNYX_API_KEY=KEY..."
+        )
+    try:
+        return command(settings)
+    except WronglyCalled as error:
+        raise CommandError(str(error)) from None
+    except StoreError as error:
+        sys.stderr.write(f"telnyx-account-mcp: the record of changes can't be used. {error}\n")
+        return 1
 
 
 def _sandbox(options: argparse.Namespace) -> int:

@@ -36,7 +36,8 @@ def call_tool(settings: Settings, tool: str, arguments: dict[str, str], *, as_js
         sys.stdout.write(json.dumps(shown, indent=2, ensure_ascii=False) + "\n")
     else:
         Console().print(Group(*render(result)))
-    return 1 if result.is_error else 0
+    state = (result.structured_content or {}).get("state", "succeeded")
+    return 0 if state == "succeeded" and not result.is_error else 1
 
 
 async def ask_here(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:

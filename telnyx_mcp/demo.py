@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import anyio
@@ -58,8 +59,15 @@ class Demo:
 
 def run_demo() -> int:
     """Runs the demonstration. 0 when every question was answered."""
-    with running_sandbox() as sandbox:
-        account = {"TELNYX_BASE_URL": sandbox.base_url, "TELNYX_API_KEY": sandbox.key}
+    with (
+        TemporaryDirectory(prefix="telnyx-account-mcp-", ignore_cleanup_errors=True) as folder,
+        running_sandbox() as sandbox,
+    ):
+        account = {
+            "TELNYX_BASE_URL": sandbox.base_url,
+            "TELNYX_API_KEY": sandbox.key,
+            "TELNYX_MCP_STATE_URL": f"sqlite:///{folder}/state.sqlite3",
+        }
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith("TELNYX_")
         }

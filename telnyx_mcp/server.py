@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 import anyio
@@ -19,8 +21,10 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequiredResult
 
 from telnyx_mcp import __version__
+from telnyx_mcp.approval.channels import Channels, Pages
+from telnyx_mcp.approval.channels.browser import BrowserPages
 from telnyx_mcp.approval.gate import Gate
-from telnyx_mcp.approval.ledger import Ledger
+from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.prompts import read_prompts
 from telnyx_mcp.settings import Settings
 from telnyx_mcp.telnyx.client import TelnyxClient
@@ -87,6 +91,7 @@ async def _lifespan(server: AccountServer) -> AsyncIterator[None]:
         yield
     finally:
         await server.services.client.aclose()
+        server.services.gate.close()
 
 
 def build_server(
@@ -94,12 +99,15 @@ def build_server(
     *,
     transport: Transport | None = None,
     now: Callable[[], datetime] = utc_now,
+    pages: Pages | None = None,
 ) -> AccountServer:
     """The server for these settings. Opens nothing until the first call."""
     client = TelnyxClient(
         transport or Transport(settings.api_key, settings.base_url, read_only=settings.read_only)
     )
-    services = Services(client, Gate(Ledger(), now), now)
+    channels = Channels(settings.approval, pages=pages or BrowserPages(now))
+    gate = Gate(partial(open_ledger, settings), channels, now)
+    services = Services(client, gate, now)
     return AccountServer(services, read_only=settings.read_only)
 
 
@@ -125,6 +133,9 @@ async def _leave_on_signal(server: AccountServer, serving: anyio.CancelScope) ->
             serving.cancel()
             with anyio.CancelScope(shield=True), anyio.move_on_after(SHUTDOWN_SECONDS):
                 await server.services.gate.idle()
+            with suppress(Exception):
+                server.services.gate.close()
+            atexit._run_exitfuncs()  # what a sandbox or a page left in temporary directories
             sys.stderr.flush()
             os._exit(0)
 

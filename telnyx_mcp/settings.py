@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+from decimal import Decimal
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 TELNYX_API = "https://api.telnyx.com/v2"
+_PORTS = {"https": 443, "http": 80}
 
 
 def is_loopback(host: str) -> bool:
@@ -46,6 +49,50 @@ class Settings(BaseSettings):
         description="Refuse every request that is not a GET, and hide the tools that change something.",
     )
 
+    max_payment: Decimal = Field(
+        Decimal("500.00"),
+        ge=0,
+        validation_alias="TELNYX_MCP_MAX_PAYMENT",
+        description="The most that one payment may be, in the account's currency.",
+    )
+    max_per_day: Decimal = Field(
+        Decimal("1000.00"),
+        ge=0,
+        validation_alias="TELNYX_MCP_MAX_PER_DAY",
+        description="The most that may be paid in any 24 hours, payments of unknown outcome included.",
+    )
+    max_per_30_days: Decimal = Field(
+        Decimal("5000.00"),
+        ge=0,
+        validation_alias="TELNYX_MCP_MAX_PER_30_DAYS",
+        description="The most that may be paid in any 30 days, likewise.",
+    )
+    approval: Literal["auto", "elicitation", "browser", "terminal"] = Field(
+        "auto",
+        validation_alias="TELNYX_MCP_APPROVAL",
+        description="How a person is asked. auto: by the client, else on a page in the browser, else "
+        "at the terminal.",
+    )
+    standing_budget_per_payment: Decimal = Field(
+        Decimal("0.00"),
+        ge=0,
+        validation_alias="TELNYX_MCP_STANDING_BUDGET_PER_PAYMENT",
+        description="Payments up to this are made without asking, while the daily budget lasts.",
+    )
+    standing_budget_per_day: Decimal = Field(
+        Decimal("0.00"),
+        ge=0,
+        validation_alias="TELNYX_MCP_STANDING_BUDGET_PER_DAY",
+        description="The most that is paid without asking in any 24 hours. 0: always ask.",
+    )
+    state_url: SecretStr | None = Field(
+        None,
+        validation_alias="TELNYX_MCP_STATE_URL",
+        description="Where changes are recorded: sqlite:////path/of/a/file, or "
+        "postgresql+psycopg://user:password@host/database. Default: a file in the user's state "
+        "directory.",
+    )
+
     @field_validator("api_key")
     @classmethod
     def _usable_key(cls, value: SecretStr | None) -> SecretStr | None:
@@ -69,4 +116,7 @@ class Settings(BaseSettings):
             raise ValueError(f"must look like {TELNYX_API}")
         if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
             raise ValueError("must begin with https:// (http:// is allowed on loopback only)")
-        return value
+        # One spelling of one address, as the record of changes tells accounts apart by it.
+        port = f":{parts.port}" if parts.port not in (None, _PORTS[parts.scheme]) else ""
+        shown = f"[{host}]" if ":" in host else host
+        return f"{parts.scheme}://{shown}{port}{parts.path}"

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
@@ -58,7 +59,8 @@ REVISIONS: tuple[Mode, ...] = ("legacy", "auto")
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """A key or a proxy of whoever runs the tests has no part in them."""
     for name in list(os.environ):
-        if name.startswith("TELNYX") or name.lower().endswith("_proxy"):
+        screens = ("DISPLAY", "WAYLAND_DISPLAY")  # on which a page would really be opened
+        if name.startswith("TELNYX") or name.lower().endswith("_proxy") or name in screens:
             monkeypatch.delenv(name)
 
 
@@ -124,9 +126,13 @@ def sandbox(_one_sandbox: Sandbox) -> Sandbox:
 
 
 @pytest.fixture
-def settings(sandbox: Sandbox) -> Settings:
+def settings(sandbox: Sandbox, tmp_path: Path) -> Settings:
     """The settings of a server for the sandbox."""
-    return Settings(api_key=SecretStr(sandbox.key), base_url=sandbox.base_url)
+    return Settings(
+        api_key=SecretStr(sandbox.key),
+        base_url=sandbox.base_url,
+        state_url=SecretStr(f"sqlite:///{tmp_path}/state.sqlite3"),
+    )
 
 
 @pytest.fixture
@@ -304,7 +310,11 @@ def client(transport: Transport) -> TelnyxClient:
 
 
 @pytest.fixture
-def scripted_server(scripted: Scripted, transport: Transport) -> AccountServer:
+def scripted_server(scripted: Scripted, transport: Transport, tmp_path: Path) -> AccountServer:
     """A server for the scripted Telnyx, in simulated time."""
-    settings = Settings(api_key=SecretStr(KEY), base_url=scripted.base_url)
+    settings = Settings(
+        api_key=SecretStr(KEY),
+        base_url=scripted.base_url,
+        state_url=SecretStr(f"sqlite:///{tmp_path}/state.sqlite3"),
+    )
     return build_server(settings, transport=transport, now=lambda: NOW)

@@ -37,8 +37,9 @@ PARAMETERS = {
     "telnyx_list_webhook_deliveries": "status event_types webhook_contains attempts_contains "
     "started_after started_before finished_after finished_before page page_size",
     "telnyx_get_webhook_delivery": "delivery_id* include_payload",
+    "telnyx_list_changes": "limit",
 }
-"""The thirteen tools and their parameters, * required."""
+"""The tools and their parameters, * required."""
 
 CHANGING = {
     "telnyx_update_auto_recharge_preferences",
@@ -87,7 +88,7 @@ def as_sent(tool: Tool) -> dict[str, Any]:
 # --- the list ------------------------------------------------------------------------------------
 
 
-async def test_exactly_the_thirteen_tools_are_listed(tools: dict[str, Tool]) -> None:
+async def test_exactly_these_tools_are_listed(tools: dict[str, Tool]) -> None:
     assert sorted(tools) == NAMES
 
 
@@ -219,6 +220,7 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ("telnyx_search_detail_records", {"record_type": "messaging"}),
     ("telnyx_search_detail_records", {"record_type": "messaging", "page_size": 50}),
     ("telnyx_search_detail_records", {"record_type": "call-control"}),
+    ("telnyx_list_changes", {}),
 ]
 FAULTS = ["", "null_fields", "absent_fields", "unknown_values", "no_meta", "stuck_page"]
 

@@ -2,26 +2,45 @@
 
 The gate owns the identity of a change. Calling again with the same arguments resumes what is
 pending, or tells what came of it within `LIFETIME`, instead of asking or acting again. A change is
-recorded as `sending` before it is sent, by the one caller that wins the claim; what then goes wrong
-without a certain answer is `unknown`, and never tried again.
+on the disk as `sending` before it is sent, by the one caller that wins the claim; what then goes
+wrong without a certain answer is `unknown`, never tried again, and left to a person.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from mcp.server.mcpserver import Context
 from mcp_types import InputRequiredResult
 
-from telnyx_mcp.approval.channels import Reply, client
-from telnyx_mcp.approval.ledger import LIFETIME, REMEMBERED, Change, Ledger, State
+from telnyx_mcp.approval.changes import PAYMENT, Change, State
+from telnyx_mcp.approval.channels import Channels, Reply
+from telnyx_mcp.approval.thread import NotAllowed, in_thread
 
-Ask = Callable[[Change, Context[Any, Any]], Awaitable[Reply | InputRequiredResult]]
+if TYPE_CHECKING:
+    from telnyx_mcp.approval.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The question for the person, and the account's figures that it was written from."""
+
+    question: str
+    basis: Mapping[str, Any] = field(default_factory=dict)
+
+
+async def nothing_changed(_change: Change) -> str | None:
+    return None
+
+
+async def no_evidence(_change: Change) -> Mapping[str, Any]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +51,14 @@ class Wanted:
     arguments: Mapping[str, Any]
     summary: str
     """What it is, in a few words: "paying 120.00"."""
-    question: Callable[[], Awaitable[str]]
-    """Writes the question for the person; asked for once per proposal."""
+    draft: Callable[[], Awaitable[Draft]]
+    """Writes the question; asked for once per proposal."""
     send: Callable[[], Awaitable[Mapping[str, Any]]]
     """Does it, once. Returns the evidence; raises `SendFailed`."""
+    voided_by: Callable[[Change], Awaitable[str | None]] = nothing_changed
+    """Why what was approved is no longer what would happen; None if it is."""
+    evidence: Callable[[Change], Awaitable[Mapping[str, Any]]] = no_evidence
+    """What can be learnt of the outcome afterwards."""
     reference: str | None = None
     amount: Decimal | None = None
 
@@ -43,13 +66,10 @@ class Wanted:
 class SendFailed(Exception):
     """A change that was not confirmed: `state` is `refused`, `not_sent` or `unknown`."""
 
-    def __init__(self, state: State, happened: str) -> None:
+    def __init__(self, state: State, happened: str, evidence: Mapping[str, Any]) -> None:
         super().__init__(happened)
         self.state = state
-
-
-class Conflict(Exception):
-    """What is wanted contradicts what the ledger holds. Its text is for the model."""
+        self.evidence = evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,56 +82,60 @@ class Outcome:
 
 
 class Gate:
-    """Lets changes happen that a person approved. `now` and the way to ask are injected."""
+    """Lets changes happen that a person approved. The ledger is opened with the first change."""
 
     def __init__(
         self,
-        ledger: Ledger,
+        open_ledger: Callable[[], Ledger],
+        channels: Channels,
         now: Callable[[], datetime],
-        ask: Ask = client.ask,
     ) -> None:
-        self.ledger = ledger
+        self._open_ledger = open_ledger
+        self._channels = channels
         self._now = now
-        self._ask = ask
+        self._ledger: Ledger | None = None
+        self._opening = anyio.Lock()
         self._in_flight = 0
         self._landed = anyio.Condition()
+
+    async def ledger(self) -> Ledger:
+        """The ledger, open and swept of what nobody will finish. Raises `NotAllowed`."""
+        async with self._opening:
+            if self._ledger is None:
+                self._ledger = await in_thread(self._open_ledger)
+        await in_thread(self._ledger.sweep, self._now())
+        return self._ledger
 
     async def carry_out(
         self, wanted: Wanted, context: Context[Any, Any]
     ) -> Outcome | InputRequiredResult:
         """The outcome of the change, or the question for the client to bring to the person.
 
-        Raises `Conflict`, and whatever writing the question raises; nothing was sent then.
+        Raises `NotAllowed`, and whatever writing the question raises; nothing was sent then.
         """
-        change = self._known(wanted, context)
+        ledger = await self.ledger()
+        change = await self._known(ledger, wanted, context.request_state)
         if change is None:
-            question = await wanted.question()
-            # Another call may have proposed the same meanwhile.
-            change = self._known(wanted, context) or self.ledger.propose(
-                wanted.operation,
-                wanted.arguments,
-                reference=wanted.reference,
-                amount=wanted.amount,
-                question=question,
-                now=self._now(),
-            )
-        if change.state is not State.PROPOSED:
+            change = await self._proposed(ledger, wanted)
+        answers = context.request_state == change.id
+        if change.state is State.PROPOSED or (change.state is State.APPROVED and answers):
+            reply = await self._asked(ledger, change, wanted, context)
+            if isinstance(reply, InputRequiredResult):
+                return reply
+            await in_thread(ledger.sweep, self._now())
+            change = await _reread(ledger, change)
+            if change.state is not State.APPROVED:
+                return Outcome(change, reply)
+        elif change.state is not State.APPROVED:
             return Outcome(change, told_again=True)
+        return await self._claimed_and_sent(ledger, change, wanted)
 
-        reply = await self._ask(change, context)
-        if isinstance(reply, InputRequiredResult):
-            return reply
-        if reply is Reply.APPROVED:
-            return await self._claim_and_send(change, wanted)
-        if reply is Reply.DECLINED:
-            self.ledger.move(
-                change.id,
-                State.PROPOSED,
-                State.DECLINED,
-                self._now(),
-                happened="The person declined.",
-            )
-        return Outcome(self._current(change), reply)
+    def close(self) -> None:
+        """Closes the pages and the ledger. A later change opens them again."""
+        self._channels.close()
+        ledger, self._ledger = self._ledger, None
+        if ledger:
+            ledger.close()
 
     async def idle(self) -> None:
         """Returns when nothing that was sent is still waiting for its answer."""
@@ -119,66 +143,109 @@ class Gate:
             while self._in_flight:
                 await self._landed.wait()
 
-    def _known(self, wanted: Wanted, context: Context[Any, Any]) -> Change | None:
-        """The change that this call is about, if there is one."""
-        now = self._now()
-        answering = self.ledger.get(context.request_state or "")
-        if answering and answering.arguments != wanted.arguments:
-            raise Conflict("The answer belongs to another change. Nothing was sent. Call again.")
-        if wanted.reference:
-            named = self.ledger.named(wanted.operation, wanted.reference)
-            if named and named.arguments != wanted.arguments:
-                raise Conflict(
-                    f"The reference `{wanted.reference}` already names another change "
-                    f"({named.amount}, {named.state}). Nothing was sent. Use a new reference for a "
-                    "new payment, or the same amount to see what came of that one."
+    async def _known(self, ledger: Ledger, wanted: Wanted, answering: str | None) -> Change | None:
+        """The change that this call is about, if there is one. `answering` is the id that a client
+        sent back with the person's answer."""
+        if answering and (change := await in_thread(ledger.get, answering)):
+            if (change.operation, change.arguments) != (wanted.operation, wanted.arguments):
+                raise NotAllowed(
+                    "Nothing was sent: the answer belongs to another change. Call again."
                 )
-            if named and named.state not in (State.PROPOSED, State.APPROVED):
-                return named
-        change = answering or self.ledger.latest(wanted.operation, wanted.arguments)
-        if change is None:
-            return None
-        if change.state is State.PROPOSED and now >= change.expires_at():
-            change = self.ledger.move(
-                change.id, State.PROPOSED, State.EXPIRED, now, happened="Nobody answered in time."
-            )
-            return change if answering else None
-        if answering or change.state in (State.PROPOSED, State.APPROVED, State.SENDING):
             return change
-        recent = now - change.updated_at < LIFETIME
-        return change if change.state in REMEMBERED and recent else None
+        return await in_thread(
+            ledger.find, wanted.operation, wanted.arguments, wanted.reference, self._now()
+        )
 
-    async def _claim_and_send(self, change: Change, wanted: Wanted) -> Outcome:
-        now = self._now()
-        if now >= change.expires_at():
-            self.ledger.move(
-                change.id, State.PROPOSED, State.EXPIRED, now, happened="Approved too late."
+    async def _proposed(self, ledger: Ledger, wanted: Wanted) -> Change:
+        """A new proposal, if the policy lets it be made; or one that another call made meanwhile."""
+        if wanted.operation == PAYMENT:
+            refusal = await in_thread(ledger.refusal, wanted.amount or Decimal(0), self._now())
+            if refusal:
+                raise NotAllowed(f"Nothing was sent: {refusal}")
+        draft = await wanted.draft()
+        return await in_thread(
+            ledger.propose,
+            wanted.operation,
+            wanted.arguments,
+            reference=wanted.reference,
+            amount=wanted.amount,
+            question=draft.question,
+            basis=draft.basis,
+            now=self._now(),
+        )
+
+    async def _asked(
+        self, ledger: Ledger, change: Change, wanted: Wanted, context: Context[Any, Any]
+    ) -> Reply | InputRequiredResult | None:
+        """What came of asking; the decision itself is in the ledger then."""
+        if await in_thread(ledger.stands_for, change, self._now()):
+            await in_thread(ledger.approve, change.id, "standing", self._now())
+            return None
+        reply = await self._channels.ask(change, ledger, context)
+        if reply is Reply.APPROVED:
+            await in_thread(ledger.approve, change.id, "elicitation", self._now())
+        elif reply is Reply.DECLINED:
+            await in_thread(
+                ledger.decline, change.id, "elicitation", self._now(), approved_too=True
             )
-            return Outcome(self._current(change))
-        approved = self.ledger.move(change.id, State.PROPOSED, State.APPROVED, now)
-        if not approved or not self.ledger.move(change.id, State.APPROVED, State.SENDING, now):
-            return Outcome(self._current(change), told_again=True)
-        with anyio.CancelScope(shield=True):
-            await self._send(change, wanted)
-        return Outcome(self._current(change), Reply.APPROVED)
+        return reply
 
-    async def _send(self, change: Change, wanted: Wanted) -> None:
-        """Sends it once and records what came of it, whatever that is."""
-        state, told = State.UNKNOWN, "It was cut off before Telnyx answered."
+    async def _claimed_and_sent(self, ledger: Ledger, change: Change, wanted: Wanted) -> Outcome:
+        if voided := await wanted.voided_by(change):
+            await in_thread(ledger.void, change.id, voided, self._now())
+            return Outcome(await _reread(ledger, change))
+        with anyio.CancelScope(shield=True):
+            self._in_flight += 1
+            try:
+                claimed = await in_thread(ledger.claim, change.id, self._now())
+                sent = await self._sent(ledger, claimed, wanted) if claimed else None
+            finally:
+                self._in_flight -= 1
+                async with self._landed:
+                    self._landed.notify_all()
+        if sent is None:
+            return Outcome(await _reread(ledger, change), told_again=True)
+        return Outcome(sent)
+
+    async def _sent(self, ledger: Ledger, change: Change, wanted: Wanted) -> Change:
+        """The change after sending it once and recording what came of it, whatever that is."""
+        state, told = State.UNKNOWN, "It was cut off before an answer came."
         evidence: Mapping[str, Any] = {}
-        self._in_flight += 1
         try:
             evidence = await wanted.send()
             state, told = State.SUCCEEDED, "Telnyx confirmed it."
         except SendFailed as error:
-            state, told = error.state, str(error)
-        finally:
-            self.ledger.move(
-                change.id, State.SENDING, state, self._now(), happened=told, evidence=evidence
+            state, told, evidence = error.state, str(error), error.evidence
+        except Exception as error:  # noqa: BLE001 - whatever it is, it may have happened
+            told = f"The answer could not be understood ({type(error).__name__})."
+        after = replace(change, state=state, happened=told, evidence=evidence)
+        try:
+            await self._record(ledger, after)
+        except NotAllowed as error:
+            lost = (
+                f"{told} This could not be written down, so the record will call it unknown. Show "
+                f"the user this: {error.reason}"
             )
-            self._in_flight -= 1
-            async with self._landed:
-                self._landed.notify_all()
+            return replace(after, happened=lost, unrecorded=True)
+        with suppress(Exception):  # evidence helps, and its lack changes nothing that happened
+            await in_thread(ledger.add_evidence, change.id, await wanted.evidence(change))
+            after = await _reread(ledger, after)
+        return after
 
-    def _current(self, change: Change) -> Change:
-        return self.ledger.get(change.id) or change
+    async def _record(self, ledger: Ledger, after: Change) -> None:
+        """Writes the outcome down. One that comes after the change was called unknown is kept as
+        evidence for the person who resolves it."""
+        told = (after.id, after.state, after.happened, after.evidence, self._now())
+        try:
+            recorded = await in_thread(ledger.record, *told)
+        except NotAllowed:
+            recorded = await in_thread(ledger.record, *told)
+        if recorded is None:
+            late = {**after.evidence, "late_answer": f"{after.state}: {after.happened}"}
+            await in_thread(ledger.add_evidence, after.id, late)
+
+
+async def _reread(ledger: Ledger, change: Change) -> Change:
+    """The change as it stands now."""
+    found = await in_thread(ledger.get, change.id)
+    return change if found is None else found

@@ -13,6 +13,7 @@ from telnyx_mcp.tools.balance import GET_BALANCE
 from telnyx_mcp.tools.charges import GET_CHARGES_BREAKDOWN, GET_CHARGES_SUMMARY
 from telnyx_mcp.tools.detail_records import SEARCH_DETAIL_RECORDS
 from telnyx_mcp.tools.invoices import GET_INVOICE, LIST_INVOICES
+from telnyx_mcp.tools.list_changes import LIST_CHANGES
 from telnyx_mcp.tools.payments import CREATE_STORED_PAYMENT_TRANSACTION
 from telnyx_mcp.tools.tool import ToolSpec
 from telnyx_mcp.tools.user_tags import LIST_USER_TAGS
@@ -30,6 +31,7 @@ TOOLS: tuple[ToolSpec[Any, Any], ...] = (
     GET_WEBHOOK_DELIVERY,
     LIST_USER_TAGS,
     GET_AUTO_RECHARGE_PREFERENCES,
+    LIST_CHANGES,
     UPDATE_AUTO_RECHARGE_PREFERENCES,
     CREATE_STORED_PAYMENT_TRANSACTION,
 )

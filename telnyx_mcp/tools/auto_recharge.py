@@ -9,14 +9,25 @@ from typing import Any, Literal
 from mcp_types import CallToolResult, InputRequiredResult
 from pydantic import Field
 
-from telnyx_mcp.approval.gate import Wanted
-from telnyx_mcp.telnyx.models import AutoRechargePreferences
+from telnyx_mcp.approval.changes import Change
+from telnyx_mcp.approval.gate import Draft, Wanted
+from telnyx_mcp.telnyx.errors import TelnyxError
+from telnyx_mcp.telnyx.models import AutoRechargePreferences, Balance
+from telnyx_mcp.telnyx.transport import Deadline
 from telnyx_mcp.tools.arguments import Amount, Params, PositiveAmount
-from telnyx_mcp.tools.changes import ChangeResult, carry_out, sending
+from telnyx_mcp.tools.changes import (
+    CHECK_SECONDS,
+    DRAFT_SECONDS,
+    EVIDENCE_SECONDS,
+    SEND_SECONDS,
+    ChangeResult,
+    account_name,
+    carry_out,
+    opening_lines,
+    sending,
+)
 from telnyx_mcp.tools.results import Result
 from telnyx_mcp.tools.tool import Call, Failed, ToolSpec
-
-UPDATE_NAME = "telnyx_update_auto_recharge_preferences"
 
 
 class NoParams(Params):
@@ -65,37 +76,97 @@ async def update_auto_recharge_preferences(
         )
 
     async def update() -> Mapping[str, Any]:
-        after = _plain(await call.client.update_auto_recharge_preferences(asked))
-        differs = [name for name, value in asked.items() if not _same(after.get(name), value)]
-        note = f"Telnyx's answer differs from what was asked: {', '.join(differs)}."
-        return {"after": after} | ({"note": note} if differs else {})
+        await call.client.update_auto_recharge_preferences(
+            asked, deadline=Deadline.after(SEND_SECONDS)
+        )
+        return {}
+
+    async def voided_by(change: Change) -> str | None:
+        """Says so if somebody else changed the preferences after the question was written."""
+        try:
+            before = _plain(
+                await call.client.get_auto_recharge_preferences(
+                    deadline=Deadline.after(CHECK_SECONDS)
+                )
+            )
+        except TelnyxError as error:
+            return f"The preferences could not be read again just before. {error.happened}"
+        if before == change.basis.get("before"):
+            return None
+        return "Somebody else changed the preferences after the question was asked."
+
+    async def after(change: Change) -> Mapping[str, Any]:
+        """The preferences as they are now, compared with what was asked."""
+        before = {"before": change.basis.get("before")}
+        try:
+            now = _plain(
+                await call.client.get_auto_recharge_preferences(
+                    deadline=Deadline.after(EVIDENCE_SECONDS)
+                )
+            )
+        except TelnyxError:
+            return before
+        differs = [name for name, value in asked.items() if not _same(now.get(name), value)]
+        note = f"Read again afterwards, this is not as asked: {', '.join(differs)}."
+        return before | {"after": now} | ({"note": note} if differs else {})
 
     wanted = Wanted(
         operation="update_auto_recharge_preferences",
         arguments=asked,
         summary="changing the auto-recharge preferences",
-        question=lambda: _question(call, asked),
+        draft=lambda: _draft(call, asked),
         send=sending(update),
+        voided_by=voided_by,
+        evidence=after,
     )
-    return await carry_out(call, UPDATE_NAME, wanted, UpdateResult)
+    return await carry_out(call, wanted, UpdateResult)
 
 
-async def _question(call: Call[UpdateParams], asked: Mapping[str, Any]) -> str:
+async def _draft(call: Call[UpdateParams], asked: Mapping[str, Any]) -> Draft:
     """What changes, from what to what, and what may be charged then."""
-    before = _plain(await call.client.get_auto_recharge_preferences())
+    deadline = Deadline.after(DRAFT_SECONDS)
+    before = _plain(await call.client.get_auto_recharge_preferences(deadline=deadline))
     after = {**before, **asked}
-    lines = ["Change when Telnyx charges your stored payment method by itself?"]
-    if call.client.sandbox:
-        lines.append("SANDBOX: a pretend account, no real money.")
-    lines += [f"{name}: {_shown(before.get(name))} -> {_shown(asked[name])}" for name in asked]
-    if after.get("enabled"):
-        lines.append(
-            "A recharge charges what is missing up to the threshold plus the recharge amount: from "
-            f"a balance of zero, {_total(after)} in the account's currency. It may happen at once."
-        )
+    lines = [
+        "Change when Telnyx charges your stored payment method by itself?",
+        *opening_lines(call, await account_name(call, deadline)),
+        *(f"{name}: {_shown(before.get(name))} -> {_shown(asked[name])}" for name in asked),
+    ]
+    if after.get("enabled") is False:
+        lines.append("Auto-recharge is off then: nothing is charged by itself.")
     else:
-        lines.append("Auto-recharge stays off: nothing is charged by itself.")
-    return "\n".join(lines)
+        if "enabled" not in after:
+            lines.append("Telnyx does not say whether auto-recharge is on.")
+        lines += _charges(after, await call.client.get_balance(deadline=deadline))
+    return Draft("\n".join(lines), {"before": before})
+
+
+def _charges(preferences: Mapping[str, Any], balance: Balance) -> list[str]:
+    """What a recharge could charge: with the balance of now, and at the most."""
+    try:
+        threshold, recharge, now, credit = (
+            Decimal(str(amount))
+            for amount in (
+                preferences.get("threshold_amount"),
+                preferences.get("recharge_amount"),
+                balance.balance,
+                balance.credit_limit or "0",
+            )
+        )
+    except InvalidOperation:
+        return ["What a recharge would charge can't be told: Telnyx gave no amounts."]
+    currency = balance.currency or ""
+    lines = [
+        "A recharge charges what is missing up to the threshold, plus the recharge amount: at most "
+        f"{threshold + recharge + max(credit, Decimal(0))} {currency} (with a credit limit of {credit} "
+        "used up)."
+    ]
+    if now < threshold:
+        lines.append(
+            f"NOTE: the balance of {now} {currency} is below the threshold, so "
+            f"{threshold - now + recharge} {currency} may be charged at once."
+        )
+    return lines
 
 
 def _plain(preferences: AutoRechargePreferences) -> dict[str, Any]:
@@ -116,14 +187,6 @@ def _same(told: object, asked: object) -> bool:
         return told == asked
 
 
-def _total(preferences: Mapping[str, Any]) -> str:
-    try:
-        amounts = (preferences.get("threshold_amount"), preferences.get("recharge_amount"))
-        return str(sum((Decimal(str(amount)) for amount in amounts), Decimal(0)))
-    except InvalidOperation:
-        return "an amount that is not known"
-
-
 GET_AUTO_RECHARGE_PREFERENCES = ToolSpec(
     name="telnyx_get_auto_recharge_preferences",
     title="Auto-recharge preferences",
@@ -134,7 +197,7 @@ GET_AUTO_RECHARGE_PREFERENCES = ToolSpec(
     run=get_auto_recharge_preferences,
 )
 UPDATE_AUTO_RECHARGE_PREFERENCES = ToolSpec(
-    name=UPDATE_NAME,
+    name="telnyx_update_auto_recharge_preferences",
     title="Change auto-recharge (authorises charges)",
     description="Changes when and how Telnyx charges the stored payment method by itself; only what "
     "is given changes. The server asks the person to approve it. Call only when the user asked for it.",

@@ -33,6 +33,7 @@ class ListResult(Result):
     """One page of a list, and how to get the next."""
 
     rows: ClassVar[str] = "items"
+    size_argument: ClassVar[str] = "page_size"
 
     items: list[Any]
     returned: int = 0
@@ -70,7 +71,7 @@ def answer(result: Result, *, sandbox: bool, is_error: bool = False) -> CallTool
             content[last] = content.pop(last)
     text = compact(content)
     if _too_long(text):
-        content = _fitted(content, result.rows)
+        content = _fitted(content, result)
         text = compact(content)
     return CallToolResult(
         content=[TextContent(type="text", text=text)],
@@ -88,8 +89,9 @@ def _too_long(text: str) -> bool:
     return len(text) > LARGEST_ANSWER and about_tokens(text) > LARGEST_ANSWER
 
 
-def _fitted(content: dict[str, Any], rows: str) -> dict[str, Any]:
+def _fitted(content: dict[str, Any], result: Result) -> dict[str, Any]:
     """The answer with shorter texts, and as many of its rows as fit."""
+    rows = result.rows
     content = clean(content, 300)
     listed = content.get(rows)
     if not isinstance(listed, list):
@@ -105,8 +107,8 @@ def _fitted(content: dict[str, Any], rows: str) -> dict[str, Any]:
         return content
     dropped = len(listed) - kept
     note = f"{dropped} of {len(listed)} {rows} were left out to keep the answer short."
-    if rows == "items":
-        note += f" Ask again with page_size={max(1, kept)} to walk through all of them."
+    if isinstance(result, ListResult):
+        note += f" Ask again with {result.size_argument}={max(1, kept)}, page by page."
     if "returned" in content:
         content |= {"returned": kept, "has_more": True}
         content.pop("next_page", None)

@@ -23,6 +23,7 @@ from mcp_types import (
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server import AccountServer, build_server
 from telnyx_mcp.settings import Settings
+from tests.conftest import Mode, connected
 
 PAY = "telnyx_create_stored_payment_transaction"
 UPDATE = "telnyx_update_auto_recharge_preferences"
@@ -149,8 +150,8 @@ async def test_a_client_that_cannot_ask_gets_nothing_done_and_is_told_what_the_p
     server: AccountServer, sandbox: Sandbox, mode: str, tool: str, arguments: dict[str, Any]
 ) -> None:
     result = await ask(server, None, tool, arguments, mode)
-    assert result.is_error
-    assert "telnyx-account-mcp call" in said(result)
+    assert state_of(result) == "proposed"
+    assert "telnyx-account-mcp approve" in said(result)
     assert all(request.method == "GET" for request in sandbox.requests)
 
 
@@ -166,8 +167,8 @@ async def test_the_question_shows_amount_account_balance_and_what_was_paid_today
     assert "20.00 USD" in first
     assert "@" in first
     assert f"{before}" in first
-    assert "today (UTC): 0.00" in first
-    assert "today (UTC): 20.00" in second
+    assert "last 24 hours: 0.00" in first
+    assert "last 24 hours: 20.00" in second
     assert "march" in second
 
 
@@ -331,7 +332,7 @@ async def test_a_client_that_does_not_declare_elicitation_cannot_use_an_answer(
             asked = await _asked(asking, arguments)
             async with Client(server) as mute:
                 replayed = await _answer(mute, arguments, asked, types("120.00"))
-    assert replayed.is_error
+    assert state_of(replayed) == "proposed"
     assert sandbox.payments == []
 
 
@@ -355,16 +356,18 @@ async def test_the_question_is_the_same_text_on_every_round(
 
 @pytest.mark.parametrize("mode", REVISIONS)
 async def test_two_calls_at_once_for_the_same_payment_pay_once(
-    server: AccountServer, sandbox: Sandbox, mode: str
+    server: AccountServer, sandbox: Sandbox, mode: Mode
 ) -> None:
     results: list[CallToolResult] = []
 
-    async def pay() -> None:
-        results.append(await ask(server, Person(types("120.00")), PAY, {"amount": "120"}, mode))
+    async with connected(server, mode, Person(types("120.00"))) as client:
 
-    async with anyio.create_task_group() as tasks:
-        for _ in range(5):
-            tasks.start_soon(pay)
+        async def pay() -> None:
+            results.append(await client.call_tool(PAY, {"amount": "120"}))
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(5):
+                tasks.start_soon(pay)
     assert len(results) == 5
     assert len(sandbox.payments) == 1
 
@@ -385,7 +388,7 @@ async def test_auto_recharge_is_changed_when_the_person_ticks_it(
     after = (result.structured_content or {})["after"]
     assert (after["threshold_amount"], after["recharge_amount"]) == ("75.00", "150.00")
     assert "threshold_amount:" in person.questions[0]
-    assert "225.00" in person.questions[0]
+    assert "at most 475.00 USD" in person.questions[0]
     assert [json.loads(r.body) for r in sandbox.requests if r.method == "PATCH"] == [
         {"enabled": True, "threshold_amount": "75.00", "recharge_amount": "150.00"}
     ]

@@ -8,11 +8,23 @@ import os
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import anyio
 
+from telnyx_mcp.sandbox import Sandbox
+
 SECONDS = 20
+
+
+def environment_for(sandbox: Sandbox, folder: Path) -> dict[str, str]:
+    """The environment of a server for the sandbox that keeps its state in this folder."""
+    return {
+        "TELNYX_API_KEY": sandbox.key,
+        "TELNYX_BASE_URL": sandbox.base_url,
+        "TELNYX_MCP_STATE_URL": f"sqlite:///{folder}/state.sqlite3",
+    }
 
 
 class ServerProcess:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from pathlib import Path
 
 import anyio
 import httpx
@@ -12,7 +13,7 @@ from mcp import Client
 
 from telnyx_mcp.sandbox import Sandbox
 from tests.conftest import Mode
-from tests.process.harness import started
+from tests.process.harness import environment_for, started
 
 
 def free_port() -> int:
@@ -32,9 +33,11 @@ async def accepts(port: int) -> None:
             return
 
 
-async def test_it_serves_both_revisions_over_http_on_loopback(sandbox: Sandbox, mode: Mode) -> None:
+async def test_it_serves_both_revisions_over_http_on_loopback(
+    sandbox: Sandbox, mode: Mode, tmp_path: Path
+) -> None:
     port = free_port()
-    environment = {"TELNYX_API_KEY": sandbox.key, "TELNYX_BASE_URL": sandbox.base_url}
+    environment = environment_for(sandbox, tmp_path)
     async with started("serve", "--http", f"127.0.0.1:{port}", environment=environment) as server:
         await accepts(port)
         async with Client(f"http://127.0.0.1:{port}/mcp", mode=mode) as client:
@@ -64,8 +67,10 @@ async def test_an_address_that_is_not_loopback_is_refused(address: str) -> None:
     assert b"loopback only" in err
 
 
-async def test_call_prints_a_result_for_machines_and_for_people(sandbox: Sandbox) -> None:
-    environment = {"TELNYX_API_KEY": sandbox.key, "TELNYX_BASE_URL": sandbox.base_url}
+async def test_call_prints_a_result_for_machines_and_for_people(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    environment = environment_for(sandbox, tmp_path)
     arguments = ("call", "telnyx_list_invoices", "page_size=3")
     async with started(*arguments, "--json", environment=environment) as server:
         status, out, _ = await server.ended()
@@ -77,8 +82,10 @@ async def test_call_prints_a_result_for_machines_and_for_people(sandbox: Sandbox
     assert b"period_start" in out
 
 
-async def test_call_without_a_terminal_pays_nothing_and_fails(sandbox: Sandbox) -> None:
-    environment = {"TELNYX_API_KEY": sandbox.key, "TELNYX_BASE_URL": sandbox.base_url}
+async def test_call_without_a_terminal_pays_nothing_and_fails(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    environment = environment_for(sandbox, tmp_path)
     async with started(
         "call",
         "telnyx_create_stored_payment_transaction",
@@ -91,8 +98,10 @@ async def test_call_without_a_terminal_pays_nothing_and_fails(sandbox: Sandbox) 
     assert sandbox.payments == []
 
 
-async def test_call_with_a_wrong_argument_says_the_right_one(sandbox: Sandbox) -> None:
-    environment = {"TELNYX_API_KEY": sandbox.key, "TELNYX_BASE_URL": sandbox.base_url}
+async def test_call_with_a_wrong_argument_says_the_right_one(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    environment = environment_for(sandbox, tmp_path)
     async with started(
         "call", "telnyx_list_invoices", "pagesize=3", environment=environment
     ) as server:

@@ -15,8 +15,8 @@ from mcp_types import ElicitRequest, ElicitRequestFormParams, ElicitResult, Inpu
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
+from telnyx_mcp.approval.changes import Change
 from telnyx_mcp.approval.channels import Reply, typed_matches
-from telnyx_mcp.approval.ledger import Change
 
 _KEY = "approval"
 
@@ -24,7 +24,8 @@ _KEY = "approval"
 async def ask(change: Change, context: Context[Any, Any]) -> Reply | InputRequiredResult:
     """The person's reply, or the question for the client to bring to the person."""
     capabilities = context.client_capabilities
-    if capabilities is None or capabilities.elicitation is None:
+    can = capabilities.elicitation if capabilities else None
+    if can is None or (can.form is None and can.url is not None):
         return Reply.CANNOT_ASK
     if context.protocol_version in MODERN_PROTOCOL_VERSIONS:
         if context.request_state == change.id and context.input_responses:

@@ -1,0 +1,33 @@
+"""Opens the ledger that belongs to these settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from telnyx_mcp.approval.owner import Owner
+from telnyx_mcp.approval.policy import Policy
+
+if TYPE_CHECKING:
+    from telnyx_mcp.approval.ledger import Ledger
+    from telnyx_mcp.settings import Settings
+
+
+def open_ledger(settings: Settings) -> Ledger:
+    """The ledger of the account of these settings. Blocks; raises `StoreError`."""
+    from telnyx_mcp.approval.ledger import Ledger
+    from telnyx_mcp.state import Store
+
+    store = Store(settings.state_url.get_secret_value() if settings.state_url else None)
+    key = settings.api_key.get_secret_value() if settings.api_key else ""
+    return Ledger.of(store, key, settings.base_url, Owner.this_process(), policy_of(settings))
+
+
+def policy_of(settings: Settings) -> Policy:
+    """The caps and the standing budget as set."""
+    return Policy(
+        max_payment=settings.max_payment,
+        max_per_day=settings.max_per_day,
+        max_per_30_days=settings.max_per_30_days,
+        standing_per_payment=settings.standing_budget_per_payment,
+        standing_per_day=settings.standing_budget_per_day,
+    )

@@ -1,0 +1,39 @@
+"""The ledger blocks, so it is used from a thread; what it refuses is said in words for the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+import anyio
+
+T = TypeVar("T")
+
+
+class NotAllowed(Exception):
+    """The change is not proposed, or not sent. Its text is for the model; nothing was sent.
+
+    `reason` is why, without a word on sending, for where something was sent already.
+    """
+
+    def __init__(self, text: str, reason: str = "") -> None:
+        super().__init__(text)
+        self.reason = reason or text
+
+
+async def in_thread(work: Callable[..., T], *arguments: Any, **named: Any) -> T:
+    """What `work` returns. Raises `NotAllowed` for the ledger's refusals and the store's failures."""
+    from telnyx_mcp.approval.ledger import Blocked
+    from telnyx_mcp.state import StoreError
+
+    try:
+        return await anyio.to_thread.run_sync(partial(work, *arguments, **named))
+    except Blocked as blocked:
+        raise NotAllowed(f"Nothing was sent: {blocked}") from None
+    except StoreError as error:
+        raise NotAllowed(
+            f"Nothing was sent: the record of changes can't be used, and nothing goes without it. "
+            f"{error} Ask the user to see to that, then call again.",
+            str(error),
+        ) from None

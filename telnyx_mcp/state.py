@@ -1,0 +1,251 @@
+"""The one store behind the ledger: a SQLite file by default, PostgreSQL by URL.
+
+Every write is one transaction that no other writer, in this process or another, can come between,
+and is on the disk when it returns. Imported when the first change is proposed, not at start.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from platformdirs import user_state_path
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+BUSY_SECONDS = 30
+SCHEMA_VERSION = 1
+_WRITERS_LOCK = 7_466_197_031
+"""The advisory lock that PostgreSQL's writers take in turn; any number that is always the same."""
+
+metadata = sa.MetaData()
+
+schema_version = sa.Table(
+    "telnyx_mcp_schema",
+    metadata,
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("salt", sa.String(32), nullable=False),
+)
+
+changes = sa.Table(
+    "telnyx_mcp_changes",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("account", sa.String(64), nullable=False),
+    sa.Column("operation", sa.String(64), nullable=False),
+    sa.Column("arguments", sa.Text, nullable=False),
+    sa.Column("reference", sa.Text),
+    sa.Column("amount", sa.BigInteger),
+    sa.Column("question", sa.Text, nullable=False),
+    sa.Column("basis", sa.Text, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("channel", sa.String(16), nullable=False),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("secret_hash", sa.String(64), nullable=False),
+    sa.Column("happened", sa.Text, nullable=False),
+    sa.Column("evidence", sa.Text, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("proposed_at", sa.BigInteger, nullable=False),
+    sa.Column("sent_at", sa.BigInteger),
+    sa.Column("updated_at", sa.BigInteger, nullable=False),
+    sa.Index("telnyx_mcp_changes_by_state", "account", "operation", "state", "updated_at"),
+)
+
+MIGRATIONS: Mapping[int, tuple[str, ...]] = {}
+"""Statements that bring a store from the version before to this one."""
+
+
+class StoreError(Exception):
+    """The store can't be used. Its text says why and what to do; nothing was written."""
+
+
+def default_file() -> Path:
+    """The SQLite file in the user's state directory."""
+    return user_state_path("telnyx-account-mcp") / "state.sqlite3"
+
+
+class Store:
+    """Transactions on the store at `url`; without one, on the default SQLite file.
+
+    Opened with the first transaction. Another writer is waited for `busy_seconds`.
+    """
+
+    def __init__(self, url: str | None = None, *, busy_seconds: float = BUSY_SECONDS) -> None:
+        self._address = url
+        self._busy_seconds = busy_seconds
+        self._engine: sa.Engine | None = None
+        self._opening = threading.Lock()
+
+    @property
+    def place(self) -> str:
+        """Where the store is, without a password."""
+        try:
+            url = self._url()
+        except SQLAlchemyError:
+            return "TELNYX_MCP_STATE_URL"
+        return (_is_sqlite(url) and url.database) or url.render_as_string(hide_password=True)
+
+    def salt(self) -> str:
+        """What keys are hashed with here, so that a stored hash can't be looked up elsewhere."""
+        with self.read() as connection:
+            return str(connection.execute(sa.select(schema_version.c.salt)).scalar_one())
+
+    def close(self) -> None:
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.dispose()
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """A transaction alone among all writers; on the disk when it ends without an exception.
+
+        Raises `StoreError` if it can't be had or kept.
+        """
+        with self._words_for_errors(), self._transaction(self._opened(), writes=True) as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A consistent view. Raises `StoreError`."""
+        with (
+            self._words_for_errors(),
+            self._transaction(self._opened(), writes=False) as connection,
+        ):
+            yield connection
+
+    def _url(self) -> sa.URL:
+        if self._address:
+            return sa.make_url(self._address)
+        return sa.URL.create("sqlite", database=str(default_file()))
+
+    @contextmanager
+    def _words_for_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (SQLAlchemyError, OSError, ImportError) as error:
+            raise StoreError(self._words(error)) from None
+
+    @contextmanager
+    def _transaction(self, engine: sa.Engine, *, writes: bool) -> Iterator[sa.Connection]:
+        with engine.execution_options(writes=writes).begin() as connection:
+            if writes and engine.dialect.name == "postgresql":
+                wait = f"{self._busy_seconds:.3f}s"
+                connection.execute(sa.select(sa.func.set_config("lock_timeout", wait, True)))
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WRITERS_LOCK)))
+            yield connection
+
+    def _opened(self) -> sa.Engine:
+        """The engine, with tables of this version behind it."""
+        with self._opening:
+            if self._engine is None:
+                engine = self._new_engine()
+                try:
+                    self._migrate(engine)
+                except BaseException:
+                    engine.dispose()
+                    raise
+                self._engine = engine
+            return self._engine
+
+    def _new_engine(self) -> sa.Engine:
+        url = self._url()
+        if url.get_backend_name() == "postgresql":
+            limits = f"-c lock_timeout={BUSY_SECONDS}s -c statement_timeout={BUSY_SECONDS}s"
+            waits = {"connect_timeout": 10, "tcp_user_timeout": BUSY_SECONDS * 1000}
+            return sa.create_engine(
+                url, pool_pre_ping=True, connect_args={**waits, "options": limits}
+            )
+        if not _is_sqlite(url):
+            raise StoreError(
+                f"TELNYX_MCP_STATE_URL names {url.get_backend_name()}, and only SQLite and "
+                "PostgreSQL can be used."
+            )
+        if not url.database or url.database.startswith((":memory:", "file:")):
+            raise StoreError(
+                "TELNYX_MCP_STATE_URL names no file, and a record that ends with the process is "
+                "none: write sqlite:////path/of/a/file."
+            )
+        _private_file(Path(url.database))
+        engine = sa.create_engine(url, connect_args={"timeout": self._busy_seconds})
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+        sa.event.listen(engine, "begin", _begin_sqlite)
+        return engine
+
+    def _migrate(self, engine: sa.Engine) -> None:
+        """Makes the tables, or brings older ones to this version. Raises `StoreError` for newer."""
+        with self._transaction(engine, writes=False) as connection:
+            if _version(connection) == SCHEMA_VERSION:
+                return
+        with self._transaction(engine, writes=True) as connection:
+            version = _version(connection)
+            if version is None:
+                metadata.create_all(connection)
+                row = {"version": SCHEMA_VERSION, "salt": secrets.token_hex(16)}
+                connection.execute(schema_version.insert().values(row))
+                return
+            if version > SCHEMA_VERSION:
+                raise StoreError(
+                    f"{self.place} was written by a newer telnyx-account-mcp (its format is "
+                    f"{version}, this one knows {SCHEMA_VERSION}). Update this one."
+                )
+            for step in range(version + 1, SCHEMA_VERSION + 1):
+                for statement in MIGRATIONS[step]:
+                    connection.execute(sa.text(statement))
+            connection.execute(schema_version.update().values(version=SCHEMA_VERSION))
+
+    def _words(self, error: Exception) -> str:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        why = " ".join(str(cause).split())[:200]
+        low = why.lower()
+        for sign, advice in _ADVICE:
+            if sign in low:
+                return f"{self.place}: {why}. {advice}"
+        return f"{self.place}: {why}."
+
+
+_ADVICE = (
+    ("not a database", "The file is damaged: move it away and keep it, it may name payments."),
+    ("malformed", "The file is damaged: move it away and keep it, it may name payments."),
+    ("locked", "Another process holds it; try again."),
+    ("lock timeout", "Another process holds it; try again."),
+    ("no module named", "Install telnyx-account-mcp with the extra `postgres`."),
+    ("could not parse", "Write sqlite:////path/of/a/file or postgresql+psycopg://host/database."),
+    ("full", "Make room on the disk."),
+    ("read-only", "Make the file and its directory writable."),
+    ("readonly", "Make the file and its directory writable."),
+    ("permission", "Make the file and its directory writable."),
+)
+
+
+def _private_file(path: Path) -> None:
+    """Makes the file, readable and writable for its owner only."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    path.chmod(0o600)
+
+
+def _is_sqlite(url: sa.URL) -> bool:
+    return url.get_backend_name() == "sqlite"
+
+
+def _version(connection: sa.Connection) -> int | None:
+    """The version of the tables; None where there are none yet."""
+    if not sa.inspect(connection).has_table(schema_version.name):
+        return None
+    return int(connection.execute(sa.select(schema_version.c.version)).scalar_one())
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # transactions are begun below, not guessed by the driver
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "fullfsync = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

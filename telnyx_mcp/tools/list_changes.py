@@ -1,0 +1,82 @@
+"""`telnyx_list_changes`"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from telnyx_mcp.approval.changes import Change
+from telnyx_mcp.approval.thread import NotAllowed, in_thread
+from telnyx_mcp.tools.arguments import Params
+from telnyx_mcp.tools.results import ListResult, Row
+from telnyx_mcp.tools.tool import Call, Failed, ToolSpec
+
+
+class ChangesParams(Params):
+    limit: int = Field(10, ge=1, le=100, description="How many, newest first.")
+
+
+class ChangeRow(Row):
+    id: str
+    operation: str
+    arguments: dict[str, Any]
+    state: str
+    proposed_at: str
+    sent_at: str | None = None
+    updated_at: str
+    approved_by: str | None = None
+    happened: str | None = None
+    evidence: dict[str, Any] | None = None
+    resolution: str | None = None
+
+
+class ChangesResult(ListResult):
+    size_argument = "limit"
+
+    items: list[ChangeRow]
+
+
+async def list_changes(call: Call[ChangesParams]) -> ChangesResult:
+    try:
+        ledger = await call.services.gate.ledger()
+        found = await in_thread(ledger.newest, call.params.limit + 1)
+    except NotAllowed as refusal:
+        raise Failed(
+            "The record of changes can't be read, so this tells nothing about what was sent. "
+            f"{refusal.reason}"
+        ) from None
+    shown = found[: call.params.limit]
+    return ChangesResult(
+        items=[row_of(each) for each in shown],
+        returned=len(shown),
+        has_more=len(found) > len(shown),
+    )
+
+
+def row_of(change: Change) -> ChangeRow:
+    """A change as people and models read it; what is empty is left out."""
+    return ChangeRow(
+        id=change.id,
+        operation=change.operation,
+        arguments=dict(change.arguments),
+        state=change.state,
+        proposed_at=change.proposed_at.isoformat(timespec="seconds"),
+        sent_at=change.sent_at.isoformat(timespec="seconds") if change.sent_at else None,
+        updated_at=change.updated_at.isoformat(timespec="seconds"),
+        approved_by=change.approved_by or None,
+        happened=change.happened or None,
+        evidence=dict(change.evidence) or None,
+        resolution=change.note or None,
+    )
+
+
+LIST_CHANGES = ToolSpec(
+    name="telnyx_list_changes",
+    title="Changes made here",
+    description="What was changed, or proposed, through this server: payments and auto-recharge, with "
+    "state and evidence. For changes made elsewhere: telnyx_list_audit_events.",
+    params=ChangesParams,
+    result=ChangesResult,
+    run=list_changes,
+)

@@ -1,0 +1,241 @@
+"""Clocks that are wrong, stores that fail late, two channels at once, and receipts that surprise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from mcp_types import ElicitResult
+
+from telnyx_mcp.approval.changes import Change, State
+from telnyx_mcp.approval.ledger import SENDING_LEASE, Ledger
+from telnyx_mcp.approval.opening import open_ledger
+from telnyx_mcp.sandbox import Sandbox
+from telnyx_mcp.server import AccountServer, build_server
+from telnyx_mcp.settings import Settings
+from telnyx_mcp.state import StoreError
+from tests.approval.test_asking import (
+    DECLINES,
+    PAY,
+    TICKS,
+    UPDATE,
+    Person,
+    Time,
+    ask,
+    said,
+    state_of,
+    types,
+)
+from tests.conftest import Mode, Scripted, answer
+
+PAYS = Person(types("120.00"))
+CALL = {"amount": "120.00"}
+
+
+@pytest.fixture
+def wall() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def server(settings: Settings, wall: Time) -> AccountServer:
+    return build_server(settings, now=wall)
+
+
+@pytest.fixture
+def other(settings: Settings) -> Ledger:
+    """The same record, as another process sees it."""
+    return open_ledger(settings)
+
+
+async def test_a_refusal_dated_later_does_not_hide_a_payment_that_was_made(
+    server: AccountServer, sandbox: Sandbox, wall: Time
+) -> None:
+    sandbox.fault("create_stored_payment_transaction", "status", status=403)
+    assert state_of(await ask(server, PAYS, PAY, CALL)) == "refused"
+    wall.passes(minutes=-5)
+    for _ in range(4):
+        assert state_of(await ask(server, PAYS, PAY, CALL)) == "succeeded"
+    assert len(sandbox.payments) == 1
+
+
+async def test_a_payment_lost_on_monday_is_looked_for_on_monday(
+    server: AccountServer, settings: Settings, other: Ledger, wall: Time
+) -> None:
+    sent = wall.moment
+    lost = other.propose(
+        "create_stored_payment_transaction",
+        CALL,
+        reference=None,
+        amount=Decimal("120.00"),
+        question="?",
+        basis={},
+        now=sent,
+    )
+    other.approve(lost.id, "terminal", sent)
+    other.claim(lost.id, sent)
+    wall.passes(days=3)
+    refused = await ask(server, PAYS, PAY, {"amount": "50.00"})
+    assert f"at {sent:%Y-%m-%d %H:%M} UTC" in said(refused)
+    other.resolve(lost.id, paid=True, note="", now=wall.moment)
+    assert other.spent(wall.moment).day == 0
+
+
+def refuses(_self: Ledger, *_arguments: Any) -> Change | None:
+    raise StoreError("The disk is full.")
+
+
+async def test_a_payment_that_cannot_be_written_down_is_told_as_made(
+    server: AccountServer, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Ledger, "record", refuses)
+    result = await ask(server, PAYS, PAY, CALL)
+    assert len(sandbox.payments) == 1
+    assert state_of(result) == "succeeded"
+    assert "could not be written down" in said(result)
+    assert "Nothing was sent" not in said(result)
+
+
+async def test_evidence_that_cannot_be_had_changes_no_outcome(
+    server: AccountServer, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Ledger, "add_evidence", refuses)
+    result = await ask(server, PAYS, PAY, CALL)
+    assert (state_of(result), result.is_error) == ("succeeded", False)
+    assert "written down" not in said(result)
+
+
+async def test_an_answer_that_comes_after_the_change_was_called_unknown_is_kept_as_evidence(
+    server: AccountServer, other: Ledger, wall: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record: Callable[..., Change | None] = Ledger.record
+
+    def late(
+        self: Ledger,
+        id: str,
+        state: State,
+        happened: str,
+        evidence: Mapping[str, Any],
+        now: datetime,
+    ) -> Change | None:
+        other.sweep(now + SENDING_LEASE)
+        return record(self, id, state, happened, evidence, now)
+
+    monkeypatch.setattr(Ledger, "record", late)
+    result = await ask(server, PAYS, PAY, CALL)
+    assert state_of(result) == "unknown"
+    (change,) = other.newest(1)
+    assert change.evidence["late_answer"] == "succeeded: Telnyx confirmed it."
+    assert change.evidence["transaction_id"]
+
+
+async def test_a_setting_that_was_set_otherwise_since_is_asked_again(
+    server: AccountServer, sandbox: Sandbox
+) -> None:
+    person = Person(TICKS)
+    for enabled in (False, True, False):
+        result = await ask(server, person, UPDATE, {"enabled": enabled})
+        assert state_of(result) == "succeeded"
+        assert (result.structured_content or {})["after"]["enabled"] is enabled
+    assert len(person.questions) == 3
+
+
+async def test_a_setting_that_is_as_asked_is_told_and_not_set_again(
+    server: AccountServer, sandbox: Sandbox
+) -> None:
+    person = Person(TICKS)
+    for _ in range(2):
+        await ask(server, person, UPDATE, {"enabled": False})
+    assert len(person.questions) == 1
+
+
+async def test_a_person_who_declines_in_the_client_is_heard_though_it_was_approved_elsewhere(
+    server: AccountServer, sandbox: Sandbox, other: Ledger, wall: Time, mode: Mode
+) -> None:
+    def approved_at_the_terminal(_question: str) -> ElicitResult:
+        (waiting,) = other.newest(1)
+        assert other.approve(waiting.id, "terminal", wall.moment)
+        return DECLINES
+
+    result = await ask(server, Person(approved_at_the_terminal), PAY, CALL, mode)
+    assert state_of(result) == "declined"
+    assert sandbox.payments == []
+
+
+async def test_preferences_somebody_else_changed_meanwhile_void_the_approval(
+    server: AccountServer, sandbox: Sandbox, mode: Mode
+) -> None:
+    def changed_elsewhere(_question: str) -> ElicitResult:
+        sandbox.account.preferences["recharge_amount"] = "999.00"
+        return TICKS
+
+    result = await ask(server, Person(changed_elsewhere), UPDATE, {"enabled": False}, mode)
+    assert state_of(result) == "expired"
+    assert "Somebody else changed" in said(result)
+    assert all(request.method == "GET" for request in sandbox.requests)
+
+
+async def test_a_question_does_not_call_auto_recharge_off_where_telnyx_does_not_say(
+    server: AccountServer, sandbox: Sandbox
+) -> None:
+    sandbox.fault("get_auto_recharge_preferences", "absent_fields", times=None)
+    person = Person(DECLINES)
+    await ask(server, person, UPDATE, {"recharge_amount": "900.00", "threshold_amount": "1.00"})
+    assert "does not say whether auto-recharge is on" in person.questions[0]
+    assert "nothing is charged" not in person.questions[0]
+
+
+@pytest.mark.parametrize(
+    ("receipt", "state", "says"),
+    [
+        ({}, "unknown", "the receipt has no id"),
+        ({"id": "t1", "amount_cents": 1_200_000}, "succeeded", "1200000 cents, not 120.00"),
+        ({"id": "t1", "amount_cents": 12000}, "succeeded", "Done."),
+        ({"id": "t1"}, "succeeded", "Done."),
+    ],
+)
+async def test_a_receipt_is_read_before_it_is_believed(
+    scripted: Scripted,
+    scripted_server: AccountServer,
+    receipt: dict[str, Any],
+    state: str,
+    says: str,
+) -> None:
+    balance = answer(200, {"data": {"balance": "10.00", "currency": "USD"}})
+    account = answer(200, {"data": {"user_email": "a@example.com"}})
+    scripted.will(balance, account, answer(200, {"data": receipt}), balance)
+    result = await ask(scripted_server, PAYS, PAY, CALL)
+    assert state_of(result) == state
+    assert says in said(result)
+
+
+@pytest.mark.parametrize(
+    "typed", ["1.2E2", "1_20", "1$20", "\uff11\uff12\uff10", "120.00 EUR", "+120", "120.000"]
+)
+async def test_what_is_no_plain_amount_is_not_taken_for_one(
+    server: AccountServer, sandbox: Sandbox, typed: str
+) -> None:
+    await ask(server, Person(types(typed)), PAY, CALL)
+    assert sandbox.payments == []
+
+
+async def test_a_reference_is_the_same_in_any_case(
+    server: AccountServer, sandbox: Sandbox, wall: Time
+) -> None:
+    for reference in ("Invoice Café", "invoice cafe\u0301"):
+        await ask(server, PAYS, PAY, CALL | {"reference": reference})
+        wall.passes(days=1)
+    assert len(sandbox.payments) == 1
+
+
+async def test_changes_that_cannot_be_read_are_not_called_unsent(
+    server: AccountServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Ledger, "newest", refuses)
+    result = await ask(server, None, "telnyx_list_changes", {})
+    assert result.is_error
+    assert "tells nothing about what was sent" in said(result)
+    assert "Nothing was sent" not in said(result)
