@@ -1,0 +1,639 @@
+"""Every way a change can go wrong on the wire, over real sockets, and what comes of each.
+
+The tables are data. One test goes through them row by row, another holds `docs/faults.md` to them;
+`python -m tests.approval.test_fault_matrix` writes that page anew.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from mcp import Client
+from mcp.client.session import ClientRequestContext
+from mcp_types import CallToolResult, ElicitRequestFormParams, ElicitRequestParams, ElicitResult
+from pydantic import SecretStr
+
+from telnyx_mcp.approval.changes import State
+from telnyx_mcp.approval.channels import Channels
+from telnyx_mcp.approval.gate import Gate
+from telnyx_mcp.approval.ledger import Ledger
+from telnyx_mcp.approval.owner import Owner
+from telnyx_mcp.approval.policy import Policy
+from telnyx_mcp.sandbox import Sandbox
+from telnyx_mcp.server import AccountServer, build_server
+from telnyx_mcp.settings import Settings
+from telnyx_mcp.state import Store
+from telnyx_mcp.telnyx import operations as op
+from telnyx_mcp.telnyx.client import TelnyxClient
+from telnyx_mcp.telnyx.transport import Deadline, Reply, Transport
+from telnyx_mcp.tools.tool import Services
+from tests.conftest import KEY, NOW, Time, connected, text_of
+from tests.process.harness import environment_for, started
+
+PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
+SHORT = 0.3
+"""Seconds that a change has for its answer where none comes."""
+POOL = 20
+"""Connections that a transport opens at most."""
+
+
+# --- the ways to Telnyx --------------------------------------------------------------------------
+
+
+class Fork(Transport):
+    """The sandbox for what reads; for what changes, another way until `healed`. Both are real."""
+
+    def __init__(self, sandbox: Sandbox, way: Transport | None, seconds: float) -> None:
+        time = Time()  # what it waits before it tries again takes no time here
+        super().__init__(
+            SecretStr(sandbox.key), sandbox.base_url, clock=time.clock, sleep=time.sleep
+        )
+        self.way = way
+        self.seconds = seconds
+        self.healed = False
+
+    async def request(self, operation: op.Operation, **more: Any) -> Reply:
+        if operation.method == "GET" or self.healed:
+            return await super().request(operation, **more)
+        more["deadline"] = Deadline.after(self.seconds)
+        if self.way is None:
+            return await super().request(operation, **more)
+        return await self.way.request(operation, **more)
+
+
+Way = Callable[[Sandbox], AbstractAsyncContextManager[Transport | None]]
+
+
+@asynccontextmanager
+async def transport_to(base_url: str, sandbox: Sandbox) -> AsyncIterator[Transport]:
+    transport = Transport(SecretStr(sandbox.key), base_url, jitter=lambda: 0.0)
+    yield transport
+    await transport.aclose()
+
+
+@asynccontextmanager
+async def the_usual_one(_sandbox: Sandbox) -> AsyncIterator[None]:
+    """There is nothing wrong with the way; the fault waits at its end."""
+    yield
+
+
+@asynccontextmanager
+async def nobody_listens(sandbox: Sandbox) -> AsyncIterator[Transport]:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        async with transport_to(_address_of(bound), sandbox) as way:
+            yield way
+
+
+def no_such_name(sandbox: Sandbox) -> AbstractAsyncContextManager[Transport]:
+    return transport_to("https://telnyx.invalid/v2", sandbox)
+
+
+def no_tls_there(sandbox: Sandbox) -> AbstractAsyncContextManager[Transport]:
+    return transport_to(sandbox.base_url.replace("http://", "https://"), sandbox)
+
+
+@asynccontextmanager
+async def nobody_accepts(sandbox: Sandbox) -> AsyncIterator[Transport]:
+    """The queue of a listener that accepts nothing is full, so a connection is never made."""
+    with ExitStack() as open_sockets:
+        listening = open_sockets.enter_context(socket.socket())
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        for _ in range(4):
+            queued = open_sockets.enter_context(socket.socket())
+            queued.setblocking(False)
+            queued.connect_ex(listening.getsockname())
+        async with transport_to(_address_of(listening), sandbox) as way:
+            yield way
+
+
+@asynccontextmanager
+async def no_connection_free(sandbox: Sandbox) -> AsyncIterator[Transport]:
+    """All connections of the pool wait for answers that don't come."""
+    sandbox.fault("list_user_tags", "slow", seconds=30, times=POOL)
+    async with transport_to(sandbox.base_url, sandbox) as way, anyio.create_task_group() as tasks:
+        for _ in range(POOL):
+            tasks.start_soon(way.request, op.LIST_USER_TAGS)
+        while sum(each.operation == "list_user_tags" for each in sandbox.requests) < POOL:
+            await anyio.sleep(0.01)
+        yield way
+        tasks.cancel_scope.cancel()
+
+
+def _address_of(bound: socket.socket) -> str:
+    return f"http://127.0.0.1:{bound.getsockname()[1]}/v2"
+
+
+# --- the rows ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ends:
+    """How one change ends: requests of it that reach Telnyx, whether Telnyx did it, the ledger."""
+
+    requests: int
+    state: State
+    done: bool
+    tells: str
+    """A phrase of what the model is told."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One fault, and how the payment and the PATCH of auto-recharge end in it."""
+
+    fault: str
+    payment: Ends
+    recharge: Ends
+    kind: str = ""
+    """The sandbox's name for it, if it happens there."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    way: Way = the_usual_one
+    within: float = 5.0
+    """Seconds that it has for its answer."""
+
+
+def not_sent(fault: str, way: Way, tells: str, within: float = 5.0) -> Row:
+    ends = Ends(0, State.NOT_SENT, False, tells)
+    return Row(fault, ends, ends, way=way, within=within)
+
+
+def refused(status: int, tells: str, words: str = "", patches: int = 1, **options: Any) -> Row:
+    payment, recharge = (Ends(requests, State.REFUSED, False, tells) for requests in (1, patches))
+    return Row(
+        words or f"HTTP {status}",
+        payment,
+        recharge,
+        options.pop("kind", "status"),
+        {"status": status, "times": None, **options},
+    )
+
+
+def unknown(
+    fault: str, tells: str, kind: str, *, done: bool, within: float = 5.0, **options: Any
+) -> Row:
+    ends = Ends(1, State.UNKNOWN, done, tells)
+    return Row(
+        f"{fault}, after it was done" if done else fault,
+        ends,
+        ends,
+        kind,
+        {"applied": done, "times": None, **options},
+        within=within,
+    )
+
+
+def either(fault: str, tells: str, kind: str, **options: Any) -> tuple[Row, Row]:
+    """The same fault, whether Telnyx did it before or not: nobody here can tell the two apart."""
+    return (
+        unknown(fault, tells, kind, done=False, **options),
+        unknown(fault, tells, kind, done=True, **options),
+    )
+
+
+def succeeded(fault: str, kind: str) -> Row:
+    ends = Ends(1, State.SUCCEEDED, True, "Done.")
+    return Row(fault, ends, ends, kind, {"times": None})
+
+
+BROKE = "The connection to Telnyx broke before the answer was complete"
+LATE = "Telnyx did not answer in time"
+NOT_JSON = "The answer is not JSON"
+OWN_ERROR = "Telnyx had an error of its own"
+
+ROWS = (
+    not_sent("connection refused", nobody_listens, "No connection to Telnyx could be made"),
+    not_sent("the name can't be looked up", no_such_name, "could not be looked up"),
+    not_sent("TLS fails", no_tls_there, "the TLS certificate or handshake failed"),
+    not_sent("no connection is made in time", nobody_accepts, "in time", SHORT),
+    not_sent("no connection of the pool gets free in time", no_connection_free, LATE, SHORT),
+    unknown("the connection is closed without an answer", BROKE, "drop_before", done=False),
+    unknown("the connection is closed without an answer", BROKE, "drop_after", done=True),
+    unknown("the connection is reset without an answer", BROKE, "reset_before", done=False),
+    unknown("the connection is reset without an answer", BROKE, "reset_after", done=True),
+    *either("no answer in time", LATE, "slow", seconds=30, within=SHORT),
+    unknown(
+        "an answer too slow to be read in time", LATE, "drip", done=True, seconds=0.1, within=SHORT
+    ),
+    unknown("an answer cut off in the middle", BROKE, "truncated", done=True),
+    unknown("200 with half of the JSON", NOT_JSON, "truncated_json", done=True),
+    unknown("200 without a body", "the answer is empty", "empty", done=True),
+    unknown("204", "the answer is empty", "no_content", done=True),
+    *either("200 with JSON of another shape", "not of the documented form", "nonsense"),
+    *either("200 with a page of HTML", NOT_JSON, "html", status=200),
+    unknown("200 with more than 16 MB", "larger than 16 MB", "huge", done=True),
+    succeeded("200 with values that nobody has heard of", "unknown_values"),
+    *either("302 to another address", "a redirect, which is never followed", "redirect"),
+    refused(400, "Telnyx refused the request as malformed"),
+    refused(401, "Telnyx did not accept the API key"),
+    refused(403, "The API key is valid but may not do this"),
+    refused(404, "Telnyx knows no such thing"),
+    *either("HTTP 408", LATE, "status", status=408),
+    *either("HTTP 409", "an unexpected status", "status", status=409),
+    refused(422, "Telnyx refused the values of the request"),
+    refused(429, "too many requests were made", "HTTP 429 with Telnyx's own code", patches=3),
+    *either("HTTP 429 with a proxy's page", "something in front of Telnyx", "html", status=429),
+    *either("HTTP 500", OWN_ERROR, "status", status=500),
+    *either("HTTP 502", OWN_ERROR, "status", status=502),
+    *either("HTTP 502 with a proxy's page", OWN_ERROR, "html", status=502),
+    *either("HTTP 503", OWN_ERROR, "status", status=503),
+    *either("HTTP 504", OWN_ERROR, "status", status=504),
+)
+
+TOLD_AGAIN = "told the same; nothing is sent"
+ASKS_AND_SENDS = "the person is asked anew; sent"
+BLOCKED = "blocked until `resolve`"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A change that the rows are tried with, and what comes after each outcome."""
+
+    title: str
+    tool: str
+    arguments: Mapping[str, Any]
+    operation: str
+    method: str
+    blocks: bool
+    """Whether an unknown one blocks payments."""
+
+    def ends(self, row: Row) -> Ends:
+        return row.payment if self.method == "POST" else row.recharge
+
+    def same_call_next(self, state: State) -> str:
+        return TOLD_AGAIN if state in (State.SUCCEEDED, State.UNKNOWN) else ASKS_AND_SENDS
+
+    def other_payment_next(self, state: State) -> str:
+        return BLOCKED if self.blocks and state is State.UNKNOWN else ASKS_AND_SENDS
+
+
+PAY = "telnyx_create_stored_payment_transaction"
+PAYMENT = Subject(
+    "The payment",
+    PAY,
+    {"amount": "120.00"},
+    "create_stored_payment_transaction",
+    "POST",
+    blocks=True,
+)
+RECHARGE = Subject(
+    "The auto-recharge preferences",
+    "telnyx_update_auto_recharge_preferences",
+    {"threshold_amount": "75.00", "recharge_amount": "150.00"},
+    "update_auto_recharge_preferences",
+    "PATCH",
+    blocks=False,
+)
+SUBJECTS = (PAYMENT, RECHARGE)
+
+
+# --- the rows, tried -----------------------------------------------------------------------------
+
+
+class Agreeable:
+    """A person who approves whatever is asked, and counts the questions."""
+
+    def __init__(self) -> None:
+        self.questions = 0
+
+    async def __call__(
+        self, context: ClientRequestContext, params: ElicitRequestParams
+    ) -> ElicitResult:
+        assert isinstance(params, ElicitRequestFormParams)
+        self.questions += 1
+        amount = params.message.rpartition("type the amount: ")[2]
+        if "amount" in params.requested_schema["properties"]:
+            return ElicitResult(action="accept", content={"amount": amount})
+        return ElicitResult(action="accept", content={"approve": True})
+
+
+@dataclass
+class Trial:
+    """A client of a server in the middle of a fault, and what came of its calls."""
+
+    client: Client
+    sandbox: Sandbox
+    person: Agreeable
+
+    def sent(self, method: str) -> int:
+        return sum(each.method == method for each in self.sandbox.requests)
+
+    async def next(self, method: str, tool: str, arguments: Mapping[str, Any]) -> str:
+        """What one more call does, in the table's words."""
+        asked, sent = self.person.questions, self.sent(method)
+        result = await self.client.call_tool(tool, dict(arguments))
+        asked, sent = self.person.questions - asked, self.sent(method) - sent
+        ended = (result.structured_content or {}).get("state")
+        text = text_of(result)
+        if (asked, sent, ended) == (1, 1, "succeeded"):
+            return ASKS_AND_SENDS
+        if (asked, sent) == (0, 0) and "until a person has found out no other is made" in text:
+            return BLOCKED
+        if (asked, sent) == (0, 0) and "Nothing new was done by this call" in text:
+            return TOLD_AGAIN
+        return f"asked {asked}, sent {sent}, {ended}: {text}"
+
+
+def done(sandbox: Sandbox, subject: Subject) -> bool:
+    """Whether the pretend account really made the change."""
+    if subject.method == "POST":
+        return bool(sandbox.payments)
+    preferences = sandbox.account.preferences
+    return all(preferences[name] == value for name, value in subject.arguments.items())
+
+
+async def check(settings: Settings, sandbox: Sandbox, subject: Subject, row: Row) -> None:
+    """Raises `AssertionError` unless the change ends in this fault as the table says."""
+    ends = subject.ends(row)
+    person = Agreeable()
+    async with row.way(sandbox) as way:
+        if row.kind:
+            sandbox.fault(subject.operation, row.kind, **row.options)
+        fork = Fork(sandbox, way, row.within)
+        server = build_server(settings, transport=fork, now=lambda: NOW)
+        async with connected(server, elicitation=person) as client:
+            trial = Trial(client, sandbox, person)
+            result = await client.call_tool(subject.tool, dict(subject.arguments))
+
+            assert trial.sent(subject.method) == ends.requests
+            assert done(sandbox, subject) == ends.done
+            (change,) = (await server.services.gate.ledger()).newest(2)
+            assert change.state == ends.state
+            assert change.owner
+            assert result.is_error == (ends.state is not State.SUCCEEDED)
+            assert ends.tells in text_of(result)
+
+            sandbox.faults.clear()
+            fork.healed = True
+            again = await trial.next(subject.method, subject.tool, subject.arguments)
+            assert again == subject.same_call_next(ends.state)
+            other = await trial.next("POST", PAY, {"amount": "80.00"})
+            assert other == subject.other_payment_next(ends.state)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.fault)
+@pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.method)
+async def test_a_change_in_this_fault_ends_as_the_table_says(
+    settings: Settings, sandbox: Sandbox, subject: Subject, row: Row
+) -> None:
+    await check(settings, sandbox, subject, row)
+
+
+# --- a store that can't be used ------------------------------------------------------------------
+
+
+Broken = Callable[[Path], AbstractContextManager[None]]
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Another process writes to it, for longer than anybody waits."""
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    yield
+    other.close()
+
+
+@contextmanager
+def read_only(file: Path) -> Iterator[None]:
+    files = [file, *file.parent.glob(f"{file.name}-*")]
+    for each in files:
+        each.chmod(0o400)
+    yield
+    for each in files:
+        each.chmod(0o600)
+
+
+@contextmanager
+def damaged(file: Path) -> Iterator[None]:
+    file.write_bytes(b"This was a database once. " * 1000)
+    yield
+
+
+@dataclass
+class Breaks(Agreeable):
+    """A person who approves; but meanwhile something happens to the store."""
+
+    file: Path
+    how: Broken
+    broken: ExitStack
+    questions: int = 0
+
+    async def __call__(
+        self, context: ClientRequestContext, params: ElicitRequestParams
+    ) -> ElicitResult:
+        self.broken.enter_context(self.how(self.file))
+        return await super().__call__(context, params)
+
+
+@pytest.fixture
+def state_file(tmp_path: Path) -> Path:
+    return tmp_path / "state.sqlite3"
+
+
+@pytest.fixture
+def impatient(settings: Settings, state_file: Path) -> AccountServer:
+    """A server that waits for a locked store as long as a test may."""
+
+    def open_it() -> Ledger:
+        store = Store(f"sqlite:///{state_file}", busy_seconds=0.2)
+        return Ledger.of(store, KEY, settings.base_url, Owner.this_process(), Policy())
+
+    gate = Gate(open_it, Channels(), lambda: NOW)
+    client = TelnyxClient(Transport(settings.api_key, settings.base_url))
+    return AccountServer(Services(client, gate, lambda: NOW), read_only=False)
+
+
+AS_ROOT = pytest.mark.skipif(
+    sys.platform == "win32" or os.geteuid() == 0, reason="root may write to every file"
+)
+
+
+async def nothing_went(client: Client, sandbox: Sandbox, says: str) -> None:
+    result = await client.call_tool(PAY, dict(PAYMENT.arguments))
+    assert result.is_error
+    assert "Nothing was sent: the record of changes can't be used" in text_of(result)
+    assert says in text_of(result)
+    assert not any(each.method == "POST" for each in sandbox.requests)
+    assert not (await client.call_tool("telnyx_get_balance", {})).is_error
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        (locked, "Another process holds it"),
+        (damaged, "The file is damaged"),
+        pytest.param(read_only, "Make the file and its directory writable", marks=AS_ROOT),
+    ],
+)
+async def test_nothing_is_sent_without_a_store_and_what_only_reads_goes_on(
+    impatient: AccountServer, sandbox: Sandbox, state_file: Path, how: Broken, says: str
+) -> None:
+    if how is not damaged:
+        (await impatient.services.gate.ledger()).close()
+    with how(state_file):
+        async with connected(impatient, elicitation=Agreeable()) as client:
+            await nothing_went(client, sandbox, says)
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        (locked, "Another process holds it"),
+        pytest.param(read_only, "Make the file and its directory writable", marks=AS_ROOT),
+    ],
+)
+async def test_nothing_is_sent_when_the_store_breaks_while_the_person_is_asked(
+    impatient: AccountServer, sandbox: Sandbox, state_file: Path, how: Broken, says: str
+) -> None:
+    with ExitStack() as broken:
+        person = Breaks(state_file, how, broken)
+        async with connected(impatient, elicitation=person) as client:
+            await nothing_went(client, sandbox, says)
+    assert person.questions == 1
+
+
+async def test_an_outcome_that_cannot_be_recorded_is_told_and_the_ledger_says_unknown(
+    impatient: AccountServer, sandbox: Sandbox, state_file: Path
+) -> None:
+    """It was sent: nobody may be told that it was not."""
+    sandbox.fault(PAYMENT.operation, "slow", seconds=0.3)
+    results: list[CallToolResult] = []
+
+    async def pay(client: Client) -> None:
+        results.append(await client.call_tool(PAY, dict(PAYMENT.arguments)))
+
+    async with connected(impatient, elicitation=Agreeable()) as client:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(pay, client)
+            while not any(each.method == "POST" for each in sandbox.requests):
+                await anyio.sleep(0.01)
+            with locked(state_file):
+                while not results:
+                    await anyio.sleep(0.01)
+        assert len(sandbox.payments) == 1
+        assert "Nothing was sent" not in text_of(results[0])
+        assert "could not be written down" in text_of(results[0])
+        again = Trial(client, sandbox, Agreeable())
+        assert "sent 0" in await again.next("POST", PAY, PAYMENT.arguments)
+    ledger = await impatient.services.gate.ledger()
+    ledger.sweep(NOW + timedelta(minutes=2))
+    assert [each.state for each in ledger.newest(2)] == [State.UNKNOWN]
+    ledger.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prlimit is Linux's")
+async def test_nothing_is_sent_when_the_disk_is_full(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A real process that may write no byte more once the person is asked."""
+    import resource
+
+    async with started(environment=environment_for(sandbox, tmp_path)) as server:
+        await server.initialize()
+        call = {"name": PAY, "arguments": PAYMENT.arguments}
+        called = await server.request("tools/call", call)
+        asked = await server.receive()
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (0, 0))
+        answer = {"action": "accept", "content": PAYMENT.arguments}
+        await server.send({"jsonrpc": "2.0", "id": asked["id"], "result": answer})
+        while (message := await server.receive()).get("id") != called:
+            pass
+        assert "Nothing was sent: the record" in message["result"]["content"][0]["text"]
+        balance = await server.ask("tools/call", {"name": "telnyx_get_balance", "arguments": {}})
+        assert not balance.get("isError")
+    assert not any(each.method == "POST" for each in sandbox.requests)
+
+
+# --- the words -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.method)
+async def test_only_an_unknown_payment_is_said_to_block_payments(
+    settings: Settings, sandbox: Sandbox, subject: Subject
+) -> None:
+    sandbox.fault(subject.operation, "drop_after")
+    async with connected(build_server(settings), elicitation=Agreeable()) as client:
+        result = await client.call_tool(subject.tool, dict(subject.arguments))
+    assert ("no other payment is made" in text_of(result)) == subject.blocks
+
+
+# --- the page ------------------------------------------------------------------------------------
+
+HEAD = """\
+<!-- Written by `python -m tests.approval.test_fault_matrix`; a test holds it to what was tried. -->
+
+# What happens when something goes wrong
+
+Every row is tried over real sockets, against the pretend account, whenever the tests run
+(`tests/approval/test_fault_matrix.py`). *Sent* counts the requests that reached Telnyx. *Done* says
+whether Telnyx really made the change: the server can't see that where the ledger says `unknown`,
+and so never sends again by itself.
+"""
+COLUMNS = (
+    "what goes wrong",
+    "sent",
+    "done",
+    "ledger",
+    "the model is told",
+    "the same call again",
+    "another payment",
+)
+
+
+def page() -> str:
+    """The tables as Markdown."""
+    lines = [HEAD]
+    for subject in SUBJECTS:
+        lines += [f"## {subject.title}", ""]
+        lines += [_line(COLUMNS), _line("---" for _ in COLUMNS)]
+        for row in ROWS:
+            ends = subject.ends(row)
+            lines.append(
+                _line(
+                    (
+                        row.fault,
+                        str(ends.requests),
+                        "yes" if ends.done else "no",
+                        f"`{ends.state}`",
+                        f"…{ends.tells}…" if ends.tells != "Done." else ends.tells,
+                        subject.same_call_next(ends.state),
+                        subject.other_payment_next(ends.state),
+                    )
+                )
+            )
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _line(cells: Any) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def test_the_page_says_what_was_tried() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "python -m tests.approval.test_fault_matrix"
+
+
+def test_no_payment_is_sent_twice_in_any_row() -> None:
+    assert {row.payment.requests for row in ROWS} == {0, 1}
+
+
+if __name__ == "__main__":
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,799 @@
+"""`approve`, `ledger` and `resolve`: real processes, on a pseudo-terminal where a person is asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from telnyx_mcp.approval.changes import LIFETIME, PAYMENT, Change, State
+from telnyx_mcp.approval.ledger import Ledger
+from telnyx_mcp.approval.opening import open_ledger
+from telnyx_mcp.cli import main
+from telnyx_mcp.sandbox import Sandbox
+from telnyx_mcp.settings import Settings
+from tests.process.harness import ServerProcess, environment_for, started
+
+if sys.platform == "win32":
+    pytest.skip("pseudo-terminals are POSIX's", allow_module_level=True)
+
+import pty
+
+SECONDS = 20
+QUESTION = (
+    "Pay 120.00 USD from the stored payment method?\nBalance now: 1.50 USD; after: 121.50 USD"
+)
+RECHARGE = "update_auto_recharge_preferences"
+PAY = "telnyx_create_stored_payment_transaction"
+TYPE_AMOUNT = "type the amount, 120.00"
+
+
+class Terminal:
+    """A command on a terminal of its own, and a person there."""
+
+    def __init__(self, process: subprocess.Popen[bytes], screen: int) -> None:
+        self._process = process
+        self._screen = screen
+        self._seen = ""
+        self.shown = ""
+        """All that was shown so far."""
+
+    def shows(self, words: str) -> None:
+        """Returns once these words are on the screen, after what was waited for before."""
+        while words not in self._seen:
+            assert self._reads(), f"ended without {words!r}:\n{self.shown}"
+        self._seen = self._seen.partition(words)[2]
+
+    def types(self, line: str) -> None:
+        os.write(self._screen, line.encode() + b"\n")
+
+    def interrupts(self) -> None:
+        self._process.send_signal(signal.SIGINT)
+
+    def ends(self) -> int:
+        """The exit status, after the rest was shown."""
+        while self._reads():
+            pass
+        return self._process.wait(SECONDS)
+
+    def _reads(self) -> bool:
+        ready, _, _ = select.select([self._screen], [], [], SECONDS)
+        assert ready, f"nothing more was shown within {SECONDS} s:\n{self.shown}"
+        try:
+            piece = os.read(self._screen, 65536).decode().replace("\r\n", "\n")
+        except OSError:  # Linux's way to say that the other end is closed
+            return False
+        self.shown += piece
+        self._seen += piece
+        return bool(piece)
+
+
+@contextmanager
+def at_terminal(*arguments: str, environment: Mapping[str, str]) -> Iterator[Terminal]:
+    """The command on a pseudo-terminal, killed at the latest when the test is over."""
+    screen, other_end = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "telnyx_mcp", *arguments],
+        stdin=other_end,
+        stdout=other_end,
+        stderr=other_end,
+        env=_whole(environment) | {"COLUMNS": "200"},
+        start_new_session=True,
+    )
+    os.close(other_end)
+    try:
+        yield Terminal(process, screen)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(screen)
+
+
+def piped(
+    *arguments: str, environment: Mapping[str, str], typed: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """The command without a terminal."""
+    return subprocess.run(
+        [sys.executable, "-m", "telnyx_mcp", *arguments],
+        input=typed,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=SECONDS,
+        check=False,
+        env=_whole(environment),
+    )
+
+
+def _whole(environment: Mapping[str, str]) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
+    return {**kept, "TERM": "dumb", **environment}
+
+
+@pytest.fixture
+def environment(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
+    return environment_for(sandbox, tmp_path)
+
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
+    """Runs a command in this process, where no terminal is, as that is much faster."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        for name, value in (environment | more).items():
+            monkeypatch.setenv(name, value)
+        try:
+            status = main(arguments)
+        except SystemExit as left:  # argparse's way
+            status = int(left.code or 0)
+        out, err = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, status, out, err)
+
+    return run
+
+
+@pytest.fixture
+def ledger(settings: Settings) -> Iterator[Ledger]:
+    """The ledger that the commands see."""
+    opened = open_ledger(settings)
+    yield opened
+    opened.close()
+
+
+def payment(ledger: Ledger, amount: str = "120.00", *, ago: timedelta = timedelta(0)) -> Change:
+    """A payment that waits for its approval."""
+    return ledger.propose(
+        PAYMENT,
+        {"amount": amount},
+        reference=None,
+        amount=Decimal(amount),
+        question=QUESTION,
+        basis={"balance": "1.50"},
+        now=datetime.now(UTC) - ago,
+    )
+
+
+def unknown(ledger: Ledger, amount: str = "120.00") -> Change:
+    """A payment whose outcome nobody knows."""
+    change = payment(ledger, amount)
+    now = datetime.now(UTC)
+    ledger.approve(change.id, "elicitation", now)
+    ledger.claim(change.id, now)
+    seen = {"failure": "timeout", "http_status": 504, "balance_after": "121.50"}
+    ledger.record(change.id, State.UNKNOWN, "No answer came.", seen, now)
+    return change
+
+
+def state_of(ledger: Ledger, change: Change) -> State:
+    found = ledger.get(change.id)
+    assert found
+    return found.state
+
+
+# --- approve --------------------------------------------------------------------------------------
+
+
+def test_a_payment_is_approved_by_typing_its_amount(
+    ledger: Ledger, environment: dict[str, str], sandbox: Sandbox
+) -> None:
+    change = payment(ledger)
+    with at_terminal("approve", environment=environment) as terminal:
+        terminal.shows(change.id)
+        terminal.shows(QUESTION)
+        terminal.shows(TYPE_AMOUNT)
+        terminal.types("$120")
+        terminal.shows("Approved. The assistant can call again; the approval is good until ")
+        assert terminal.ends() == 0
+    approved = ledger.get(change.id)
+    assert approved
+    assert (approved.state, approved.channel) == (State.APPROVED, "terminal")
+    assert f"good until {approved.updated_at + LIFETIME:%H:%M} UTC." in terminal.shown
+    assert sandbox.requests == []
+
+
+def test_another_amount_approves_nothing_and_may_be_corrected(
+    ledger: Ledger, environment: dict[str, str]
+) -> None:
+    change = payment(ledger)
+    with at_terminal("approve", change.id, environment=environment) as terminal:
+        for typed in ("12.00", "yes"):
+            terminal.shows(TYPE_AMOUNT)
+            terminal.types(typed)
+            terminal.shows("That is not the amount, 120.00. Nothing is approved.")
+            assert state_of(ledger, change) is State.PROPOSED
+        terminal.shows(TYPE_AMOUNT)
+        terminal.types("120.00")
+        assert terminal.ends() == 0
+    assert state_of(ledger, change) is State.APPROVED
+
+
+def test_after_three_wrong_amounts_it_is_left_waiting(
+    ledger: Ledger, environment: dict[str, str]
+) -> None:
+    change = payment(ledger)
+    with at_terminal("approve", environment=environment) as terminal:
+        for _ in range(3):
+            terminal.shows(TYPE_AMOUNT)
+            terminal.types("119.99")
+        assert terminal.ends() == 1
+    assert state_of(ledger, change) is State.PROPOSED
+
+
+@pytest.mark.parametrize(
+    ("answer", "then", "state", "status"),
+    [("", "d", State.DECLINED, 0), ("no", "", State.PROPOSED, 1)],
+)
+def test_nothing_typed_or_no_asks_whether_to_decline(
+    ledger: Ledger,
+    environment: dict[str, str],
+    answer: str,
+    then: str,
+    state: State,
+    status: int,
+) -> None:
+    change = payment(ledger)
+    with at_terminal("approve", environment=environment) as terminal:
+        terminal.shows(TYPE_AMOUNT)
+        terminal.types(answer)
+        terminal.shows("d: decline it")
+        terminal.types(then)
+        assert terminal.ends() == status
+    assert state_of(ledger, change) is state
+
+
+@pytest.mark.parametrize("way", ["end of input", "interrupt"])
+def test_going_away_leaves_it_waiting(
+    ledger: Ledger, environment: dict[str, str], way: str
+) -> None:
+    change = payment(ledger)
+    with at_terminal("approve", environment=environment) as terminal:
+        terminal.shows(TYPE_AMOUNT)
+        if way == "interrupt":
+            terminal.interrupts()
+        else:
+            terminal.types("\x04")
+        assert terminal.ends() == (130 if way == "interrupt" else 1)
+    assert state_of(ledger, change) is State.PROPOSED
+    assert "Traceback" not in terminal.shown
+
+
+def test_what_was_typed_before_the_question_is_no_answer(
+    ledger: Ledger, environment: dict[str, str]
+) -> None:
+    change = payment(ledger)
+    with at_terminal("approve", environment=environment) as terminal:
+        terminal.types("120.00")
+        terminal.shows(TYPE_AMOUNT)
+        terminal.types("")
+        terminal.shows("d: decline it")
+        terminal.types("")
+        assert terminal.ends() == 1
+    assert state_of(ledger, change) is State.PROPOSED
+
+
+def test_another_change_wants_the_word_yes(ledger: Ledger, environment: dict[str, str]) -> None:
+    change = ledger.propose(
+        RECHARGE,
+        {"enabled": True},
+        reference=None,
+        amount=None,
+        question="Change when Telnyx charges?\nenabled: no -> yes",
+        basis={},
+        now=datetime.now(UTC),
+    )
+    with at_terminal("approve", environment=environment) as terminal:
+        terminal.shows("update auto recharge preferences: enabled yes")
+        terminal.shows("enabled: no -> yes")
+        terminal.shows("type yes")
+        terminal.types("y")
+        terminal.shows("That is not yes.")
+        terminal.types("yes")
+        terminal.shows("Approved.")
+        assert terminal.ends() == 0
+    assert state_of(ledger, change) is State.APPROVED
+
+
+def test_of_several_one_is_named(ledger: Ledger, environment: dict[str, str]) -> None:
+    first, second = payment(ledger, "10.00"), payment(ledger, "20.00")
+    with at_terminal("approve", environment=environment) as terminal:
+        assert terminal.ends() == 1
+    for change, amount in ((first, "10.00"), (second, "20.00")):
+        assert (
+            f"{change.id}  pay {amount}, since {change.proposed_at:%H:%M}, until" in terminal.shown
+        )
+    with at_terminal("approve", second.id, environment=environment) as terminal:
+        terminal.shows("type the amount, 20.00")
+        terminal.types("20.00")
+        assert terminal.ends() == 0
+    assert (state_of(ledger, first), state_of(ledger, second)) == (State.PROPOSED, State.APPROVED)
+
+
+def test_nothing_waiting_an_unknown_id_and_an_answered_one_are_told(
+    ledger: Ledger, environment: dict[str, str]
+) -> None:
+    late = payment(ledger, ago=LIFETIME)
+    for arguments, words in (
+        (("approve",), "Nothing waits for approval."),
+        (("approve", "beef"), "No change beef is recorded here"),
+        (("approve", late.id), "It no longer waits for an answer: it is expired."),
+    ):
+        with at_terminal(*arguments, environment=environment) as terminal:
+            terminal.shows(words)
+            assert terminal.ends() == 1
+
+
+def test_a_question_that_was_answered_elsewhere_meanwhile_is_not_answered_again(
+    ledger: Ledger, environment: dict[str, str]
+) -> None:
+    change = payment(ledger)
+    with at_terminal("approve", environment=environment) as terminal:
+        terminal.shows(TYPE_AMOUNT)
+        ledger.decline(change.id, "browser", datetime.now(UTC))
+        terminal.types("120.00")
+        terminal.shows("it is declined. The person declined. Nothing was approved now.")
+        assert terminal.ends() == 1
+    assert state_of(ledger, change) is State.DECLINED
+
+
+def test_a_payment_that_could_not_be_sent_anyway_is_shown_as_such(
+    ledger: Ledger, environment: dict[str, str]
+) -> None:
+    waiting = payment(ledger, "20.00")
+    lost = unknown(ledger)
+    with at_terminal("approve", waiting.id, environment=environment) as terminal:
+        terminal.shows("As things stand it would not be sent, approved or not: nobody knows")
+        terminal.shows(lost.id)
+        terminal.shows("type the amount")
+
+
+def test_a_question_cannot_move_the_cursor_or_hide_words(
+    ledger: Ledger, environment: dict[str, str]
+) -> None:
+    ledger.propose(
+        PAYMENT,
+        {"amount": "120.00"},
+        reference=None,
+        amount=Decimal("120.00"),
+        question="Pay 120.00?\nAccount: \x1b[1A\x1b[2K\u202emoc.live\u202c [red]x[/red]",
+        basis={},
+        now=datetime.now(UTC),
+    )
+    with at_terminal("approve", environment=environment) as terminal:
+        terminal.shows("Account: \\x1b[1A\\x1b[2K\\u202emoc.live\\u202c [red]x[/red]")
+
+
+@pytest.mark.parametrize("typed", ["120.00\n", ""])
+def test_a_pipe_approves_nothing(ledger: Ledger, environment: dict[str, str], typed: str) -> None:
+    change = payment(ledger)
+    done = piped("approve", change.id, environment=environment, typed=typed)
+    assert done.returncode == 2
+    assert "works at a terminal only" in done.stderr
+    assert state_of(ledger, change) is State.PROPOSED
+
+
+def test_a_terminal_that_is_only_half_there_approves_nothing(
+    ledger: Ledger, environment: dict[str, str], tmp_path: Path
+) -> None:
+    change = payment(ledger)
+    screen, other_end = pty.openpty()
+    with (tmp_path / "out").open("wb") as out:
+        done = subprocess.run(
+            [sys.executable, "-m", "telnyx_mcp", "approve", change.id],
+            stdin=other_end,
+            stdout=out,
+            stderr=subprocess.PIPE,
+            timeout=SECONDS,
+            check=False,
+            env=_whole(environment),
+        )
+    os.close(other_end)
+    os.close(screen)
+    assert done.returncode == 2
+    assert state_of(ledger, change) is State.PROPOSED
+
+
+# --- approve, and a server that waits for it ------------------------------------------------------
+
+
+async def pays(server: ServerProcess, amount: str = "120.00") -> dict[str, Any]:
+    """What a call for this payment comes to."""
+    result = await server.ask("tools/call", {"name": PAY, "arguments": {"amount": amount}})
+    return dict(result["structuredContent"])
+
+
+async def test_a_server_pays_once_after_the_terminal_approved(
+    environment: dict[str, str], sandbox: Sandbox
+) -> None:
+    def approve() -> None:
+        with at_terminal("approve", environment=environment) as terminal:
+            terminal.shows("SANDBOX")
+            terminal.shows(TYPE_AMOUNT)
+            terminal.types("120.00")
+            assert terminal.ends() == 0
+
+    async with started(environment=environment | {"TELNYX_MCP_APPROVAL": "terminal"}) as server:
+        await server.initialize()
+        first = await pays(server)
+        assert first["state"] == "proposed"
+        assert "telnyx-account-mcp approve" in first["message"]
+        assert sandbox.payments == []
+        await anyio.to_thread.run_sync(approve)
+        assert (await pays(server))["state"] == "succeeded"
+        again = await pays(server)
+    assert again["state"] == "succeeded"
+    assert again["change_id"] == first["change_id"]
+    assert len(sandbox.payments) == 1
+
+
+async def test_the_terminal_answers_while_a_call_waits_for_its_client(
+    environment: dict[str, str], sandbox: Sandbox
+) -> None:
+    def approve() -> None:
+        with at_terminal("approve", environment=environment) as terminal:
+            terminal.shows(TYPE_AMOUNT)
+            terminal.types("120.00")
+            assert terminal.ends() == 0
+
+    async with started(environment=environment) as server:
+        await server.initialize()
+        call = await server.request("tools/call", {"name": PAY, "arguments": {"amount": "120.00"}})
+        question = await server.receive()
+        assert question["method"] == "elicitation/create"
+        await anyio.to_thread.run_sync(approve)
+        closed = {"jsonrpc": "2.0", "id": question["id"], "result": {"action": "cancel"}}
+        await server.send(closed)
+        answer = await server.receive()
+    assert answer["id"] == call
+    assert answer["result"]["structuredContent"]["state"] == "succeeded"
+    assert len(sandbox.payments) == 1
+
+
+# --- ledger ---------------------------------------------------------------------------------------
+
+
+def test_the_newest_changes_come_first_in_a_table(
+    ledger: Ledger, run: Run, sandbox: Sandbox
+) -> None:
+    older = payment(ledger, "10.00", ago=timedelta(minutes=3))
+    newer = unknown(ledger, "20.00")
+    done = run("ledger")
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = done.stdout.splitlines()
+    assert [rows[1].split()[0], rows[2].split()[0]] == [newer.id, older.id]
+    assert "unknown" in rows[1]
+    assert "elicitation" in rows[1]
+    assert "pay 20.00" in rows[1]
+    assert sandbox.requests == []
+
+
+def test_one_change_is_shown_in_full(ledger: Ledger, run: Run) -> None:
+    change = unknown(ledger)
+    done = run("ledger", change.id)
+    assert done.returncode == 0
+    assert QUESTION in done.stdout
+    facts = dict(re.findall(r"^(\S[a-z ]*?) {2,}(.+)$", done.stdout, re.MULTILINE))
+    assert facts["id"] == change.id
+    assert facts["state"].startswith("unknown, since 20")
+    assert facts["approved by"] == "elicitation"
+    assert facts["what happened"] == "No answer came."
+    assert facts["balance before"] == "1.50"
+    assert facts["balance after"] == "121.50"
+    assert facts["http status"] == "504"
+    assert f"telnyx-account-mcp resolve {change.id} --not-paid" in done.stdout
+
+
+def test_json_is_complete_and_has_always_the_same_names(ledger: Ledger, run: Run) -> None:
+    waiting, lost = payment(ledger, "10.00", ago=timedelta(minutes=3)), unknown(ledger)
+    done = run("ledger", "--json")
+    found = json.loads(done.stdout)
+    assert [each["id"] for each in found] == [lost.id, waiting.id]
+    assert {tuple(each) for each in found} == {
+        (
+            "id",
+            "operation",
+            "arguments",
+            "amount",
+            "reference",
+            "state",
+            "approved_by",
+            "declined_by",
+            "sent_by",
+            "happened",
+            "note",
+            "question",
+            "basis",
+            "evidence",
+            "proposed_at",
+            "updated_at",
+            "waits_until",
+        )
+    }
+    one = json.loads(run("ledger", lost.id, "--json").stdout)
+    assert one == found[0]
+    assert one["amount"] == "120.00"
+    assert one["question"] == QUESTION
+    assert one["evidence"] == {"failure": "timeout", "http_status": 504, "balance_after": "121.50"}
+    assert one["declined_by"] is None
+    assert datetime.fromisoformat(one["proposed_at"]) == ledger_time(ledger, lost)
+
+
+def ledger_time(ledger: Ledger, change: Change) -> datetime:
+    found = ledger.get(change.id)
+    assert found
+    return found.proposed_at
+
+
+def test_limit_and_state_choose_what_is_listed(ledger: Ledger, run: Run) -> None:
+    payment(ledger, "10.00")
+    payment(ledger, "20.00")
+    lost = unknown(ledger)
+
+    def listed(*options: str) -> list[str]:
+        done = run("ledger", "--json", *options)
+        return [each["id"] for each in json.loads(done.stdout)]
+
+    assert len(listed("--limit", "2")) == 2
+    assert listed("--state", "unknown") == [lost.id]
+    assert listed("--state", "not-sent") == []
+    assert "There are more" in run("ledger", "--limit", "1").stdout
+    for wrong in (("--limit", "0"), ("--limit", "x"), ("--state", "paid")):
+        assert run("ledger", *wrong).returncode == 2
+
+
+def test_an_empty_ledger_and_an_unknown_id_are_told(run: Run) -> None:
+    empty = run("ledger")
+    assert empty.returncode == 0
+    assert "No change is recorded here" in empty.stdout
+    assert run("ledger", "--json").stdout == "[]\n"
+    missing = run("ledger", "beef")
+    assert missing.returncode == 1
+    assert "No change beef" in missing.stderr
+
+
+def test_another_key_sees_other_changes(ledger: Ledger, run: Run) -> None:
+    change = payment(ledger)
+    other = "KEYanother0123456789"
+    assert "No change is recorded" in run("ledger", TELNYX_API_KEY=other).stdout
+    assert run("ledger", change.id, TELNYX_API_KEY=other).returncode == 1
+
+
+def test_what_nobody_will_finish_is_shown_as_it_is_now(ledger: Ledger, run: Run) -> None:
+    late = payment(ledger, ago=LIFETIME)
+    done = run("ledger", "--json")
+    assert [(each["id"], each["state"]) for each in json.loads(done.stdout)] == [
+        (late.id, "expired")
+    ]
+
+
+# --- resolve --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("found", "state"), [("--paid", State.SUCCEEDED), ("--not-paid", State.REFUSED)]
+)
+def test_resolving_lets_payments_be_made_again(
+    ledger: Ledger, environment: dict[str, str], found: str, state: State
+) -> None:
+    change = unknown(ledger)
+    assert "nobody knows" in (ledger.refusal(Decimal(1), datetime.now(UTC)) or "")
+    arguments = ("resolve", change.id, found, "--note", "looked it up")
+    with at_terminal(*arguments, environment=environment) as terminal:
+        terminal.shows("http status")
+        terminal.shows(TYPE_AMOUNT)
+        terminal.types("120")
+        terminal.shows("Payments can be made again.")
+        assert terminal.ends() == 0
+    resolved = ledger.get(change.id)
+    assert resolved
+    assert resolved.state is state
+    assert resolved.note.endswith("looked it up")
+    assert ledger.refusal(Decimal(1), datetime.now(UTC)) is None
+    paid = Decimal("120.00") if found == "--paid" else Decimal(0)
+    assert ledger.spent(datetime.now(UTC)).day == paid
+
+
+def test_resolving_at_a_terminal_shows_the_evidence_and_wants_the_amount(
+    ledger: Ledger, environment: dict[str, str]
+) -> None:
+    change = unknown(ledger)
+    for typed, status, state in (
+        ("yes", 1, State.UNKNOWN),
+        ("120", 0, State.SUCCEEDED),
+    ):
+        with at_terminal("resolve", change.id, "--paid", environment=environment) as terminal:
+            terminal.shows("balance before")
+            terminal.shows("You say that it happened.")
+            terminal.shows(TYPE_AMOUNT)
+            terminal.types(typed)
+            assert terminal.ends() == status
+        assert state_of(ledger, change) is state
+
+
+def test_resolving_needs_a_terminal(ledger: Ledger, run: Run) -> None:
+    change = unknown(ledger)
+    done = run("resolve", change.id, "--paid")
+    assert done.returncode == 2
+    assert "no terminal" in done.stderr
+    assert state_of(ledger, change) is State.UNKNOWN
+
+
+def _approved(ledger: Ledger, change: Change) -> None:
+    ledger.approve(change.id, "terminal", datetime.now(UTC))
+
+
+def _sending(ledger: Ledger, change: Change) -> None:
+    _approved(ledger, change)
+    ledger.claim(change.id, datetime.now(UTC))
+
+
+def _paid(ledger: Ledger, change: Change) -> None:
+    _sending(ledger, change)
+    ledger.record(change.id, State.SUCCEEDED, "Telnyx confirmed it.", {}, datetime.now(UTC))
+
+
+def _declined(ledger: Ledger, change: Change) -> None:
+    ledger.decline(change.id, "terminal", datetime.now(UTC))
+
+
+@pytest.mark.parametrize(
+    ("bring", "state"),
+    [
+        (lambda _ledger, _change: None, State.PROPOSED),
+        (_approved, State.APPROVED),
+        (_sending, State.SENDING),
+        (_paid, State.SUCCEEDED),
+        (_declined, State.DECLINED),
+    ],
+)
+def test_only_an_unknown_change_can_be_resolved(
+    ledger: Ledger,
+    run: Run,
+    bring: Callable[[Ledger, Change], None],
+    state: State,
+) -> None:
+    change = payment(ledger)
+    bring(ledger, change)
+    done = run("resolve", change.id, "--not-paid")
+    assert done.returncode == 1
+    assert f"nothing to resolve: pay 120.00 is {state}" in done.stderr
+    assert state_of(ledger, change) is state
+
+
+def test_resolve_wants_one_finding_and_a_known_id(run: Run) -> None:
+    for wrong in ((), ("--paid", "--not-paid")):
+        assert run("resolve", "beef", *wrong).returncode == 2
+    missing = run("resolve", "beef", "--paid")
+    assert missing.returncode == 1
+    assert "No change beef" in missing.stderr
+
+
+def test_a_sender_that_was_killed_leaves_a_change_to_resolve(
+    ledger: Ledger, environment: dict[str, str]
+) -> None:
+    change = payment(ledger)
+    claim = (
+        "import sys; from datetime import UTC, datetime\n"
+        "from telnyx_mcp.approval.opening import open_ledger\n"
+        "from telnyx_mcp.settings import Settings\n"
+        "ledger = open_ledger(Settings()); now = datetime.now(UTC)\n"
+        "ledger.approve(sys.argv[1], 'terminal', now); ledger.claim(sys.argv[1], now)\n"
+        "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    sender = subprocess.run(
+        [sys.executable, "-c", claim, change.id],
+        env=_whole(environment),
+        timeout=SECONDS,
+        check=False,
+    )
+    assert sender.returncode == -signal.SIGKILL
+    assert state_of(ledger, change) is State.SENDING
+    with at_terminal("resolve", change.id, "--not-paid", environment=environment) as terminal:
+        terminal.shows("balance before")
+        terminal.shows(TYPE_AMOUNT)
+        terminal.types("120")
+        assert terminal.ends() == 0
+    assert state_of(ledger, change) is State.REFUSED
+
+
+# --- without a key, without a store, without a trace ----------------------------------------------
+
+
+@pytest.mark.parametrize("arguments", [("ledger",), ("approve",), ("resolve", "beef", "--paid")])
+def test_without_a_key_it_is_said_how_to_set_one(
+    arguments: tuple[str, ...], run: Run, tmp_path: Path
+) -> None:
+    done = run(*arguments, TELNYX_API_KEY="")
+    assert done.returncode == 2
+    assert "export TELNYX_API_KEY=" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [("ledger",), ("resolve", "beef", "--paid")])
+def test_a_store_that_cannot_be_used_is_told_plainly(
+    arguments: tuple[str, ...], run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "state.sqlite3").write_bytes(b"no database " * 400)
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "The file is damaged" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["approve", "ledger", "resolve"])
+def test_help_says_what_it_is_for_and_what_its_exit_status_means(command: str, run: Run) -> None:
+    done = run(command, "--help")
+    assert done.returncode == 0
+    assert "exit status: 0 done" in done.stdout
+
+
+@pytest.fixture
+def untouched(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """An environment in which a program that leaves something behind is seen to."""
+    home, scratch = tmp_path / "home", tmp_path / "scratch"
+    home.mkdir()
+    scratch.mkdir()
+    yield {
+        "HOME": str(home),
+        "XDG_STATE_HOME": str(home / "state"),
+        "TMPDIR": str(scratch),
+        "COLUMNS": "100",
+    }
+    assert list(home.iterdir()) == []
+    assert list(scratch.iterdir()) == []
+
+
+def test_a_call_on_the_sandbox_leaves_nothing_behind(untouched: dict[str, str]) -> None:
+    done = piped("call", "--sandbox", PAY, "amount=120", environment=untouched)
+    assert "needs a person's approval" in done.stdout
+
+
+def test_the_demo_leaves_nothing_behind_even_where_a_store_is_set(
+    untouched: dict[str, str], tmp_path: Path
+) -> None:
+    store = tmp_path / "mine.sqlite3"
+    done = piped("demo", environment=untouched | {"TELNYX_MCP_STATE_URL": f"sqlite:///{store}"})
+    assert "declined" in done.stdout
+    assert not store.exists()
+
+
+@pytest.mark.parametrize("way", ["end of input", "signal"])
+async def test_a_server_on_the_sandbox_leaves_nothing_behind(
+    untouched: dict[str, str], way: str
+) -> None:
+    async with started("serve", "--sandbox", environment=untouched) as server:
+        await server.initialize(elicitation=False)
+        assert (await pays(server))["state"] == "proposed"
+        if way == "signal":
+            server.process.send_signal(signal.SIGTERM)
+            assert await server.process.wait() == 0
+        else:
+            assert (await server.ended())[0] == 0
+
+
+async def test_a_store_that_is_set_is_used_on_the_sandbox_too(tmp_path: Path) -> None:
+    store = {"TELNYX_MCP_STATE_URL": f"sqlite:///{tmp_path}/mine.sqlite3"}
+    async with started("serve", "--sandbox", environment=store) as server:
+        await server.initialize(elicitation=False)
+        assert (await pays(server))["state"] == "proposed"
+        await server.ended()
+    assert (tmp_path / "mine.sqlite3").exists()
