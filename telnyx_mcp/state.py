@@ -134,8 +134,6 @@ class Store:
     def _transaction(self, engine: sa.Engine, *, writes: bool) -> Iterator[sa.Connection]:
         with engine.execution_options(writes=writes).begin() as connection:
             if writes and engine.dialect.name == "postgresql":
-                wait = f"{self._busy_seconds:.3f}s"
-                connection.execute(sa.select(sa.func.set_config("lock_timeout", wait, True)))
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WRITERS_LOCK)))
             yield connection
 
@@ -155,11 +153,7 @@ class Store:
     def _new_engine(self) -> sa.Engine:
         url = self._url()
         if url.get_backend_name() == "postgresql":
-            limits = f"-c lock_timeout={BUSY_SECONDS}s -c statement_timeout={BUSY_SECONDS}s"
-            waits = {"connect_timeout": 10, "tcp_user_timeout": BUSY_SECONDS * 1000}
-            return sa.create_engine(
-                url, pool_pre_ping=True, connect_args={**waits, "options": limits}
-            )
+            return sa.create_engine(self._bounded(url), pool_pre_ping=True)
         if not _is_sqlite(url):
             raise StoreError(
                 f"TELNYX_MCP_STATE_URL names {url.get_backend_name()}, and only SQLite and "
@@ -175,6 +169,19 @@ class Store:
         sa.event.listen(engine, "connect", _prepare_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
         return engine
+
+    def _bounded(self, url: sa.URL) -> sa.URL:
+        """The address with limits on every wait, besides what the user put into it."""
+        limit = int(self._busy_seconds * 1000)
+        limits = f"-c lock_timeout={limit} -c statement_timeout={limit}"
+        return url.set(
+            query={
+                "connect_timeout": "10",
+                "tcp_user_timeout": str(limit),
+                **url.query,
+                "options": " ".join([limits, *url.normalized_query.get("options", ())]),
+            }
+        )
 
     def _migrate(self, engine: sa.Engine) -> None:
         """Makes the tables, or brings older ones to this version. Raises `StoreError` for newer."""

@@ -209,6 +209,7 @@ class Transport:
 
     def _open(self, httpx_: Any) -> httpx.AsyncClient:
         key = self._key.get_secret_value() if self._key else ""
+        address = urlsplit(self._base_url)
         self._pool = pool = httpx_.AsyncClient(
             base_url=self._base_url,
             headers={
@@ -217,7 +218,9 @@ class Transport:
                 "user-agent": f"telnyx-account-mcp/{__version__}",
             },
             follow_redirects=False,
-            trust_env=not is_loopback(urlsplit(self._base_url).hostname or ""),
+            trust_env=not is_loopback(address.hostname or ""),
+            # Plain http is allowed on loopback only; certificates would be loaded for nothing.
+            verify=address.scheme == "https",
             limits=httpx_.Limits(max_connections=20, max_keepalive_connections=10),
         )
         return pool  # type: ignore[no-any-return]
