@@ -92,6 +92,8 @@ def at_terminal(*arguments: str, environment: Mapping[str, str]) -> Iterator[Ter
         stderr=other_end,
         env=_whole(environment) | {"COLUMNS": "200"},
         start_new_session=True,
+        # As a shell at a terminal starts it, whatever started the tests made of Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     os.close(other_end)
     try:

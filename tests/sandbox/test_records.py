@@ -106,6 +106,15 @@ def test_other_fields_filter_like_a_scan_by_hand(client: httpx.Client) -> None:
         assert found, name
 
 
+def test_a_filter_without_a_range_looks_at_the_last_31_days() -> None:
+    """So that an assistant that forgets the range is answered in a second, not after its patience."""
+    records = Account(7, date(2026, 6, 17)).records
+    query = [("filter[record_type]", "fax"), ("filter[direction]", "outbound")]
+    bounded = records.parse([*query, ("filter[date_range]", "last_month")])
+    assert records.parse(query).start.date() == date(2026, 5, 18)
+    assert bounded.start.date() == date(2026, 5, 1)
+
+
 def test_records_sort_by_any_field(client: httpx.Client) -> None:
     """Decimals as numbers; several keys with commas."""
     found = search(client, "sip-trunking", date_range="yesterday", sort="-cost,started_at")

@@ -13,7 +13,7 @@ import zlib
 from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from telnyx_mcp.sandbox.business import Business, uuid_from
@@ -33,6 +33,9 @@ from telnyx_mcp.sandbox.refusals import Refusal, bad_parameter, missing
 
 MILLISECONDS = 86_400_000
 RESULTS_KEPT = 8
+SCANNED_UNASKED = timedelta(days=31)
+"""How far back a search that has to look at every record goes where no time was asked for. Telnyx does
+not say how far its own goes."""
 GROWTH_FROM = date(2026, 1, 1)
 TIME_OPERATORS = frozenset({"eq", "gte", "gt", "lte", "lt"})
 
@@ -104,7 +107,7 @@ class DetailRecords:
                 code="10011",
                 title="Bad record type",
             )
-        window = midnight(self._first_day), midnight(self._today + timedelta(days=1))
+        window = whole = midnight(self._first_day), midnight(self._today + timedelta(days=1))
         others: list[Condition] = []
         for condition in conditions:
             if condition.field == "record_type":
@@ -123,7 +126,10 @@ class DetailRecords:
         for key in keys:
             self._require_field(kind, key.removeprefix("-"), "sort")
         sort = tuple(keys) or (f"-{kind.time_field}",)
-        return Search(kind, window[0], window[1], tuple(others), sort)
+        search = Search(kind, window[0], window[1], tuple(others), sort)
+        if window == whole and not search.by_time:
+            return replace(search, start=max(whole[0], whole[1] - SCANNED_UNASKED))
+        return search
 
     def page(self, search: Search, number: int, size: int) -> tuple[list[Record], int]:
         """One page of the records found, and how many there are in all."""
