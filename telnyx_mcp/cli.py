@@ -65,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"telnyx-account-mcp: {error}\n")
         return 2
     except KeyboardInterrupt:
+        sys.stderr.write("\ntelnyx-account-mcp: stopped\n")
         return 130
     except BrokenPipeError:
         return 1
@@ -168,7 +169,7 @@ def _settings(*, read_only: bool = False) -> Settings:
         settings = Settings()
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(str(part) for part in each['loc'])} {each['msg']}"
+            f"{'.'.join(str(part) for part in each['loc'])} {each['msg'].removeprefix('Value error, ')}"
             for each in error.errors(include_input=False, include_url=False)
         )
         raise CommandError(f"{problems}. Nothing was started.") from None

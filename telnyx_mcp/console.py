@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
+import threading
+from contextlib import suppress
 from typing import Any
 
 import anyio
@@ -14,10 +17,11 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from telnyx_mcp.approval.channels.terminal import forget_typed
 from telnyx_mcp.server import build_server
 from telnyx_mcp.settings import Settings
 
-MOST_ROWS = 12
+MOST_ROWS = 250
 LONG_FACT = 48
 
 
@@ -47,17 +51,10 @@ async def ask_here(context: ClientRequestContext, params: ElicitRequestParams) -
     console = Console(stderr=True)
     console.print(Text(f"\n{params.message}", style="bold"))
     (name, field), *_ = params.requested_schema["properties"].items()
-    hint = (
-        "Make this change? [yes/no] "
-        if field["type"] == "boolean"
-        else "Amount (nothing declines): "
-    )
-    try:
-        typed = await anyio.to_thread.run_sync(lambda: console.input(hint).strip())
-    except (EOFError, KeyboardInterrupt):
-        typed = ""
-    if field["type"] == "boolean":
-        agreed = typed.lower() == "yes"
+    ticks = field["type"] == "boolean"
+    typed = await _typed("Make this change? (yes/no) " if ticks else "Amount (nothing declines): ")
+    if ticks:
+        agreed = typed.lower() in ("y", "yes")
         return ElicitResult(
             action="accept" if agreed else "decline", content={name: True} if agreed else None
         )
@@ -66,6 +63,30 @@ async def ask_here(context: ClientRequestContext, params: ElicitRequestParams) -
         if typed
         else ElicitResult(action="decline")
     )
+
+
+async def _typed(prompt: str) -> str:
+    """What the person types after the prompt; nothing at the end of input.
+
+    Read in a daemon thread, so that Ctrl-C ends the command and not only the wait for the thread.
+    """
+    loop = asyncio.get_running_loop()
+    answered: asyncio.Future[str] = loop.create_future()
+
+    def answer(line: str) -> None:
+        if not answered.done():
+            answered.set_result(line)
+
+    def read() -> None:
+        forget_typed()
+        sys.stderr.write(prompt)
+        sys.stderr.flush()
+        line = sys.stdin.readline().strip()
+        with suppress(RuntimeError):  # the loop was closed meanwhile
+            loop.call_soon_threadsafe(answer, line)
+
+    threading.Thread(target=read, daemon=True).start()
+    return await answered
 
 
 def text_of(result: CallToolResult) -> str:
@@ -92,7 +113,9 @@ def render(result: CallToolResult) -> list[RenderableType]:
             facts[name] = _cell(value)
     long = {name: text for name, text in facts.items() if len(text) > LONG_FACT}
     short = "  ".join(f"{name} {text}" for name, text in facts.items() if name not in long)
+    pretend = [Text("Sandbox: a pretend account, not yours.", style="dim")]
     return [
+        *(pretend if "sandbox" in content else []),
         Text(short),
         *(Text(f"{name}: {text}") for name, text in long.items()),
         *parts,
@@ -104,7 +127,8 @@ def _titled(name: str, rows: list[dict[str, Any]]) -> list[RenderableType]:
     widths: dict[str, int] = {}
     for row in shown:
         for column, cell in row.items():
-            widths[column] = max(widths.get(column, len(column)), len(cell))
+            longest_word = max(len(word) for word in column.split("_"))
+            widths[column] = max(widths.get(column, longest_word), len(cell))
     wide = sum(widths.values()) + 2 * len(widths) > Console().width
     parts: list[RenderableType] = [
         Text(name, style="dim"),
@@ -118,7 +142,7 @@ def _titled(name: str, rows: list[dict[str, Any]]) -> list[RenderableType]:
 def _table(rows: list[dict[str, str]], columns: list[str]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column.replace("_", " "), overflow="fold")
     for row in rows:
         table.add_row(*(Text(row.get(column, "")) for column in columns))
     return table

@@ -74,7 +74,11 @@ def run_demo() -> int:
         server = StdioServerParameters(
             command=sys.executable, args=["-m", "telnyx_mcp"], env=environment | account
         )
-        return anyio.run(_ask, server)
+        try:
+            return anyio.run(_ask, server)
+        except* SystemExit:  # whoever read the output has had enough of it
+            pass
+        return 1
 
 
 async def _ask(server: StdioServerParameters) -> int:
@@ -95,7 +99,7 @@ async def _ask(server: StdioServerParameters) -> int:
         )
 
         demo.question("Which invoices are unpaid?")
-        await demo.call("telnyx_list_invoices", {"page_size": 6})
+        await demo.call("telnyx_list_invoices", {})
 
         demo.question("Which webhook failed, and why?")
         failed = await demo.call(

@@ -68,6 +68,10 @@ class AccountServer(MCPServer[None]):
         """As the SDK's, but an unknown name is answered with the nearest real one."""
         names = [tool.name for tool in self._tool_manager.list_tools()]
         if name not in names:
+            if any(each.name == name for each in TOOLS):
+                raise ToolError(
+                    f"Nothing was done: this server is read-only, and {name} is hidden."
+                )
             near = get_close_matches(name[:80], names, 1, 0.4)
             hint = f"Did you mean {near[0]}?" if near else "See tools/list."
             raise ToolError(f"There is no such tool here, so nothing was done. {hint}")

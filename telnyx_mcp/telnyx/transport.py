@@ -28,7 +28,7 @@ from telnyx_mcp.telnyx.errors import (
     TelnyxError,
     complaints_in,
 )
-from telnyx_mcp.telnyx.operations import MOST_TRIES, Operation
+from telnyx_mcp.telnyx.operations import MOST_TRIES, NOT_CONNECTED, Operation
 from telnyx_mcp.telnyx.pacing import LONGEST_WAIT, Clock, Pacer, Sleep, told_wait
 
 if TYPE_CHECKING:
@@ -195,7 +195,8 @@ class Transport:
         except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError) as error:
             # TimeoutError of fail_after is an OSError.
             failure = _failure_of(error, httpx)
-            lost = TelnyxError(failure)
+            why = f"address {self._base_url}" if failure in NOT_CONNECTED else ""
+            lost = TelnyxError(failure, why)
             if operation.method != "GET":
                 lost.fate = Fate.UNKNOWN if begun.sending else Fate.NOT_SENT
             raise lost from None

@@ -71,7 +71,7 @@ def parse(params: type[P], tool: str, arguments: Mapping[str, Any]) -> P:
 
 
 def _unknown(name: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> str:
-    near = get_close_matches(name.lower()[:80], [k for k in known if k not in given], 1, 0.5)
+    near = get_close_matches(name.lower()[:80], [k for k in known if k not in given], 1, 0.6)
     hint = f"; did you mean `{near[0]}`?" if near else "."
     return f"There is no argument `{shown(name)}`{hint}"
 
@@ -141,7 +141,7 @@ def _day(value: object) -> date:
         try:
             return date.fromisoformat(value.strip())
         except ValueError:
-            raise ValueError("is no day of the calendar") from None
+            raise ValueError("is not a calendar day") from None
     raise ValueError("must be a day written YYYY-MM-DD, such as 2026-05-01")
 
 

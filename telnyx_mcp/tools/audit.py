@@ -80,7 +80,7 @@ LIST_AUDIT_EVENTS = ToolSpec(
     title="Audit events",
     description="Who changed what in the account, newest first: numbers, connections, profiles, "
     "payment settings. Telnyx can't filter by user or resource: read through the pages. "
-    "Best effort, and some minutes behind.",
+    "People are named by user_id only; alternate_resource_id is the name or number of the thing.",
     params=AuditParams,
     result=AuditResult,
     run=list_audit_events,

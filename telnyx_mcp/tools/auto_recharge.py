@@ -126,6 +126,9 @@ async def _draft(call: Call[UpdateParams], asked: Mapping[str, Any]) -> Draft:
     """What changes, from what to what, and what may be charged then."""
     deadline = Deadline.after(DRAFT_SECONDS)
     before = _plain(await call.client.get_auto_recharge_preferences(deadline=deadline))
+    asked = {name: value for name, value in asked.items() if not _same(before.get(name), value)}
+    if not asked:
+        raise Failed("Nothing was sent: it is already as asked. Calling again will not help.")
     after = {**before, **asked}
     lines = [
         "Change when Telnyx charges your stored payment method by itself?",

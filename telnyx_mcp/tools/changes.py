@@ -48,7 +48,7 @@ OUTCOMES: Mapping[State, str] = {
     State.APPROVED: "Approved, and about to be sent by another call. Call again to see the outcome.",
     State.SENDING: "Sent, outcome not yet known. Don't repeat it in any way; telnyx_list_changes "
     "shows the outcome.",
-    State.SUCCEEDED: "Done.{unrecorded}",
+    State.SUCCEEDED: "Done: {summary}.{unrecorded}",
     State.REFUSED: "Not done. {happened}",
     State.NOT_SENT: "Nothing was sent. {happened}",
     State.UNKNOWN: "UNKNOWN whether {summary} happened: it was sent once and no clear answer came. "

@@ -85,6 +85,7 @@ async def get_charges_summary(call: Call[SummaryParams]) -> SummaryResult:
     charges = await call.client.get_charges_summary(asked.start_date, asked.end_date)
     body = charges.summary
     return SummaryResult(
+        note=_note(asked.end_date, call),
         start_date=charges.start_date,
         end_date=charges.end_date,
         today=call.today,
@@ -102,6 +103,19 @@ def _number(charges: NumberCharges) -> NumberRow:
     """The number without its owner, who is the account's user."""
     owner = {"service_owner_user_id", "service_owner_email"}
     return NumberRow(**charges.model_dump(exclude=owner, exclude_none=True))
+
+
+def _note(end: date, call: Call[Any]) -> str:
+    """What the figures are not, and what the range may have left out by mistake."""
+    parts = [
+        "Monthly and one-time charges only: usage (messages, calls, ...) is not in these figures."
+    ]
+    next_day = end + timedelta(days=1)
+    if next_day.day == 1:
+        parts.append(f"{end} itself is not included; for the whole month: end_date={next_day}.")
+    if end > call.services.now().date():
+        parts.append("The range is not over yet.")
+    return " ".join(parts)
 
 
 def _line(line: SummaryLine) -> dict[str, Any]:

@@ -152,9 +152,9 @@ def _same_apart(records: list[DetailRecord]) -> tuple[DetailRecord, list[DetailR
 SEARCH_DETAIL_RECORDS = ToolSpec(
     name="telnyx_search_detail_records",
     title="Detail records",
-    description="Usage records one by one: messages, calls, verifications, SIM data and so on, with "
-    "cost. Which fields can be filtered and sorted depends on the record type: messaging has "
-    "created_at; call-control and sip-trunking have started_at instead.",
+    description="Usage records one by one, no totals: messages, calls, verifications, SIM data and so "
+    "on, with cost. Give a date_range. Which fields can be filtered and sorted depends on the record "
+    "type: messaging has created_at; call-control and sip-trunking have started_at instead.",
     params=RecordsParams,
     result=RecordsResult,
     run=search_detail_records,

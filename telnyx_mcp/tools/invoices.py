@@ -78,7 +78,7 @@ LIST_INVOICES = ToolSpec(
     name="telnyx_list_invoices",
     title="Invoices",
     description="Invoices, newest first, each with its period (period_end included) and whether it "
-    "is paid. Telnyx gives no amounts here: for those, telnyx_get_charges_summary of the period.",
+    "is paid. Telnyx gives no amounts here; they are in the PDF (telnyx_get_invoice).",
     params=InvoicesParams,
     result=InvoicesResult,
     run=list_invoices,

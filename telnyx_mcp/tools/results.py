@@ -108,7 +108,10 @@ def _fitted(content: dict[str, Any], result: Result) -> dict[str, Any]:
     dropped = len(listed) - kept
     note = f"{dropped} of {len(listed)} {rows} were left out to keep the answer short."
     if isinstance(result, ListResult):
-        note += f" Ask again with {result.size_argument}={max(1, kept)}, page by page."
+        note += (
+            f" For the rest, from the first page on: {result.size_argument}={max(1, kept)} (page=2 is "
+            "next if this was page 1)."
+        )
     if "returned" in content:
         content |= {"returned": kept, "has_more": True}
         content.pop("next_page", None)

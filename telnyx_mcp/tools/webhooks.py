@@ -180,7 +180,7 @@ LIST_WEBHOOK_DELIVERIES = ToolSpec(
     name="telnyx_list_webhook_deliveries",
     title="Webhook deliveries",
     description="Webhooks that Telnyx sent to the account's URLs: delivered or failed, how many "
-    "attempts, and URL, HTTP status and errors of the latest attempt. "
+    "attempts, and URL, HTTP status and errors of the latest attempt; newest first. "
     "For why one failed: telnyx_get_webhook_delivery.",
     params=DeliveriesParams,
     result=DeliveriesResult,

@@ -193,8 +193,8 @@ async def test_a_question_does_not_call_auto_recharge_off_where_telnyx_does_not_
     [
         ({}, "unknown", "the receipt has no id"),
         ({"id": "t1", "amount_cents": 1_200_000}, "succeeded", "1200000 cents, not 120.00"),
-        ({"id": "t1", "amount_cents": 12000}, "succeeded", "Done."),
-        ({"id": "t1"}, "succeeded", "Done."),
+        ({"id": "t1", "amount_cents": 12000}, "succeeded", "Done: paying 120.00."),
+        ({"id": "t1"}, "succeeded", "Done: paying 120.00."),
     ],
 )
 async def test_a_receipt_is_read_before_it_is_believed(

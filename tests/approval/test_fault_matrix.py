@@ -210,7 +210,7 @@ def either(fault: str, tells: str, kind: str, **options: Any) -> tuple[Row, Row]
 
 
 def succeeded(fault: str, kind: str) -> Row:
-    ends = Ends(1, State.SUCCEEDED, True, "Done.")
+    ends = Ends(1, State.SUCCEEDED, True, "Done: ")
     return Row(fault, ends, ends, kind, {"times": None})
 
 
@@ -612,7 +612,7 @@ def page() -> str:
                         str(ends.requests),
                         "yes" if ends.done else "no",
                         f"`{ends.state}`",
-                        f"…{ends.tells}…" if ends.tells != "Done." else ends.tells,
+                        f"…{ends.tells}…" if ends.tells != "Done: " else "Done",
                         subject.same_call_next(ends.state),
                         subject.other_payment_next(ends.state),
                     )

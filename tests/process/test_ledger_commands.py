@@ -81,19 +81,26 @@ class Terminal:
         return bool(piece)
 
 
+HEARS_CTRL_C = """\
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from telnyx_mcp.cli import main
+raise SystemExit(main())
+"""
+"""The command as a shell at a terminal starts it, whatever started the tests made of Ctrl-C."""
+
+
 @contextmanager
 def at_terminal(*arguments: str, environment: Mapping[str, str]) -> Iterator[Terminal]:
     """The command on a pseudo-terminal, killed at the latest when the test is over."""
     screen, other_end = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "telnyx_mcp", *arguments],
+        [sys.executable, "-c", HEARS_CTRL_C, *arguments],
         stdin=other_end,
         stdout=other_end,
         stderr=other_end,
         env=_whole(environment) | {"COLUMNS": "200"},
         start_new_session=True,
-        # As a shell at a terminal starts it, whatever started the tests made of Ctrl-C.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     os.close(other_end)
     try:

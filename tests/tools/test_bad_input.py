@@ -273,7 +273,7 @@ async def test_a_day_in_another_format_is_answered_with_the_right_one(
     sandbox: Sandbox, server: AccountServer, name: str, day: object
 ) -> None:
     text = await refused(sandbox, server, SUMMARY, {name: day}, f"`{name}`")
-    assert "YYYY-MM-DD" in text or "is no day of the calendar" in text
+    assert "YYYY-MM-DD" in text or "is not a calendar day" in text
 
 
 @pytest.mark.parametrize("tool", [SUMMARY, BREAKDOWN])

@@ -13,13 +13,14 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import anyio
-from mcp.server.mcpserver import Context
-from mcp_types import InputRequiredResult
 
 from telnyx_mcp.approval.changes import Change, State
 from telnyx_mcp.approval.thread import in_thread
 
 if TYPE_CHECKING:
+    from mcp.server.mcpserver import Context
+    from mcp_types import InputRequiredResult
+
     from telnyx_mcp.approval.ledger import Ledger
 
 ChannelName = Literal["auto", "elicitation", "browser", "terminal"]

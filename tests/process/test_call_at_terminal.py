@@ -1,0 +1,75 @@
+"""`call` at a terminal, where the person who calls is asked."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from telnyx_mcp.sandbox import Sandbox
+from tests.process.harness import environment_for
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal is POSIX's")
+terminals = pytest.importorskip("tests.process.test_ledger_commands")
+
+PAY = ("call", "telnyx_create_stored_payment_transaction", "amount=120")
+UPDATE = ("call", "telnyx_update_auto_recharge_preferences", "threshold_amount=50")
+
+
+@pytest.fixture
+def environment(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
+    return environment_for(sandbox, tmp_path)
+
+
+def test_a_payment_is_made_when_its_amount_is_typed(
+    environment: dict[str, str], sandbox: Sandbox
+) -> None:
+    with terminals.at_terminal(*PAY, environment=environment) as terminal:
+        terminal.shows("Amount (nothing declines):")
+        terminal.types("120")
+        terminal.shows("Done: paying 120.00.")
+        assert terminal.ends() == 0
+    assert len(sandbox.payments) == 1
+
+
+def test_what_was_typed_before_the_question_approves_nothing(
+    environment: dict[str, str], sandbox: Sandbox
+) -> None:
+    with terminals.at_terminal(*PAY, environment=environment) as terminal:
+        terminal.types("120.00")
+        terminal.shows("Amount (nothing declines):")
+        terminal.types("")
+        terminal.shows("declined")
+        assert terminal.ends() == 1
+    assert sandbox.payments == []
+
+
+def test_ctrl_c_at_the_question_ends_the_command_and_pays_nothing(
+    environment: dict[str, str], sandbox: Sandbox
+) -> None:
+    with terminals.at_terminal(*PAY, environment=environment) as terminal:
+        terminal.shows("Amount (nothing declines):")
+        terminal.interrupts()
+        terminal.shows("stopped")
+        assert terminal.ends() == 130
+    assert sandbox.payments == []
+
+
+def test_a_setting_is_changed_when_the_person_says_y(
+    environment: dict[str, str], sandbox: Sandbox
+) -> None:
+    with terminals.at_terminal(*UPDATE, environment=environment) as terminal:
+        terminal.shows("Make this change? (yes/no)")
+        terminal.types("y")
+        assert terminal.ends() == 0
+    assert [each.method for each in sandbox.requests].count("PATCH") == 1
+
+
+def test_a_setting_that_is_already_so_asks_nobody(
+    environment: dict[str, str], sandbox: Sandbox
+) -> None:
+    arguments = (*UPDATE[:2], f"threshold_amount={sandbox.account.preferences['threshold_amount']}")
+    with terminals.at_terminal(*arguments, environment=environment) as terminal:
+        terminal.shows("already as asked")
+        assert terminal.ends() == 1
