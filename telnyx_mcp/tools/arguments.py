@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from functools import cache
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 from uuid import UUID
 
 from pydantic import (
@@ -37,6 +37,8 @@ class Params(BaseModel):
     model_config = ConfigDict(
         extra="forbid", coerce_numbers_to_str=True, frozen=True, defer_build=True
     )
+    instead: ClassVar[Mapping[str, str]] = {}
+    """What to do instead of arguments that models guess and that can't be had."""
 
 
 class InvalidArguments(Exception):
@@ -53,7 +55,7 @@ def parse(params: type[P], tool: str, arguments: Mapping[str, Any]) -> P:
     """
     known = params.model_fields
     given = {name: value for name, value in arguments.items() if value is not None}
-    wrong = [_unknown(name, given, known) for name in given if name not in known]
+    wrong = [_unknown(name, given, params) for name in given if name not in known]
     if not wrong:
         try:
             return params.model_validate(given)
@@ -70,8 +72,16 @@ def parse(params: type[P], tool: str, arguments: Mapping[str, Any]) -> P:
     )
 
 
-def _unknown(name: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> str:
-    near = get_close_matches(name.lower()[:80], [k for k in known if k not in given], 1, 0.6)
+_SYNONYMS = {"limit": "page_size", "per_page": "page_size", "count": "page_size"}
+
+
+def _unknown(name: str, given: Mapping[str, Any], params: type[Params]) -> str:
+    low = name.lower()[:80]
+    if low in params.instead:
+        return f"There is no argument `{shown(name)}`. {params.instead[low]}"
+    free = [each for each in params.model_fields if each not in given]
+    near = [each for each in free if each == _SYNONYMS.get(low) or each.endswith(f"_{low}")]
+    near = near or get_close_matches(low, free, 1, 0.6)
     hint = f"; did you mean `{near[0]}`?" if near else "."
     return f"There is no argument `{shown(name)}`{hint}"
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -14,6 +15,11 @@ from telnyx_mcp.tools.untrusted import clean, masked
 
 
 class AuditParams(Params):
+    instead: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("user", "user_id", "resource", "resource_id", "record_type", "change_type"),
+        "Telnyx can't filter by it: read through the pages.",
+    )
+
     created_after: Instant | None = Field(
         None, description="Time, e.g. 2026-05-01T00:00:00Z or 2026-05-01 (UTC)."
     )

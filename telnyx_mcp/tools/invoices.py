@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -12,6 +13,10 @@ from telnyx_mcp.tools.tool import Call, ToolSpec
 
 
 class InvoicesParams(Params):
+    instead: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("paid", "unpaid", "status"), "Telnyx can't filter invoices: read `paid` in each row."
+    )
+
     sort: Literal["period_start", "-period_start"] = Field(
         "-period_start", description="-period_start is newest first."
     )

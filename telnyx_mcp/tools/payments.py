@@ -6,7 +6,7 @@ import time
 import unicodedata
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from mcp_types import CallToolResult, InputRequiredResult
 from pydantic import AfterValidator, Field
@@ -38,6 +38,10 @@ Reference = Annotated[
 
 
 class PaymentParams(Params):
+    instead: ClassVar[Mapping[str, str]] = {
+        "currency": "The amount is always in the account's currency."
+    }
+
     amount: PositiveAmount = Field(
         description="In the account's currency, e.g. 120.00. Exactly what the user said."
     )

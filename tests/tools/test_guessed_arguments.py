@@ -1,0 +1,31 @@
+"""Arguments that models guess: what they are told instead."""
+
+from __future__ import annotations
+
+import pytest
+
+from telnyx_mcp.sandbox import Sandbox
+from telnyx_mcp.server import AccountServer
+from tests.conftest import call, text_of
+
+
+@pytest.mark.parametrize(
+    ("tool", "guessed", "told"),
+    [
+        ("telnyx_list_invoices", "paid", "read `paid` in each row"),
+        ("telnyx_list_invoices", "status", "read `paid` in each row"),
+        ("telnyx_list_invoices", "limit", "did you mean `page_size`?"),
+        ("telnyx_list_audit_events", "user", "read through the pages"),
+        ("telnyx_create_stored_payment_transaction", "currency", "in the account's currency"),
+        ("telnyx_get_webhook_delivery", "id", "did you mean `delivery_id`?"),
+        ("telnyx_get_invoice", "ID", "did you mean `invoice_id`?"),
+        ("telnyx_get_charges_summary", "start", "did you mean `start_date`?"),
+    ],
+)
+async def test_a_guessed_argument_is_answered_with_what_to_do_instead(
+    server: AccountServer, sandbox: Sandbox, tool: str, guessed: str, told: str
+) -> None:
+    result = await call(server, tool, {guessed: "x"})
+    assert result.is_error
+    assert told in text_of(result)
+    assert sandbox.requests == []
