@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -249,8 +251,20 @@ def _version(connection: sa.Connection) -> int | None:
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions are begun below, not guessed by the driver
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "fullfsync = ON"):
+    for pragma in ("synchronous = FULL", "fullfsync = ON"):
         connection.execute(f"PRAGMA {pragma}")
+    (milliseconds,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    deadline = time.monotonic() + milliseconds / 1000
+    while True:
+        # SQLite does not wait for its busy time-out where several make a file WAL at once.
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() >= deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -61,7 +61,11 @@ class Terminal:
         os.write(self._screen, line.encode() + b"\n")
 
     def interrupts(self) -> None:
-        self._process.send_signal(signal.SIGINT)
+        """Ctrl-C until it is heard: one that comes just before the terminal is read is not."""
+        while self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(2)
 
     def ends(self) -> int:
         """The exit status, after the rest was shown."""
