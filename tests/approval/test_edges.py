@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -46,9 +46,11 @@ def server(settings: Settings, wall: Time) -> AccountServer:
 
 
 @pytest.fixture
-def other(settings: Settings) -> Ledger:
+def other(settings: Settings) -> Iterator[Ledger]:
     """The same record, as another process sees it."""
-    return open_ledger(settings)
+    ledger = open_ledger(settings)
+    yield ledger
+    ledger.close()
 
 
 async def test_a_refusal_dated_later_does_not_hide_a_payment_that_was_made(
