@@ -26,9 +26,13 @@ from telnyx_mcp.approval.channels.browser import BrowserPages
 from telnyx_mcp.approval.gate import Gate
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.prompts import read_prompts
+from telnyx_mcp.resources import resources_of
 from telnyx_mcp.settings import Settings
 from telnyx_mcp.telnyx.client import TelnyxClient
-from telnyx_mcp.telnyx.transport import CALL_SECONDS, Transport
+from telnyx_mcp.telnyx.deadline import CALL_SECONDS
+from telnyx_mcp.telnyx.pacing import Pacer
+from telnyx_mcp.telnyx.shared_pace import pace_place
+from telnyx_mcp.telnyx.transport import Transport
 from telnyx_mcp.tools import TOOLS
 from telnyx_mcp.tools.tool import Services, utc_now
 
@@ -61,6 +65,8 @@ class AccountServer(MCPServer[None]):
         )
         for prompt in read_prompts():
             self._prompt_manager.add_prompt(prompt)
+        for resource in resources_of(services):
+            self.add_resource(resource)
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None = None
@@ -106,13 +112,22 @@ def build_server(
     pages: Pages | None = None,
 ) -> AccountServer:
     """The server for these settings. Opens nothing until the first call."""
-    client = TelnyxClient(
-        transport or Transport(settings.api_key, settings.base_url, read_only=settings.read_only)
-    )
+    client = TelnyxClient(transport or _transport(settings))
     channels = Channels(settings.approval, pages=pages or BrowserPages(now))
     gate = Gate(partial(open_ledger, settings), channels, now)
     services = Services(client, gate, now)
     return AccountServer(services, read_only=settings.read_only)
+
+
+def _transport(settings: Settings) -> Transport:
+    key = settings.api_key.get_secret_value() if settings.api_key else ""
+    state_url = settings.state_url.get_secret_value() if settings.state_url else None
+    return Transport(
+        settings.api_key,
+        settings.base_url,
+        read_only=settings.read_only,
+        pacer=Pacer(pace_place(state_url, key, settings.base_url)),
+    )
 
 
 async def serve_stdio(server: AccountServer) -> None:

@@ -88,7 +88,7 @@ class Settings(BaseSettings):
     state_url: SecretStr | None = Field(
         None,
         validation_alias="TELNYX_MCP_STATE_URL",
-        description="Where changes are recorded: sqlite:////path/of/a/file, or "
+        description="Where changes are recorded and the pace is shared: sqlite:////path/of/a/file, or "
         "postgresql+psycopg://user:password@host/database. Default: a file in the user's state "
         "directory.",
     )

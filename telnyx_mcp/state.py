@@ -6,7 +6,6 @@ and is on the disk when it returns. Imported when the first change is proposed, 
 
 from __future__ import annotations
 
-import os
 import secrets
 import sqlite3
 import threading
@@ -17,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from platformdirs import user_state_path
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from telnyx_mcp.place import default_file, private_file
 
 BUSY_SECONDS = 30
 SCHEMA_VERSION = 1
@@ -64,11 +64,6 @@ MIGRATIONS: Mapping[int, tuple[str, ...]] = {}
 
 class StoreError(Exception):
     """The store can't be used. Its text says why and what to do; nothing was written."""
-
-
-def default_file() -> Path:
-    """The SQLite file in the user's state directory."""
-    return user_state_path("telnyx-account-mcp") / "state.sqlite3"
 
 
 class Store:
@@ -166,7 +161,7 @@ class Store:
                 "TELNYX_MCP_STATE_URL names no file, and a record that ends with the process is "
                 "none: write sqlite:////path/of/a/file."
             )
-        _private_file(Path(url.database))
+        private_file(Path(url.database))
         engine = sa.create_engine(url, connect_args={"timeout": self._busy_seconds})
         sa.event.listen(engine, "connect", _prepare_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
@@ -229,13 +224,6 @@ _ADVICE = (
     ("readonly", "Make the file and its directory writable."),
     ("permission", "Make the file and its directory writable."),
 )
-
-
-def _private_file(path: Path) -> None:
-    """Makes the file, readable and writable for its owner only."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    path.chmod(0o600)
 
 
 def _is_sqlite(url: sa.URL) -> bool:

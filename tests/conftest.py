@@ -29,6 +29,7 @@ from telnyx_mcp.server import AccountServer, build_server
 from telnyx_mcp.settings import Settings
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.pacing import Pacer
+from telnyx_mcp.telnyx.shared_pace import OwnPace
 from telnyx_mcp.telnyx.transport import Transport
 
 if TYPE_CHECKING:
@@ -280,7 +281,7 @@ class Time:
         self.at += seconds
 
     def pacer(self) -> Pacer:
-        return Pacer(self.clock, self.sleep)
+        return Pacer(own=OwnPace(self.clock), sleep=self.sleep)
 
 
 @pytest.fixture

@@ -6,13 +6,14 @@ Every coroutine raises `TelnyxError`, and nothing else. Ranges of days are half-
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from telnyx_mcp.telnyx import operations as op
+from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
 from telnyx_mcp.telnyx.models import (
     AuditEvent,
@@ -28,25 +29,23 @@ from telnyx_mcp.telnyx.models import (
     UserTags,
     WebhookDelivery,
 )
-from telnyx_mcp.telnyx.transport import Deadline, Query, Reply, Transport
+from telnyx_mcp.telnyx.pacing import Waiting
+from telnyx_mcp.telnyx.transport import Query, Reply, Transport
 
 Model = TypeVar("Model", bound=BaseModel)
-Item = TypeVar("Item")
-
-MOST_PAGES = 1000
-"""Pages after which a walk ends, so that a list that never ends does."""
 
 
 class TelnyxClient:
-    """The thirteen account operations over one `Transport`."""
+    """The thirteen account operations over one `Transport`. `waiting` is told of longer waits."""
 
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
+    def __init__(self, transport: Transport, waiting: Waiting | None = None) -> None:
+        self.transport = transport
+        self._waiting = waiting
         self.sandbox = False
         """True once a sandbox, not Telnyx, has answered."""
 
     async def aclose(self) -> None:
-        await self._transport.aclose()
+        await self.transport.aclose()
 
     async def get_balance(self, *, deadline: Deadline | None = None) -> Balance:
         """The balance of the account, and what it may spend."""
@@ -239,7 +238,7 @@ class TelnyxClient:
 
     async def _data(self, operation: op.Operation, **request: Any) -> tuple[Any, Any]:
         """`data` and `meta` of an answer."""
-        reply: Reply = await self._transport.request(operation, **request)
+        reply: Reply = await self.transport.request(operation, waiting=self._waiting, **request)
         self.sandbox = reply.sandbox
         if not isinstance(reply.body, dict) or reply.body.get("data") is None:
             raise TelnyxError(Failure.WRONG_SHAPE, "the answer has no data", sandbox=reply.sandbox)
@@ -270,26 +269,6 @@ class TelnyxClient:
             total_pages=told.total_pages,
             total_results=told.total_results,
         )
-
-
-async def walk(
-    fetch: Callable[[int], Awaitable[Page[Item]]], *, most_pages: int = MOST_PAGES
-) -> AsyncIterator[Page[Item]]:
-    """The pages of a list from the first on, in order.
-
-    Counts pages itself and never trusts the number an answer claims. Stops on an empty page, on the
-    last one, on a page that repeats the one before, and after `most_pages`; a page whose `has_more`
-    is still true was then not the last.
-    """
-    before: list[Item] = []
-    for number in range(1, most_pages + 1):
-        page = await fetch(number)
-        if not page.items or page.items == before:
-            return
-        yield page
-        if not page.has_more:
-            return
-        before = page.items
 
 
 def _read_as(model: type[Model], data: Any) -> Model:

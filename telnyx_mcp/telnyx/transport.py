@@ -20,6 +20,7 @@ from pydantic import SecretStr
 
 from telnyx_mcp import __version__
 from telnyx_mcp.settings import is_loopback
+from telnyx_mcp.telnyx.deadline import Clock, Deadline
 from telnyx_mcp.telnyx.errors import (
     BY_STATUS,
     OWN_RATE_LIMIT_CODE,
@@ -28,35 +29,20 @@ from telnyx_mcp.telnyx.errors import (
     TelnyxError,
     complaints_in,
 )
+from telnyx_mcp.telnyx.flights import Flights
+from telnyx_mcp.telnyx.limits import told_wait
 from telnyx_mcp.telnyx.operations import MOST_TRIES, NOT_CONNECTED, Operation
-from telnyx_mcp.telnyx.pacing import LONGEST_WAIT, Clock, Pacer, Sleep, told_wait
+from telnyx_mcp.telnyx.pacing import LONGEST_WAIT, Pacer, Sleep, Waiting
+from telnyx_mcp.telnyx.shared_pace import OwnPace
 
 if TYPE_CHECKING:
     import httpx
 
-CALL_SECONDS = 25.0
-"""Seconds one call has in all: waiting for its turn, every try, every page."""
 CONNECT_SECONDS = 5.0
 LARGEST_REPLY = 16 * 1024 * 1024
 SANDBOX_HEADER = "x-telnyx-sandbox"
 
 Query = Mapping[str, str | int | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Deadline:
-    """A moment by which a call must be over."""
-
-    at: float
-    clock: Clock = time.monotonic
-
-    @classmethod
-    def after(cls, seconds: float = CALL_SECONDS, clock: Clock = time.monotonic) -> Deadline:
-        return cls(clock() + seconds, clock)
-
-    def left(self) -> float:
-        """Seconds left, never below zero."""
-        return max(0.0, self.at - self.clock())
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +93,16 @@ class Transport:
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
-        self._pacer = pacer or Pacer(clock, sleep)
+        self.pacer = pacer or Pacer(own=OwnPace(clock), sleep=sleep)
         self._retries = _RetryBudget()
+        self._flights: Flights[Reply] = Flights()
+        self._changes = 0
         self._pool: httpx.AsyncClient | None = None
 
     async def aclose(self) -> None:
         """Closes the connections. A later request opens new ones."""
         pool, self._pool = self._pool, None
+        self.pacer.close()
         if pool is not None:
             await pool.aclose()
 
@@ -125,10 +114,12 @@ class Transport:
         query: Query | None = None,
         body: Mapping[str, Any] | None = None,
         deadline: Deadline | None = None,
+        waiting: Waiting | None = None,
     ) -> Reply:
         """The JSON that Telnyx answered.
 
-        `id` is put into the path, quoted. Values of `query` that are None are left out.
+        `id` is put into the path, quoted. Values of `query` that are None are left out. `waiting`
+        is told of a longer wait for the rate limit. Identical reads in flight share one request.
         Raises `TelnyxError`, and nothing else, for whatever goes wrong.
         """
         if self._key is None:
@@ -136,17 +127,49 @@ class Transport:
         if self._read_only and operation.method != "GET":
             raise TelnyxError(Failure.READ_ONLY)
         deadline = deadline or Deadline.after(clock=self._clock)
+        if operation.method == "GET":
+            asked = (operation.id, id, tuple((query or {}).items()), self._changes)
+            return await self._flights.share(
+                asked,
+                deadline,
+                waiting,
+                lambda told: self._request(operation, id, query, body, deadline, told),
+            )
+        self._changes += 1
+        try:
+            return await self._request(operation, id, query, body, deadline, waiting)
+        finally:
+            self._changes += 1  # what was asked before or meanwhile tells nobody how it is now
+
+    async def _request(
+        self,
+        operation: Operation,
+        id: str,
+        query: Query | None,
+        body: Mapping[str, Any] | None,
+        deadline: Deadline,
+        waiting: Waiting | None,
+    ) -> Reply:
         tried = 0
+        failed: TelnyxError | None = None
         while True:
-            await self._pacer.turn(operation.path, deadline.left())
+            try:
+                turn = await self.pacer.turn(operation.path, deadline.left(), waiting)
+            except TelnyxError as paced:
+                if failed is None:
+                    raise
+                failed.retry_in = paced.retry_in
+                raise failed from None
             tried += 1
             try:
-                reply = await self._send_once(operation, id, query, body, deadline)
+                reply = await self._send_once(operation, id, query, body, deadline, turn)
             except TelnyxError as error:
+                failed = error
                 pause = self._pause_before_again(operation, error, tried, deadline)
                 if pause is None:
                     raise
-                await self._sleep(pause)
+                if error.status != 429:  # whose wait is the pace's, and every copy's
+                    await self._sleep(pause)
             else:
                 self._retries.earn()
                 return reply
@@ -170,6 +193,7 @@ class Transport:
         query: Query | None,
         body: Mapping[str, Any] | None,
         deadline: Deadline,
+        turn: float,
     ) -> Reply:
         import httpx
 
@@ -200,7 +224,7 @@ class Transport:
             if operation.method != "GET":
                 lost.fate = Fate.UNKNOWN if begun.sending else Fate.NOT_SENT
             raise lost from None
-        self._pacer.learn(operation.path, response.status_code, response.headers)
+        await self.pacer.learn(operation.path, response.status_code, response.headers, turn)
         return _classify(operation, response, self._without_key(content))
 
     def _without_key(self, content: bytes) -> bytes:

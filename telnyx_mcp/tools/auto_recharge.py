@@ -11,9 +11,9 @@ from pydantic import Field
 
 from telnyx_mcp.approval.changes import Change
 from telnyx_mcp.approval.gate import Draft, Wanted
+from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.telnyx.models import AutoRechargePreferences, Balance
-from telnyx_mcp.telnyx.transport import Deadline
 from telnyx_mcp.tools.arguments import Amount, Params, PositiveAmount
 from telnyx_mcp.tools.changes import (
     CHECK_SECONDS,

@@ -13,8 +13,8 @@ from telnyx_mcp.approval.changes import PAYMENT, State
 from telnyx_mcp.approval.channels import Reply
 from telnyx_mcp.approval.gate import Outcome, SendFailed, Wanted
 from telnyx_mcp.approval.thread import NotAllowed
+from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.errors import Fate, TelnyxError
-from telnyx_mcp.telnyx.transport import Deadline
 from telnyx_mcp.tools.results import Result, answer
 from telnyx_mcp.tools.tool import Call, Failed
 

@@ -15,9 +15,9 @@ from telnyx_mcp.approval.changes import PAYMENT, Change, State
 from telnyx_mcp.approval.gate import Draft, Wanted
 from telnyx_mcp.approval.policy import DAY
 from telnyx_mcp.approval.thread import in_thread
+from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
 from telnyx_mcp.telnyx.models import StoredPaymentTransaction
-from telnyx_mcp.telnyx.transport import Deadline
 from telnyx_mcp.tools.arguments import Params, PositiveAmount, Text
 from telnyx_mcp.tools.changes import (
     DRAFT_SECONDS,

@@ -23,6 +23,7 @@ from telnyx_mcp.approval.gate import Gate
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.tools.arguments import InvalidArguments, Params, input_schema, parse
+from telnyx_mcp.tools.progress import Progress
 from telnyx_mcp.tools.results import ListResult, Result, answer, failed
 
 P = TypeVar("P", bound=Params)
@@ -44,15 +45,14 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[P]):
-    """One call of a tool: its parameters, the services, and the client that made it."""
+    """One call of a tool: its parameters, the services, and the MCP client that made it. `client` is
+    Telnyx's."""
 
     params: P
     services: Services
     context: Context[Any, Any]
-
-    @property
-    def client(self) -> TelnyxClient:
-        return self.services.client
+    client: TelnyxClient
+    progress: Progress
 
     @property
     def today(self) -> str:
@@ -118,10 +118,11 @@ class AccountTool(Tool):
         context: Context[Any, Any],
         convert_result: bool = False,
     ) -> CallToolResult | InputRequiredResult:
-        client = self._services.client
+        progress = Progress(context)
+        client = TelnyxClient(self._services.client.transport, progress.waiting)
         try:
             params = parse(self._spec.params, self.name, arguments)
-            result = await self._spec.run(Call(params, self._services, context))
+            result = await self._spec.run(Call(params, self._services, context, client, progress))
         except (InvalidArguments, Failed) as error:
             return failed(str(error))
         except TelnyxError as error:

@@ -20,6 +20,7 @@ from contextlib import (
 )
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,8 @@ from telnyx_mcp.settings import Settings
 from telnyx_mcp.state import Store
 from telnyx_mcp.telnyx import operations as op
 from telnyx_mcp.telnyx.client import TelnyxClient
-from telnyx_mcp.telnyx.transport import Deadline, Reply, Transport
+from telnyx_mcp.telnyx.deadline import Deadline
+from telnyx_mcp.telnyx.transport import Reply, Transport
 from telnyx_mcp.tools.tool import Services
 from tests.conftest import KEY, NOW, Time, connected, text_of
 from tests.process.harness import environment_for, started
@@ -130,8 +132,9 @@ async def no_connection_free(sandbox: Sandbox) -> AsyncIterator[Transport]:
     """All connections of the pool wait for answers that don't come."""
     sandbox.fault("list_user_tags", "slow", seconds=30, times=POOL)
     async with transport_to(sandbox.base_url, sandbox) as way, anyio.create_task_group() as tasks:
-        for _ in range(POOL):
-            tasks.start_soon(way.request, op.LIST_USER_TAGS)
+        for number in range(POOL):
+            one = {"filter[starts_with]": str(number)}  # or they would share one request
+            tasks.start_soon(partial(way.request, op.LIST_USER_TAGS, query=one))
         while sum(each.operation == "list_user_tags" for each in sandbox.requests) < POOL:
             await anyio.sleep(0.01)
         yield way

@@ -11,9 +11,8 @@ import pytest
 from pydantic import BaseModel
 
 from telnyx_mcp.telnyx import models
-from telnyx_mcp.telnyx.client import TelnyxClient, walk
+from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.errors import Failure, Fate, TelnyxError
-from telnyx_mcp.telnyx.models import Page
 from telnyx_mcp.telnyx.transport import SANDBOX_HEADER
 from tests.conftest import Scripted, answer, complaint
 
@@ -277,69 +276,3 @@ async def test_a_page_has_the_number_asked_for_whatever_the_answer_claims(
 ) -> None:
     scripted.will_answer({"data": FULL, "meta": {"page_number": 1, "total_pages": 9}})
     assert (await client.list_invoices(page=4)).number == 4
-
-
-def paged(*pages: list[Any], total_pages: int | None = None) -> Callable[[int], Awaitable[Any]]:
-    """A list of these pages; what is past the end is empty."""
-
-    async def fetch(number: int) -> Page[Any]:
-        items = pages[number - 1] if number <= len(pages) else []
-        return Page(items=items, number=number, size=2, total_pages=total_pages)
-
-    return fetch
-
-
-async def walked(fetch: Callable[[int], Awaitable[Page[Any]]], **more: int) -> list[Page[Any]]:
-    return [page async for page in walk(fetch, **more)]
-
-
-async def test_a_walk_brings_the_pages_in_order() -> None:
-    pages = await walked(paged([1, 2], [3, 4], [5], total_pages=3))
-    assert [page.items for page in pages] == [[1, 2], [3, 4], [5]]
-
-
-async def test_a_walk_ends_with_the_last_page_told() -> None:
-    pages = await walked(paged([1, 2], [3, 4], [5, 6], total_pages=2))
-    assert [page.number for page in pages] == [1, 2]
-
-
-async def test_a_walk_ends_with_a_page_that_is_not_full_where_no_total_is_told() -> None:
-    pages = await walked(paged([1, 2], [3], [4, 5]))
-    assert [page.number for page in pages] == [1, 2]
-
-
-async def test_a_walk_ends_with_an_empty_page() -> None:
-    pages = await walked(paged([1, 2], [3, 4], [], [5, 6], total_pages=9))
-    assert [page.number for page in pages] == [1, 2]
-
-
-async def test_a_walk_ends_with_a_page_that_repeats_the_one_before() -> None:
-    pages = await walked(paged(*[[1, 2]] * 50, total_pages=50))
-    assert [page.number for page in pages] == [1]
-
-
-async def test_a_walk_of_nothing_brings_no_page() -> None:
-    assert await walked(paged([])) == []
-
-
-async def test_a_walk_ends_at_its_cap_and_the_last_page_says_that_there_is_more() -> None:
-    pages = await walked(paged(*([n, n] for n in range(50)), total_pages=50), most_pages=5)
-    assert len(pages) == 5
-    assert pages[-1].has_more
-
-
-async def test_a_walk_over_a_stuck_page_number_asks_for_each_page_once(
-    scripted: Scripted, client: TelnyxClient
-) -> None:
-    """Telnyx's own SDK asks for page 2 for ever here."""
-    scripted.will(
-        *(
-            answer(200, {"data": [{"invoice_id": str(n)}], "meta": {"page_number": 1}})
-            for n in range(3)
-        ),
-        answer(200, {"data": [], "meta": {"page_number": 1}}),
-    )
-    pages = await walked(lambda number: client.list_invoices(page=number, page_size=1))
-    assert [page.items[0].invoice_id for page in pages] == ["0", "1", "2"]
-    numbers = [unquote(asked.target).split("page[number]=")[1][0] for asked in scripted.requests]
-    assert numbers == ["1", "2", "3", "4"]

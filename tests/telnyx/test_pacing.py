@@ -1,18 +1,15 @@
-"""The rate limit, in simulated time: who may send when."""
+"""The pacer: who waits how long, and who is told of it."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
-from contextlib import suppress
 
 import anyio
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
-from telnyx_mcp.telnyx.pacing import LONGEST_BELIEVED, LONGEST_WAIT, Pacer, told_wait
+from telnyx_mcp.telnyx.pacing import LONGEST_WAIT, SHARE_AGAIN, Pacer
+from telnyx_mcp.telnyx.shared_pace import Change, OwnPace, PlaceLost, T
 from tests.conftest import SECONDS, Time
 
 HERE = "/balance"
@@ -26,6 +23,12 @@ def limit(remaining: object, reset: object) -> dict[str, str]:
     }
 
 
+async def answered(pacer: Pacer, headers: Mapping[str, str], status: int = 200) -> None:
+    """A request went, and this was its answer."""
+    sent = await pacer.turn(HERE)
+    await pacer.learn(HERE, status, headers, sent)
+
+
 async def test_while_nothing_is_known_of_a_limit_everybody_may_go(time: Time) -> None:
     pacer = time.pacer()
     for _ in range(1000):
@@ -35,88 +38,24 @@ async def test_while_nothing_is_known_of_a_limit_everybody_may_go(time: Time) ->
 
 async def test_what_remains_is_counted_down_and_then_waited_for(time: Time) -> None:
     pacer = time.pacer()
-    pacer.learn(HERE, 200, limit(2, 5))
+    await answered(pacer, limit(2, 5))
     await pacer.turn(HERE)
     await pacer.turn(HERE)
     assert time.slept == []
     await pacer.turn(HERE)
-    assert time.slept == [5.0]
-
-
-async def test_an_answer_that_comes_late_gives_nothing_back(time: Time) -> None:
-    """Answers of one window arrive in any order: the smallest count is the latest."""
-    pacer = time.pacer()
-    pacer.learn(HERE, 200, limit(0, 5))
-    pacer.learn(HERE, 200, limit(7, 5))
-    await pacer.turn(HERE)
-    assert time.slept == [5.0]
-
-
-async def test_a_new_window_counts_anew(time: Time) -> None:
-    pacer = time.pacer()
-    pacer.learn(HERE, 200, limit(0, 5))
-    time.at += 5
-    pacer.learn(HERE, 200, limit(3, 10))
-    for _ in range(3):
-        await pacer.turn(HERE)
-    assert time.slept == []
-
-
-async def test_a_429_closes_the_endpoint_for_as_long_as_it_says(time: Time) -> None:
-    pacer = time.pacer()
-    pacer.learn(HERE, 429, {"retry-after": "7"})
-    await pacer.turn(HERE)
-    assert time.slept == [7.0]
-
-
-async def test_a_429_without_a_word_closes_the_endpoint_for_a_second(time: Time) -> None:
-    pacer = time.pacer()
-    pacer.learn(HERE, 429, {})
-    await pacer.turn(HERE)
-    assert time.slept == [1.0]
-
-
-async def test_a_429_closes_the_endpoint_even_while_requests_remained(time: Time) -> None:
-    pacer = time.pacer()
-    pacer.learn(HERE, 200, limit(50, 5))
-    pacer.learn(HERE, 429, limit(50, 5))
-    await pacer.turn(HERE)
-    assert time.slept == [5.0]
+    assert sum(time.slept) == pytest.approx(5, abs=0.1)
 
 
 async def test_each_endpoint_has_a_limit_of_its_own(time: Time) -> None:
     pacer = time.pacer()
-    pacer.learn(HERE, 200, limit(0, 5))
+    await answered(pacer, limit(0, 5))
     await pacer.turn("/invoices")
     assert time.slept == []
 
 
-async def test_a_turn_later_than_15_seconds_is_refused_at_once(time: Time) -> None:
-    pacer = time.pacer()
-    pacer.learn(HERE, 200, limit(0, 16))
-    with pytest.raises(TelnyxError) as caught:
-        await pacer.turn(HERE)
-    assert (caught.value.failure, caught.value.retry_in) == (Failure.PACED, 16.0)
-    assert time.slept == []
-
-
-async def test_a_turn_in_15_seconds_is_waited_for(time: Time) -> None:
-    pacer = time.pacer()
-    pacer.learn(HERE, 200, limit(0, LONGEST_WAIT))
-    await pacer.turn(HERE)
-    assert time.slept == [LONGEST_WAIT]
-
-
-async def test_a_turn_later_than_the_caller_can_wait_is_refused_at_once(time: Time) -> None:
-    pacer = time.pacer()
-    pacer.learn(HERE, 200, limit(0, 5))
-    with pytest.raises(TelnyxError):
-        await pacer.turn(HERE, longest=4)
-
-
 async def test_no_more_go_at_once_than_remain(time: Time) -> None:
     pacer = time.pacer()
-    pacer.learn(HERE, 200, limit(20, 12))
+    await answered(pacer, limit(20, 12))
     gone: list[float] = []
 
     async def one() -> None:
@@ -130,103 +69,142 @@ async def test_no_more_go_at_once_than_remain(time: Time) -> None:
     assert sum(at == 1000.0 for at in gone) == 20
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        limit(remaining, reset)
-        for remaining, reset in itertools.product(["", "x", "-1", "nan", "inf", "1e999"], ["5"])
-    ]
-    + [limit(0, reset) for reset in ("", "x", "-1", "nan", "-inf", "inf", "1e999", "9 s")],
-)
-async def test_an_absurd_limit_is_passed_over(time: Time, headers: dict[str, str]) -> None:
+async def test_a_turn_later_than_15_seconds_is_refused_at_once_and_not_taken(time: Time) -> None:
     pacer = time.pacer()
-    pacer.learn(HERE, 200, headers)
+    await answered(pacer, limit(0, 16))
+    for _ in range(50):
+        with pytest.raises(TelnyxError) as caught:
+            await pacer.turn(HERE)
+        assert (caught.value.failure, caught.value.retry_in) == (Failure.PACED, 16.0)
+    assert time.slept == []
+    time.at += 16.1
     await pacer.turn(HERE)
+    assert time.slept == [], "those who were refused hold up nobody"
+
+
+async def test_a_turn_in_nearly_15_seconds_is_waited_for(time: Time) -> None:
+    pacer = time.pacer()
+    await answered(pacer, limit(0, LONGEST_WAIT - 1))
+    await pacer.turn(HERE)
+    assert sum(time.slept) == pytest.approx(LONGEST_WAIT - 1, abs=0.1)
+
+
+async def test_a_turn_later_than_the_caller_can_wait_is_refused_at_once(time: Time) -> None:
+    pacer = time.pacer()
+    await answered(pacer, limit(0, 5))
+    with pytest.raises(TelnyxError):
+        await pacer.turn(HERE, longest=4)
     assert time.slept == []
 
 
-async def test_no_limit_is_believed_for_more_than_an_hour(time: Time) -> None:
-    pacer = time.pacer()
-    pacer.learn(HERE, 200, limit(0, 10**12))
+async def test_who_is_put_off_beyond_what_is_bearable_is_refused_then(time: Time) -> None:
+    place = OwnPace(time.clock)
+
+    async def sleep(seconds: float) -> None:
+        await time.sleep(seconds)
+        if len(time.slept) == 2:
+            await other.learn(HERE, 429, {"retry-after": "30"}, time.at)
+
+    pacer, other = (Pacer(place, place, sleep) for _ in range(2))
+    await answered(pacer, limit(0, 5))
     with pytest.raises(TelnyxError) as caught:
         await pacer.turn(HERE)
-    assert caught.value.retry_in == LONGEST_BELIEVED
+    assert caught.value.retry_in == pytest.approx(30, abs=0.1)
+    assert sum(time.slept) == 2
 
 
-# --- how long to wait ----------------------------------------------------------------------------
+@pytest.mark.parametrize(("wait", "told"), [(1.5, False), (6, True)])
+async def test_who_waits_over_two_seconds_is_told(time: Time, wait: float, told: bool) -> None:
+    pacer = time.pacer()
+    await answered(pacer, limit(0, wait))
+    heard: list[tuple[float, float]] = []
 
-NOON = 1_767_268_800.0
-"""2026-01-01T12:00:00Z"""
+    async def waiting(left: float, waited: float) -> None:
+        heard.append((left, waited))
 
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({}, None),
-        ({"retry-after-ms": "250"}, 0.25),
-        ({"retry-after": "2"}, 2.0),
-        ({"retry-after": "0"}, 0.0),
-        ({"retry-after": "2.5"}, 2.5),
-        ({"retry-after": "Thu, 01 Jan 2026 12:00:30 GMT"}, 30.0),
-        ({"retry-after": "Thu, 01 Jan 2026 13:00:30 +0100"}, 1830.0 - 1800.0),
-        ({"retry-after": "Thu, 01 Jan 2026 11:00:00 GMT"}, 0.0),
-        ({"retry-after": "Thu, 01 Jan 2099 12:00:00 GMT"}, LONGEST_BELIEVED),
-        ({"x-ratelimit-reset": "9"}, 9.0),
-        ({"retry-after-ms": "250", "retry-after": "2", "x-ratelimit-reset": "9"}, 0.25),
-        ({"retry-after": "2", "x-ratelimit-reset": "9"}, 2.0),
-        ({"retry-after": "soon", "x-ratelimit-reset": "9"}, 9.0),
-        ({"retry-after": "-3", "x-ratelimit-reset": "9"}, 9.0),
-        ({"retry-after": "nan"}, None),
-        ({"retry-after": "inf"}, None),
-        ({"retry-after": "1e999"}, None),
-        ({"retry-after": ""}, None),
-        ({"retry-after": "99999999999"}, LONGEST_BELIEVED),
-    ],
-)
-def test_the_wait_is_the_first_usable_one_told(
-    headers: dict[str, str], seconds: float | None
-) -> None:
-    assert told_wait(headers, now=lambda: NOON) == seconds
+    await pacer.turn(HERE, waiting=waiting)
+    assert bool(heard) is told
+    if told:
+        assert heard[0] == pytest.approx((6, 0), abs=0.1)
+        assert [round(left + waited) for left, waited in heard] == [6] * len(heard)
+        assert len(heard) == 7
 
 
-TEXTS = st.one_of(
-    st.text(max_size=40),
-    st.floats().map(str),
-    st.integers().map(str),
-    st.datetimes().map(lambda moment: moment.strftime("%a, %d %b %Y %H:%M:%S GMT")),
-    st.from_regex(r"[A-Z][a-z]{2}, \d{1,9} [JFM][a-z]{2} \d{1,9} \d{1,3}:\d\d:\d\d [+-]\d{1,9}"),
-)
-HEADERS = st.dictionaries(
-    st.sampled_from(
-        ["retry-after-ms", "retry-after", "x-ratelimit-remaining", "x-ratelimit-reset"]
-    ),
-    TEXTS,
-)
+async def test_whoever_learns_of_a_429_all_copies_wait(time: Time) -> None:
+    place = OwnPace(time.clock)
+    one, other = (Pacer(place, place, time.sleep) for _ in range(2))
+    await other.turn(HERE)
+    await answered(one, {"retry-after": "7"}, status=429)
+    await other.turn(HERE)
+    assert sum(time.slept) == pytest.approx(7)
 
 
-@given(HEADERS)
-@example({"retry-after": "Mon, 01 Jan 0001 00:00:00 -0000"})
-@example({"retry-after": "Fri, 31 Dec 9999 23:59:59 -0000"})
-@example({"retry-after": "Mon, 01 Jan 2026 00:00:00 +9999999999"})
-def test_no_header_makes_the_wait_absurd(headers: Mapping[str, str]) -> None:
-    wait = told_wait(headers, now=lambda: NOON)
-    assert wait is None or 0 <= wait <= LONGEST_BELIEVED
+async def test_what_an_answer_told_is_known_to_all_with_the_next_turn(time: Time) -> None:
+    place = OwnPace(time.clock)
+    one, other = (Pacer(place, place, time.sleep) for _ in range(2))
+    await answered(one, limit(1, 5))
+    await one.turn(HERE)
+    await other.turn(HERE)
+    assert sum(time.slept) == pytest.approx(5, abs=0.1)
 
 
-@given(st.lists(st.tuples(st.sampled_from([200, 429, 503]), HEADERS), max_size=8))
-@settings(max_examples=60)
-async def test_no_headers_stop_the_pace_for_good(
-    answers: list[tuple[int, Mapping[str, str]]],
-) -> None:
-    """Whatever was learned, an hour later everybody may go."""
-    time = Time()
-    pacer = Pacer(time.clock, time.sleep)
-    for status, headers in answers:
-        pacer.learn(HERE, status, headers)
-        with suppress(TelnyxError):
-            await pacer.turn(HERE)
-        assert sum(time.slept) <= LONGEST_WAIT * len(answers)
-    time.at += LONGEST_BELIEVED
-    time.slept.clear()
+class Fragile(OwnPace):
+    """A place that can be lost and found."""
+
+    lost = False
+    asked = 0
+    place = "/there"
+
+    async def change(self, endpoint: str, change: Change[T]) -> T:
+        self.asked += 1
+        if self.lost:
+            raise PlaceLost("/there: it is full")
+        return await super().change(endpoint, change)
+
+
+async def test_a_lost_place_is_said_once_and_tried_again_after_a_while(time: Time) -> None:
+    said: list[str] = []
+    shared = Fragile(time.clock)
+    pacer = Pacer(shared, OwnPace(time.clock), time.sleep, said.append)
+    shared.lost = True
+    for _ in range(3):
+        await answered(pacer, limit(50, 5))
+    assert shared.asked == 1
+    assert pacer.place == ""
+    (line,) = said
+    assert "/there: it is full" in line
+    assert line.count("\n") == 1
+    time.at += SHARE_AGAIN
     await pacer.turn(HERE)
-    assert time.slept == []
+    assert shared.asked == 2, "still lost"
+    shared.lost = False
+    time.at += SHARE_AGAIN
+    await pacer.turn(HERE)
+    assert pacer.place == "/there"
+    assert len(said) == 1
+
+
+async def test_alone_a_process_keeps_to_the_limit_by_itself(time: Time) -> None:
+    shared = Fragile(time.clock)
+    shared.lost = True
+    pacer = Pacer(shared, OwnPace(time.clock), time.sleep, lambda _: None)
+    await answered(pacer, limit(0, 5))
+    await pacer.turn(HERE)
+    assert sum(time.slept) == pytest.approx(5, abs=0.1)
+
+
+async def test_what_is_known_can_be_shown(time: Time) -> None:
+    pacer = time.pacer()
+    assert await pacer.known() == []
+    await pacer.turn("/invoices")
+    await answered(pacer, limit(50, 5))
+    balance, invoices = await pacer.known()
+    assert balance == {
+        "endpoint": HERE,
+        "limit": 200,
+        "period_s": 5.0,
+        "remaining": 50,
+        "resets_in_s": 5.0,
+        "waiting_s": 0.0,
+    }
+    assert invoices == {"endpoint": "/invoices", "waiting_s": 0.0}

@@ -1,0 +1,153 @@
+"""What an answer's headers tell of the rate limit.
+
+Telnyx tells it in `x-ratelimit-limit`, `x-ratelimit-remaining` and `x-ratelimit-reset` (seconds
+from now). Proxies and other versions use the forms of the IETF's draft: `RateLimit-Limit` and so on
+(up to revision 6), or `RateLimit` beside `RateLimit-Policy` (from revision 7 on).
+
+Sources: Telnyx, "Rate limiting" (development/api-fundamentals/reliability/rate-limiting);
+draft-ietf-httpapi-ratelimit-headers; RFC 9110 §10.2.3 for `Retry-After`.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from math import isfinite
+
+LONGEST_BELIEVED = 3600.0
+"""Seconds; a longer `Retry-After` is taken at this, a longer reset is not believed."""
+LARGEST_BELIEVED = 10_000_000
+"""Requests; a limit above this is not believed."""
+
+Headers = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What was told; what was missing or absurd is None."""
+
+    limit: int | None = None
+    remaining: int | None = None
+    reset: float | None = None
+    """Seconds until the count begins anew, at most: mostly told in whole seconds, rounded up."""
+    window: float | None = None
+    """Seconds for which `limit` counts, where a policy says so."""
+
+
+def told(headers: Headers) -> Told:
+    """The limit as told, in Telnyx's form if there is one, else in a form of the IETF's draft."""
+    for prefix in ("x-ratelimit-", "ratelimit-"):
+        if f"{prefix}remaining" in headers or f"{prefix}reset" in headers:
+            limits = list(_items(headers.get(f"{prefix}limit", "")))
+            return _believed(
+                _number(limits[0].bare if limits else None),
+                _number(headers.get(f"{prefix}remaining")),
+                _number(headers.get(f"{prefix}reset")),
+                max((w for each in limits if (w := each.number("w")) is not None), default=None),
+            )
+    now = list(_items(headers.get("ratelimit", "")))
+    if not now:
+        return Told()
+    policies = list(_items(headers.get("ratelimit-policy", "")))
+    if now[0].number("r") is None:
+        return _revision_7({each.bare: each for each in now}, policies)
+    # Several limits may hold at once: the one with least left decides.
+    least = min(now, key=lambda each: each.number("r") or 0)
+    policy = next((each for each in policies if each.bare == least.bare), None)
+    return _believed(
+        policy.number("q") if policy else None,
+        least.number("r"),
+        least.number("t"),
+        policy.number("w") if policy else None,
+    )
+
+
+def told_wait(headers: Headers, now: Callable[[], float] = time.time) -> float | None:
+    """Seconds to wait as an answer's headers tell, 0 to 3600; None when they tell nothing usable.
+
+    Looked at in this order: `retry-after-ms`, `retry-after` (seconds or a date), then the reset of
+    the limit.
+    """
+    seconds = told_retry(headers, now)
+    return told(headers).reset if seconds is None else seconds
+
+
+def told_retry(headers: Headers, now: Callable[[], float] = time.time) -> float | None:
+    """Seconds as `retry-after-ms` or `retry-after` tell, 0 to 3600; None without either."""
+    after = headers.get("retry-after")
+    for seconds in (
+        _number(headers.get("retry-after-ms"), scale=0.001),
+        _number(after),
+        _until(after, now()),
+    ):
+        if seconds is not None:
+            return min(seconds, LONGEST_BELIEVED)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One member of a structured list (RFC 9651): `"default";r=50;t=30`, `limit=100`, `10;w=1`."""
+
+    bare: str
+    parameters: Mapping[str, str]
+
+    def number(self, name: str) -> float | None:
+        return _number(self.parameters.get(name))
+
+
+_MEMBER = re.compile(r'\s*("[^"]*"|[^,;"]+)((?:\s*;[^,"]*(?:"[^"]*")?)*)\s*(?:,|$)')
+
+
+def _items(text: str) -> Iterator[_Item]:
+    for match in _MEMBER.finditer(text):
+        pairs = (each.partition("=") for each in match[2].split(";"))
+        yield _Item(match[1].strip().strip('"'), {k.strip(): v.strip() for k, _, v in pairs})
+
+
+def _revision_7(now: Mapping[str, _Item], policies: list[_Item]) -> Told:
+    """`RateLimit: limit=100, remaining=50, reset=5` with `RateLimit-Policy: 100;w=60`."""
+    pairs = dict(each.partition("=")[::2] for each in now)
+    limit = _number(pairs.get("limit"))
+    windows = {_number(each.bare): each.number("w") for each in policies}
+    return _believed(
+        limit, _number(pairs.get("remaining")), _number(pairs.get("reset")), windows.get(limit)
+    )
+
+
+def _believed(
+    limit: float | None, remaining: float | None, reset: float | None, window: float | None
+) -> Told:
+    """The same without what can't be."""
+    if limit is not None and not 1 <= limit <= LARGEST_BELIEVED:
+        limit = None
+    if remaining is not None and limit is not None:
+        remaining = min(remaining, limit)
+    if reset is not None and reset > LONGEST_BELIEVED:
+        reset = None
+    if window is not None and not 0 < window <= LONGEST_BELIEVED:
+        window = None
+    return Told(
+        None if limit is None else int(limit),
+        None if remaining is None else int(min(remaining, LARGEST_BELIEVED)),
+        reset,
+        window,
+    )
+
+
+def _number(text: str | None, scale: float = 1.0) -> float | None:
+    try:
+        value = float(text or "") * scale
+    except ValueError:
+        return None
+    return value if isfinite(value) and value >= 0 else None
+
+
+def _until(text: str | None, now: float) -> float | None:
+    try:
+        return max(0.0, parsedate_to_datetime(text or "").timestamp() - now)
+    except (ValueError, OverflowError):
+        return None

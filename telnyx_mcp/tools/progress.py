@@ -1,0 +1,28 @@
+"""Tells the client how far a call is, and what it waits for."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Any
+
+from mcp.server.mcpserver import Context
+
+
+class Progress:
+    """The progress of one call. Nothing is sent to a client that did not ask for progress."""
+
+    def __init__(self, context: Context[Any, Any]) -> None:
+        self._context = context
+        self._done = 0.0
+        self._total: float | None = None
+
+    async def report(self, done: float, total: float | None, message: str) -> None:
+        """How far the call is. The protocol wants a figure that always grows."""
+        self._done, self._total = max(done, self._done + 0.001), total
+        await self._context.report_progress(self._done, total, message)
+
+    async def waiting(self, left: float, waited: float) -> None:
+        """How long the call has to wait, in whole seconds."""
+        await self.report(
+            self._done, self._total, f"waiting {ceil(left)} s for Telnyx's rate limit"
+        )

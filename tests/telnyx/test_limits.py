@@ -1,0 +1,168 @@
+"""What an answer's headers tell of the rate limit, in every form there is."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from telnyx_mcp.telnyx.limits import LONGEST_BELIEVED, Told, told, told_retry, told_wait
+
+NOON = 1_767_268_800.0
+"""2026-01-01T12:00:00Z"""
+
+
+def telnyx(limit: object, remaining: object, reset: object) -> dict[str, str]:
+    return {
+        "x-ratelimit-limit": str(limit),
+        "x-ratelimit-remaining": str(remaining),
+        "x-ratelimit-reset": str(reset),
+    }
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, Told()),
+        (telnyx(200, 12, 7), Told(200, 12, 7.0)),
+        (telnyx(200, 0, 0.5), Told(200, 0, 0.5)),
+        ({"x-ratelimit-remaining": "3"}, Told(None, 3, None)),
+        ({"x-ratelimit-limit": "200"}, Told()),
+        # revision 6 of the draft and before
+        (
+            {"ratelimit-limit": "100", "ratelimit-remaining": "50", "ratelimit-reset": "5"},
+            Told(100, 50, 5.0),
+        ),
+        (
+            {
+                "ratelimit-limit": "100, 100;w=60, 5000;w=3600",
+                "ratelimit-remaining": "50",
+                "ratelimit-reset": "5",
+            },
+            Told(100, 50, 5.0, 3600.0),
+        ),
+        # revision 7
+        (
+            {"ratelimit": "limit=100, remaining=50, reset=5", "ratelimit-policy": "100;w=60"},
+            Told(100, 50, 5.0, 60.0),
+        ),
+        (
+            {
+                "ratelimit": "limit=100, remaining=50, reset=5",
+                "ratelimit-policy": "10;w=1, 100;w=60",
+            },
+            Told(100, 50, 5.0, 60.0),
+        ),
+        ({"ratelimit": "limit=100, remaining=50, reset=5"}, Told(100, 50, 5.0)),
+        # from revision 8 on
+        (
+            {"ratelimit": '"default";r=50;t=30', "ratelimit-policy": '"default";q=100;w=60'},
+            Told(100, 50, 30.0, 60.0),
+        ),
+        (
+            {
+                "ratelimit": '"burst";r=2;t=1, "daily";r=4000;t=3000',
+                "ratelimit-policy": '"daily";q=5000;w=3600, "burst";q=10;w=1',
+            },
+            Told(10, 2, 1.0, 1.0),
+        ),
+        ({"ratelimit": '"a, b; c";r=7;t=3;pk=:c2VjcmV0:'}, Told(None, 7, 3.0)),
+        ({"ratelimit": '"default";r=50'}, Told(None, 50, None)),
+        # Telnyx's own come first
+        (telnyx(200, 12, 7) | {"ratelimit": '"default";r=1;t=1'}, Told(200, 12, 7.0)),
+    ],
+)
+def test_the_limit_is_understood(headers: dict[str, str], expected: Told) -> None:
+    assert told(headers) == expected
+
+
+ABSURD = ("", "x", "-1", "nan", "inf", "-inf", "1e999", "9 s", "0x10")
+
+
+@pytest.mark.parametrize(("place", "value"), list(itertools.product(range(3), ABSURD)))
+def test_an_absurd_figure_is_passed_over_and_the_others_are_kept(place: int, value: str) -> None:
+    figures: list[object] = [200, 12, 7]
+    expected: list[float | None] = [200, 12, 7.0]
+    figures[place], expected[place] = value, None
+    assert told(telnyx(*figures)) == Told(*expected)  # type: ignore[arg-type]
+
+
+def test_more_than_the_limit_cannot_remain() -> None:
+    assert told(telnyx(200, 10**9, 7)).remaining == 200
+
+
+@pytest.mark.parametrize("limit", [0, 10**12])
+def test_a_limit_of_nothing_or_of_everything_is_passed_over(limit: int) -> None:
+    assert told(telnyx(limit, 12, 7)) == Told(None, 12, 7.0)
+
+
+@pytest.mark.parametrize("reset", [3601, 1_767_268_800])
+def test_a_reset_of_more_than_an_hour_is_not_believed(reset: int) -> None:
+    """An epoch among them: Telnyx tells seconds from now."""
+    assert told(telnyx(200, 0, reset)).reset is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after-ms": "250"}, 0.25),
+        ({"retry-after": "2"}, 2.0),
+        ({"retry-after": "0"}, 0.0),
+        ({"retry-after": "2.5"}, 2.5),
+        ({"retry-after": "Thu, 01 Jan 2026 12:00:30 GMT"}, 30.0),
+        ({"retry-after": "Thu, 01 Jan 2026 13:00:30 +0100"}, 30.0),
+        ({"retry-after": "Thu, 01 Jan 2026 11:00:00 GMT"}, 0.0),
+        ({"retry-after": "Thu, 01 Jan 2099 12:00:00 GMT"}, LONGEST_BELIEVED),
+        ({"x-ratelimit-reset": "9"}, 9.0),
+        ({"ratelimit": '"default";r=0;t=9'}, 9.0),
+        ({"retry-after-ms": "250", "retry-after": "2", "x-ratelimit-reset": "9"}, 0.25),
+        ({"retry-after": "2", "x-ratelimit-reset": "9"}, 2.0),
+        ({"retry-after": "soon", "x-ratelimit-reset": "9"}, 9.0),
+        ({"retry-after": "-3", "x-ratelimit-reset": "9"}, 9.0),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "1e999"}, None),
+        ({"retry-after": ""}, None),
+        ({"retry-after": "99999999999"}, LONGEST_BELIEVED),
+    ],
+)
+def test_the_wait_is_the_first_usable_one_told(
+    headers: dict[str, str], seconds: float | None
+) -> None:
+    assert told_wait(headers, now=lambda: NOON) == seconds
+
+
+NAMES = (
+    "retry-after",
+    "retry-after-ms",
+    "x-ratelimit-limit",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+    "ratelimit",
+    "ratelimit-policy",
+    "ratelimit-limit",
+    "ratelimit-remaining",
+    "ratelimit-reset",
+)
+TEXTS = st.one_of(
+    st.text(max_size=40),
+    st.floats().map(str),
+    st.integers().map(str),
+    st.text(alphabet='"=;,rtqw0123456789 ', max_size=60),
+)
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), TEXTS))
+@example({"retry-after": "Thu, 99 Jan 2026 99:99:99 GMT"})
+@example({"ratelimit": '"' * 60})
+def test_whatever_is_told_the_figures_are_usable(headers: dict[str, str]) -> None:
+    for wait in (told_wait(headers, lambda: NOON), told_retry(headers, lambda: NOON)):
+        assert wait is None or 0 <= wait <= LONGEST_BELIEVED
+    tells = told(headers)
+    assert tells.limit is None or tells.limit >= 1
+    assert tells.remaining is None or tells.remaining >= 0
+    assert tells.reset is None or 0 <= tells.reset <= LONGEST_BELIEVED
+    assert tells.window is None or 0 < tells.window <= LONGEST_BELIEVED

@@ -1,0 +1,212 @@
+"""The arithmetic of the pace: never over the limit, and never idle while there is room."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import astuple, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telnyx_mcp.telnyx.limits import Told
+from telnyx_mcp.telnyx.pace import EDGE, Pace, Seen, Turn, current, due, learn, take
+
+NOON = 1_700_000_000.0
+
+
+def known(limit: int = 5, remaining: int = 5, reset: float = 10.0, at: float = NOON) -> Pace:
+    """The pace after one answer that told this."""
+    pace, _ = take(Pace(), at)
+    return learn(pace, Seen(Told(limit, remaining, reset), at, at), at)
+
+
+def turns(pace: Pace, count: int, at: float = NOON) -> tuple[Pace, list[float]]:
+    given_out = []
+    for _ in range(count):
+        pace, turn = take(pace, at)
+        given_out.append(turn.at - at)
+    return pace, given_out
+
+
+def test_while_nothing_is_known_everybody_goes() -> None:
+    _, given_out = turns(Pace(), 1000)
+    assert given_out == [0.0] * 1000
+
+
+def test_what_is_left_of_the_window_goes_at_once_and_the_rest_by_turns_from_the_next_one_on() -> (
+    None
+):
+    _, given_out = turns(known(limit=5, remaining=3), 6)
+    gap = 10 / (5 * 0.98)
+    assert given_out[:3] == [0, 0, 0]
+    assert given_out[3:] == pytest.approx([10 + EDGE, 10 + EDGE + gap, 10 + EDGE + 2 * gap])
+
+
+def test_turns_already_given_out_count_though_no_answer_knows_of_them() -> None:
+    pace, _ = turns(known(limit=5, remaining=4), 3)
+    late = Seen(Told(5, 4, 10.0), NOON, NOON + 0.1)
+    _, given_out = turns(learn(pace, late, NOON + 0.1), 2, NOON + 0.1)
+    assert given_out[0] == 0
+    assert given_out[1] > 9
+
+
+def test_the_smallest_count_of_a_window_is_the_latest() -> None:
+    pace = known(limit=5, remaining=1)
+    pace = learn(pace, Seen(Told(5, 4, 10.0), NOON, NOON), NOON)
+    _, given_out = turns(pace, 2)
+    assert given_out[0] == 0
+    assert given_out[1] > 9
+
+
+def test_answers_narrow_down_when_the_window_ends() -> None:
+    """Each tells it in whole seconds, rounded up; two of them a second apart tell it exactly."""
+    pace = known(limit=5, remaining=0, reset=10.0)
+    assert pace.ends == NOON + 10
+    pace = learn(pace, Seen(Told(5, 0, 9.0), NOON + 0.3, NOON + 0.4), NOON + 0.4)
+    assert pace.ends == pytest.approx(NOON + 9.4)
+
+
+def test_an_answer_of_the_window_before_changes_nothing_in_this_one() -> None:
+    later = NOON + 10.5
+    pace = current(known(limit=5, remaining=2), later)
+    pace = learn(pace, Seen(Told(5, 0, 1.0), NOON + 9.2, later, refused=True), later)
+    _, given_out = turns(pace, 5, later)
+    assert given_out == [0.0] * 5
+
+
+@pytest.mark.parametrize(
+    ("seen", "opens"),
+    [
+        (Seen(Told(), NOON, NOON, refused=True, retry_after=7.0), 7.0),
+        (Seen(Told(), NOON, NOON, refused=True), 1.0),
+        (Seen(Told(reset=4.0), NOON, NOON, refused=True), 4.0),
+        (Seen(Told(5, 0, 4.0), NOON, NOON, refused=True), 4.0 + EDGE),
+        (Seen(Told(5, 3, 4.0), NOON, NOON, refused=True), 4.0 + EDGE),
+        (Seen(Told(5, 0, 9.0), NOON, NOON, refused=True, retry_after=2.0), 2.0),
+    ],
+    ids=["retry-after", "no word", "only a reset", "used up", "some left", "retry-after is first"],
+)
+def test_a_429_closes_for_as_long_as_it_says(seen: Seen, opens: float) -> None:
+    _, given_out = turns(learn(known(limit=5, remaining=4), seen, NOON), 1)
+    assert given_out == pytest.approx([opens])
+
+
+def test_a_429_puts_off_all_who_wait_by_the_same_time_in_their_order() -> None:
+    pace = known(limit=5, remaining=0, reset=3.0)
+    given_out: list[Turn] = []
+    for _ in range(4):
+        pace, turn = take(pace, NOON)
+        given_out.append(turn)
+    before = [due(pace, turn) for turn in given_out]
+    refused = Seen(Told(), NOON + 1, NOON + 1, refused=True, retry_after=9.0)
+    pace = learn(pace, refused, NOON + 1)
+    after = [due(pace, turn) for turn in given_out]
+    assert after[0] == pytest.approx(NOON + 10)
+    assert [b - a for a, b in zip(before, after, strict=True)] == pytest.approx([7 - EDGE] * 4)
+    _, late = take(pace, NOON + 1)
+    assert late.at > after[-1], "who comes later goes later"
+
+
+def test_two_429s_of_one_closing_put_off_once() -> None:
+    pace = known(limit=5, remaining=0, reset=3.0)
+    pace, turn = take(pace, NOON)
+    refused = Seen(Told(), NOON, NOON, refused=True, retry_after=9.0)
+    once = learn(pace, refused, NOON)
+    assert due(learn(once, refused, NOON), turn) == due(once, turn)
+
+
+@pytest.mark.parametrize("back", [-3600.0, -86_400.0 * 365])
+def test_a_clock_set_back_moves_every_moment_with_it(back: float) -> None:
+    pace, _ = turns(known(limit=5, remaining=0), 1)
+    pace, turn = take(pace, NOON)
+    wait = due(pace, turn) - NOON
+    assert due(current(pace, NOON + back), turn) - (NOON + back) == pytest.approx(wait)
+
+
+# --- properties ----------------------------------------------------------------------------------
+
+LIMITS = st.integers(1, 300)
+PERIODS = st.sampled_from([1.0, 2.5, 10.0, 60.0])
+PAUSES = st.lists(st.sampled_from([0.0, 0.0, 0.0, 0.01, 0.3, 1.7, 12.0, 70.0]), max_size=400)
+
+
+class Window:
+    """A fixed window that tells the truth: it begins with the first request after the one before."""
+
+    def __init__(self, limit: int, period: float) -> None:
+        self.limit, self.period = limit, period
+        self.ends, self.used = 0.0, 0
+
+    def answer(self, at: float) -> Seen:
+        if at >= self.ends:
+            self.ends, self.used = at + self.period, 0
+        refused = self.used >= self.limit
+        self.used += not refused
+        told = Told(self.limit, self.limit - self.used, float(math.ceil(self.ends - at)))
+        return Seen(told, at, at, refused)
+
+
+@given(LIMITS, PERIODS, PAUSES)
+def test_no_window_gets_more_requests_than_its_limit(
+    limit: int, period: float, pauses: list[float]
+) -> None:
+    window, pace, now = Window(limit, period), Pace(), NOON
+    for pause in pauses:
+        now += pause
+        pace, turn = take(pace, now)
+        now = max(now, due(pace, turn))
+        seen = window.answer(now)
+        assert not seen.refused
+        pace = learn(pace, seen, now)
+
+
+@given(LIMITS, PERIODS, PAUSES)
+def test_nobody_waits_while_the_window_has_room_and_nobody_else_waits(
+    limit: int, period: float, pauses: list[float]
+) -> None:
+    window, pace, now = Window(limit, period), Pace(), NOON
+    for pause in pauses:
+        now += pause
+        if now < window.ends and window.used < limit and pace.tail <= now:
+            _, turn = take(pace, now)
+            assert turn.at == now
+        pace, turn = take(pace, now)
+        now = max(now, due(pace, turn))
+        pace = learn(pace, window.answer(now), now)
+
+
+FIGURES = st.one_of(st.none(), st.sampled_from([0.0, 5e-324, 1e-9]), st.floats(0, 3600))
+TOLD = st.builds(
+    Told,
+    st.one_of(st.none(), st.integers(1, 10_000_000)),
+    st.one_of(st.none(), st.integers(0, 10_000_000)),
+    FIGURES,
+    st.one_of(st.none(), st.floats(0.001, 3600)),
+)
+ANSWERS = st.lists(
+    st.tuples(TOLD, st.floats(0, 60), st.floats(0, 30), st.booleans(), FIGURES), max_size=30
+)
+
+
+@given(ANSWERS)
+def test_whatever_is_told_turns_are_in_order_and_nothing_closes_for_more_than_an_hour(
+    answers: list[tuple[Told, float, float, bool, float | None]],
+) -> None:
+    pace, now, last = Pace(), NOON, 0.0
+    for told, pause, took, refused, after in answers:
+        if told.remaining is not None and told.limit is not None:
+            told = replace(told, remaining=min(told.remaining, told.limit))
+        now += pause
+        pace, turn = take(pace, now)
+        assert turn.at >= now
+        assert due(pace, turn) >= last - 1e-6, "first come, first served"
+        last = due(pace, turn) if turn.at > now else 0.0
+        sent, now = now, now + took
+        slid = pace.slid
+        pace = learn(pace, Seen(told, sent, now, refused, after), now)
+        last += (pace.slid - slid) if last else 0.0
+        assert pace.closed_until <= now + 3600 + EDGE
+        assert all(math.isfinite(each) for each in astuple(pace))
+        assert pace.gap > 0
+        assert current(pace, now).ends > now

@@ -1,0 +1,190 @@
+"""Many copies under limits of every kind, for thousands of simulated seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from telnyx_mcp.telnyx.shared_pace import SqlitePace
+from tests.telnyx.simulation import (
+    Changing,
+    FixedWindow,
+    Limited,
+    Lying,
+    Shared,
+    SlidingWindow,
+    TokenBucket,
+    World,
+    load,
+)
+
+SECONDS = 1000
+FULL = SECONDS * 20
+"""What the limit of 200 per 10 s lets through."""
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    made = World()
+    yield made
+    made.end()
+
+
+@pytest.mark.parametrize("copies", [1, 8, 20])
+@pytest.mark.parametrize("aligned", [False, True], ids=["from the first request", "by the clock"])
+def test_a_window_told_truly_is_used_up_and_never_overrun(
+    world: World, copies: int, aligned: bool
+) -> None:
+    seen = load(world, FixedWindow(aligned=aligned), copies)
+    world.run(SECONDS)
+    assert seen.useful >= 0.97 * FULL
+    assert seen.refused_share < 0.001
+    assert seen.failed == 0
+    assert seen.longest < 12
+    assert min(seen.served) > 0.97 * max(seen.served), "every copy gets its share"
+
+
+@pytest.mark.parametrize(
+    ("limit", "useful", "refused"),
+    [
+        (SlidingWindow, 0.84, 0.04),
+        (TokenBucket, 0.97, 0.002),
+        (lambda: TokenBucket(tells_next=True), 0.97, 0.002),
+        (lambda: Lying({}), 0.93, 0.01),
+        (lambda: Lying({"x-ratelimit-remaining": "0"}), 0.93, 0.01),
+        (lambda: Lying({"ratelimit": "@", "x-ratelimit-reset": "soon"}), 0.93, 0.01),
+        (
+            lambda: Lying(
+                {
+                    "x-ratelimit-limit": "200",
+                    "x-ratelimit-remaining": "200",
+                    "x-ratelimit-reset": "0",
+                }
+            ),
+            0.95,
+            0.02,
+        ),
+    ],
+    ids=[
+        "sliding window",
+        "bucket, tells when full",
+        "bucket, tells the next token",
+        "tells nothing",
+        "tells half",
+        "tells nonsense",
+        "always full",
+    ],
+)
+@pytest.mark.parametrize("copies", [8, 20])
+def test_other_limits_and_liars_cost_little(
+    world: World, limit: Callable[[], Limited], useful: float, refused: float, copies: int
+) -> None:
+    seen = load(world, limit(), copies)
+    world.run(SECONDS)
+    assert seen.useful >= useful * FULL
+    assert seen.refused_share <= refused
+    assert seen.failed <= 2
+    assert min(seen.served) > 0.9 * max(seen.served)
+
+
+def test_a_limit_that_changes_is_followed(world: World) -> None:
+    seen = load(world, Changing(), 8)
+    world.run(2 * 1200)
+    allowed = 2 * 300 * (20 + 5 + 15 + 200 / 60)
+    assert seen.useful >= 0.9 * allowed
+    assert seen.refused_share < 0.01
+
+
+@pytest.mark.parametrize("others", [5.0, 15.0])
+def test_what_others_use_on_the_same_key_is_left_to_them(world: World, others: float) -> None:
+    seen = load(world, Shared(others), 8)
+    world.run(SECONDS)
+    assert seen.useful >= 0.9 * (20 - others) * SECONDS
+    assert seen.refused_share < 0.03
+    assert seen.failed == 0
+
+
+@pytest.mark.parametrize(("limit", "period"), [(5, 10.0), (60, 60.0), (1000, 60.0)])
+def test_small_and_long_limits_are_used_up_too(world: World, limit: int, period: float) -> None:
+    seen = load(world, FixedWindow(limit, period), 4)
+    world.run(2400)
+    assert seen.useful >= 0.93 * 2400 * limit / period
+    assert seen.refused_share < 0.01
+
+
+def test_while_there_is_room_nobody_waits(world: World) -> None:
+    """Ten requests a second, of twenty."""
+    seen = load(world, FixedWindow(), 20, think=2.0)
+    world.run(SECONDS)
+    assert seen.longest < 0.001
+    assert seen.refused == 0
+    assert seen.useful == pytest.approx(10 * SECONDS, rel=0.05)
+
+
+def test_nothing_rushes_in_when_a_closed_limit_opens(world: World) -> None:
+    limit = FixedWindow()
+    seen = load(world, limit, 20)
+    world.run(55)
+    limit.ends, limit.used = world.at + 7, limit.limit  # used up, by whomever
+    world.run(1)
+    closed_at = world.at
+    world.run(30)
+    opened = [at for at in seen.arrivals if at >= closed_at]
+    assert opened[0] >= limit.ends - limit.period - 30, "the test looks at the right moments"
+    first = opened[0]
+    assert sum(at < first + 0.5 for at in opened) <= 15, "as many as the rate allows, not all"
+    assert seen.failed == 0
+
+
+@pytest.mark.parametrize("hours", [-1, 1, -24 * 365, 24 * 365])
+def test_a_clock_that_is_set_costs_little(world: World, hours: int) -> None:
+    seen = load(world, FixedWindow(), 8)
+    world.run(105)
+    world.shown += hours * 3600
+    before = seen.useful
+    world.run(200)
+    assert seen.useful - before >= 0.9 * 200 * 20
+    assert seen.refused_share < 0.02
+    assert seen.failed == 0
+
+
+def test_a_laptop_that_sleeps_goes_on_when_it_wakes(world: World) -> None:
+    """The clock goes on, and nobody is asked anything for eight hours."""
+    limit = FixedWindow()
+    seen = load(world, limit, 8)
+    world.run(105)
+    world.shown += 8 * 3600
+    limit.ends = 0
+    before = seen.useful
+    world.run(100)
+    assert seen.useful - before >= 0.9 * 100 * 20
+    assert seen.failed == 0
+
+
+def test_copies_that_die_while_they_wait_hold_up_nobody(world: World) -> None:
+    limit = FixedWindow()
+    seen = load(world, limit, 20)
+    world.run(50)
+    world.kill(10)
+    before = seen.useful
+    world.run(200)
+    assert seen.useful - before >= 0.9 * 200 * 20
+    assert seen.refused_share < 0.005
+
+
+def test_the_same_holds_through_a_file(world: World, tmp_path: Path) -> None:
+    places = []
+
+    def place() -> SqlitePace:
+        places.append(SqlitePace(tmp_path / "pace.sqlite3", "account", world.clock))
+        return places[-1]
+
+    seen = load(world, FixedWindow(), 8, place=place)
+    world.run(300)
+    for each in places:
+        each.close()
+    assert seen.useful >= 0.95 * 300 * 20
+    assert seen.refused_share < 0.001
+    assert seen.failed == 0
