@@ -93,27 +93,29 @@ async def _ask(server: StdioServerParameters) -> int:
         demo = Demo(client)
 
         demo.question("What did we spend in May?")
+        await demo.call("telnyx_summarize_spend", {"period": f"{may:%Y-%m}", "compare_to": "previous"})
+
+        demo.question("How many messages failed yesterday, and what did they cost?")
         await demo.call(
-            "telnyx_get_charges_summary",
-            {"start_date": may.isoformat(), "end_date": may.replace(month=6).isoformat()},
+            "telnyx_summarize_detail_records",
+            {"record_type": "messaging", "period": "yesterday", "group_by": ["status"]},
         )
 
         demo.question("Which invoices are unpaid?")
-        await demo.call("telnyx_list_invoices", {})
+        await demo.call("telnyx_list_invoices", {"unpaid_only": True})
 
-        demo.question("Which webhook failed, and why?")
-        failed = await demo.call(
-            "telnyx_list_webhook_deliveries", {"status": "failed", "page_size": 3}
-        )
+        demo.question("Which webhooks fail, and why?")
+        failed = await demo.call("telnyx_list_webhook_deliveries", {"group_failures": True})
         rows = (failed.structured_content or {}).get("items", [])
         if rows:
-            await demo.call("telnyx_get_webhook_delivery", {"delivery_id": rows[0]["id"]})
+            example = {"delivery_id": rows[0]["example_id"]}
+            await demo.call("telnyx_get_webhook_delivery", example)
 
         demo.question("Top us up by $120.")
         if not sys.stdin.isatty():
             console.print("(No terminal to ask at, so this shows what a decline looks like.)")
         await demo.call("telnyx_create_stored_payment_transaction", {"amount": "120"})
-        await demo.call("telnyx_get_balance")
+        await demo.call("telnyx_get_balance", {"include_runway": True})
 
         console.print(
             f"{demo.calls} calls, about {demo.tokens} tokens of answers, {demo.spent:.2f} s in all "

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+from datetime import UTC, tzinfo
 from decimal import Decimal
+from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -92,6 +95,42 @@ class Settings(BaseSettings):
         "postgresql+psycopg://user:password@host/database. Default: a file in the user's state "
         "directory.",
     )
+
+    timezone: str = Field(
+        "UTC",
+        validation_alias="TELNYX_MCP_TIMEZONE",
+        description="The zone whose days count in periods such as `last month`: an IANA name, e.g. "
+        "Europe/Berlin.",
+    )
+    export_dir: Path | None = Field(
+        None,
+        validation_alias="TELNYX_MCP_EXPORT_DIR",
+        description="The folder that CSV files are written to. Without it nothing is exported.",
+    )
+
+    @property
+    def zone(self) -> tzinfo:
+        """The zone whose days count."""
+        return UTC if self.timezone == "UTC" else ZoneInfo(self.timezone)
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ValueError, OSError):
+            raise ValueError("must be an IANA name such as UTC or Europe/Berlin") from None
+        return value
+
+    @field_validator("export_dir")
+    @classmethod
+    def _whole_path(cls, value: Path | None) -> Path | None:
+        if value is None or not str(value).strip(" ."):
+            return None
+        value = value.expanduser()
+        if not value.is_absolute():
+            raise ValueError("must be a whole path, beginning with / or ~")
+        return value
 
     @field_validator("api_key")
     @classmethod

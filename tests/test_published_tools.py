@@ -22,20 +22,27 @@ from telnyx_mcp.tokens import about_tokens
 from tests.conftest import KEY, Mode, connected, content_of, text_of
 
 PARAMETERS = {
-    "telnyx_get_balance": "",
-    "telnyx_list_audit_events": "created_after created_before sort page page_size",
-    "telnyx_get_charges_breakdown": "start_date* end_date page page_size",
+    "telnyx_summarize_detail_records": (
+        "period start_date end_date record_type* group_by filters top"
+    ),
+    "telnyx_summarize_spend": "period start_date end_date compare_to usage",
+    "telnyx_get_balance": "include_runway",
+    "telnyx_list_audit_events": "contains created_after created_before sort page page_size",
+    "telnyx_get_charges_breakdown": "start_date* end_date page page_size export",
     "telnyx_get_charges_summary": "start_date* end_date*",
-    "telnyx_search_detail_records": "record_type* date_range filters sort page page_size",
-    "telnyx_list_invoices": "sort page page_size",
+    "telnyx_search_detail_records": "record_type* date_range filters sort page page_size export",
+    "telnyx_list_invoices": "unpaid_only sort page page_size",
     "telnyx_get_invoice": "invoice_id* include_download_link",
     "telnyx_get_auto_recharge_preferences": "",
-    "telnyx_update_auto_recharge_preferences": "enabled threshold_amount recharge_amount "
-    "preference invoice_enabled",
+    "telnyx_update_auto_recharge_preferences": (
+        "enabled threshold_amount recharge_amount preference invoice_enabled"
+    ),
     "telnyx_list_user_tags": "starts_with",
     "telnyx_create_stored_payment_transaction": "amount* reference",
-    "telnyx_list_webhook_deliveries": "status event_types webhook_contains attempts_contains "
-    "started_after started_before finished_after finished_before page page_size",
+    "telnyx_list_webhook_deliveries": (
+        "status event_types webhook_contains attempts_contains started_after "
+        "started_before finished_after finished_before group_failures page page_size"
+    ),
     "telnyx_get_webhook_delivery": "delivery_id* include_payload",
     "telnyx_list_changes": "limit",
 }

@@ -53,10 +53,103 @@ async def test_the_rate_limits_tell_what_the_answers_told(
     assert told["shared"] == "by all copies on this API key"
 
 
-async def test_a_resource_that_is_not_there_is_the_protocols_error(
-    server: AccountServer, mode: Mode
+async def test_the_resources_and_templates_are_listed(server: AccountServer, mode: Mode) -> None:
+    async with connected(server, mode) as client:
+        resources = (await client.list_resources()).resources
+        templates = (await client.list_resource_templates()).resource_templates
+    assert [str(each.uri) for each in resources] == [
+        "telnyx://balance",
+        "telnyx://changes",
+        "telnyx://rate-limits",
+    ]
+    assert [each.uri_template for each in templates] == [
+        "telnyx://invoices/{invoice_id}",
+        "telnyx://spend/{month}",
+        "telnyx://usage/{record_type}/{month}",
+    ]
+    assert all(each.title and each.description for each in resources)
+    assert all(each.title and each.description for each in templates)
+
+
+@pytest.mark.parametrize(
+    ("uri", "tool", "arguments"),
+    [
+        ("telnyx://balance", "telnyx_get_balance", {}),
+        ("telnyx://changes", "telnyx_list_changes", {}),
+        (
+            "telnyx://spend/2026-05",
+            "telnyx_summarize_spend",
+            {"period": "2026-05", "compare_to": "previous"},
+        ),
+        (
+            "telnyx://spend/last%20month",
+            "telnyx_summarize_spend",
+            {"period": "last month", "compare_to": "previous"},
+        ),
+        (
+            "telnyx://usage/verify/2026-05",
+            "telnyx_summarize_detail_records",
+            {"record_type": "verify", "period": "2026-05", "group_by": ["day"]},
+        ),
+    ],
+)
+async def test_a_resource_is_what_the_tool_answers(
+    server: AccountServer, mode: Mode, uri: str, tool: str, arguments: dict[str, Any]
+) -> None:
+    async with connected(server, mode) as client:
+        await client.call_tool("telnyx_get_balance", {})
+        told = await read(client, uri)
+        result = await client.call_tool(tool, arguments)
+    assert told == result.structured_content
+    assert "pretend account" in told["sandbox"]
+
+
+async def test_an_invoice_is_read_by_its_id(server: AccountServer, mode: Mode) -> None:
+    async with connected(server, mode) as client:
+        listed = await client.call_tool("telnyx_list_invoices", {"page_size": 1})
+        assert listed.structured_content
+        (row,) = listed.structured_content["items"]
+        told = await read(client, f"telnyx://invoices/{row['invoice_id']}")
+    assert told["period_start"] == row["period_start"]
+    assert "download_url" not in told
+
+
+@pytest.mark.parametrize(
+    ("uri", "tells"),
+    [
+        ("telnyx://invoices/00000000-0000-4000-8000-000000000000", "404"),
+        ("telnyx://invoices/nonsense", "must be an id"),
+        ("telnyx://spend/never", "is no period"),
+        ("telnyx://usage/sms/2026-05", "messaging"),
+    ],
+)
+async def test_what_cannot_be_read_says_why(
+    server: AccountServer, mode: Mode, uri: str, tells: str
 ) -> None:
     async with connected(server, mode) as client:
         with pytest.raises(MCPError) as caught:
-            await client.read_resource("telnyx://nothing")
+            await client.read_resource(uri)
+    assert tells in caught.value.error.message
+
+
+async def test_hints_say_how_long_an_answer_is_true(server: AccountServer) -> None:
+    async with connected(server, "auto") as client:
+        tools, prompts = await client.list_tools(), await client.list_prompts()
+        listed, templates = await client.list_resources(), await client.list_resource_templates()
+        balance = await client.read_resource("telnyx://balance")
+    hints = [(each.ttl_ms, each.cache_scope) for each in (tools, prompts, listed, templates)]
+    assert hints == [(300_000, "private")] * 4
+    assert (balance.ttl_ms, balance.cache_scope) == (0, "private")
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["telnyx://nothing", "telnyx://invoices/", "telnyx://invoices/a/b", "file:///etc/passwd", "x"],
+)
+async def test_a_resource_that_is_not_there_is_the_protocols_error(
+    server: AccountServer, mode: Mode, uri: str
+) -> None:
+    async with connected(server, mode) as client:
+        with pytest.raises(MCPError) as caught:
+            await client.read_resource(uri)
     assert caught.value.error.code == -32602

@@ -41,8 +41,11 @@ class TelnyxClient:
     def __init__(self, transport: Transport, waiting: Waiting | None = None) -> None:
         self.transport = transport
         self._waiting = waiting
-        self.sandbox = False
+
+    @property
+    def sandbox(self) -> bool:
         """True once a sandbox, not Telnyx, has answered."""
+        return self.transport.sandbox
 
     async def aclose(self) -> None:
         await self.transport.aclose()
@@ -239,7 +242,7 @@ class TelnyxClient:
     async def _data(self, operation: op.Operation, **request: Any) -> tuple[Any, Any]:
         """`data` and `meta` of an answer."""
         reply: Reply = await self.transport.request(operation, waiting=self._waiting, **request)
-        self.sandbox = reply.sandbox
+        self.transport.sandbox = reply.sandbox
         if not isinstance(reply.body, dict) or reply.body.get("data") is None:
             raise TelnyxError(Failure.WRONG_SHAPE, "the answer has no data", sandbox=reply.sandbox)
         return reply.body["data"], reply.body.get("meta")

@@ -253,7 +253,7 @@ class PostgresPace:
             autocommit=True,
             connect_timeout=int(PATIENCE),
             tcp_user_timeout=limit,
-            options=f"-c lock_timeout={limit} -c statement_timeout={limit}",
+            options=f"-c lock_timeout={limit} -c statement_timeout={limit} -c synchronous_commit=off",
         )
         clock = "extract(epoch FROM clock_timestamp())::float8"
         try:

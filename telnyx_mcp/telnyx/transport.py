@@ -97,6 +97,8 @@ class Transport:
         self._retries = _RetryBudget()
         self._flights: Flights[Reply] = Flights()
         self._changes = 0
+        self.sandbox = False
+        """Whether the latest usable answer was a sandbox's."""
         self._pool: httpx.AsyncClient | None = None
 
     async def aclose(self) -> None:

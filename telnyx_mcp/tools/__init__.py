@@ -15,16 +15,20 @@ from telnyx_mcp.tools.detail_records import SEARCH_DETAIL_RECORDS
 from telnyx_mcp.tools.invoices import GET_INVOICE, LIST_INVOICES
 from telnyx_mcp.tools.list_changes import LIST_CHANGES
 from telnyx_mcp.tools.payments import CREATE_STORED_PAYMENT_TRANSACTION
+from telnyx_mcp.tools.record_summary import SUMMARIZE_DETAIL_RECORDS
+from telnyx_mcp.tools.spend import SUMMARIZE_SPEND
 from telnyx_mcp.tools.tool import ToolSpec
 from telnyx_mcp.tools.user_tags import LIST_USER_TAGS
 from telnyx_mcp.tools.webhooks import GET_WEBHOOK_DELIVERY, LIST_WEBHOOK_DELIVERIES
 
 TOOLS: tuple[ToolSpec[Any, Any], ...] = (
     GET_BALANCE,
+    SUMMARIZE_SPEND,
     GET_CHARGES_SUMMARY,
     GET_CHARGES_BREAKDOWN,
     LIST_INVOICES,
     GET_INVOICE,
+    SUMMARIZE_DETAIL_RECORDS,
     SEARCH_DETAIL_RECORDS,
     LIST_AUDIT_EVENTS,
     LIST_WEBHOOK_DELIVERIES,

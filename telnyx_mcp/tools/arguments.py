@@ -239,7 +239,7 @@ class _InputSchema(GenerateJsonSchema):
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
         published = super().default_schema(schema)
-        if published.get("default") in (None, []):
+        if published.get("default") in (None, [], False):
             published.pop("default", None)
         return published
 
@@ -253,7 +253,7 @@ class _InputSchema(GenerateJsonSchema):
         return False
 
 
-_PUBLISHED = ("type", "enum", "items", "default", "minimum", "maximum", "description")
+_PUBLISHED = ("type", "enum", "items", "default", "maximum", "description")
 
 
 @cache
@@ -264,6 +264,9 @@ def input_schema(params: type[Params]) -> dict[str, Any]:
         name: {key: each[key] for key in _PUBLISHED if key in each}
         for name, each in published.get("properties", {}).items()
     }
+    for each in properties.values():
+        if "items" in each:
+            each["items"] = {"type": each["items"]["type"]}
     schema: dict[str, Any] = {"type": "object", "properties": properties}
     if required := published.get("required"):
         schema["required"] = required

@@ -7,19 +7,32 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from telnyx_mcp.telnyx.models import AuditEvent
-from telnyx_mcp.tools.arguments import Instant, PageNumber, Params, check_order, echo
+from telnyx_mcp.telnyx.deadline import Deadline
+from telnyx_mcp.telnyx.models import AuditEvent, Page
+from telnyx_mcp.telnyx.operations import LIST_AUDIT_EVENTS as LIST_EVENTS
+from telnyx_mcp.tools.arguments import Instant, PageNumber, Params, TextList, check_order, echo
+from telnyx_mcp.tools.looking import Look
+from telnyx_mcp.tools.ranges import SUMMARY_SECONDS
 from telnyx_mcp.tools.results import ListResult, Row, paging
 from telnyx_mcp.tools.tool import Call, ToolSpec
 from telnyx_mcp.tools.untrusted import clean, masked
 
 
 class AuditParams(Params):
-    instead: ClassVar[Mapping[str, str]] = dict.fromkeys(
-        ("user", "user_id", "resource", "resource_id", "record_type", "change_type"),
-        "Telnyx can't filter by it: read through the pages.",
-    )
+    instead: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("user", "user_id", "changed_by"), "Use contains with the user's id."),
+        **dict.fromkeys(
+            ("resource", "resource_id", "record_type", "change_type"),
+            "Use contains with the id, name, number or type.",
+        ),
+    }
 
+    contains: TextList = Field(
+        [],
+        max_length=5,
+        description="All these texts in any field: user or resource id, name, number, type of "
+        "thing or change, field, value. A request per 250 events.",
+    )
     created_after: Instant | None = Field(
         None, description="Time, e.g. 2026-05-01T00:00:00Z or 2026-05-01 (UTC)."
     )
@@ -55,6 +68,8 @@ class AuditResult(ListResult):
 
 async def list_audit_events(call: Call[AuditParams]) -> AuditResult:
     asked = call.params
+    if asked.contains:
+        return await _matching(call)
     page = await call.client.list_audit_events(
         created_after=asked.created_after,
         created_before=asked.created_before,
@@ -71,6 +86,48 @@ async def list_audit_events(call: Call[AuditParams]) -> AuditResult:
     )
 
 
+async def _matching(call: Call[AuditParams]) -> AuditResult:
+    """The events that hold the texts, a page of them. Telnyx filters by time only, so all events of
+    that time are looked through, as far as it takes to fill the page."""
+    asked = call.params
+    deadline = Deadline.after(SUMMARY_SECONDS)
+    look = Look(
+        lambda number: call.client.list_audit_events(
+            created_after=asked.created_after,
+            created_before=asked.created_before,
+            sort=asked.sort,
+            page=number,
+            page_size=LIST_EVENTS.largest_page,
+            deadline=deadline,
+        ),
+        lambda event: event.id,
+        call.progress,
+    )
+    texts = [each.casefold() for each in asked.contains]
+    found = [each async for each in look.rows() if _holds(each, texts)]
+    first = (asked.page - 1) * asked.page_size
+    page = Page(
+        items=[_row(each) for each in found[first : first + asked.page_size]],
+        number=asked.page,
+        size=asked.page_size,
+        total_pages=-(-len(found) // asked.page_size),
+        total_results=len(found),
+    )
+    return AuditResult(
+        today=call.today,
+        created_after=echo(asked.created_after),
+        created_before=echo(asked.created_before),
+        items=page.items,
+        note=look.note,
+        **paging(page),
+    )
+
+
+def _holds(event: AuditEvent, texts: list[str]) -> bool:
+    text = event.model_dump_json(by_alias=True, exclude={"organization_id"}).casefold()
+    return all(each in text for each in texts)
+
+
 def _row(event: AuditEvent) -> AuditRow:
     """The event without its organization, which is the same in all, and with values cut."""
     changes = [
@@ -84,9 +141,8 @@ def _row(event: AuditEvent) -> AuditRow:
 LIST_AUDIT_EVENTS = ToolSpec(
     name="telnyx_list_audit_events",
     title="Audit events",
-    description="Who changed what in the account, newest first: numbers, connections, profiles, "
-    "payment settings. Telnyx can't filter by user or resource: read through the pages. "
-    "People are named by user_id only; alternate_resource_id is the name or number of the thing.",
+    description="Who changed what in the account. People are named by user_id only; "
+    "alternate_resource_id is the name or number of the thing.",
     params=AuditParams,
     result=AuditResult,
     run=list_audit_events,

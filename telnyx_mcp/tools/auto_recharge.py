@@ -193,8 +193,8 @@ def _same(told: object, asked: object) -> bool:
 GET_AUTO_RECHARGE_PREFERENCES = ToolSpec(
     name="telnyx_get_auto_recharge_preferences",
     title="Auto-recharge preferences",
-    description="When and how Telnyx charges the stored payment method by itself. A recharge charges "
-    "what is missing up to threshold_amount, plus recharge_amount.",
+    description="When and how Telnyx charges the stored payment method by itself: what is missing up to "
+    "threshold_amount, plus recharge_amount.",
     params=NoParams,
     result=PreferencesResult,
     run=get_auto_recharge_preferences,
@@ -202,8 +202,8 @@ GET_AUTO_RECHARGE_PREFERENCES = ToolSpec(
 UPDATE_AUTO_RECHARGE_PREFERENCES = ToolSpec(
     name="telnyx_update_auto_recharge_preferences",
     title="Change auto-recharge (authorises charges)",
-    description="Changes when and how Telnyx charges the stored payment method by itself; only what "
-    "is given changes. The server asks the person to approve it. Call only when the user asked for it.",
+    description="Changes when and how Telnyx charges by itself; only what is given changes. The server "
+    "asks the person to approve it. Call only when the user asked for it.",
     params=UpdateParams,
     result=UpdateResult,
     run=update_auto_recharge_preferences,

@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import anyio
+from pydantic import Field
+
+from telnyx_mcp.money import ZERO, Sums, written
+from telnyx_mcp.periods import Period
+from telnyx_mcp.spending import Usage, charges_of, usage_of
+from telnyx_mcp.telnyx.deadline import Deadline
+from telnyx_mcp.telnyx.models import Balance
+from telnyx_mcp.telnyx.usage import RECORD_TYPES
 from telnyx_mcp.tools.arguments import Params
+from telnyx_mcp.tools.ranges import SUMMARY_SECONDS
 from telnyx_mcp.tools.results import Result
 from telnyx_mcp.tools.tool import Call, ToolSpec
 
+CHARGES_DAYS, USAGE_DAYS = 30, 3
+"""The days whose charges and usage are taken for the recent rate, today not among them."""
+
 
 class BalanceParams(Params):
-    pass
+    include_runway: bool = Field(
+        False,
+        description="Add how long it lasts at the recent rate: some 100 requests.",
+    )
 
 
 class BalanceResult(Result):
@@ -17,11 +37,75 @@ class BalanceResult(Result):
     available_credit: str | None = None
     pending: str | None = None
     currency: str | None = None
+    runway: dict[str, Any] | None = None
 
 
 async def get_balance(call: Call[BalanceParams]) -> BalanceResult:
     balance = await call.client.get_balance()
-    return BalanceResult(**balance.model_dump(exclude={"record_type"}))
+    result = BalanceResult(**balance.model_dump(exclude={"record_type"}))
+    if call.params.include_runway:
+        result.runway = await _runway(call, balance)
+    return result
+
+
+async def _runway(call: Call[BalanceParams], balance: Balance) -> dict[str, Any]:
+    """How many days are left, at the rate of the last whole days; or why that can't be said."""
+    deadline = Deadline.after(SUMMARY_SECONDS)
+    today, zone = call.day, call.services.zone
+    charges = await charges_of(
+        call.client, Period(today - timedelta(days=CHARGES_DAYS), today, zone), deadline
+    )
+    usages = await _recent_usage(
+        call, Period(today - timedelta(days=USAGE_DAYS), today, zone), deadline
+    )
+    currency = balance.currency or "unknown"
+    daily = Sums()
+    for each, figures in charges.figures.items():
+        daily.add(each, figures["total"] / CHARGES_DAYS)
+    for usage in usages:
+        for each, cost in usage.costs:
+            daily.add(each, cost / USAGE_DAYS)
+    missing = [usage.record_type for usage in usages if not usage.whole]
+    if missing or charges.missing:
+        return {"unknown": f"not all of the recent spending could be read: {missing or 'charges'}"}
+    rates = dict(daily)
+    if rates.keys() - {currency}:
+        return {"unknown": f"spending is in {', '.join(sorted(rates))}, the balance in {currency}"}
+    rate = rates.get(currency, ZERO)
+    return {
+        "spent_per_day": written(rate.quantize(Decimal("0.01"))),
+        "basis": f"charges of the last {CHARGES_DAYS} days, usage of the last {USAGE_DAYS}, "
+        "before today",
+        "balance_lasts": _days(balance.balance, rate),
+        "available_credit_lasts": _days(balance.available_credit, rate),
+    }
+
+
+async def _recent_usage(call: Call[Any], period: Period, deadline: Deadline) -> list[Usage]:
+    usages: list[Usage] = []
+    few = anyio.CapacityLimiter(2)
+
+    async def progress(_usage: Usage) -> None:
+        await call.progress.report(len(usages), len(RECORD_TYPES), "adding up recent usage")
+
+    async def one(record_type: str) -> None:
+        async with few:
+            usages.append(await usage_of(call.client, record_type, period, deadline, progress))
+
+    async with anyio.create_task_group() as tasks:
+        for record_type in RECORD_TYPES:
+            tasks.start_soon(one, record_type)
+    return usages
+
+
+def _days(amount: str | None, rate: Decimal) -> str:
+    try:
+        left = Decimal(amount or "")
+    except InvalidOperation:
+        return "unknown: Telnyx told no amount"
+    if left <= 0:
+        return "used up"
+    return f"about {int(left / rate)} days" if rate > 0 else "does not shrink at this rate"
 
 
 GET_BALANCE = ToolSpec(

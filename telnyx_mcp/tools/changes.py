@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 from mcp_types import CallToolResult, InputRequiredResult
-from pydantic import Field
 
 from telnyx_mcp.approval.changes import PAYMENT, State
 from telnyx_mcp.approval.channels import Reply
@@ -73,9 +72,7 @@ _ERRORS = frozenset({State.REFUSED, State.NOT_SENT, State.UNKNOWN})
 class ChangeResult(Result):
     """What came of a change. `state` is one of the ledger's."""
 
-    state: str = Field(
-        description="succeeded, refused, not_sent, unknown, declined, expired, proposed"
-    )
+    state: str
     message: str
     change_id: str
 
@@ -151,7 +148,7 @@ def opening_lines(call: Call[Any], account: str) -> list[str]:
 
 async def account_name(call: Call[Any], deadline: Deadline) -> str:
     """Whose account it is, as far as Telnyx tells: only the charges carry a name."""
-    today = call.services.now().date()
+    today = call.day
     unnamed = "the one of the configured API key"
     try:
         summary = await call.client.get_charges_summary(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import date, timedelta
 from itertools import islice
 from typing import Any
@@ -11,24 +12,26 @@ from pydantic import Field
 
 from telnyx_mcp.telnyx.models import NumberCharges, Page, SummaryLine
 from telnyx_mcp.tools.arguments import Day, PageNumber, Params
+from telnyx_mcp.tools.exports import exporting
 from telnyx_mcp.tools.results import ListResult, Result, Row, paging
 from telnyx_mcp.tools.tool import Call, Failed, ToolSpec
 
 LONGEST_RANGE = timedelta(days=31)
 MOST_PARTS = 24
-_END = "Day after the last one: it is not included itself."
+_END = "Day after the last one."
 
 
 class BreakdownParams(Params):
     start_date: Day = Field(description="First day, YYYY-MM-DD.")
-    end_date: Day | None = Field(None, description=_END + " Default: one month after start_date.")
+    end_date: Day | None = Field(None, description=_END + " Default: a month later.")
     page: PageNumber = 1
     page_size: int = Field(20, ge=1, le=250, description="Numbers per page.")
+    export: bool = Field(False, description="All as a CSV file in the user's folder instead.")
 
 
 class SummaryParams(Params):
     start_date: Day = Field(description="First day, YYYY-MM-DD.")
-    end_date: Day = Field(description=_END + " At most 31 days after start_date.")
+    end_date: Day = Field(description=_END)
 
 
 class NumberRow(Row):
@@ -43,6 +46,7 @@ class BreakdownResult(ListResult):
     today: str
     currency: str | None = None
     items: list[NumberRow]
+    file: dict[str, Any] | None = Field(None, description="path, rows, bytes")
 
 
 class SummaryResult(Result):
@@ -61,6 +65,17 @@ async def get_charges_breakdown(call: Call[BreakdownParams]) -> BreakdownResult:
     _check_range(asked.start_date, asked.end_date, call)
     charges = await call.client.get_charges_breakdown(asked.start_date, asked.end_date)
     numbers = charges.results or []
+    echoed: dict[str, Any] = {
+        "start_date": charges.start_date,
+        "end_date": charges.end_date,
+        "today": call.today,
+        "currency": charges.currency,
+    }
+    if asked.export:
+        with exporting(call, f"charges-{charges.start_date}") as export:
+            export.write(_cells(numbers, charges.currency))
+            file = export.finish(complete=not export.full)
+        return BreakdownResult(**echoed, items=[], total=len(numbers), file=asdict(file))
     first = (asked.page - 1) * asked.page_size
     page = Page(
         items=[_number(each) for each in numbers[first : first + asked.page_size]],
@@ -69,14 +84,7 @@ async def get_charges_breakdown(call: Call[BreakdownParams]) -> BreakdownResult:
         total_pages=-(-len(numbers) // asked.page_size),
         total_results=len(numbers),
     )
-    return BreakdownResult(
-        start_date=charges.start_date,
-        end_date=charges.end_date,
-        today=call.today,
-        currency=charges.currency,
-        items=page.items,
-        **paging(page),
-    )
+    return BreakdownResult(**echoed, items=page.items, **paging(page))
 
 
 async def get_charges_summary(call: Call[SummaryParams]) -> SummaryResult:
@@ -99,6 +107,20 @@ async def get_charges_summary(call: Call[SummaryParams]) -> SummaryResult:
     )
 
 
+def _cells(numbers: list[NumberCharges], currency: str | None) -> Iterator[dict[str, Any]]:
+    """A row for each service of each number."""
+    for number in numbers:
+        for service in number.services or []:
+            yield {
+                "number": number.tn,
+                "charge_type": number.charge_type,
+                "service": service.name,
+                "cost_type": service.cost_type,
+                "cost": service.cost,
+                "currency": currency,
+            }
+
+
 def _number(charges: NumberCharges) -> NumberRow:
     """The number without its owner, who is the account's user."""
     owner = {"service_owner_user_id", "service_owner_email"}
@@ -113,7 +135,7 @@ def _note(end: date, call: Call[Any]) -> str:
     next_day = end + timedelta(days=1)
     if next_day.day == 1:
         parts.append(f"{end} itself is not included; for the whole month: end_date={next_day}.")
-    if end > call.services.now().date():
+    if end > call.day:
         parts.append("The range is not over yet.")
     return " ".join(parts)
 
@@ -132,7 +154,7 @@ def _line(line: SummaryLine) -> dict[str, Any]:
 
 def _check_range(start: date, end: date | None, call: Call[Any]) -> None:
     """Raises `Failed` for a range that Telnyx would refuse, with the calls to make instead."""
-    today = call.services.now().date()
+    today = call.day
     if start > today:
         raise Failed(
             f"Nothing was asked of Telnyx: start_date {start} is in the future (today is {today}). "
@@ -168,8 +190,7 @@ def _parts(start: date, end: date) -> Iterator[tuple[date, date]]:
 GET_CHARGES_BREAKDOWN = ToolSpec(
     name="telnyx_get_charges_breakdown",
     title="Charges by phone number",
-    description="Monthly (MRC) and one-time (OTC) charges number by number. "
-    "telnyx_get_charges_summary has the totals. Usage (messages, calls) is not in it.",
+    description="Monthly (MRC) and one-time (OTC) charges number by number, without totals or usage.",
     params=BreakdownParams,
     result=BreakdownResult,
     run=get_charges_breakdown,
@@ -177,9 +198,8 @@ GET_CHARGES_BREAKDOWN = ToolSpec(
 GET_CHARGES_SUMMARY = ToolSpec(
     name="telnyx_get_charges_summary",
     title="Charges summary",
-    description="What the account was charged: total, per service, and adjustments; 31 days at most. "
-    "For May 2026: start_date=2026-05-01 end_date=2026-06-01. "
-    "mrc is monthly recurring, otc one-time. Usage (messages, calls) is in the detail records.",
+    description="Charges of at most 31 days as Telnyx tells them: per service, new and existing, and "
+    "every adjustment; mrc is monthly, otc one-time.",
     params=SummaryParams,
     result=SummaryResult,
     run=get_charges_summary,

@@ -3,45 +3,28 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Coroutine
+from dataclasses import asdict
+from functools import partial
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from telnyx_mcp.telnyx.models import DetailRecord
+from telnyx_mcp.telnyx.deadline import Deadline
+from telnyx_mcp.telnyx.models import DetailRecord, Page
+from telnyx_mcp.telnyx.operations import SEARCH_DETAIL_RECORDS as SEARCH_RECORDS
+from telnyx_mcp.telnyx.usage import RecordType, id_of
 from telnyx_mcp.tools.arguments import PageNumber, Params, Text, TextList
+from telnyx_mcp.tools.exports import exporting
+from telnyx_mcp.tools.filters import FILTERS, wire_filters
+from telnyx_mcp.tools.looking import Look
+from telnyx_mcp.tools.ranges import SUMMARY_SECONDS
 from telnyx_mcp.tools.results import ListResult, paging
 from telnyx_mcp.tools.tool import Call, Failed, ToolSpec
-
-RecordType = Literal[
-    "messaging",
-    "call-control",
-    "sip-trunking",
-    "verify",
-    "conference",
-    "conference-participant",
-    "amd",
-    "ai-voice-assistant",
-    "embedding",
-    "fax",
-    "inference",
-    "inference-speech-to-text",
-    "media_storage",
-    "media-streaming",
-    "noise-suppression",
-    "recording",
-    "siprec-client",
-    "stt",
-    "tts",
-    "webrtc",
-    "wireless",
-]
 
 _DATE_RANGE = re.compile(
     r"(yesterday|today|tomorrow|(last|this|next)_(week|month)|last_\d{1,3}_days)"
 )
-_FILTER = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,63})\s*(>=|<=|=|<|>|~)(?!=)\s*(.+)", re.DOTALL)
-_OPERATORS = {"=": "", ">=": "[gte]", "<": "[lt]", "~": "[contains]"}
-_HELD_BY_OTHERS = {"record_type", "date_range"}
 
 
 def _date_range(value: object) -> object:
@@ -53,23 +36,31 @@ def _date_range(value: object) -> object:
     return value
 
 
+MOST_PAGES = 4_000
+BATCH = 500
+"""Records that are written at once."""
+
+
 class RecordsParams(Params):
-    record_type: RecordType = Field(description="Kind of usage.")
+    record_type: RecordType = Field(description="Kind.")
     date_range: Annotated[Text, BeforeValidator(_date_range)] | None = Field(
         None,
-        description="today, yesterday, this_week, last_week, this_month, last_month, last_N_days.",
+        description="today, yesterday, this_week, last_month, last_N_days, ...",
     )
     filters: TextList = Field(
         [],
         max_length=20,
-        description='"field=value", "field>=value", "field<value", "field~text" (contains), e.g. '
-        '["direction=outbound", "created_at>=2026-05-01"].',
+        description=FILTERS,
     )
     sort: TextList = Field(
         [], max_length=5, description='Fields, with - for descending, e.g. ["-created_at"].'
     )
     page: PageNumber = 1
     page_size: int = Field(5, ge=1, le=50, description="Rows per page.")
+    export: bool = Field(
+        False,
+        description="All that match as a CSV file in the user's folder instead; a request per 50.",
+    )
 
 
 class RecordsResult(ListResult):
@@ -77,56 +68,62 @@ class RecordsResult(ListResult):
     record_type: str
     date_range: str | None = None
     filters: list[str] | None = None
-    same_in_all: dict[str, Any] | None = Field(
-        None, description="Fields with the same value in every item."
-    )
+    same_in_all: dict[str, Any] | None = Field(None, description="Fields equal in every item.")
+    file: dict[str, Any] | None = Field(None, description="path, rows, bytes")
 
 
 async def search_detail_records(call: Call[RecordsParams]) -> RecordsResult:
     asked = call.params
-    page = await call.client.search_detail_records(
+    search = partial(
+        call.client.search_detail_records,
         asked.record_type,
         date_range=asked.date_range,
-        filters=_wire_filters(asked.filters),
+        filters=wire_filters(asked.filters),
         sort=_wire_sort(asked.sort),
-        page=asked.page,
-        page_size=asked.page_size,
     )
+    echoed: dict[str, Any] = {
+        "today": call.today,
+        "record_type": asked.record_type,
+        "date_range": asked.date_range,
+        "filters": asked.filters or None,
+    }
+    if asked.export:
+        return await _exported(call, search, echoed)
+    page = await search(page=asked.page, page_size=asked.page_size)
     same, items = _same_apart(page.items)
-    return RecordsResult(
-        today=call.today,
-        record_type=asked.record_type,
-        date_range=asked.date_range,
-        filters=asked.filters or None,
-        same_in_all=same or None,
-        items=items,
-        **paging(page),
+    return RecordsResult(**echoed, same_in_all=same or None, items=items, **paging(page))
+
+
+async def _exported(
+    call: Call[RecordsParams],
+    search: Callable[..., Coroutine[Any, Any, Page[DetailRecord]]],
+    echoed: dict[str, Any],
+) -> RecordsResult:
+    """All records that match, in a file. One that is not whole says so in its name."""
+    deadline = Deadline.after(SUMMARY_SECONDS)
+    look = Look(
+        lambda number: search(
+            page=number, page_size=SEARCH_RECORDS.largest_page, deadline=deadline
+        ),
+        id_of,
+        call.progress,
+        most_pages=MOST_PAGES,
     )
-
-
-def _wire_filters(filters: list[str]) -> dict[str, str]:
-    wire: dict[str, str] = {}
-    for text in filters:
-        match = _FILTER.fullmatch(text)
-        field, operator, value = match.groups() if match else ("", "", "")
-        if operator not in _OPERATORS:
-            raise Failed(
-                f'Nothing was asked of Telnyx: the filter "{text[:60]}" must be written field=value, '
-                "field>=value, field<value or field~text (contains). Correct it and call again."
-            )
-        if field in _HELD_BY_OTHERS:
-            raise Failed(
-                f"Nothing was asked of Telnyx: {field} is an argument of its own, not a filter. "
-                "Call again with it there."
-            )
-        name = f"filter[{field}]{_OPERATORS[operator]}"
-        if name in wire:
-            raise Failed(
-                f"Nothing was asked of Telnyx: two filters say {field}{operator}…, and only one can "
-                "count. Call again with one of them."
-            )
-        wire[name] = value.strip()
-    return wire
+    about = f"{call.params.record_type}-{call.params.date_range or 'records'}"
+    with exporting(call, about) as export:
+        batch: list[DetailRecord] = []
+        async for record in look.rows():
+            batch.append(record)
+            if len(batch) >= BATCH:
+                if not export.write(batch):
+                    break
+                batch = []
+        else:
+            export.write(batch)
+        whole = look.whole and not export.full
+        file = export.finish(complete=whole)
+    too_large = "" if not export.full else " The file is as large as files may get."
+    return RecordsResult(**echoed, items=[], file=asdict(file), note=look.note + too_large)
 
 
 def _wire_sort(sort: list[str]) -> list[str]:
@@ -152,9 +149,8 @@ def _same_apart(records: list[DetailRecord]) -> tuple[DetailRecord, list[DetailR
 SEARCH_DETAIL_RECORDS = ToolSpec(
     name="telnyx_search_detail_records",
     title="Detail records",
-    description="Usage records one by one, no totals: messages, calls, verifications, SIM data and so "
-    "on, with cost. Give a date_range. Which fields can be filtered and sorted depends on the record "
-    "type: messaging has created_at; call-control and sip-trunking have started_at instead.",
+    description="Usage records one by one, with cost: messages, calls, verifications, SIM data. Give "
+    "a date_range. Most types have created_at; call-control and sip-trunking started_at instead.",
     params=RecordsParams,
     result=RecordsResult,
     run=search_detail_records,

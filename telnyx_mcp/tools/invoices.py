@@ -7,16 +7,22 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from telnyx_mcp.telnyx.deadline import Deadline
+from telnyx_mcp.telnyx.models import Invoice
+from telnyx_mcp.telnyx.operations import LIST_INVOICES as LIST_INVOICES_OPERATION
 from telnyx_mcp.tools.arguments import Id, PageNumber, Params
+from telnyx_mcp.tools.looking import Look
+from telnyx_mcp.tools.ranges import SUMMARY_SECONDS
 from telnyx_mcp.tools.results import ListResult, Result, Row, paging
 from telnyx_mcp.tools.tool import Call, ToolSpec
 
 
 class InvoicesParams(Params):
     instead: ClassVar[Mapping[str, str]] = dict.fromkeys(
-        ("paid", "unpaid", "status"), "Telnyx can't filter invoices: read `paid` in each row."
+        ("paid", "unpaid", "status"), "Use unpaid_only, or read `paid` in each row."
     )
 
+    unpaid_only: bool = Field(False, description="All unpaid ones at once: a request per 250.")
     sort: Literal["period_start", "-period_start"] = Field(
         "-period_start", description="-period_start is newest first."
     )
@@ -54,14 +60,41 @@ class InvoiceResult(Result):
 
 async def list_invoices(call: Call[InvoicesParams]) -> InvoicesResult:
     asked = call.params
+    if asked.unpaid_only:
+        return await _unpaid(call)
     page = await call.client.list_invoices(
         sort=asked.sort, page=asked.page, page_size=asked.page_size
     )
-    items = [
-        InvoiceRow(**each.model_dump(exclude={"url", "file_id", "download_url", "record_type"}))
-        for each in page.items
-    ]
+    items = [_row(each) for each in page.items]
     return InvoicesResult(today=call.today, items=items, **paging(page))
+
+
+async def _unpaid(call: Call[InvoicesParams]) -> InvoicesResult:
+    """Every unpaid invoice. Telnyx can't filter them, so all are looked through."""
+    deadline = Deadline.after(SUMMARY_SECONDS)
+    look = Look(
+        lambda number: call.client.list_invoices(
+            sort=call.params.sort,
+            page=number,
+            page_size=LIST_INVOICES_OPERATION.largest_page,
+            deadline=deadline,
+        ),
+        lambda invoice: invoice.invoice_id,
+        call.progress,
+    )
+    items = [_row(each) async for each in look.rows() if not each.paid]
+    return InvoicesResult(
+        today=call.today,
+        items=items,
+        returned=len(items),
+        total=len(items) if look.whole else None,
+        note=look.note,
+    )
+
+
+def _row(invoice: Invoice) -> InvoiceRow:
+    unused = {"url", "file_id", "download_url", "record_type"}
+    return InvoiceRow(**invoice.model_dump(exclude=unused))
 
 
 async def get_invoice(call: Call[InvoiceParams]) -> InvoiceResult:
@@ -82,8 +115,8 @@ async def get_invoice(call: Call[InvoiceParams]) -> InvoiceResult:
 LIST_INVOICES = ToolSpec(
     name="telnyx_list_invoices",
     title="Invoices",
-    description="Invoices, newest first, each with its period (period_end included) and whether it "
-    "is paid. Telnyx gives no amounts here; they are in the PDF (telnyx_get_invoice).",
+    description="Invoices with period (period_end included) and whether paid. Amounts are in the PDF "
+    "only (telnyx_get_invoice).",
     params=InvoicesParams,
     result=InvoicesResult,
     run=list_invoices,

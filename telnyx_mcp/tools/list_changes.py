@@ -74,8 +74,8 @@ def row_of(change: Change) -> ChangeRow:
 LIST_CHANGES = ToolSpec(
     name="telnyx_list_changes",
     title="Changes made here",
-    description="What was changed, or proposed, through this server: payments and auto-recharge, with "
-    "state and evidence. For changes made elsewhere: telnyx_list_audit_events.",
+    description="Payments and auto-recharge changes made or proposed through this server, with state "
+    "and evidence.",
     params=ChangesParams,
     result=ChangesResult,
     run=list_changes,

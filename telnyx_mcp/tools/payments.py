@@ -156,9 +156,9 @@ def _sum(balance: str | None, amount: str) -> str:
 CREATE_STORED_PAYMENT_TRANSACTION = ToolSpec(
     name="telnyx_create_stored_payment_transaction",
     title="Pay (moves real money)",
-    description="Charges the stored payment method and adds the amount to the balance. The server "
-    "asks the person to approve it; nothing is paid without that. Call only when the user asked for "
-    "a payment, once. If the state is unknown, never try again: tell the user.",
+    description="Charges the stored payment method and adds the amount to the balance, once the server "
+    "asked a person. Call only when the user asked for a payment, once. If the state is unknown, never "
+    "try again: tell the user.",
     params=PaymentParams,
     result=PaymentResult,
     run=create_stored_payment_transaction,

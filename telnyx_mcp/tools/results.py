@@ -5,6 +5,7 @@ Rows are dropped, and JSON never cut, where an answer would be too long for a mo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from mcp_types import CallToolResult, TextContent
@@ -35,7 +36,7 @@ class ListResult(Result):
     rows: ClassVar[str] = "items"
     size_argument: ClassVar[str] = "page_size"
 
-    items: list[Any]
+    items: Sequence[Any]
     returned: int = 0
     total: int | None = None
     has_more: bool = False

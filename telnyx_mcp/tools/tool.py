@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, tzinfo
 from functools import cache
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from mcp.server.mcpserver import Context
@@ -41,6 +42,10 @@ class Services:
     client: TelnyxClient
     gate: Gate
     now: Callable[[], datetime] = utc_now
+    zone: tzinfo = UTC
+    """The zone whose days count."""
+    export_dir: Path | None = None
+    """Where files may be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +60,14 @@ class Call(Generic[P]):
     progress: Progress
 
     @property
+    def day(self) -> date:
+        """Today, in the user's zone."""
+        return self.services.now().astimezone(self.services.zone).date()
+
+    @property
     def today(self) -> str:
-        """Today in UTC, for every result that resolves dates."""
-        return self.services.now().date().isoformat()
+        """The same as text, for every result that resolves dates."""
+        return self.day.isoformat()
 
 
 class Failed(Exception):
@@ -153,20 +163,16 @@ class _Outline(GenerateJsonSchema):
 def output_schema(result: type[Result], params: type[Params]) -> dict[str, Any]:
     """The published schema of a tool's result: what is its own. What every result or list has is
     said once in the server's instructions, and an echo of an argument needs no description."""
-    known = ListResult.model_fields.keys() - {"items"} | params.model_fields.keys()
+    known = ListResult.model_fields.keys() - {"items"} | params.model_fields.keys() | {"today"}
     published = result.model_json_schema(mode="serialization", schema_generator=_Outline)
     properties: dict[str, Any] = {}
     for name, each in published["properties"].items():
         if name in known:
             continue
         kind = each.get("type", "object" if "$ref" in each else None)
-        outline: dict[str, Any] = {"type": kind} if kind else {}
+        # What is not said to be anything else is text: an amount, a time, an id.
+        outline: dict[str, Any] = {"type": kind} if kind and kind != "string" else {}
         if description := each.get("description"):
             outline["description"] = description
         properties[name] = outline
-    schema: dict[str, Any] = {"type": "object", "properties": properties}
-    if required := [
-        n for n, f in result.model_fields.items() if n in properties and f.is_required()
-    ]:
-        schema["required"] = required
-    return schema
+    return {"type": "object", "properties": properties}

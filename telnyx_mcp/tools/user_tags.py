@@ -30,8 +30,7 @@ async def list_user_tags(call: Call[TagsParams]) -> TagsResult:
 LIST_USER_TAGS = ToolSpec(
     name="telnyx_list_user_tags",
     title="Tags",
-    description="The tags in use on phone numbers and on outbound voice profiles. "
-    "Telnyx may return them in another case than they were written.",
+    description="The tags in use on phone numbers and on outbound voice profiles.",
     params=TagsParams,
     result=TagsResult,
     run=list_user_tags,

@@ -115,7 +115,7 @@ async def test_the_demo_answers_its_questions_and_shows_a_decline() -> None:
         status, out, err = await server.ended()
     text = out.decode()
     assert (status, err) == (0, b"")
-    for shown in ("What did we spend in May?", "grand total", "unpaid", "Top us up", "declined"):
+    for shown in ("What did we spend in May?", "recurring", "unpaid", "Top us up", "declined"):
         assert shown in text
 
 

@@ -15,7 +15,7 @@ from tests.conftest import call, text_of
         ("telnyx_list_invoices", "paid", "read `paid` in each row"),
         ("telnyx_list_invoices", "status", "read `paid` in each row"),
         ("telnyx_list_invoices", "limit", "did you mean `page_size`?"),
-        ("telnyx_list_audit_events", "user", "read through the pages"),
+        ("telnyx_list_audit_events", "user", "Use contains with the user's id"),
         ("telnyx_create_stored_payment_transaction", "currency", "in the account's currency"),
         ("telnyx_get_webhook_delivery", "id", "did you mean `delivery_id`?"),
         ("telnyx_get_invoice", "ID", "did you mean `invoice_id`?"),

@@ -1,0 +1,206 @@
+"""Periods as people say them: `last month`, `2026-Q2`, `last 7 days`, resolved to days.
+
+A period is half-open: it begins with its first day and ends before its last-named one. Days are
+those of one zone, UTC unless the user set another.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+
+LONGEST_PART = timedelta(days=31)
+"""What the API's charges take at once."""
+FIRST_YEAR = 2009
+"""Telnyx was founded then; an earlier year is a slip."""
+EXAMPLES = "2026-05, 2026-Q2, 2026, last month, last 7 days, yesterday, year to date"
+_DAY = timedelta(days=1)
+_MONTHS = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
+
+Days = tuple[date, date]
+"""A first day, and the day after the last."""
+
+
+class PeriodError(ValueError):
+    """What was said is no period. The text says why, and what to say instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The days from `start` up to, and without, `end`."""
+
+    start: date
+    end: date
+    zone: tzinfo = UTC
+    to_date: bool = False
+    """Ends with today, not where its name ends: compared with the same days a year before."""
+
+    def __str__(self) -> str:
+        return f"{self.start} to {self.end} (not included), {self.zone}"
+
+    @property
+    def days(self) -> int:
+        return (self.end - self.start).days
+
+    def parts(self) -> Iterator[Period]:
+        """The period cut at the first of each month: in order, gapless, none over 31 days."""
+        start = self.start
+        while start < self.end:
+            end = min(self.end, _months_on(start.replace(day=1), 1))
+            yield Period(start, end, self.zone)
+            start = end
+
+    def previous(self) -> Period:
+        """The period before: as many whole months for whole months, else as many days.
+
+        The year to date is followed by the same days of the year before.
+        """
+        if self.to_date:
+            return Period(_a_year_before(self.start), _a_year_before(self.end), self.zone)
+        if self.start.day == self.end.day == 1:
+            months = (self.end.year - self.start.year) * 12 + self.end.month - self.start.month
+            return Period(_months_on(self.start, -months), self.start, self.zone)
+        return Period(self.start - (self.end - self.start), self.start, self.zone)
+
+    def instants(self) -> tuple[datetime, datetime]:
+        """Midnight of the first day, and of the day after the last, in the zone."""
+        return (
+            datetime.combine(self.start, time.min, self.zone),
+            datetime.combine(self.end, time.min, self.zone),
+        )
+
+
+def period_of(said: str, today: date, zone: tzinfo = UTC) -> Period:
+    """The period that was said. Raises `PeriodError`."""
+    words = re.sub(r"[\s_]+", " ", said.strip().lower())
+    if words in _WORDS:
+        return _sensible(*_WORDS[words](today), today, zone, words == "year to date")
+    for pattern, days in _PATTERNS:
+        if match := re.fullmatch(pattern, words):
+            try:
+                return _sensible(*days(match, today), today, zone)
+            except (ValueError, OverflowError) as error:
+                if isinstance(error, PeriodError):
+                    raise
+                raise PeriodError(f'"{said[:40]}" is no date that exists.') from None
+    raise PeriodError(f'"{said[:40]}" is no period. Say one such as {EXAMPLES}.')
+
+
+def period_between(start: date, end: date, today: date, zone: tzinfo = UTC) -> Period:
+    """The period between two days, the second not included. Raises `PeriodError`."""
+    return _sensible(start, end, today, zone)
+
+
+def _sensible(start: date, end: date, today: date, zone: tzinfo, to_date: bool = False) -> Period:
+    if end <= start:
+        raise PeriodError(
+            f"The end, {end}, must be after the start, {start}, as it is not included itself. For "
+            f"the single day {start} the end is {start + _DAY}."
+        )
+    if start > today:
+        raise PeriodError(f"{start} is in the future: today is {today}.")
+    if start.year < FIRST_YEAR or end.year > today.year + 2:
+        raise PeriodError(f"{start} to {end} reaches beyond what Telnyx can know.")
+    return Period(start, end, zone, to_date)
+
+
+def _months_on(first: date, months: int) -> date:
+    """The first of the month so many months after that of `first`."""
+    count = first.year * 12 + first.month - 1 + months
+    return date(count // 12, count % 12 + 1, 1)
+
+
+def _a_year_before(day: date) -> date:
+    try:
+        return day.replace(year=day.year - 1)
+    except ValueError:  # 29 February
+        return date(day.year - 1, 3, 1)
+
+
+def _whole(unit: int, ago: int) -> Callable[[date], Days]:
+    """The days of so many months that hold today, or of those before."""
+
+    def days(today: date) -> Days:
+        first = _months_on(date(today.year, (today.month - 1) // unit * unit + 1, 1), -unit * ago)
+        return first, _months_on(first, unit)
+
+    return days
+
+
+def _week(ago: int) -> Callable[[date], Days]:
+    """Monday to Sunday."""
+
+    def days(today: date) -> Days:
+        monday = today - timedelta(days=today.weekday() + 7 * ago)
+        return monday, monday + timedelta(days=7)
+
+    return days
+
+
+_WORDS: dict[str, Callable[[date], Days]] = {
+    "today": lambda today: (today, today + _DAY),
+    "yesterday": lambda today: (today - _DAY, today),
+    "this week": _week(0),
+    "last week": _week(1),
+    "this month": _whole(1, 0),
+    "last month": _whole(1, 1),
+    "this quarter": _whole(3, 0),
+    "last quarter": _whole(3, 1),
+    "this year": _whole(12, 0),
+    "last year": _whole(12, 1),
+    "month to date": lambda today: (today.replace(day=1), today + _DAY),
+    "year to date": lambda today: (date(today.year, 1, 1), today + _DAY),
+}
+_Match = re.Match[str]
+
+
+def _last(match: _Match, today: date) -> Days:
+    """So many days up to and with today; so many whole weeks or months before the current one."""
+    count = int(match["count"])
+    if not 1 <= count <= 3660:
+        raise PeriodError(f'"{match[0]}" is too much. Say {EXAMPLES}.')
+    if match["unit"] == "day":
+        return today - timedelta(days=count - 1), today + _DAY
+    if match["unit"] == "week":
+        monday = _week(0)(today)[0]
+        return monday - timedelta(days=7 * count), monday
+    first = today.replace(day=1)
+    return _months_on(first, -count), first
+
+
+def _month(year: str, month: int) -> Days:
+    first = date(int(year), month, 1)
+    return first, _months_on(first, 1)
+
+
+def _quarter(match: _Match, _today: date) -> Days:
+    first = date(int(match["year"]), int(match["quarter"]) * 3 - 2, 1)
+    return first, _months_on(first, 3)
+
+
+def _named(match: _Match, _today: date) -> Days:
+    found = [n for n, name in enumerate(_MONTHS, 1) if name.startswith(match["month"])]
+    if len(found) != 1 or len(match["month"]) < 3:
+        raise PeriodError(f'"{match["month"][:20]}" is no month. Say one such as 2026-05.')
+    return _month(match["year"], found[0])
+
+
+def _single(match: _Match, _today: date) -> Days:
+    day = date.fromisoformat(match[0])
+    return day, day + _DAY
+
+
+_PATTERNS: tuple[tuple[str, Callable[[_Match, date], Days]], ...] = (
+    (r"(?:the )?last (?P<count>\d{1,4}) (?P<unit>day|week|month)s?", _last),
+    (r"(?P<year>\d{4})-(?P<month>\d{1,2})", lambda m, _: _month(m["year"], int(m["month"]))),
+    (r"(?P<year>\d{4})[- ]?q(?P<quarter>[1-4])", _quarter),
+    (r"q(?P<quarter>[1-4]) (?P<year>\d{4})", _quarter),
+    (r"(?P<year>\d{4})", lambda m, _: (date(int(m["year"]), 1, 1), date(int(m["year"]) + 1, 1, 1))),
+    (r"(?P<month>[a-z]+) (?P<year>\d{4})", _named),
+    (r"\d{4}-\d{2}-\d{2}", _single),
+)

@@ -1,0 +1,148 @@
+"""CSV files in the folder that the user set: named by the server, never overwritten, safe to open.
+
+A cell that a spreadsheet would run as a formula gets an apostrophe in front (CWE-1236), but for what
+can't be one: signed numbers and phone numbers. A file appears under its name only when it is whole.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TextIO
+
+from telnyx_mcp.tools.tool import Call, Failed
+from telnyx_mcp.tools.untrusted import compact
+
+LARGEST_FILE = 50 * 1024 * 1024
+_FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")  # noqa: RUF001 - spreadsheets take the wide ones too
+_HARMLESS = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
+
+
+class ExportError(Exception):
+    """The file can't be written. The text says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A file that is whole."""
+
+    path: str
+    rows: int
+    bytes: int
+    complete: bool
+
+
+@contextmanager
+def exporting(call: Call[Any], about: str) -> Iterator[Export]:
+    """A file for what a call exports. Raises `Failed`."""
+    services = call.services
+    try:
+        with Export(services.export_dir, about, services.now()) as export:
+            yield export
+    except ExportError as error:
+        raise Failed(f"Nothing was exported: {error} Trying again helps only then.") from None
+
+
+class Export:
+    """A file that is being written, row by row. Leaves nothing behind if it is not finished.
+
+    Columns are those of `columns`, then those the first rows bring; what later rows bring besides
+    goes as JSON into the last column, `more`. Raises `ExportError`.
+    """
+
+    def __init__(self, folder: Path | None, about: str, now: datetime) -> None:
+        if folder is None:
+            raise ExportError(
+                "no folder for files is set. Ask the user to set TELNYX_MCP_EXPORT_DIR to one, and "
+                "to restart the server."
+            )
+        safe = re.sub(r"[^a-z0-9-]+", "-", about.lower()).strip("-")[:80]
+        name = f"telnyx-{safe}-{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}.csv"
+        self._path = folder / name
+        self._draft = folder / f".{name}.part"
+        self._file: TextIO | None = None
+        self._columns: list[str] = []
+        self.rows = 0
+        self.full = False
+
+    def __enter__(self) -> Self:
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+            handle = os.open(self._draft, flags, 0o600)
+        except OSError as error:
+            raise self._cannot(error) from None
+        self._file = os.fdopen(handle, "w", encoding="utf-8", newline="")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        if self._file:
+            with suppress(OSError):
+                self._file.close()
+            with suppress(OSError):
+                self._draft.unlink()
+
+    def write(self, rows: Iterable[Mapping[str, Any]]) -> bool:
+        """Whether all rows were written; false once the file is as large as it may get."""
+        assert self._file  # noqa: S101 - used within `with` only
+        writer = csv.writer(self._file)
+        batch = list(rows)
+        try:
+            if not self._columns and batch:
+                self._columns = list(dict.fromkeys(name for row in batch for name in row))
+                writer.writerow([*map(_cell, self._columns), "more"])
+            for row in batch:
+                if self._file.tell() > LARGEST_FILE:
+                    self.full = True
+                    return False
+                more = {name: value for name, value in row.items() if name not in self._columns}
+                cells = [_cell(row.get(name)) for name in self._columns]
+                writer.writerow([*cells, _cell(compact(more)) if more else ""])
+                self.rows += 1
+        except OSError as error:
+            raise self._cannot(error) from None
+        return True
+
+    def finish(self, *, complete: bool) -> Exported:
+        """Puts the file under its name, which must be free."""
+        assert self._file  # noqa: S101 - used within `with` only
+        name = self._path if complete else self._path.with_stem(f"{self._path.stem}-INCOMPLETE")
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            size = self._file.tell()
+            self._file.close()
+            os.link(self._draft, name) if hasattr(os, "link") else self._draft.rename(name)
+        except OSError as error:
+            raise self._cannot(error) from None
+        return Exported(str(name), self.rows, size, complete)
+
+    def _cannot(self, error: OSError) -> ExportError:
+        why = error.strerror or type(error).__name__
+        return ExportError(
+            f"the folder {self._path.parent} (TELNYX_MCP_EXPORT_DIR) can't be written to: {why}. "
+            "Ask the user to mend that."
+        )
+
+
+def _cell(value: Any) -> str:
+    """A value as a spreadsheet shall show it, and not run it."""
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else compact(value)
+    if _FORMULA.match(text.lstrip(" ")) and not _HARMLESS.fullmatch(text):
+        return f"'{text}"
+    return text

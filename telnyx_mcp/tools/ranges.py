@@ -1,0 +1,53 @@
+"""The arguments that name a period, shared by the tools that sum something up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from telnyx_mcp.periods import Period, PeriodError, period_between, period_of
+from telnyx_mcp.tools.arguments import Day, Params, Text
+from telnyx_mcp.tools.tool import Call, Failed
+
+SUMMARY_SECONDS = 40.0
+"""Seconds a summary may take in all; hosts give up on a call after 60."""
+
+
+class PeriodParams(Params):
+    """A period by its name, or by two days."""
+
+    period: Text | None = Field(
+        None,
+        description="2026-05, 2026-Q2, last month, last 7 days, year to date, ...",
+    )
+    start_date: Day | None = Field(None, description="Or: first day, YYYY-MM-DD.")
+    end_date: Day | None = Field(None, description="Day after the last one.")
+
+
+def asked_period(asked: PeriodParams, call: Call[Any]) -> Period:
+    """The period that a call asks for. Raises `Failed`."""
+    if (asked.period is None) == (asked.start_date is None):
+        raise Failed(
+            "Nothing was asked of Telnyx: give either period (such as 2026-05 or last month) or "
+            "start_date and end_date. Call again."
+        )
+    try:
+        if asked.period is not None:
+            if asked.end_date is not None:
+                raise PeriodError("end_date goes with start_date, not with period.")
+            return period_of(asked.period, call.day, call.services.zone)
+        if asked.end_date is None:
+            raise PeriodError("end_date is missing: the day after the last one.")
+        assert asked.start_date  # noqa: S101 - one of the two was given
+        return period_between(asked.start_date, asked.end_date, call.day, call.services.zone)
+    except PeriodError as error:
+        raise Failed(f"Nothing was asked of Telnyx: {error} Call again.") from None
+
+
+def named_period(said: str, call: Call[Any]) -> Period:
+    """The period that an argument names. Raises `Failed`."""
+    try:
+        return period_of(said, call.day, call.services.zone)
+    except PeriodError as error:
+        raise Failed(f"Nothing was asked of Telnyx: {error} Call again.") from None

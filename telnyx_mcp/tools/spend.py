@@ -1,0 +1,203 @@
+"""`telnyx_summarize_spend`"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator
+from decimal import Decimal
+from typing import Any
+
+from pydantic import Field
+
+from telnyx_mcp.money import Sums, percent, written
+from telnyx_mcp.periods import Period
+from telnyx_mcp.spending import TOTALS, Charges, Usage, biggest, charges_of, usage_of
+from telnyx_mcp.telnyx.deadline import Deadline
+from telnyx_mcp.telnyx.usage import RECORD_TYPES
+from telnyx_mcp.tools.arguments import Text, TextList
+from telnyx_mcp.tools.ranges import SUMMARY_SECONDS, PeriodParams, asked_period, named_period
+from telnyx_mcp.tools.results import Result
+from telnyx_mcp.tools.tool import Call, Failed, ToolSpec
+
+LINES = 5
+
+
+class SpendParams(PeriodParams):
+    compare_to: Text | None = Field(None, description="previous, or a period.")
+    usage: TextList = Field(
+        [],
+        max_length=30,
+        description='Record types to add up too, e.g. ["messaging"] or ["all"]; a request per 50 '
+        "records.",
+    )
+
+
+class SpendResult(Result):
+    start_date: str
+    end_date: str = Field(description="Not included.")
+    zone: str
+    today: str
+    charges: list[dict[str, Any]]
+    """Per currency: the total, what it is made of, the biggest lines."""
+    compared: dict[str, Any] | None = None
+    usage: list[dict[str, Any]] | None = Field(
+        None, description="Per currency, and by record type."
+    )
+    usage_incomplete: dict[str, str] | None = None
+    """Why, for record types that are not, or only partly, counted."""
+
+
+async def summarize_spend(call: Call[SpendParams]) -> SpendResult:
+    asked = call.params
+    period = asked_period(asked, call)
+    before = _compared_period(call, period)
+    types = _record_types(asked.usage)
+    deadline = Deadline.after(SUMMARY_SECONDS)
+    charges = await charges_of(call.client, period, deadline)
+    earlier = await charges_of(call.client, before, deadline) if before else None
+    usage = [each async for each in _usages(call, types, period, deadline)]
+    return SpendResult(
+        start_date=period.start.isoformat(),
+        end_date=period.end.isoformat(),
+        zone=str(period.zone),
+        today=call.today,
+        charges=[_charged(currency, charges) for currency in sorted(charges.figures)],
+        compared=_compared(before, earlier, charges) if before and earlier else None,
+        usage=_used(usage) if types else None,
+        usage_incomplete=_incomplete(usage) or None,
+        note=" ".join(_notes(call, period, charges, earlier, usage)),
+    )
+
+
+def _compared_period(call: Call[SpendParams], period: Period) -> Period | None:
+    said = call.params.compare_to
+    if said is None:
+        return None
+    return period.previous() if said.lower() == "previous" else named_period(said, call)
+
+
+def _record_types(asked: list[str]) -> list[str]:
+    if asked == ["all"]:
+        return list(RECORD_TYPES)
+    if unknown := [each for each in asked if each not in RECORD_TYPES]:
+        raise Failed(
+            f"Nothing was asked of Telnyx: usage has no record type {unknown[0][:40]}. Call again "
+            f"with all, or some of: {', '.join(RECORD_TYPES)}."
+        )
+    return list(dict.fromkeys(asked))
+
+
+def _charged(currency: str, charges: Charges) -> dict[str, Any]:
+    """The figures of one currency: what is nothing is left out, but for the total."""
+    figures = charges.figures[currency]
+    lines, rest = biggest(charges.lines[currency], LINES)
+    shown = {name: written(amount) for name, amount in lines}
+    if rest:
+        shown["all others"] = written(rest)
+    told = {name: written(figures[name]) for name in TOTALS if figures[name] or name == "total"}
+    if charges.missing:
+        told["part_total"] = told.pop("total")
+    return {"currency": currency, **told, "lines": shown}
+
+
+def _compared(before: Period, earlier: Charges, charges: Charges) -> dict[str, Any]:
+    differences = []
+    for currency in sorted(earlier.figures.keys() | charges.figures.keys()):
+        old = earlier.figures.get(currency, dict.fromkeys(TOTALS, Decimal(0)))
+        new = charges.figures.get(currency, dict.fromkeys(TOTALS, Decimal(0)))
+        row: dict[str, Any] = {"currency": currency}
+        for name in TOTALS:
+            if old[name] or new[name]:
+                change = {"was": written(old[name]), "change": _signed(new[name] - old[name])}
+                grown = percent(old[name], new[name])
+                row[name] = change | ({"percent": grown} if grown else {})
+        differences.append(row)
+    return {
+        "start_date": before.start.isoformat(),
+        "end_date": before.end.isoformat(),
+        "differences": differences,
+    }
+
+
+async def _usages(
+    call: Call[SpendParams], types: list[str], period: Period, deadline: Deadline
+) -> AsyncIterator[Usage]:
+    """The usage of each type, one after the other, as far as time allows."""
+    for number, record_type in enumerate(types):
+
+        async def progress(usage: Usage, done: int = number) -> None:
+            part = usage.records / usage.total if usage.total else 0
+            message = f"{usage.record_type}: {usage.records} of {usage.total or '?'} records"
+            await call.progress.report(done + min(part, 1), len(types), message)
+
+        yield await usage_of(call.client, record_type, period, deadline, progress)
+
+
+def _used(usages: list[Usage]) -> list[dict[str, Any]]:
+    """The costs by currency and, in each, by record type."""
+    totals, by_type = Sums(), defaultdict[str, dict[str, Any]](dict)
+    for usage in usages:
+        for currency, cost in usage.costs:
+            totals.add(currency, cost)
+            by_type[currency][usage.record_type] = {
+                "records": usage.records,
+                "cost": written(cost),
+            }
+    name = "part_total" if _incomplete(usages) else "total"
+    return [
+        {"currency": currency, name: written(total), "by_type": by_type[currency]}
+        for currency, total in totals
+    ]
+
+
+def _incomplete(usages: list[Usage]) -> dict[str, str]:
+    """Why, for each record type of which not every record counts."""
+    told = {}
+    for usage in usages:
+        if not usage.whole:
+            until = f" until {usage.until.isoformat()}" if usage.until else ""
+            why = usage.error.happened if usage.error else "the most pages were read"
+            told[usage.record_type] = (
+                f"{usage.records} of {usage.total or '?'} records{until}: {why}"
+            )
+    return told
+
+
+def _notes(
+    call: Call[SpendParams],
+    period: Period,
+    charges: Charges,
+    earlier: Charges | None,
+    usage: list[Usage],
+) -> Iterator[str]:
+    """What the figures cover, and what they don't."""
+    yield (
+        "charges are the account's monthly and one-time charges"
+        + ("; usage is what detail records say, and not in them." if usage else ", without usage.")
+    )
+    if period.end > call.day:
+        yield "The period is not over yet."
+    for which, each in (("", charges), (" compared with", earlier)):
+        if each and each.missing:
+            parts = ", ".join(f"{part.start} to {part.end}" for part in each.missing)
+            why = each.error.happened if each.error else ""
+            yield f"No total of the period{which}: {parts} could not be had ({why}); call again."
+        if each and not each.adds_up:
+            yield f"Telnyx's own parts{which} do not add up to its total, which is shown as told."
+    if _incomplete(usage):
+        yield "usage is no total: ask for a shorter period, or for fewer record types."
+
+
+def _signed(amount: Decimal) -> str:
+    return f"+{written(amount)}" if amount > 0 else written(amount)
+
+
+SUMMARIZE_SPEND = ToolSpec(
+    name="telnyx_summarize_spend",
+    title="Spend",
+    description="What was spent in a period, in one call: charges added up and compared, and usage by "
+    "record type if asked.",
+    params=SpendParams,
+    result=SpendResult,
+    run=summarize_spend,
+)

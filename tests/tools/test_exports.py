@@ -1,0 +1,198 @@
+"""CSV files: whole or marked, never overwritten, safe to open."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telnyx_mcp.sandbox import Sandbox
+from telnyx_mcp.server import AccountServer, build_server
+from telnyx_mcp.settings import Settings
+from telnyx_mcp.tools import exports
+from telnyx_mcp.tools.exports import Export, _cell
+from tests import raw
+from tests.conftest import NOW, call, content_of, text_of
+
+SEARCH = "telnyx_search_detail_records"
+FILTERS = ["created_at>=2026-06-01", "created_at<2026-06-08"]
+WEEK: dict[str, Any] = {
+    "record_type": "messaging",
+    "filters": FILTERS,
+    "sort": ["created_at"],
+    "export": True,
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "exports"
+
+
+@pytest.fixture
+async def exporting(settings: Settings, folder: Path) -> AsyncIterator[AccountServer]:
+    """A server that may write files."""
+    server = build_server(settings.model_copy(update={"export_dir": folder}), now=lambda: NOW)
+    yield server
+    await server.services.client.aclose()
+
+
+def rows_of(path: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(Path(path).read_text(encoding="utf-8"), newline="")))
+
+
+async def test_all_records_that_match_are_in_the_file(
+    exporting: AccountServer, sandbox: Sandbox, folder: Path
+) -> None:
+    told = content_of(await call(exporting, SEARCH, WEEK))
+    records = raw.records(sandbox, "messaging", "created_at", "2026-06-01", "2026-06-08")
+    rows = rows_of(told["file"]["path"])
+    assert told["file"]["rows"] == len(rows) == len(records)
+    assert told["file"]["complete"] is True
+    assert {row["uuid"] for row in rows} == {each["uuid"] for each in records}
+    assert sum(Decimal(row["cost"]) for row in rows) == sum(map(raw.cost, records))
+    assert rows[0]["cli"].startswith("+"), "a phone number is left as it is"
+    assert told["items"] == []
+    assert os.listdir(folder) == [Path(told["file"]["path"]).name]  # noqa: PTH208
+    assert told["file"]["bytes"] == os.stat(told["file"]["path"]).st_size  # noqa: PTH116
+
+
+async def test_a_breakdown_has_a_row_for_each_service_of_each_number(
+    exporting: AccountServer, sandbox: Sandbox
+) -> None:
+    arguments = {"start_date": "2026-05-01", "export": True}
+    told = content_of(await call(exporting, "telnyx_get_charges_breakdown", arguments))
+    truth = raw.get(sandbox, "charges_breakdown", {"start_date": "2026-05-01"})["data"]["results"]
+    rows = rows_of(told["file"]["path"])
+    costs = [Decimal(each["cost"]) for number in truth for each in number["services"]]
+    assert [Decimal(row["cost"]) for row in rows] == costs
+    assert {row["currency"] for row in rows} == {"USD"}
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        (SEARCH, WEEK),
+        ("telnyx_get_charges_breakdown", {"start_date": "2026-05-01", "export": True}),
+    ],
+)
+async def test_without_a_folder_it_is_refused_with_how_to_set_one(
+    server: AccountServer, tool: str, arguments: dict[str, Any]
+) -> None:
+    result = await call(server, tool, arguments)
+    assert result.is_error
+    assert "TELNYX_MCP_EXPORT_DIR" in text_of(result)
+
+
+async def test_a_file_that_is_not_whole_says_so_in_its_name(
+    exporting: AccountServer, sandbox: Sandbox
+) -> None:
+    sandbox.fault("search_detail_records", "status", status=500, skip=1, times=None)
+    told = content_of(await call(exporting, SEARCH, WEEK))
+    assert told["file"]["complete"] is False
+    assert told["file"]["path"].endswith("-INCOMPLETE.csv")
+    assert told["file"]["rows"] == 50
+    assert told["note"].startswith("INCOMPLETE")
+
+
+async def test_a_file_ends_where_it_would_get_too_large(
+    exporting: AccountServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports, "LARGEST_FILE", 5_000)
+    told = content_of(await call(exporting, SEARCH, WEEK))
+    assert told["file"]["complete"] is False
+    assert 5_000 < told["file"]["bytes"] < 6_500
+
+
+async def test_a_first_page_that_fails_leaves_no_file(
+    exporting: AccountServer, sandbox: Sandbox, folder: Path
+) -> None:
+    sandbox.fault("search_detail_records", "status", status=500, times=None)
+    assert (await call(exporting, SEARCH, WEEK)).is_error
+    assert os.listdir(folder) == []  # noqa: PTH208
+
+
+async def test_a_folder_that_cannot_be_written_to_is_said(
+    settings: Settings, tmp_path: Path
+) -> None:
+    taken = tmp_path / "taken"
+    taken.write_text("a file", encoding="utf-8")
+    server = build_server(settings.model_copy(update={"export_dir": taken}), now=lambda: NOW)
+    result = await call(server, SEARCH, WEEK)
+    await server.services.client.aclose()
+    assert result.is_error
+    assert str(taken) in text_of(result)
+
+
+def test_the_name_is_the_servers_and_never_taken_twice(folder: Path) -> None:
+    names = set()
+    for _ in range(5):
+        with Export(folder, "../../etc/passwd ; rm", NOW) as export:
+            export.write([{"a": 1}])
+            names.add(export.finish(complete=True).path)
+    assert len(names) == 5
+    for name in names:
+        assert Path(name).parent == folder
+        assert re.fullmatch(r"telnyx-[a-z0-9-]+-20260615T120000-[0-9a-f]{6}\.csv", Path(name).name)
+    if os.name == "posix":
+        assert {Path(name).stat().st_mode & 0o777 for name in names} == {0o600}
+
+
+def test_a_file_that_is_not_finished_is_not_there(folder: Path) -> None:
+    with Export(folder, "x", NOW) as export:
+        export.write([{"a": 1}])
+    assert list(folder.iterdir()) == []
+
+
+def test_what_only_later_rows_have_is_kept_too(folder: Path) -> None:
+    with Export(folder, "x", NOW) as export:
+        export.write([{"a": 1}, {"a": 2, "b": [1, 2]}])
+        export.write([{"a": 3, "late": "here"}])
+        file = export.finish(complete=True)
+    rows = rows_of(file.path)
+    assert [(row["a"], row["b"], row["more"]) for row in rows] == [
+        ("1", "", ""),
+        ("2", "[1,2]", ""),
+        ("3", "", '{"late":"here"}'),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("=1+1", "'=1+1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0"),
+        ("-2+3", "'-2+3"),
+        (" =1", "' =1"),
+        ("\t=1", "'\t=1"),
+        ("＝1", "'＝1"),  # noqa: RUF001 - the wide sign is the point
+        ("+14155550100", "+14155550100"),
+        ("-12.50", "-12.50"),
+        ("plain = text", "plain = text"),
+        ("a@b.example", "a@b.example"),
+        (None, ""),
+        (True, "true"),
+        (["=1"], '["=1"]'),
+        (-3, "-3"),
+    ],
+)
+def test_no_cell_is_a_formula(value: Any, shown: str) -> None:
+    assert _cell(value) == shown
+
+
+@given(st.text(max_size=30))
+def test_whatever_the_text_no_spreadsheet_takes_it_for_a_formula(text: str) -> None:
+    cell = _cell(text)
+    harmless = re.fullmatch(r"[+-]?\d+(\.\d+)?", cell, re.ASCII)
+    assert harmless or not cell.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
+    assert cell in (text, f"'{text}")

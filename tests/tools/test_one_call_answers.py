@@ -1,0 +1,171 @@
+"""The questions that once took a walk through pages, each in one call."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from telnyx_mcp.sandbox import Sandbox
+from telnyx_mcp.server import AccountServer
+from telnyx_mcp.tools import looking
+from tests import raw
+from tests.conftest import Scripted, answer, call, content_of, text_of
+
+
+async def test_the_unpaid_invoices_are_all_of_them(server: AccountServer, sandbox: Sandbox) -> None:
+    told = content_of(await call(server, "telnyx_list_invoices", {"unpaid_only": True}))
+    truth = [
+        each["invoice_id"]
+        for each in raw.everything(sandbox, "invoices", {"sort": "-period_start"}, 5)
+        if not each["paid"]
+    ]
+    assert [each["invoice_id"] for each in told["items"]] == truth
+    assert (told["returned"], told["total"], told["has_more"]) == (len(truth), len(truth), False)
+    assert told["note"] == "Looked through all 18."
+
+
+@pytest.mark.parametrize(
+    "text", ["delete", "phone_number", "+18625550038", "webhook_url", "UPDATE"]
+)
+async def test_events_are_found_by_any_text_in_them(
+    server: AccountServer, sandbox: Sandbox, text: str
+) -> None:
+    arguments = {"contains": [text], "page_size": 250}
+    told = content_of(await call(server, "telnyx_list_audit_events", arguments))
+    events = raw.everything(sandbox, "audit_events", {"sort": "desc"}, 250)
+    for each in events:
+        each.pop("organization_id")
+    found = [each["id"] for each in events if text.lower() in str(each).lower()]
+    assert [each["id"] for each in told["items"]] == found[: told["returned"]]
+    assert told["total"] == len(found) > 0
+
+
+async def test_several_texts_must_all_be_there_and_pages_go_on(
+    server: AccountServer, sandbox: Sandbox
+) -> None:
+    events = raw.everything(sandbox, "audit_events", {"sort": "desc"}, 250)
+    user = events[0]["user_id"]
+    found = [
+        each["id"] for each in events if each["user_id"] == user and each["change_type"] == "update"
+    ]
+    pages: list[str] = []
+    number: int | None = 1
+    while number:
+        arguments = {"contains": [user, "update"], "page": number, "page_size": 7}
+        told = content_of(await call(server, "telnyx_list_audit_events", arguments))
+        pages += [each["id"] for each in told["items"]]
+        number = told.get("next_page")
+    assert pages == found
+
+
+async def test_a_range_of_time_narrows_what_is_looked_through(
+    server: AccountServer, sandbox: Sandbox
+) -> None:
+    arguments = {"contains": ["update"], "created_after": "2026-06-01T00:00:00Z"}
+    told = content_of(await call(server, "telnyx_list_audit_events", arguments))
+    asked = dict(sandbox.requests[0].query)
+    assert asked["filter[created_after]"] == "2026-06-01T00:00:00Z"
+    assert all(each["created_at"] >= "2026-06-01" for each in told["items"])
+    assert told["created_after"] == "2026-06-01T00:00:00+00:00"
+
+
+async def test_failed_deliveries_are_grouped_by_what_went_wrong(
+    server: AccountServer, sandbox: Sandbox
+) -> None:
+    told = content_of(
+        await call(server, "telnyx_list_webhook_deliveries", {"group_failures": True})
+    )
+    failed = raw.everything(sandbox, "webhook_deliveries", {"filter[status][eq]": "failed"}, 250)
+    hosts: Counter[str] = Counter()
+    for each in failed:
+        url = each["attempts"][0]["http"]["request"]["url"]
+        hosts[url.split("//")[1].split("/")[0].split("@")[-1]] += 1
+    shown = {
+        each["url"].split("//")[1].split("/")[0].split("@")[-1]: each for each in told["items"]
+    }
+    assert {host: each["deliveries"] for host, each in shown.items()} == hosts
+    for host, group in shown.items():
+        of_group = [each for each in failed if host in str(each["attempts"][0]["http"])]
+        assert group["first"] == min(each["started_at"] for each in of_group)
+        assert group["last"] == max(each["started_at"] for each in of_group)
+        assert group["example_id"] in {each["id"] for each in of_group}
+        assert sum(group["event_types"].values()) == len(of_group)
+    order = [each["deliveries"] for each in told["items"]]
+    assert order == sorted(order, reverse=True)
+    assert all("@" not in each["url"].replace("***@", "") for each in told["items"])
+
+
+async def test_a_range_of_time_narrows_the_groups(server: AccountServer) -> None:
+    arguments = {"group_failures": True, "started_after": "2026-06-09", "status": "failed"}
+    told = content_of(await call(server, "telnyx_list_webhook_deliveries", arguments))
+    assert "48" in str([each["deliveries"] for each in told["items"]])
+    assert all(each["first"] >= "2026-06-09" for each in told["items"])
+
+
+async def test_groups_of_what_was_delivered_are_refused(
+    server: AccountServer, sandbox: Sandbox
+) -> None:
+    arguments = {"group_failures": True, "status": "delivered"}
+    result = await call(server, "telnyx_list_webhook_deliveries", arguments)
+    assert result.is_error
+    assert sandbox.requests == []
+
+
+CASES: list[tuple[str, dict[str, Any], str]] = [
+    ("telnyx_list_invoices", {"unpaid_only": True}, "list_invoices"),
+    ("telnyx_list_audit_events", {"contains": ["e"]}, "list_audit_events"),
+    ("telnyx_list_webhook_deliveries", {"group_failures": True}, "list_webhook_deliveries"),
+]
+
+
+@pytest.mark.parametrize(("tool", "arguments", "operation"), CASES)
+async def test_pages_that_come_again_count_once(
+    server: AccountServer, sandbox: Sandbox, tool: str, arguments: dict[str, Any], operation: str
+) -> None:
+    whole = content_of(await call(server, tool, arguments))
+    sandbox.fault(operation, "stuck_page", times=None)
+    again = content_of(await call(server, tool, arguments))
+    assert again["items"] == whole["items"]
+
+
+@pytest.mark.parametrize(("tool", "arguments", "operation"), CASES)
+async def test_a_failure_at_once_is_an_error(
+    server: AccountServer, sandbox: Sandbox, tool: str, arguments: dict[str, Any], operation: str
+) -> None:
+    sandbox.fault(operation, "status", status=500, times=None)
+    assert (await call(server, tool, arguments)).is_error
+
+
+async def test_a_look_that_breaks_off_says_what_it_covered(
+    scripted: Scripted, scripted_server: AccountServer
+) -> None:
+    rows = [{"invoice_id": str(number), "paid": number % 2 == 0} for number in range(250)]
+    meta = {"total_pages": 2, "total_results": 400}
+    scripted.will(answer(200, {"data": rows, "meta": meta}), answer(500, {}))
+    told = content_of(await call(scripted_server, "telnyx_list_invoices", {"unpaid_only": True}))
+    assert told["returned"] == 125
+    assert "total" not in told
+    assert told["note"].startswith("INCOMPLETE: looked through 250 of 400")
+
+
+async def test_a_look_ends_after_so_many_pages_and_says_so(
+    scripted: Scripted, scripted_server: AccountServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looking.Look, "most_pages", 2)
+    monkeypatch.setattr(looking.Look.__init__, "__defaults__", (2, 0, None, True, ""))
+    pages = [
+        answer(
+            200,
+            {
+                "data": [{"invoice_id": f"{page}-{row}", "paid": False} for row in range(250)],
+                "meta": {"total_pages": 9, "total_results": 2250},
+            },
+        )
+        for page in range(9)
+    ]
+    scripted.will(*pages)
+    result = await call(scripted_server, "telnyx_list_invoices", {"unpaid_only": True})
+    assert "INCOMPLETE: looked through 500 of 2250" in text_of(result)
+    assert len(scripted.requests) == 2

@@ -1,0 +1,289 @@
+"""`telnyx_summarize_detail_records`: counts and sums that are those of the raw records."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telnyx_mcp.sandbox import Sandbox
+from telnyx_mcp.server import AccountServer, build_server
+from telnyx_mcp.settings import Settings
+from telnyx_mcp.telnyx.seen import Seen
+from telnyx_mcp.telnyx.usage import RECORD_TYPES, id_of, time_fields
+from telnyx_mcp.tools.grouping import MOST_GROUPS, Groups
+from tests import raw
+from tests.conftest import NOW, Scripted, answer, call, complaint, content_of, text_of
+
+SUMMARY = "telnyx_summarize_detail_records"
+MAY = ("2026-05-01T00:00:00Z", "2026-06-01T00:00:00Z")
+
+
+async def summed(server: AccountServer, record_type: str, **arguments: Any) -> dict[str, Any]:
+    return content_of(
+        await call(server, SUMMARY, {"record_type": record_type, "period": "2026-05"} | arguments)
+    )
+
+
+def of_may(sandbox: Sandbox, record_type: str) -> list[raw.Json]:
+    return raw.records(sandbox, record_type, time_fields(record_type)[0], *MAY)
+
+
+@pytest.mark.parametrize("record_type", RECORD_TYPES)
+async def test_every_record_of_every_type_counts_once(
+    server: AccountServer, sandbox: Sandbox, record_type: str
+) -> None:
+    told = await summed(server, record_type)
+    records = of_may(sandbox, record_type)
+    assert told["all"]["records"] == len(records)
+    assert Decimal(told["all"].get("cost", "0")) == sum(map(raw.cost, records))
+    assert told["all"].get("parts", 0) == sum(each.get("parts", 0) for each in records)
+    assert told["all"].get("billed_seconds", 0) == sum(
+        each.get("billed_sec", 0) for each in records
+    )
+    assert "note" not in told
+
+
+@pytest.mark.parametrize(
+    ("record_type", "group_by", "fields"),
+    [
+        ("messaging", ["status"], ["status"]),
+        ("messaging", ["direction", "country"], ["direction", "country_code"]),
+        ("messaging", ["profile", "carrier", "type"], ["profile_name", "carrier", "message_type"]),
+        ("messaging", ["message_type"], ["message_type"]),
+        ("call-control", ["connection", "direction"], ["connection_name", "direction"]),
+        ("sip-trunking", ["error"], ["hangup_cause"]),
+        ("verify", ["status"], ["verification_status"]),
+        ("wireless", ["sim_group_name"], ["sim_group_name"]),
+    ],
+)
+async def test_groups_are_those_of_the_records(
+    server: AccountServer,
+    sandbox: Sandbox,
+    record_type: str,
+    group_by: list[str],
+    fields: list[str],
+) -> None:
+    truth: defaultdict[tuple[str, ...], list[Decimal]] = defaultdict(list)
+    for record in of_may(sandbox, record_type):
+        truth[tuple(str(record.get(field)) for field in fields)].append(raw.cost(record))
+    told = await summed(server, record_type, group_by=group_by, top=100)
+    rows = {tuple(row[name] for name in group_by): row for row in told["groups"]}
+    assert rows.keys() == truth.keys()
+    for key, costs in truth.items():
+        assert (rows[key]["records"], Decimal(rows[key]["cost"])) == (len(costs), sum(costs))
+    order = [Decimal(row["cost"]) for row in told["groups"]]
+    assert order == sorted(order, reverse=True)
+
+
+async def test_days_and_hours_are_those_of_the_users_zone(
+    settings: Settings, sandbox: Sandbox
+) -> None:
+    zone = ZoneInfo("America/New_York")
+    there = settings.model_copy(update={"timezone": "America/New_York"})
+    server = build_server(there, now=lambda: NOW)
+    told = await summed(server, "messaging", group_by=["day"], top=100)
+    hours = await summed(server, "messaging", group_by=["hour"], top=1)
+    await server.services.client.aclose()
+    records = raw.records(
+        sandbox, "messaging", "created_at", "2026-05-01T04:00:00Z", "2026-06-01T04:00:00Z"
+    )
+    days: defaultdict[str, int] = defaultdict(int)
+    for record in records:
+        days[datetime.fromisoformat(record["created_at"]).astimezone(zone).date().isoformat()] += 1
+    assert {row["day"]: row["records"] for row in told["groups"]} == days
+    assert hours["groups"][0]["hour"].endswith(":00")
+
+
+async def test_a_record_with_several_tags_counts_in_each_and_once_in_all(
+    scripted: Scripted, scripted_server: AccountServer
+) -> None:
+    rows = [
+        {"uuid": "1", "tags": "a, b", "cost": "1.00", "currency": "USD"},
+        {"uuid": "2", "tags": "b", "cost": "0.50", "currency": "USD"},
+        {"uuid": "3", "tags": "", "cost": "0.25", "currency": "USD"},
+    ]
+    scripted.will_answer({"data": rows})
+    told = await summed(scripted_server, "messaging", group_by=["tag"])
+    groups = {row["tag"]: (row["records"], row["cost"]) for row in told["groups"]}
+    assert groups == {"a": (1, "1.00"), "b": (2, "1.50"), "(none)": (1, "0.25")}
+    assert told["all"] == {"records": 3, "cost": "1.75", "currency": "USD"}
+    assert "counts in each" in told["note"]
+
+
+async def test_the_rest_is_one_row(server: AccountServer) -> None:
+    whole = await summed(server, "messaging", group_by=["day"], top=100)
+    some = await summed(server, "messaging", group_by=["day"], top=3)
+    assert some["groups"] == whole["groups"][:3]
+    rest = whole["groups"][3:]
+    assert some["rest"]["groups"] == len(rest)
+    assert some["rest"]["records"] == sum(row["records"] for row in rest)
+    assert Decimal(some["rest"]["cost"]) == sum(Decimal(row["cost"]) for row in rest)
+
+
+async def test_filters_narrow_what_is_counted(server: AccountServer, sandbox: Sandbox) -> None:
+    told = await summed(server, "messaging", filters=["direction=outbound", "cost>=0.006"])
+    records = [
+        each
+        for each in of_may(sandbox, "messaging")
+        if each["direction"] == "outbound" and raw.cost(each) >= Decimal("0.006")
+    ]
+    assert told["all"]["records"] == len(records)
+
+
+async def test_different_currencies_are_never_added(
+    scripted: Scripted, scripted_server: AccountServer
+) -> None:
+    rows = [
+        {"id": "1", "cost": "1.00", "currency": "USD"},
+        {"id": "2", "cost": "2.00", "currency": "EUR"},
+        {"id": "3", "cost": "0.001", "currency": "USD"},
+    ]
+    scripted.will_answer({"data": rows})
+    told = await summed(scripted_server, "recording")
+    assert told["all"]["costs"] == [
+        {"cost": "2.00", "currency": "EUR"},
+        {"cost": "1.001", "currency": "USD"},
+    ]
+
+
+async def test_a_walk_that_breaks_off_is_no_total_and_says_how_far_it_came(
+    server: AccountServer, sandbox: Sandbox
+) -> None:
+    sandbox.fault("search_detail_records", "status", status=500, skip=2, times=None)
+    told = await summed(server, "messaging", group_by=["status"])
+    first = of_first_pages(sandbox, 100)
+    assert told["all"]["records"] == 100
+    assert Decimal(told["all"]["cost"]) == sum(map(raw.cost, first))
+    assert told["note"].startswith("NO TOTAL: only 100 of ")
+    assert first[-1]["created_at"][:19] in told["note"]
+
+
+def of_first_pages(sandbox: Sandbox, count: int) -> list[raw.Json]:
+    sandbox.faults.clear()
+    records = of_may(sandbox, "messaging")
+    return sorted(records, key=lambda each: str(each["created_at"]))[:count]
+
+
+async def test_a_first_page_that_fails_is_an_error(server: AccountServer, sandbox: Sandbox) -> None:
+    sandbox.fault("search_detail_records", "status", status=500, times=None)
+    result = await call(server, SUMMARY, {"record_type": "messaging", "period": "2026-05"})
+    assert result.is_error
+
+
+async def test_pages_that_come_again_count_once(server: AccountServer, sandbox: Sandbox) -> None:
+    sandbox.fault("search_detail_records", "stuck_page", times=None)
+    told = await summed(server, "messaging")
+    assert told["all"]["records"] == 50
+
+
+async def test_a_time_field_that_a_type_lacks_is_replaced_by_the_next_likely_one(
+    scripted: Scripted, scripted_server: AccountServer
+) -> None:
+    lacks = complaint(400, "10015", detail="created_at is not a field of stt")
+    row = {"id": "1", "started_at": "2026-05-02T10:00:00Z", "cost": "1.00", "currency": "USD"}
+    scripted.will(lacks, answer(200, {"data": [row]}))
+    told = await summed(scripted_server, "stt", group_by=["day"])
+    assert told["groups"][0]["day"] == "2026-05-02"
+    assert "started_at" in scripted.requests[1].target
+
+
+@pytest.mark.parametrize(
+    ("arguments", "tells"),
+    [
+        ({"record_type": "sms"}, "messaging"),
+        ({"group_by": ["a", "b", "c", "d"]}, "3 entries at most"),
+        ({"group_by": ["day", "day"]}, "twice"),
+        ({"filters": ["nonsense"]}, "field=value"),
+        ({"top": 0}, "1 or more"),
+        ({"period": "never"}, "is no period"),
+    ],
+)
+async def test_what_cannot_be_meant_is_said_and_nothing_is_asked(
+    server: AccountServer, sandbox: Sandbox, arguments: dict[str, Any], tells: str
+) -> None:
+    asked = {"record_type": "messaging", "period": "2026-05"} | arguments
+    result = await call(server, SUMMARY, asked)
+    assert result.is_error
+    assert tells in text_of(result)
+    assert sandbox.requests == []
+
+
+async def test_nothing_found_is_a_total_of_nothing(server: AccountServer) -> None:
+    told = await summed(server, "messaging", filters=["cli=+10000000000"], group_by=["day"])
+    assert told["all"] == {"records": 0}
+    assert told["groups"] == []
+    assert "note" not in told
+
+
+# --- grouping ------------------------------------------------------------------------------------
+
+RECORDS = st.lists(
+    st.fixed_dictionaries(
+        {"id": st.integers(0, 40).map(str)},
+        optional={
+            "status": st.sampled_from(["delivered", "failed"]),
+            "cost": st.decimals(-5, 5, places=4).map(str),
+            "currency": st.sampled_from(["USD", "EUR"]),
+            "parts": st.integers(0, 5),
+            "errors": st.lists(st.sampled_from(["40001", "40300"]), max_size=2, unique=True),
+            "created_at": st.sampled_from(["2026-05-01T23:30:00Z", "2026-05-02T00:30:00+02:00"]),
+        },
+    ),
+    max_size=40,
+    unique_by=lambda each: each["id"],
+)
+
+
+@given(
+    RECORDS,
+    st.lists(st.sampled_from(["status", "day", "error", "nothing"]), unique=True, max_size=3),
+    st.randoms(),
+)
+def test_order_and_repetition_change_nothing(
+    records: list[raw.Json], by: list[str], chance: random.Random
+) -> None:
+    def told(rows: list[raw.Json]) -> Any:
+        groups = Groups(by, UTC)
+        for row in Seen().new(rows, id_of):
+            groups.add(row)
+        return groups.all.shown(), groups.top(1000)[0]
+
+    mixed = records + records[: len(records) // 2]
+    chance.shuffle(mixed)
+    assert told(mixed) == told(records)
+
+
+@given(RECORDS)
+def test_groups_of_one_field_add_up_to_all(records: list[raw.Json]) -> None:
+    groups = Groups(["status"], UTC)
+    for record in records:
+        groups.add(record)
+    rows, rest, _ = groups.top(1)
+    parts = rows + ([rest.shown()] if rest else [])
+    assert sum(row["records"] for row in parts) == groups.all.records == len(records)
+    assert sum(row.get("parts", 0) for row in parts) == groups.all.shown().get("parts", 0)
+
+
+def test_past_so_many_groups_the_others_are_one() -> None:
+    groups = Groups(["n"], UTC)
+    for number in range(MOST_GROUPS + 500):
+        groups.add({"n": number, "cost": "0.01", "currency": "USD"})
+    assert len(groups) == MOST_GROUPS + 1
+    assert groups.too_many
+    assert groups.all.records == MOST_GROUPS + 500
+    assert groups.top(1)[0][0]["records"] == 500
+
+
+def test_only_so_many_ids_are_remembered() -> None:
+    seen = Seen(remembered=10)
+    assert len(list(seen.new(range(100), str))) == 100
+    assert list(seen.new(range(90, 100), str)) == []
+    assert len(list(seen.new(range(10), str))) == 10
