@@ -20,7 +20,7 @@ help:
 	@echo 'make test      the tests; ARGS goes to pytest'
 	@echo 'make check     lint, format, types, and the published contract against the code'
 	@echo 'make contract  write tools/*.json and tools/README.md from the code'
-	@echo 'make bench     measure start-up, calls and tokens'
+	@echo 'make bench     measure start-up, calls, the pace, memory and tokens; takes six minutes'
 	@echo 'make lock      refresh the pinned versions in constraints.txt'
 	@echo 'make clean     remove all that the above made, .venv included'
 

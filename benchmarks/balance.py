@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from time import perf_counter
 
 import httpx
 
 from benchmarks.measurement import Goal, Measurement, side_by_side
-from benchmarks.subjects import SERVERS, Subject, rounds, subjects
+from benchmarks.stand_ins import running_stub
+from benchmarks.subjects import Subject, rounds, state_url, subjects
 from benchmarks.wire import Session
 
 WARM_UP = 50
@@ -26,36 +25,28 @@ Block = Callable[[int], Sequence[float]]
 
 def measure() -> list[Measurement]:
     """Ours against the bare SDK, the peers, and plain httpx, in milliseconds."""
-    with running_stub() as base_url, ExitStack() as running:
-        blocks = {each.name: running.enter_context(_server(each)) for each in subjects(base_url)}
+    with running_stub() as base_url, state_url() as state, ExitStack() as running:
+        measured = subjects(base_url, TELNYX_MCP_STATE_URL=state)
+        blocks = {each.name: running.enter_context(server_block(each)) for each in measured}
         blocks["httpx alone"] = running.enter_context(_httpx_alone(base_url))
-        for block in blocks.values():
-            block(WARM_UP)
-        taken: dict[str, list[float]] = {name: [] for name in blocks}
-        for each_once in rounds(list(blocks), BLOCKS):
-            for name in each_once:
-                taken[name] += blocks[name](CALLS)
+        taken = in_turns(blocks)
     return side_by_side("one balance call", taken, "ms", Goal(1.3))
 
 
-@contextmanager
-def running_stub() -> Iterator[str]:
-    """The base URL of a stand-in for Telnyx, which runs meanwhile."""
-    stub = subprocess.Popen(
-        (sys.executable, str(SERVERS / "telnyx_stub.py")),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert stub.stdout
-        yield f"http://127.0.0.1:{int(stub.stdout.readline())}/v2"
-    finally:
-        stub.communicate()
+def in_turns(blocks: Mapping[str, Block]) -> dict[str, list[float]]:
+    """What each call took, in milliseconds, after some that don't count."""
+    for block in blocks.values():
+        block(WARM_UP)
+    taken: dict[str, list[float]] = {name: [] for name in blocks}
+    for each_once in rounds(list(blocks), BLOCKS):
+        for name in each_once:
+            taken[name] += blocks[name](CALLS)
+    return taken
 
 
 @contextmanager
-def _server(subject: Subject) -> Iterator[Block]:
+def server_block(subject: Subject) -> Iterator[Block]:
+    """Calls of the balance tool of a server, which runs meanwhile."""
     with Session(subject) as session:
         session.open()
 

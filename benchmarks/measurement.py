@@ -29,10 +29,11 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A bound for the ratio; for the figure itself in a row without a comparison."""
+    """A bound for the ratio; for the figure itself in a row without a comparison, or if so said."""
 
     bound: float
     at_least: bool = False
+    of_figure: bool = False
 
     def reached(self, value: float) -> bool:
         return value >= self.bound if self.at_least else value <= self.bound
@@ -51,15 +52,17 @@ class Measurement:
 
     @property
     def ratio(self) -> float | None:
-        """Ours in units of what it is compared with."""
-        return self.ours.value / self.compared.value if self.compared else None
+        """Ours in units of what it is compared with, if that is anything."""
+        if self.compared is None or not self.compared.value:
+            return None
+        return self.ours.value / self.compared.value
 
     @property
     def verdict(self) -> str:
         """`ok`, `over` or `under`; empty for a row without a goal."""
         if self.goal is None:
             return ""
-        ratio = self.ratio
+        ratio = None if self.goal.of_figure else self.ratio
         if self.goal.reached(self.ours.value if ratio is None else ratio):
             return "ok"
         return "under" if self.goal.at_least else "over"
@@ -71,6 +74,7 @@ class Measurement:
             row["ratio"] = self.ratio
         if self.goal:
             row["goal"] = {"at_least" if self.goal.at_least else "at_most": self.goal.bound}
+            row["goal"]["of"] = "ratio" if self.compared and not self.goal.of_figure else "ours"
             row["verdict"] = self.verdict
         if self.note:
             row["note"] = self.note
@@ -80,7 +84,7 @@ class Measurement:
 
 
 def side_by_side(
-    what: str, samples: Mapping[str, Sequence[float]], unit: str, goal: Goal
+    what: str, samples: Mapping[str, Sequence[float]], unit: str, goal: Goal | None = None
 ) -> list[Measurement]:
     """The rows for samples taken in turns: the median of ours against each other's.
 

@@ -19,8 +19,9 @@ ANSWER_SECONDS = 30.0
 class Session:
     """A server that was just started, and a conversation with it. Ends it on leaving."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: Subject, answer_seconds: float = ANSWER_SECONDS) -> None:
         self._subject = subject
+        self._answer_seconds = answer_seconds
         self._last_id = 0
         self._read = b""
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (closed on leaving)
@@ -67,9 +68,9 @@ class Session:
         self._send({"jsonrpc": "2.0", "method": "notifications/initialized"})
         return self.ask("tools/list", {})
 
-    def call(self, tool: str) -> dict[str, Any]:
-        """The result of a tool called without arguments, which must be no error."""
-        result = self.ask("tools/call", {"name": tool, "arguments": {}})
+    def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        """The result of a tool, which must be no error."""
+        result = self.ask("tools/call", {"name": tool, "arguments": arguments})
         if result.get("isError"):
             raise RuntimeError(f"{self._subject.name}: {tool} answered {result['content']}")
         return result
@@ -95,7 +96,7 @@ class Session:
         assert self._process.stdout
         source = self._process.stdout.fileno()
         while b"\n" not in self._read:
-            ready, _, _ = select.select([source], [], [], ANSWER_SECONDS)
+            ready, _, _ = select.select([source], [], [], self._answer_seconds)
             chunk = os.read(source, 1 << 16) if ready else b""
             if not chunk:
                 raise RuntimeError(

@@ -1,16 +1,20 @@
-"""Telnyx's balance, answered as fast as Python can: HTTP/1.1 with keep-alive and nothing else.
+"""Telnyx's balance and lists, answered as fast as Python can: HTTP/1.1 with keep-alive, no more.
 
 Prints its port and serves on loopback until its stdin ends. Tells a rate limit in its headers, as
-Telnyx does, far too high to be reached: reading them is part of a call.
+Telnyx does, far too high to be reached: reading them is part of a call. Filters are not looked at.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import math
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from decimal import Decimal
+from urllib.parse import parse_qs
 
 BODY = (
     b'{"data":{"record_type":"balance","balance":"300.00","credit_limit":"100.00",'
@@ -19,6 +23,10 @@ BODY = (
 NOT_FOUND = b'{"errors":[{"code":"10005","title":"Resource not found"}]}'
 LIMIT = 10_000_000
 WINDOW_SECONDS = 10
+RECORDS_DAY, DAY_AFTER = "2026-05-04", "2026-05-05"
+"""The day of every detail record, and the one after it."""
+COST_ON_AVERAGE = Decimal("0.0055")
+"""Of ten detail records in a row."""
 
 
 class Limit:
@@ -42,26 +50,99 @@ class Limit:
         )
 
 
-async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limit: Limit) -> None:
-    """Answers the requests of one connection, until it or the stub ends."""
-    with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-        while True:
-            head = await reader.readuntil(b"\r\n\r\n")
-            found = head.startswith(b"GET /v2/balance ")
-            status, body = (b"200 OK", BODY) if found else (b"404 Not Found", NOT_FOUND)
-            writer.write(
-                b"HTTP/1.1 %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\n%s\r\n%s"
-                % (status, len(body), limit.headers(), body)
-            )
-            await writer.drain()
-    writer.close()
+def invoice(number: int) -> str:
+    """One of many invoices, a month each, as Telnyx shows it."""
+    invoice_id = f"3f1c0ab2-5c7e-4d19-9a51-{number:012x}"
+    month = f"{1000 + number // 12}-{number % 12 + 1:02d}"
+    return (
+        f'{{"invoice_id":"{invoice_id}","file_id":"8d2f4b66-1d0b-4c3e-8a77-{number:012x}",'
+        f'"period_start":"{month}-01","period_end":"{month}-28","paid":true,'
+        f'"url":"https://api.telnyx.com:443/v2/invoices/{invoice_id}"}}'
+    )
+
+
+def detail_record(number: int) -> str:
+    """One of many messages, with the fields that Telnyx documents for them."""
+    moment = f"{RECORDS_DAY}T{number // 3600 % 24:02d}:{number // 60 % 60:02d}:{number % 60:02d}Z"
+    return (
+        f'{{"record_type":"message_detail_record","uuid":"5b7e2c10-77aa-4f0e-b1c3-{number:012x}",'
+        f'"user_id":"0f5d4c3b-2a19-4807-9665-544332211000","carrier":"T-Mobile USA",'
+        f'"carrier_fee":"0.003","cost":"0.{number % 10 + 1:03d}","rate":"0.004","currency":"USD",'
+        f'"cli":"+1312555{number % 40:04d}","cld":"+1773555{number % 9973:04d}","parts":1,'
+        f'"country_code":"US","mcc":"310","mnc":"260","direction":"outbound","message_type":"SMS",'
+        f'"status":"delivered","delivery_status":"success: webhook succeeded","errors":[],'
+        f'"delivery_status_webhook_url":"https://example.com/telnyx/sms","fteu":false,'
+        f'"profile_id":"40017f6d-0a5a-4f0c-8d37-2fb1e1c2d{number % 7:03d}","tags":"campaign,spring",'
+        f'"profile_name":"Campaign {number % 7}","source_country_code":"US","on_net":false,'
+        f'"created_at":"{moment}","sent_at":"{moment}","completed_at":"{moment}",'
+        f'"updated_at":"{moment}"}}'
+    )
+
+
+class List:
+    """So many rows, `largest` of them on a page at most."""
+
+    def __init__(self, row: Callable[[int], str], rows: int, largest: int) -> None:
+        self._row = row
+        self._rows = rows
+        self._largest = largest
+
+    def page(self, query: str) -> bytes:
+        asked = parse_qs(query)
+        number = int(asked.get("page[number]", ["1"])[0])
+        size = min(int(asked.get("page[size]", ["20"])[0]), self._largest)
+        first = (number - 1) * size
+        rows = ",".join(map(self._row, range(first, min(first + size, self._rows))))
+        return (
+            f'{{"data":[{rows}],"meta":{{"page_number":{number},"page_size":{size},'
+            f'"total_pages":{math.ceil(self._rows / size)},"total_results":{self._rows}}}}}'
+        ).encode()
+
+
+class Stub:
+    """What is served, and how many seconds each answer takes at least."""
+
+    def __init__(self, lists: dict[str, List], latency: float) -> None:
+        self._lists = lists
+        self._latency = latency
+        self._limit = Limit()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answers the requests of one connection, until it or the stub ends."""
+        with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                if self._latency:
+                    await asyncio.sleep(self._latency)
+                status, body = self._answer(head)
+                writer.write(
+                    b"HTTP/1.1 %s\r\ncontent-type: application/json\r\n"
+                    b"content-length: %d\r\n%s\r\n%s"
+                    % (status, len(body), self._limit.headers(), body)
+                )
+                await writer.drain()
+        writer.close()
+
+    def _answer(self, head: bytes) -> tuple[bytes, bytes]:
+        if head.startswith(b"GET /v2/balance "):
+            return b"200 OK", BODY
+        path, _, query = head.split(b" ", 2)[1].decode().partition("?")
+        found = self._lists.get(path.removeprefix("/v2"))
+        return (b"200 OK", found.page(query)) if found else (b"404 Not Found", NOT_FOUND)
 
 
 async def main() -> None:
-    limit = Limit()
-    server = await asyncio.start_server(
-        lambda reader, writer: answer(reader, writer, limit), "127.0.0.1", 0
-    )
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--invoices", type=int, default=0)
+    parser.add_argument("--records", type=int, default=0)
+    parser.add_argument("--latency", type=float, default=0.0)
+    options = parser.parse_args()
+    lists = {
+        "/invoices": List(invoice, options.invoices, 250),
+        "/detail_records": List(detail_record, options.records, 50),
+    }
+    stub = Stub(lists, options.latency)
+    server = await asyncio.start_server(stub.serve, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await asyncio.to_thread(sys.stdin.read)
 

@@ -1,0 +1,1 @@
+"""Programs that are driven or watched from outside, each its own process."""

@@ -1,0 +1,1 @@
+"""What only shows after a while; left out unless asked for."""
