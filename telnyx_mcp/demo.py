@@ -93,7 +93,9 @@ async def _ask(server: StdioServerParameters) -> int:
         demo = Demo(client)
 
         demo.question("What did we spend in May?")
-        await demo.call("telnyx_summarize_spend", {"period": f"{may:%Y-%m}", "compare_to": "previous"})
+        await demo.call(
+            "telnyx_summarize_spend", {"period": f"{may:%Y-%m}", "compare_to": "previous"}
+        )
 
         demo.question("How many messages failed yesterday, and what did they cost?")
         await demo.call(

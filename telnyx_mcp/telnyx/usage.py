@@ -45,6 +45,7 @@ RecordType = Literal[
     "wireless",
 ]
 RECORD_TYPES: tuple[RecordType, ...] = get_args(RecordType)
+"""What `filter[record_type]` takes; those that most accounts have most of come first."""
 _TIME_FIELDS = {
     "call-control": "started_at",
     "sip-trunking": "started_at",

@@ -6,19 +6,19 @@ result in plain words.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from functools import cache
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from types import NoneType, UnionType
+from typing import Any, Generic, TypeVar, Union, get_args, get_origin
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
 from mcp_types import CallToolResult, InputRequiredResult, ToolAnnotations
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import core_schema
+from pydantic import BaseModel
 
 from telnyx_mcp.approval.gate import Gate
 from telnyx_mcp.telnyx.client import TelnyxClient
@@ -142,37 +142,44 @@ class AccountTool(Tool):
         return result
 
 
-class _Outline(GenerateJsonSchema):
-    """The outline of a result: its fields and their types, one level deep.
+_KINDS: tuple[tuple[type, str], ...] = (
+    (str, "string"),
+    (bool, "boolean"),
+    (int, "integer"),
+    (BaseModel, "object"),
+    (Mapping, "object"),
+    (Sequence, "array"),
+)
 
-    The rows themselves are described by their names; a full schema would cost every conversation
-    thousands of tokens.
-    """
 
-    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
-        return self.generate_inner(schema["schema"])
-
-    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        return self.generate_inner(schema["schema"])
-
-    def field_title_should_be_set(self, schema: Any) -> bool:
-        return False
+def _kind(annotation: Any) -> str | None:
+    """What JSON calls values of this type; None for several kinds, or any."""
+    options = [annotation]
+    if get_origin(annotation) in (Union, UnionType):
+        options = [each for each in get_args(annotation) if each is not NoneType]
+    found = get_origin(options[0]) or options[0]
+    if len(options) > 1 or not isinstance(found, type):
+        return None
+    return next((kind for each, kind in _KINDS if issubclass(found, each)), None)
 
 
 @cache
 def output_schema(result: type[Result], params: type[Params]) -> dict[str, Any]:
-    """The published schema of a tool's result: what is its own. What every result or list has is
-    said once in the server's instructions, and an echo of an argument needs no description."""
+    """The published outline of a tool's result: its own fields, one level deep.
+
+    What every result or list has is said once in the server's instructions, and an echo of an
+    argument needs no description. Rows are described by their names: a full schema would cost every
+    conversation thousands of tokens, and the start a twentieth of its time.
+    """
     known = ListResult.model_fields.keys() - {"items"} | params.model_fields.keys() | {"today"}
-    published = result.model_json_schema(mode="serialization", schema_generator=_Outline)
     properties: dict[str, Any] = {}
-    for name, each in published["properties"].items():
+    for name, field in result.model_fields.items():
         if name in known:
             continue
-        kind = each.get("type", "object" if "$ref" in each else None)
+        kind = _kind(field.annotation)
         # What is not said to be anything else is text: an amount, a time, an id.
-        outline: dict[str, Any] = {"type": kind} if kind and kind != "string" else {}
-        if description := each.get("description"):
-            outline["description"] = description
+        outline = {"type": kind} if kind and kind != "string" else {}
+        if field.description:
+            outline["description"] = field.description
         properties[name] = outline
     return {"type": "object", "properties": properties}
