@@ -22,7 +22,7 @@ from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
 from telnyx_mcp.telnyx.models import ChargesSummary, SummaryLine
 from telnyx_mcp.telnyx.seen import Seen
-from telnyx_mcp.telnyx.usage import cost_of, id_of, moment_of, records_between
+from telnyx_mcp.telnyx.usage import cost_of, mark_of, moment_of, records_between
 
 AT_ONCE = 4
 """Requests for parts of a period that are in flight at once."""
@@ -133,15 +133,17 @@ async def usage_of(
     try:
         async for page in records_between(client, record_type, start, end, deadline=deadline):
             usage.total = page.total_results
-            for record in seen.new(page.items, id_of):
+            for record in seen.new(page.items, mark_of):
                 usage.records += 1
                 usage.until = moment_of(record) or usage.until
                 if cost := cost_of(record):
                     usage.costs.add(*cost)
             await progress(usage)
             usage.whole = not page.has_more
-        if not usage.records:
-            usage.whole = True
+        if usage.total is None:
+            usage.whole |= not usage.records
+        else:
+            usage.whole = usage.records == usage.total
     except TelnyxError as error:
         usage.error, usage.whole = error, False
     return usage

@@ -9,7 +9,9 @@ Source: Telnyx's OpenAPI document of 2026-07-16 and the description of `filter[r
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Literal, get_args
@@ -101,10 +103,9 @@ def amounts_of(record: DetailRecord) -> dict[str, Decimal]:
     return found
 
 
-def id_of(record: DetailRecord) -> str | None:
-    """What tells the record from others."""
-    value = record.get("uuid") or record.get("id")
-    return str(value) if value else None
+def mark_of(record: DetailRecord) -> int:
+    """What tells the record from others: all of it, as an id may name the call that several share."""
+    return hash(json.dumps(record, sort_keys=True, default=str))
 
 
 async def records_between(
@@ -140,9 +141,10 @@ async def records_between(
 
         begun = False
         try:
-            async for page in walk(fetch, most_pages=most_pages):
-                begun = True
-                yield page
+            async with aclosing(walk(fetch, most_pages=most_pages)) as pages:
+                async for page in pages:
+                    begun = True
+                    yield page
             return
         except TelnyxError as error:
             lacking = error.failure is Failure.BAD_REQUEST and field in str(error)

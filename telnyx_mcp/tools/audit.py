@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -124,8 +124,19 @@ async def _matching(call: Call[AuditParams]) -> AuditResult:
 
 
 def _holds(event: AuditEvent, texts: list[str]) -> bool:
-    text = event.model_dump_json(by_alias=True, exclude={"organization_id"}).casefold()
-    return all(each in text for each in texts)
+    values = [each.casefold() for each in _texts(event.model_dump(exclude={"organization_id"}))]
+    return all(any(text in value for value in values) for text in texts)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every value in it as text; not the names that the API gives them."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
+    elif value is not None:
+        yield str(value)
 
 
 def _row(event: AuditEvent) -> AuditRow:

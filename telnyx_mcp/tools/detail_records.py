@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Coroutine
+from contextlib import aclosing
 from dataclasses import asdict
 from functools import partial
 from typing import Annotated, Any
@@ -13,7 +14,7 @@ from pydantic import BeforeValidator, Field
 from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.models import DetailRecord, Page
 from telnyx_mcp.telnyx.operations import SEARCH_DETAIL_RECORDS as SEARCH_RECORDS
-from telnyx_mcp.telnyx.usage import RecordType, id_of
+from telnyx_mcp.telnyx.usage import RecordType, mark_of
 from telnyx_mcp.tools.arguments import PageNumber, Params, Text, TextList
 from telnyx_mcp.tools.exports import exporting
 from telnyx_mcp.tools.filters import FILTERS, wire_filters
@@ -105,21 +106,22 @@ async def _exported(
         lambda number: search(
             page=number, page_size=SEARCH_RECORDS.largest_page, deadline=deadline
         ),
-        id_of,
+        mark_of,
         call.progress,
         most_pages=MOST_PAGES,
     )
     about = f"{call.params.record_type}-{call.params.date_range or 'records'}"
     with exporting(call, about) as export:
         batch: list[DetailRecord] = []
-        async for record in look.rows():
-            batch.append(record)
-            if len(batch) >= BATCH:
-                if not export.write(batch):
-                    break
-                batch = []
-        else:
-            export.write(batch)
+        async with aclosing(look.rows()) as rows:
+            async for record in rows:
+                batch.append(record)
+                if len(batch) >= BATCH:
+                    if not export.write(batch):
+                        break
+                    batch = []
+            else:
+                export.write(batch)
         whole = look.whole and not export.full
         file = export.finish(complete=whole)
     too_large = "" if not export.full else " The file is as large as files may get."

@@ -125,7 +125,12 @@ class Export:
             os.fsync(self._file.fileno())
             size = self._file.tell()
             self._file.close()
-            os.link(self._draft, name) if hasattr(os, "link") else self._draft.rename(name)
+            try:
+                os.link(self._draft, name)  # fails where the name is taken, a rename would not
+            except FileExistsError:
+                raise
+            except (OSError, AttributeError, NotImplementedError):
+                self._draft.rename(name)  # a file system without links; the name is random
         except OSError as error:
             raise self._cannot(error) from None
         return Exported(str(name), self.rows, size, complete)

@@ -3,7 +3,8 @@ than some pages and some time."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Hashable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -24,7 +25,8 @@ class Look(Generic[Row]):
     """A look through a list. What it covered is known when the rows have been read."""
 
     fetch: Callable[[int], Coroutine[Any, Any, Page[Row]]]
-    id_of: Callable[[Row], str | None]
+    mark_of: Callable[[Row], Hashable]
+    """What tells a row from others."""
     progress: Progress
     most_pages: int = MOST_PAGES
     looked_at: int = 0
@@ -32,17 +34,18 @@ class Look(Generic[Row]):
     whole: bool = True
     stopped: str = ""
 
-    async def rows(self) -> AsyncIterator[Row]:
+    async def rows(self) -> AsyncGenerator[Row, None]:
         """Every row once. A failure after the first page ends the look, and is told in `stopped`."""
         seen = Seen()
         try:
-            async for page in walk(self.fetch, most_pages=self.most_pages):
-                for row in seen.new(page.items, self.id_of):
-                    self.looked_at += 1
-                    yield row
-                self.total, self.whole = page.total_results, not page.has_more
-                told = f"{self.looked_at} of {self.total or '?'} rows"
-                await self.progress.report(self.looked_at, self.total, told)
+            async with aclosing(walk(self.fetch, most_pages=self.most_pages)) as pages:
+                async for page in pages:
+                    for row in seen.new(page.items, self.mark_of):
+                        self.looked_at += 1
+                        yield row
+                    self.total, self.whole = page.total_results, not page.has_more
+                    told = f"{self.looked_at} of {self.total or '?'} rows"
+                    await self.progress.report(self.looked_at, self.total, told)
         except TelnyxError as error:
             if not self.looked_at:
                 raise

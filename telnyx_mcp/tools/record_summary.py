@@ -12,7 +12,7 @@ from telnyx_mcp.periods import Period
 from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.telnyx.seen import Seen
-from telnyx_mcp.telnyx.usage import RECORD_TYPES, id_of, moment_of, records_between
+from telnyx_mcp.telnyx.usage import RECORD_TYPES, mark_of, moment_of, records_between
 from telnyx_mcp.tools.arguments import Text, TextList
 from telnyx_mcp.tools.filters import wire_filters
 from telnyx_mcp.tools.grouping import MOST_GROUPS, Groups
@@ -112,7 +112,7 @@ async def _walk(call: Call[RecordSummaryParams], period: Period, groups: Groups)
     number = 0
     try:
         async for page in pages:
-            for record in seen.new(page.items, id_of):
+            for record in seen.new(page.items, mark_of):
                 groups.add(record)
                 walked.until = moment_of(record) or walked.until
             walked.total = page.total_results

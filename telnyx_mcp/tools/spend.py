@@ -102,6 +102,12 @@ def _charged(currency: str, charges: Charges) -> dict[str, Any]:
 
 
 def _compared(before: Period, earlier: Charges, charges: Charges) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "start_date": before.start.isoformat(),
+        "end_date": before.end.isoformat(),
+    }
+    if earlier.missing or charges.missing:
+        return said  # the difference of parts would be none of the periods
     differences = []
     for currency in sorted(earlier.figures.keys() | charges.figures.keys()):
         old = earlier.figures.get(currency, dict.fromkeys(TOTALS, Decimal(0)))
@@ -113,11 +119,7 @@ def _compared(before: Period, earlier: Charges, charges: Charges) -> dict[str, A
                 grown = percent(old[name], new[name])
                 row[name] = change | ({"percent": grown} if grown else {})
         differences.append(row)
-    return {
-        "start_date": before.start.isoformat(),
-        "end_date": before.end.isoformat(),
-        "differences": differences,
-    }
+    return said | {"differences": differences}
 
 
 async def _usages(
@@ -161,7 +163,7 @@ def _incomplete(usages: list[Usage]) -> dict[str, str]:
     for usage in usages:
         if not usage.whole:
             until = f" until {usage.until.isoformat()}" if usage.until else ""
-            why = usage.error.happened if usage.error else "the most pages were read"
+            why = usage.error.happened if usage.error else "Telnyx gave no more"
             told[usage.record_type] = (
                 f"{usage.records} of {usage.total or '?'} records{until}: {why}"
             )

@@ -42,6 +42,14 @@ async def test_events_are_found_by_any_text_in_them(
     assert told["total"] == len(found) > 0
 
 
+@pytest.mark.parametrize("text", ["user_id", "record_type", "alternate_resource_id", "null"])
+async def test_the_names_of_the_apis_own_fields_are_no_text(
+    server: AccountServer, text: str
+) -> None:
+    told = content_of(await call(server, "telnyx_list_audit_events", {"contains": [text]}))
+    assert told["total"] == 0
+
+
 async def test_several_texts_must_all_be_there_and_pages_go_on(
     server: AccountServer, sandbox: Sandbox
 ) -> None:

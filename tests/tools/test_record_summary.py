@@ -17,10 +17,10 @@ from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server import AccountServer, build_server
 from telnyx_mcp.settings import Settings
 from telnyx_mcp.telnyx.seen import Seen
-from telnyx_mcp.telnyx.usage import RECORD_TYPES, id_of, time_fields
+from telnyx_mcp.telnyx.usage import RECORD_TYPES, mark_of, time_fields
 from telnyx_mcp.tools.grouping import MOST_GROUPS, Groups
 from tests import raw
-from tests.conftest import NOW, Scripted, answer, call, complaint, content_of, text_of
+from tests.conftest import NOW, Scripted, answer, call, complaint, connected, content_of, text_of
 
 SUMMARY = "telnyx_summarize_detail_records"
 MAY = ("2026-05-01T00:00:00Z", "2026-06-01T00:00:00Z")
@@ -184,6 +184,40 @@ async def test_pages_that_come_again_count_once(server: AccountServer, sandbox: 
     assert told["all"]["records"] == 50
 
 
+async def test_records_that_share_an_id_are_records_of_their_own(
+    scripted: Scripted, scripted_server: AccountServer
+) -> None:
+    """An id may name the call that several legs belong to."""
+    leg = {"id": "one call", "cost": "0.10", "currency": "USD", "direction": "inbound"}
+    scripted.will_answer({"data": [leg, leg | {"direction": "outbound"}]})
+    told = await summed(scripted_server, "sip-trunking")
+    assert told["all"] == {"records": 2, "cost": "0.20", "currency": "USD"}
+
+
+async def test_fewer_records_than_were_told_of_are_said(
+    scripted: Scripted, scripted_server: AccountServer
+) -> None:
+    row = {"id": "1", "cost": "0.10", "currency": "USD"}
+    scripted.will_answer({"data": [row], "meta": {"total_pages": 1, "total_results": 3}})
+    told = await summed(scripted_server, "recording")
+    assert "told of 3 records and gave 1" in told["note"]
+
+
+async def test_who_asked_for_progress_hears_how_far_it_is(server: AccountServer) -> None:
+    heard: list[tuple[float, float | None, str | None]] = []
+
+    async def heard_of(progress: float, total: float | None, message: str | None) -> None:
+        heard.append((progress, total, message))
+
+    async with connected(server) as client:
+        await client.call_tool(
+            SUMMARY, {"record_type": "messaging", "period": "2026-05"}, progress_callback=heard_of
+        )
+    assert heard
+    assert [done for done, _, _ in heard] == sorted(done for done, _, _ in heard)
+    assert heard[-1][2] == f"{int(heard[-1][0])} of {int(heard[-1][1] or 0)} records"
+
+
 async def test_a_time_field_that_a_type_lacks_is_replaced_by_the_next_likely_one(
     scripted: Scripted, scripted_server: AccountServer
 ) -> None:
@@ -252,7 +286,7 @@ def test_order_and_repetition_change_nothing(
 ) -> None:
     def told(rows: list[raw.Json]) -> Any:
         groups = Groups(by, UTC)
-        for row in Seen().new(rows, id_of):
+        for row in Seen().new(rows, mark_of):
             groups.add(row)
         return groups.all.shown(), groups.top(1000)[0]
 

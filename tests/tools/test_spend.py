@@ -152,6 +152,26 @@ async def test_a_part_that_cannot_be_had_is_named_and_no_total_is_told(
     assert Decimal(charges["part_total"]) == raw.charged(sandbox, *had)["grand_total"]
 
 
+async def test_what_is_not_whole_is_compared_with_nothing(
+    server: AccountServer, sandbox: Sandbox
+) -> None:
+    sandbox.fault("get_charges_summary", "status", status=500, skip=4)
+    told = await spend(server, period="2026-Q1", compare_to="previous")
+    assert "differences" not in told["compared"]
+    assert "No total of the period" in told["note"]
+
+
+async def test_usage_with_fewer_records_than_were_told_of_is_no_total(
+    scripted: Scripted, scripted_server: AccountServer
+) -> None:
+    row = {"id": "1", "cost": "0.10", "currency": "USD"}
+    records = answer(200, {"data": [row], "meta": {"total_pages": 1, "total_results": 3}})
+    scripted.will(summary("USD", "10.00"), records)
+    told = await spend(scripted_server, period="2026-05", usage=["recording"])
+    assert told["usage"][0]["part_total"] == "0.10"
+    assert told["usage_incomplete"]["recording"].startswith("1 of 3 records")
+
+
 async def test_where_nothing_can_be_had_the_failure_is_told(
     server: AccountServer, sandbox: Sandbox
 ) -> None:
