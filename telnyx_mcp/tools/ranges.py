@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -16,6 +17,11 @@ SUMMARY_SECONDS = 40.0
 
 class PeriodParams(Params):
     """A period by its name, or by two days."""
+
+    instead: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("month", "year", "quarter", "date", "day", "date_range", "range"),
+        "Use period, such as 2026-05 or last month.",
+    )
 
     period: Text | None = Field(
         None,

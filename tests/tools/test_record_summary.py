@@ -218,6 +218,23 @@ async def test_who_asked_for_progress_hears_how_far_it_is(server: AccountServer)
     assert heard[-1][2] == f"{int(heard[-1][0])} of {int(heard[-1][1] or 0)} records"
 
 
+@pytest.mark.parametrize("order", [(1, 2, 3, 4, 5), (1, 5, 4, 3, 2), (3, 1, 5, 2, 4)])
+async def test_pages_in_any_order_come_to_the_same(
+    scripted: Scripted, scripted_server: AccountServer, order: tuple[int, ...]
+) -> None:
+    def page(number: int) -> Any:
+        rows = [
+            {"id": f"{number}-{row}", "status": "ok", "cost": f"0.{number}", "currency": "USD"}
+            for row in range(50)
+        ]
+        return answer(200, {"data": rows, "meta": {"total_pages": 5, "total_results": 250}})
+
+    scripted.will(*map(page, order))
+    told = await summed(scripted_server, "recording", group_by=["status"])
+    assert told["all"] == {"records": 250, "cost": "75.00", "currency": "USD"}
+    assert "note" not in told
+
+
 async def test_a_time_field_that_a_type_lacks_is_replaced_by_the_next_likely_one(
     scripted: Scripted, scripted_server: AccountServer
 ) -> None:
