@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 ZERO = Decimal(0)
+MOST_DIGITS = MOST_DECIMALS = 15
+"""An amount beyond these is none: it could be neither added nor written down in reason."""
+
+
+def amount_of(value: object) -> Decimal | None:
+    """The amount that a text or number says; None for what is no amount of money."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    if not amount.is_finite() or amount.adjusted() > MOST_DIGITS:
+        return None
+    exponent = amount.as_tuple().exponent
+    return amount if isinstance(exponent, int) and exponent >= -MOST_DECIMALS else None
 
 
 class Sums:

@@ -11,18 +11,24 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 import anyio
 
-from telnyx_mcp.money import ZERO, Sums
+from telnyx_mcp.money import ZERO, Sums, amount_of
 from telnyx_mcp.periods import Period
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
 from telnyx_mcp.telnyx.models import ChargesSummary, SummaryLine
 from telnyx_mcp.telnyx.seen import Seen
-from telnyx_mcp.telnyx.usage import cost_of, mark_of, moment_of, records_between
+from telnyx_mcp.telnyx.usage import (
+    cost_of,
+    has_unreadable_cost,
+    mark_of,
+    moment_of,
+    records_between,
+)
 
 AT_ONCE = 4
 """Requests for parts of a period that are in flight at once."""
@@ -111,6 +117,8 @@ class Usage:
     total: int | None = None
     """How many there are, as Telnyx told."""
     costs: Sums = field(default_factory=Sums)
+    unreadable: int = 0
+    """Records whose cost is no amount."""
     whole: bool = False
     until: datetime | None = None
     error: TelnyxError | None = None
@@ -136,6 +144,7 @@ async def usage_of(
             for record in seen.new(page.items, mark_of):
                 usage.records += 1
                 usage.until = moment_of(record) or usage.until
+                usage.unreadable += has_unreadable_cost(record)
                 if cost := cost_of(record):
                     usage.costs.add(*cost)
             await progress(usage)
@@ -144,6 +153,7 @@ async def usage_of(
             usage.whole |= not usage.records
         else:
             usage.whole = usage.records == usage.total
+        usage.whole &= not usage.unreadable
     except TelnyxError as error:
         usage.error, usage.whole = error, False
     return usage
@@ -169,10 +179,7 @@ def _sum(amounts: Iterable[str | None]) -> Decimal:
 
 def _decimal(text: str | None) -> Decimal:
     """The amount; 0 for none. Raises `TelnyxError` for what is no amount: 0 would be a lie."""
-    try:
-        amount = Decimal(text or "0")
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite():
+    amount = amount_of(text or "0")
+    if amount is None:
         raise TelnyxError(Failure.WRONG_SHAPE, f"{str(text)[:40]!r} is no amount")
     return amount

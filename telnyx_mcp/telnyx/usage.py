@@ -12,10 +12,11 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
+from decimal import Decimal
 from typing import Literal, get_args
 
+from telnyx_mcp.money import amount_of
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
@@ -69,28 +70,30 @@ def time_fields(record_type: str) -> tuple[str, ...]:
 
 
 def moment_of(record: DetailRecord) -> datetime | None:
-    """When the record was made, with its zone."""
+    """When the record was made, in UTC."""
     for field in _ANY_TIME:
         try:
             moment = datetime.fromisoformat(str(record[field]))
-        except (KeyError, ValueError):
+            moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        except (KeyError, ValueError, OverflowError):
             continue
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if MINYEAR < moment.year < MAXYEAR:  # whatever the zone it is shown in
+            return moment
     return None
 
 
 def cost_of(record: DetailRecord) -> tuple[str, Decimal] | None:
     """The currency and the cost; None for a record that costs nothing it tells of."""
     for field in _COSTS:
-        value = record.get(field)
-        if isinstance(value, str | int | float) and not isinstance(value, bool):
-            try:
-                cost = Decimal(str(value))
-            except InvalidOperation:
-                continue
-            if cost.is_finite():
-                return str(record.get("currency") or "unknown"), cost
+        if (cost := amount_of(record.get(field))) is not None:
+            return str(record.get("currency") or "unknown")[:20], cost
     return None
+
+
+def has_unreadable_cost(record: DetailRecord) -> bool:
+    """Whether the record tells a cost that is no amount: to leave it out would make a sum wrong."""
+    told = any(record.get(field) not in (None, "") for field in _COSTS)
+    return told and cost_of(record) is None
 
 
 def amounts_of(record: DetailRecord) -> dict[str, Decimal]:
@@ -98,8 +101,8 @@ def amounts_of(record: DetailRecord) -> dict[str, Decimal]:
     found: dict[str, Decimal] = {}
     for field, name in _AMOUNTS.items():
         value = record.get(field)
-        if isinstance(value, int) and not isinstance(value, bool):
-            found[name] = Decimal(value)
+        if isinstance(value, int) and (amount := amount_of(value)) is not None:
+            found[name] = amount
     return found
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 import anyio
 from pydantic import Field
 
-from telnyx_mcp.money import ZERO, Sums, written
+from telnyx_mcp.money import ZERO, Sums, amount_of, written
 from telnyx_mcp.periods import Period
 from telnyx_mcp.spending import Usage, charges_of, usage_of
 from telnyx_mcp.telnyx.deadline import Deadline
@@ -99,9 +99,8 @@ async def _recent_usage(call: Call[Any], period: Period, deadline: Deadline) -> 
 
 
 def _days(amount: str | None, rate: Decimal) -> str:
-    try:
-        left = Decimal(amount or "")
-    except InvalidOperation:
+    left = amount_of(amount)
+    if left is None:
         return "unknown: Telnyx told no amount"
     if left <= 0:
         return "used up"

@@ -11,7 +11,8 @@ from typing import Any
 
 from telnyx_mcp.money import Sums, written
 from telnyx_mcp.telnyx.models import DetailRecord
-from telnyx_mcp.telnyx.usage import amounts_of, cost_of, moment_of
+from telnyx_mcp.telnyx.usage import amounts_of, cost_of, has_unreadable_cost, moment_of
+from telnyx_mcp.tools.untrusted import compact
 
 MOST_GROUPS = 10_000
 OTHERS = "(others)"
@@ -39,11 +40,14 @@ class Tally:
     """What a group came to."""
 
     records: int = 0
+    unreadable: int = 0
+    """Records whose cost is no amount."""
     costs: Sums = field(default_factory=Sums)
     amounts: dict[str, Decimal] = field(default_factory=dict)
 
     def add(self, record: DetailRecord) -> None:
         self.records += 1
+        self.unreadable += has_unreadable_cost(record)
         if cost := cost_of(record):
             self.costs.add(*cost)
         for name, amount in amounts_of(record).items():
@@ -51,6 +55,7 @@ class Tally:
 
     def merge(self, other: Tally) -> None:
         self.records += other.records
+        self.unreadable += other.unreadable
         for currency, cost in other.costs:
             self.costs.add(currency, cost)
         for name, amount in other.amounts.items():
@@ -61,7 +66,8 @@ class Tally:
         costs = [{"cost": written(cost), "currency": currency} for currency, cost in self.costs]
         money = costs[0] if len(costs) == 1 else {"costs": costs} if costs else {}
         amounts = {name: int(amount) for name, amount in self.amounts.items() if amount}
-        return {"records": self.records, **money, **amounts}
+        unread = {"unreadable_costs": self.unreadable} if self.unreadable else {}
+        return {"records": self.records, **money, **unread, **amounts}
 
 
 class Groups:
@@ -141,6 +147,8 @@ def _values(value: Any, *, split: bool) -> Iterator[str]:
     if isinstance(value, str) and split:
         value = value.split(",")
     for each in value if isinstance(value, list) else [value]:
+        if isinstance(each, dict):  # an error that is more than its code
+            each = each.get("code") or compact(each)
         text = str(each).strip() if each is not None else ""
         if text:
             yield text[:80]

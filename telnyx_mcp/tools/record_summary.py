@@ -139,6 +139,8 @@ def _notes(groups: Groups, walked: _Walked) -> Iterator[str]:
         )
     elif walked.total is not None and walked.total != groups.all.records:
         yield f"Telnyx told of {walked.total} records and gave {groups.all.records}."
+    if groups.all.unreadable:
+        yield f"NO TOTAL of costs: those of {groups.all.unreadable} records are no amounts."
     if groups.several:
         yield "A record with several values counts in each of their groups, and once in all."
     if groups.too_many:

@@ -164,6 +164,8 @@ def _incomplete(usages: list[Usage]) -> dict[str, str]:
         if not usage.whole:
             until = f" until {usage.until.isoformat()}" if usage.until else ""
             why = usage.error.happened if usage.error else "Telnyx gave no more"
+            if usage.unreadable:
+                why = f"the cost of {usage.unreadable} is no amount"
             told[usage.record_type] = (
                 f"{usage.records} of {usage.total or '?'} records{until}: {why}"
             )
