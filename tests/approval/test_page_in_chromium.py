@@ -79,6 +79,7 @@ class Browser:
         return str(self.ask("GET", "/url"))
 
     def element(self, css: str) -> str:
+        """The element; waits for one, as a click is done before the page it leads to is there."""
         found = self.ask("POST", "/element", using="css selector", value=css)
         return f"/element/{found[ELEMENT]}"
 
@@ -160,7 +161,11 @@ def _chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         address = f"http://127.0.0.1:{_port(log, driver)}/session"
         with httpx.Client(trust_env=False, timeout=60) as session:
             options = {"binary": CHROMIUM, "args": [*FLAGS, f"--user-data-dir={profile}"]}
-            wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
+            wanted = {
+                "goog:chromeOptions": options,
+                "goog:loggingPrefs": {"browser": "ALL"},
+                "timeouts": {"implicit": 10_000},
+            }
             made = session.post(address, json={"capabilities": {"alwaysMatch": wanted}})
             assert made.is_success, made.text
             own = f"{address}/{made.json()['value']['sessionId']}"
@@ -279,6 +284,7 @@ def test_a_wrong_amount_is_told_and_can_be_typed_again(browser: Browser, page: P
     browser.go(page.link)
     browser.type("#amount", "12.00")
     browser.click("button.go")
+    arrives(browser, f"{page.link}?again=")
     assert "not the amount" in browser.text(".error")
     assert page.state() is State.PROPOSED
     browser.reload()
@@ -311,6 +317,7 @@ def test_a_ticked_box_approves_another_change(browser: Browser, recharge: Page) 
 def test_reloading_and_going_back_decide_nothing_again(browser: Browser, page: Page) -> None:
     browser.go(page.link)
     browser.click("button.stop")
+    browser.shows("Declined")
     browser.reload()
     browser.shows("Declined")
     browser.back()
@@ -386,6 +393,7 @@ def test_it_works_with_scripts_disabled(browser: Browser, page: Page) -> None:
     arrives(browser, page.link)
     browser.press(TAB, *"12", ENTER)
     arrives(browser, f"{page.link}?again=")
+    assert browser.focused() == "amount"
     browser.press(*"120.00", ENTER)
     arrives(browser, page.link)
     assert page.state() is State.APPROVED
