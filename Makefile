@@ -9,7 +9,7 @@ ARGS :=
 # The interpreter .venv is made with; the newest found unless named: make PYTHON=python3.12 test
 PYTHON :=
 
-LOCK := uv pip compile pyproject.toml --extra postgres --group lock --universal --python-version 3.11 --upgrade \
+LOCK := uv pip compile pyproject.toml --extra postgres --extra keyring --group lock --universal --python-version 3.11 --upgrade \
 	--generate-hashes --no-annotate --no-header --no-python-downloads --quiet
 
 .DEFAULT_GOAL := help

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from telnyx_mcp import __version__
 
 if TYPE_CHECKING:
+    from telnyx_mcp.profiles import Accounts
     from telnyx_mcp.settings import Settings
 
 _DESCRIPTION = """\
@@ -144,8 +145,16 @@ def _ledger_commands(commands: argparse._SubParsersAction[argparse.ArgumentParse
     resolve.add_argument("--note", metavar="TEXT", default="", help="how you know; kept with it")
     resolve.set_defaults(command=_resolve)
 
+    for each in (approve, ledger, resolve):
+        _profile_option(each)
+
+
+def _profile_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--profile", metavar="NAME", help="which account of the profiles file")
+
 
 def _account_options(parser: argparse.ArgumentParser) -> None:
+    _profile_option(parser)
     parser.add_argument("--read-only", action="store_true", help="refuse and hide every change")
     parser.add_argument("--sandbox", action="store_true", help="use a pretend account of its own")
 
@@ -160,20 +169,27 @@ def _state(text: str) -> str:
     return text.lower().replace("-", "_")
 
 
-def _settings(*, read_only: bool = False) -> Settings:
-    from pydantic import ValidationError
+def _accounts(options: argparse.Namespace) -> Accounts:
+    """The account that is meant, with its key, and the others."""
+    from dataclasses import replace
 
-    from telnyx_mcp.settings import Settings
+    from telnyx_mcp.keys import KeyNotRead, key_of
+    from telnyx_mcp.profiles import WrongSettings, configured
 
     try:
-        settings = Settings()
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(str(part) for part in each['loc'])} {each['msg'].removeprefix('Value error, ')}"
-            for each in error.errors(include_input=False, include_url=False)
-        )
-        raise CommandError(f"{problems}. Nothing was started.") from None
-    return settings.model_copy(update={"read_only": settings.read_only or read_only})
+        accounts = configured(options.profile)
+    except WrongSettings as error:
+        raise CommandError(f"{error}. Nothing was started.") from None
+    main = accounts.main
+    if getattr(options, "sandbox", False):
+        return accounts
+    try:
+        main = main.model_copy(update={"api_key": key_of(main)})
+    except KeyNotRead as error:
+        # Not the end: without a key the tools can be listed, and each call says what is missing.
+        sys.stderr.write(f"telnyx-account-mcp: {error}\n")
+        main = main.model_copy(update={"api_key": None})
+    return replace(accounts, main=main)
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -185,12 +201,13 @@ def _serve(options: argparse.Namespace) -> int:
     from telnyx_mcp.server import build_server, serve_http, serve_stdio
 
     address = _address(options.http) if options.http else None
-    settings = _settings(read_only=options.read_only)
+    accounts = _accounts(options)
     gc.enable()
     gc.freeze()
 
     def run(settings: Settings) -> int:
-        server = build_server(settings)
+        others = {} if options.sandbox else accounts.others
+        server = build_server(settings, others=others)
         if address:
             anyio.run(serve_http, server, *address)
         else:
@@ -202,13 +219,15 @@ def _serve(options: argparse.Namespace) -> int:
             anyio.run(serve_stdio, server)
         return 0
 
-    return _with_account(options, settings, run)
+    return _with_account(options, accounts.main, run)
 
 
 def _with_account(
     options: argparse.Namespace, settings: Settings, run: Callable[[Settings], int]
 ) -> int:
     """Runs with the user's account, or with a sandbox and a ledger that live as long."""
+    if options.read_only:
+        settings = settings.model_copy(update={"read_only": True})
     if not options.sandbox:
         return run(settings)
     from tempfile import TemporaryDirectory
@@ -224,6 +243,7 @@ def _with_account(
         account = {
             "api_key": SecretStr(sandbox.key),
             "base_url": sandbox.base_url,
+            "profile": None,
             "state_url": settings.state_url or SecretStr(f"sqlite:///{folder}/state.sqlite3"),
         }
         return run(settings.model_copy(update=account))
@@ -256,7 +276,7 @@ def _call(options: argparse.Namespace) -> int:
         arguments[name] = value
     return _with_account(
         options,
-        _settings(read_only=options.read_only),
+        _accounts(options).main,
         lambda settings: call_tool(settings, options.tool, arguments, as_json=options.json),
     )
 
@@ -270,7 +290,7 @@ def _demo(_options: argparse.Namespace) -> int:
 def _approve(options: argparse.Namespace) -> int:
     from telnyx_mcp import people
 
-    return _on_ledger(lambda settings: people.approve(settings, options.id))
+    return _on_ledger(options, lambda settings: people.approve(settings, options.id))
 
 
 def _ledger(options: argparse.Namespace) -> int:
@@ -279,9 +299,10 @@ def _ledger(options: argparse.Namespace) -> int:
 
     state = State(options.state) if options.state else None
     return _on_ledger(
+        options,
         lambda settings: people.show_ledger(
             settings, options.id, as_json=options.json, limit=options.limit, state=state
-        )
+        ),
     )
 
 
@@ -289,21 +310,23 @@ def _resolve(options: argparse.Namespace) -> int:
     from telnyx_mcp import people
 
     return _on_ledger(
-        lambda settings: people.resolve(settings, options.id, paid=options.paid, note=options.note)
+        options,
+        lambda settings: people.resolve(settings, options.id, paid=options.paid, note=options.note),
     )
 
 
-def _on_ledger(command: Callable[[Settings], int]) -> int:
+def _on_ledger(options: argparse.Namespace, command: Callable[[Settings], int]) -> int:
     """Runs with the ledger that the user's settings name."""
     from telnyx_mcp.people import WronglyCalled
     from telnyx_mcp.state import StoreError
 
-    settings = _settings()
+    settings = _accounts(options).main
     if settings.api_key is None:
         raise CommandError(
             "TELNYX_API_KEY is not set here, and it tells whose changes are meant. Set it, and "
             "TELNYX_BASE_URL and TELNYX_MCP_STATE_URL if the server has them, as in your "
-            "assistant's configuration of this server: export TELNYX_API_KEY=KEY..."
+            "assistant's configuration of this server: export TELNYX_API_KEY=KEY... (or name the "
+            "--profile, if you have one)."
         )
     try:
         return command(settings)

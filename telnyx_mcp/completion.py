@@ -12,7 +12,7 @@ from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.telnyx.operations import LIST_INVOICES
 from telnyx_mcp.telnyx.usage import RECORD_TYPES
-from telnyx_mcp.tools.tool import Services
+from telnyx_mcp.tools.services import Services
 
 MOST = 100
 """Values of a completion, as the protocol allows."""

@@ -38,6 +38,7 @@ from telnyx_mcp.approval.channels.browser import BrowserPages
 from telnyx_mcp.approval.gate import Gate
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.completion import Completer
+from telnyx_mcp.keys import key_of
 from telnyx_mcp.prompts import read_prompts
 from telnyx_mcp.settings import Settings
 from telnyx_mcp.telnyx.client import TelnyxClient
@@ -46,7 +47,8 @@ from telnyx_mcp.telnyx.pacing import Pacer
 from telnyx_mcp.telnyx.shared_pace import pace_place
 from telnyx_mcp.telnyx.transport import Transport
 from telnyx_mcp.tools import TOOLS
-from telnyx_mcp.tools.tool import Services, utc_now
+from telnyx_mcp.tools.accounts import Accounts
+from telnyx_mcp.tools.services import Services, utc_now
 
 INSTRUCTIONS = """\
 Answers questions about one Telnyx account: balance, charges, invoices, usage records, audit events, \
@@ -75,22 +77,23 @@ CACHE_HINTS: Mapping[CacheableMethod, CacheHint] = {
 
 
 class AccountServer(MCPServer[None]):
-    """The MCP server for one account. `services` are what its tools work with."""
+    """The MCP server for one account, and for reading others. `services` are the one account's."""
 
-    def __init__(self, services: Services, *, read_only: bool) -> None:
-        self.services = services
+    def __init__(self, accounts: Accounts, *, read_only: bool) -> None:
+        self.accounts = accounts
+        self.services = accounts.main
         specs = [each for each in TOOLS if not (read_only and each.changes)]
         super().__init__(
             "telnyx-account-mcp",
             title="Telnyx account",
-            instructions=INSTRUCTIONS,
+            instructions=INSTRUCTIONS + _several(accounts),
             version=__version__,
-            tools=[each.bind(services) for each in specs],
+            tools=[each.bind(accounts) for each in specs],
             log_level="WARNING",
             lifespan=_lifespan,  # type: ignore[arg-type]
             cache_hints=CACHE_HINTS,
         )
-        self._completer = Completer(services)
+        self._completer = Completer(self.services)
         for prompt in read_prompts():
             self._prompt_manager.add_prompt(prompt)
         self.completion()(self._complete)  # type: ignore[no-untyped-call]
@@ -154,23 +157,55 @@ async def _lifespan(server: AccountServer) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await server.services.client.aclose()
-        server.services.gate.close()
+        await server.accounts.aclose()
+
+
+def _several(accounts: Accounts) -> str:
+    """What to know where there is more than one account."""
+    if not accounts.names:
+        return ""
+    return (
+        f" Several accounts are configured: {', '.join(accounts.names)}. Reading tools take `account`; "
+        f"without it, and for every change, it is {accounts.main.account}."
+    )
 
 
 def build_server(
     settings: Settings,
     *,
+    others: Mapping[str, Settings] | None = None,
     transport: Transport | None = None,
     now: Callable[[], datetime] = utc_now,
     pages: Pages | None = None,
 ) -> AccountServer:
-    """The server for these settings. Opens nothing until the first call."""
-    client = TelnyxClient(transport or _transport(settings))
-    channels = Channels(settings.approval, pages=pages or BrowserPages(now))
-    gate = Gate(partial(open_ledger, settings), channels, now)
-    services = Services(client, gate, now, settings.zone, settings.export_dir)
-    return AccountServer(services, read_only=settings.read_only)
+    """The server for these settings, which may read the `others` too. Opens nothing until the first
+    call."""
+    pages = pages or BrowserPages(now)
+    return AccountServer(
+        Accounts(
+            _services(settings, transport or _transport(settings), now, pages),
+            {
+                name: partial(_services_with_key, each, now, pages)
+                for name, each in (others or {}).items()
+            },
+        ),
+        read_only=settings.read_only,
+    )
+
+
+def _services(
+    settings: Settings, transport: Transport, now: Callable[[], datetime], pages: Pages
+) -> Services:
+    gate = Gate(partial(open_ledger, settings), Channels(settings.approval, pages=pages), now)
+    return Services(
+        TelnyxClient(transport), gate, now, settings.zone, settings.export_dir, settings.profile
+    )
+
+
+def _services_with_key(settings: Settings, now: Callable[[], datetime], pages: Pages) -> Services:
+    """The same, for settings whose key is still to be looked up. Blocks; raises `KeyNotRead`."""
+    settings = settings.model_copy(update={"api_key": key_of(settings)})
+    return _services(settings, _transport(settings), now, pages)
 
 
 def _transport(settings: Settings) -> Transport:

@@ -1,8 +1,12 @@
-"""What a user may set: one class, every setting described. Nothing else reads the environment."""
+"""What a user may set: one class, every setting described.
+
+Nothing else reads the environment, but for the variable that `key_from` names.
+"""
 
 from __future__ import annotations
 
 import ipaddress
+import re
 from datetime import UTC, tzinfo
 from decimal import Decimal
 from pathlib import Path
@@ -27,6 +31,15 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def usable_key(text: str) -> SecretStr | None:
+    """The key, or None if it is empty. Raises `ValueError`, which does not show it, where it holds
+    what can't stand in a header."""
+    key = text.strip()
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise ValueError("the key holds spaces or characters that no API key has; copy it again")
+    return SecretStr(key) if key else None
+
+
 class Settings(BaseSettings):
     """The settings of one server, read once from the environment.
 
@@ -40,6 +53,22 @@ class Settings(BaseSettings):
         None,
         validation_alias="TELNYX_API_KEY",
         description="The Telnyx API v2 key, from the Mission Control Portal.",
+    )
+    key_from: str = Field(
+        "auto",
+        validation_alias="TELNYX_MCP_KEY_FROM",
+        description="Where the key is: `keyring` (the system's, extra `keyring`), `env:NAME` (another "
+        "variable), or auto: TELNYX_API_KEY, else the keyring if the extra is installed.",
+    )
+    profile: str | None = Field(
+        None,
+        validation_alias="TELNYX_MCP_PROFILE",
+        description="Which account of the profiles file this server is for.",
+    )
+    profiles_file: Path | None = Field(
+        None,
+        validation_alias="TELNYX_MCP_PROFILES",
+        description="The profiles file, if not `profiles.toml` in the user's configuration directory.",
     )
     base_url: str = Field(
         TELNYX_API,
@@ -122,7 +151,12 @@ class Settings(BaseSettings):
             raise ValueError("must be an IANA name such as UTC or Europe/Berlin") from None
         return value
 
-    @field_validator("export_dir")
+    @field_validator("profile")
+    @classmethod
+    def _no_empty_name(cls, value: str | None) -> str | None:
+        return value or None
+
+    @field_validator("export_dir", "profiles_file")
     @classmethod
     def _whole_path(cls, value: Path | None) -> Path | None:
         if value is None or not str(value).strip(" ."):
@@ -135,15 +169,14 @@ class Settings(BaseSettings):
     @field_validator("api_key")
     @classmethod
     def _usable_key(cls, value: SecretStr | None) -> SecretStr | None:
-        """An empty key is no key; one that can't stand in a header is refused, unseen."""
-        key = value.get_secret_value().strip() if value else ""
-        if not key:
-            return None
-        if not key.isascii() or not key.isprintable() or " " in key:
-            raise ValueError(
-                "the key holds spaces or characters that no API key has; copy it again"
-            )
-        return SecretStr(key)
+        return usable_key(value.get_secret_value()) if value else None
+
+    @field_validator("key_from")
+    @classmethod
+    def _known_source(cls, value: str) -> str:
+        if not re.fullmatch(r"auto|keyring|env:[A-Za-z_][A-Za-z0-9_]*", value):
+            raise ValueError("must be auto, keyring or env:NAME_OF_A_VARIABLE")
+        return value
 
     @field_validator("base_url")
     @classmethod

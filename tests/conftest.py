@@ -33,6 +33,8 @@ from telnyx_mcp.telnyx.shared_pace import OwnPace
 from telnyx_mcp.telnyx.transport import Transport
 
 if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
+
     from telnyx_mcp.sandbox import Sandbox
 
 hypothesis_settings.register_profile(
@@ -58,11 +60,13 @@ REVISIONS: tuple[Mode, ...] = ("legacy", "auto")
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A key or a proxy of whoever runs the tests has no part in them."""
+    """A key, a profile or a proxy of whoever runs the tests has no part in them."""
     for name in list(os.environ):
         screens = ("DISPLAY", "WAYLAND_DISPLAY")  # on which a page would really be opened
         if name.startswith("TELNYX") or name.lower().endswith("_proxy") or name in screens:
             monkeypatch.delenv(name)
+    monkeypatch.setenv("TELNYX_MCP_PROFILES", str(Path(os.devnull) / "none"))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
 
 
 @pytest.fixture(params=REVISIONS)
@@ -319,3 +323,19 @@ def scripted_server(scripted: Scripted, transport: Transport, tmp_path: Path) ->
         state_url=SecretStr(f"sqlite:///{tmp_path}/state.sqlite3"),
     )
     return build_server(settings, transport=transport, now=lambda: NOW)
+
+
+# --- a keyring -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def keyring(tmp_path: Path) -> Iterator[KeyringBackend]:
+    """A real keyring that keeps its entries in a file of this test."""
+    import keyring as library
+    from keyrings.alt.file import PlaintextKeyring
+
+    before, backend = library.get_keyring(), PlaintextKeyring()
+    backend.file_path = str(tmp_path / "keyring.cfg")
+    library.set_keyring(backend)
+    yield backend
+    library.set_keyring(before)

@@ -102,6 +102,7 @@ async def carry_out(
             state=change.state,
             message=_again(outcome) + message,
             change_id=change.id,
+            account=call.services.account,
             **change.evidence,
         ),
         sandbox=call.client.sandbox,
@@ -143,7 +144,8 @@ def sending(
 def opening_lines(call: Call[Any], account: str) -> list[str]:
     """What every question says after its first line: whose account, and whether it is real."""
     sandbox = ["SANDBOX: a pretend account, no real money."] if call.client.sandbox else []
-    return [*sandbox, f"Account: {account}"]
+    profile = f" (profile {call.services.account})" if call.services.account else ""
+    return [*sandbox, f"Account: {account}{profile}"]
 
 
 async def account_name(call: Call[Any], deadline: Deadline) -> str:

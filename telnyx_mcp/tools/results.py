@@ -26,6 +26,7 @@ class Result(BaseModel):
     rows: ClassVar[str] = ""
     """The list whose rows may be dropped from an answer that is too long."""
 
+    account: str | None = None
     note: str | None = None
     sandbox: str | None = None
 
@@ -67,7 +68,7 @@ def answer(result: Result, *, sandbox: bool, is_error: bool = False) -> CallTool
     if sandbox:
         result.sandbox = SANDBOX_NOTE
     content = clean(result.model_dump(mode="json", by_alias=True, exclude_none=True))
-    for last in ("note", "sandbox"):
+    for last in ("account", "note", "sandbox"):
         if last in content:
             content[last] = content.pop(last)
     text = compact(content)

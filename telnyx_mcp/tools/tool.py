@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, tzinfo
+from datetime import date
 from functools import cache
-from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin
 
@@ -20,32 +19,16 @@ from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetad
 from mcp_types import CallToolResult, InputRequiredResult, ToolAnnotations
 from pydantic import BaseModel
 
-from telnyx_mcp.approval.gate import Gate
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.errors import TelnyxError
+from telnyx_mcp.tools.accounts import ARGUMENT, Accounts
 from telnyx_mcp.tools.arguments import InvalidArguments, Params, input_schema, parse
 from telnyx_mcp.tools.progress import Progress
 from telnyx_mcp.tools.results import ListResult, Result, answer, failed
+from telnyx_mcp.tools.services import Services
 
 P = TypeVar("P", bound=Params)
 R = TypeVar("R", bound=Result)
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What tools work with; one of each per server."""
-
-    client: TelnyxClient
-    gate: Gate
-    now: Callable[[], datetime] = utc_now
-    zone: tzinfo = UTC
-    """The zone whose days count."""
-    export_dir: Path | None = None
-    """Where files may be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,29 +80,33 @@ class ToolSpec(Generic[P, R]):
             open_world_hint=True,
         )
 
-    def bind(self, services: Services) -> AccountTool:
-        """The tool as the SDK takes it, at work with these services."""
+    def bind(self, accounts: Accounts) -> AccountTool:
+        """The tool as the SDK takes it, at work with these accounts."""
+        parameters = input_schema(self.params)
+        if accounts.names and not self.changes:
+            properties = parameters["properties"] | {ARGUMENT: accounts.schema()}
+            parameters = parameters | {"properties": properties}
         return AccountTool(
             fn=self.run,
             name=self.name,
             description=self.description,
-            parameters=input_schema(self.params),
+            parameters=parameters,
             fn_metadata=FuncMetadata(
                 arg_model=ArgModelBase, output_schema=output_schema(self.result, self.params)
             ),
             is_async=True,
             annotations=self.annotations(),
-        ).at_work(self, services)
+        ).at_work(self, accounts)
 
 
 class AccountTool(Tool):
     """The SDK's tool, with arguments, results and errors handled as this project wants them."""
 
     _spec: ToolSpec[Any, Any]
-    _services: Services
+    _accounts: Accounts
 
-    def at_work(self, spec: ToolSpec[Any, Any], services: Services) -> AccountTool:
-        self._spec, self._services = spec, services
+    def at_work(self, spec: ToolSpec[Any, Any], accounts: Accounts) -> AccountTool:
+        self._spec, self._accounts = spec, accounts
         return self
 
     async def run(
@@ -128,16 +115,22 @@ class AccountTool(Tool):
         context: Context[Any, Any],
         convert_result: bool = False,
     ) -> CallToolResult | InputRequiredResult:
-        progress = Progress(context)
-        client = TelnyxClient(self._services.client.transport, progress.waiting)
+        spec, progress = self._spec, Progress(context)
         try:
-            params = parse(self._spec.params, self.name, arguments)
-            result = await self._spec.run(Call(params, self._services, context, client, progress))
-        except (InvalidArguments, Failed) as error:
+            services, rest = await self._accounts.chosen(arguments, changes=spec.changes)
+            params = parse(spec.params, self.name, rest)
+        except InvalidArguments as error:
+            return failed(str(error))
+        client = TelnyxClient(services.client.transport, progress.waiting)
+        try:
+            result = await spec.run(Call(params, services, context, client, progress))
+        except Failed as error:
             return failed(str(error))
         except TelnyxError as error:
-            return failed(f"{error} (Sandbox.)" if error.sandbox else str(error))
+            of = f" (Account {services.account}.)" if services.account else ""
+            return failed(f"{error}{of}{' (Sandbox.)' if error.sandbox else ''}")
         if isinstance(result, Result):
+            result.account = services.account
             return answer(result, sandbox=client.sandbox)
         return result
 

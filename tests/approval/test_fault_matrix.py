@@ -45,7 +45,8 @@ from telnyx_mcp.telnyx import operations as op
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.transport import Reply, Transport
-from telnyx_mcp.tools.tool import Services
+from telnyx_mcp.tools.accounts import Accounts
+from telnyx_mcp.tools.services import Services
 from tests.conftest import KEY, NOW, Time, connected, text_of
 from tests.process.harness import environment_for, started
 
@@ -462,7 +463,7 @@ def impatient(settings: Settings, state_file: Path) -> AccountServer:
 
     gate = Gate(open_it, Channels(), lambda: NOW)
     client = TelnyxClient(Transport(settings.api_key, settings.base_url))
-    return AccountServer(Services(client, gate, lambda: NOW), read_only=False)
+    return AccountServer(Accounts(Services(client, gate, lambda: NOW)), read_only=False)
 
 
 AS_ROOT = pytest.mark.skipif(

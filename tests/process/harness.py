@@ -16,6 +16,7 @@ import anyio
 from telnyx_mcp.sandbox import Sandbox
 
 SECONDS = 20
+KEPT = ("PATH", "HOME", "TELNYX_MCP_PROFILES", "PYTHON_KEYRING_BACKEND")
 
 
 def environment_for(sandbox: Sandbox, folder: Path) -> dict[str, str]:
@@ -108,7 +109,7 @@ async def started(
     *arguments: str, environment: Mapping[str, str], cwd: str | None = None
 ) -> AsyncIterator[ServerProcess]:
     """A server process, killed at the latest when the test is over."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     with anyio.fail_after(SECONDS):
         process = await asyncio.create_subprocess_exec(
             sys.executable,

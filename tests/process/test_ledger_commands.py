@@ -25,7 +25,7 @@ from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.cli import main
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.settings import Settings
-from tests.process.harness import ServerProcess, environment_for, started
+from tests.process.harness import KEPT, ServerProcess, environment_for, started
 
 if sys.platform == "win32":
     pytest.skip("pseudo-terminals are POSIX's", allow_module_level=True)
@@ -131,7 +131,7 @@ def piped(
 
 
 def _whole(environment: Mapping[str, str]) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
+    kept = {name: os.environ[name] for name in (*KEPT, "PYTHONPATH") if name in os.environ}
     return {**kept, "TERM": "dumb", **environment}
 
 

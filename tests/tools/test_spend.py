@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -190,7 +191,8 @@ async def test_usage_that_breaks_off_is_no_total_and_says_how_far_it_came(
     assert "total" not in used
     assert "part_total" in used
     why = told["usage_incomplete"]["messaging"]
-    assert why.startswith("150 of ")
+    # Pages are asked for ahead, so that the three that came need not be the first three.
+    assert re.match(r"(50|100|150) of ", why)
     assert "until 2026-05-" in why
     assert "no total" in told["note"]
 

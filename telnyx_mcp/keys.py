@@ -1,0 +1,117 @@
+"""Where the API key comes from: a variable of the environment, or the system's keyring.
+
+The keyring is the macOS Keychain, Windows Credential Manager, or a Secret Service such as GNOME
+Keyring, through the library `keyring` (the extra of that name).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from telnyx_mcp.settings import Settings, usable_key
+
+if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
+
+SERVICE = "telnyx-account-mcp"
+"""The name the keyring keeps our keys under."""
+UNNAMED = "default"
+"""The entry of a server without a profile."""
+EXTRA = 'pip install "telnyx-account-mcp[keyring]", or the like with pipx or uv'
+
+
+class KeyNotRead(Exception):
+    """The key can't be had, or not be kept, where it should be. Its text says what to do."""
+
+
+def key_of(settings: Settings, environment: Mapping[str, str] = os.environ) -> SecretStr | None:
+    """The key of these settings, from where `key_from` says; None where there is none.
+
+    Raises `KeyNotRead` if it must come from the keyring and that can't be asked.
+    """
+    source, _, name = settings.key_from.partition(":")
+    if source == "env":
+        return _usable(environment.get(name))
+    if source == "keyring":
+        return read_key(settings.profile)
+    if settings.api_key is not None or find_spec("keyring") is None:
+        return settings.api_key
+    try:
+        return read_key(settings.profile)
+    except KeyNotRead:
+        return None
+
+
+def read_key(profile: str | None) -> SecretStr | None:
+    """What the keyring holds for this profile. May ask the person to unlock it."""
+    backend = _backend()
+    with _Words("read"):
+        kept = backend.get_password(SERVICE, profile or UNNAMED)
+    return _usable(kept)
+
+
+def store_key(profile: str | None, key: SecretStr) -> None:
+    """Puts the key into the keyring, over one that is there."""
+    backend = _backend()
+    with _Words("written"):
+        backend.set_password(SERVICE, profile or UNNAMED, key.get_secret_value())
+
+
+def remove_key(profile: str | None) -> bool:
+    """Takes the key out of the keyring. False if there was none."""
+    backend = _backend()
+    with _Words("changed"):
+        if backend.get_password(SERVICE, profile or UNNAMED) is None:
+            return False
+        backend.delete_password(SERVICE, profile or UNNAMED)
+        return True
+
+
+def keyring_name() -> str:
+    """What people call the keyring in use. Raises `KeyNotRead`."""
+    return str(_backend().name)
+
+
+def _usable(key: str | None) -> SecretStr | None:
+    try:
+        return usable_key(key or "")
+    except ValueError as error:
+        raise KeyNotRead(f"What is kept there can't be used: {error}.") from None
+
+
+def _backend() -> KeyringBackend:
+    try:
+        import keyring
+        from keyring.backends.fail import Keyring as Fail
+    except ImportError:
+        raise KeyNotRead(f"The keyring needs the extra `keyring`: {EXTRA}.") from None
+    with _Words("opened"):
+        backend = keyring.get_keyring()
+    if isinstance(backend, Fail) or backend.priority <= 0:
+        raise KeyNotRead(
+            "This system has no keyring that could be used (on Linux: a Secret Service such as GNOME "
+            "Keyring or KWallet, in a desktop session)."
+        )
+    return backend
+
+
+class _Words:
+    """Turns whatever a backend raises into a `KeyNotRead` that does not repeat it, as it might hold
+    the key."""
+
+    def __init__(self, done: str) -> None:
+        self._done = done
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: object, _trace: object) -> None:
+        if isinstance(error, Exception):
+            raise KeyNotRead(
+                f"The keyring could not be {self._done} ({type(error).__name__}): is it unlocked?"
+            ) from None

@@ -1,0 +1,124 @@
+"""Several accounts by name: the profiles file, and the settings of each account in it.
+
+    default = "main"
+
+    [profiles.main]
+    key_from = "keyring"
+    max_payment = "200.00"
+
+    [profiles.eu]
+    key_from = "env:TELNYX_KEY_EU"
+    read_only = true
+
+A profile may hold any setting by its name, but the key itself: a file is no place for one. What a
+profile says wins over the environment, what it does not say comes from there. Its key is in the
+keyring unless `key_from` says otherwise: never in `TELNYX_API_KEY`, which is some other account's.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from telnyx_mcp.place import profiles_file
+from telnyx_mcp.settings import Settings
+
+NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
+SETTABLE = sorted(Settings.model_fields.keys() - {"api_key", "profile", "profiles_file"})
+
+
+class WrongSettings(Exception):
+    """A setting or the profiles file can't be used. Its text says which, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """The account that a server is for, and the others, which it may only read."""
+
+    main: Settings
+    others: Mapping[str, Settings] = field(default_factory=dict)
+
+
+def configured(profile: str | None = None) -> Accounts:
+    """The accounts as configured; keys are not looked up yet.
+
+    The main one is the profile named here or in the environment; else the environment's own, where
+    it has a key; else the file's default. Raises `WrongSettings`.
+    """
+    environment = _settings("")
+    file = environment.profiles_file or profiles_file()
+    wanted = profile or environment.profile
+    if wanted is None and (environment.api_key is not None or not file.exists()):
+        return Accounts(environment)
+    default, profiles = _read(file)
+    chosen = wanted or default
+    if chosen is None:
+        return Accounts(environment)
+    if chosen not in profiles:
+        known = f"it has {', '.join(profiles)}" if profiles else "it has none"
+        raise WrongSettings(f"there is no profile {chosen!r} in {file}: {known}")
+    accounts = {name: _of(name, values, file) for name, values in profiles.items()}
+    main = accounts.pop(chosen)
+    others = {name: each.model_copy(update={"read_only": True}) for name, each in accounts.items()}
+    return Accounts(main, others)
+
+
+def _read(file: Path) -> tuple[str | None, Mapping[str, Mapping[str, Any]]]:
+    try:
+        text = file.read_text("utf-8")
+        content = tomllib.loads(text)
+    except FileNotFoundError:
+        raise WrongSettings(f"a profile is named, but there is no {file}") from None
+    except (OSError, ValueError) as error:
+        # What a TOML error quotes of the file is a few letters and where they stand.
+        raise WrongSettings(f"{file} can't be read: {error}") from None
+    profiles, default = content.pop("profiles", {}), content.pop("default", None)
+    if content:
+        raise WrongSettings(f"{file}: there is no {next(iter(content))!r} outside a profile")
+    tables = isinstance(profiles, dict) and all(
+        isinstance(each, dict) for each in profiles.values()
+    )
+    if not tables or not isinstance(default, str | None):
+        raise WrongSettings(f"{file}: must hold [profiles.NAME] tables, and a default by name")
+    for name in profiles:
+        if not NAME.fullmatch(name):
+            raise WrongSettings(
+                f"{file}: a profile's name is letters, digits, _ and -, not {name!r}"
+            )
+    return default, profiles
+
+
+def _of(name: str, values: Mapping[str, Any], file: Path) -> Settings:
+    where = f"{file}, [profiles.{name}]: "
+    for each in values:
+        if each in {"api_key", "key", "TELNYX_API_KEY"}:
+            raise WrongSettings(
+                f"{where}a key does not belong in a file. Take it out, run `telnyx-account-mcp key "
+                f'set --profile {name}`, and write key_from = "keyring" (or "env:NAME")'
+            )
+        if each not in SETTABLE:
+            near = get_close_matches(each, SETTABLE, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(SETTABLE)}"
+            raise WrongSettings(f"{where}there is no setting {each!r}; {hint}")
+    given = {"key_from": "keyring", **values, "api_key": None, "profile": name}
+    if given["key_from"] == "auto":
+        raise WrongSettings(f'{where}key_from must be "keyring" or "env:NAME"')
+    return _settings(where, **given)
+
+
+def _settings(where: str, **values: Any) -> Settings:
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in each['loc'])} {each['msg'].removeprefix('Value error, ')}"
+            for each in error.errors(include_input=False, include_url=False)
+        )
+        raise WrongSettings(f"{where}{problems}") from None

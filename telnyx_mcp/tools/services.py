@@ -1,0 +1,34 @@
+"""What tools work with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+
+from telnyx_mcp.approval.gate import Gate
+from telnyx_mcp.telnyx.client import TelnyxClient
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What tools work with; one of each per account."""
+
+    client: TelnyxClient
+    gate: Gate
+    now: Callable[[], datetime] = utc_now
+    zone: tzinfo = UTC
+    """The zone whose days count."""
+    export_dir: Path | None = None
+    """Where files may be written."""
+    account: str | None = None
+    """The account's name, where the user gave it one."""
+
+    async def aclose(self) -> None:
+        await self.client.aclose()
+        self.gate.close()

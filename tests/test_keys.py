@@ -1,0 +1,94 @@
+"""Where the key is taken from, and that nobody sees it on the way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keyring as library
+import pytest
+from keyring.backend import KeyringBackend
+from keyring.errors import KeyringLocked
+from pydantic import SecretStr
+
+from telnyx_mcp import keys
+from telnyx_mcp.keys import KeyNotRead, key_of
+from telnyx_mcp.settings import Settings
+from tests.conftest import KEY
+
+
+def secret(settings: Settings, **environment: str) -> str | None:
+    key = key_of(settings, environment)
+    return key.get_secret_value() if key else None
+
+
+def test_the_key_of_the_environment_is_taken_before_the_keyring(keyring: KeyringBackend) -> None:
+    keys.store_key(None, SecretStr("KEYkept"))
+    assert secret(Settings(api_key=SecretStr(KEY))) == KEY
+    assert secret(Settings()) == "KEYkept"
+
+
+def test_a_key_can_be_in_another_variable() -> None:
+    settings = Settings(key_from="env:TELNYX_KEY_EU", api_key=SecretStr("KEYother"))
+    assert secret(settings, TELNYX_KEY_EU=f" {KEY}\n") == KEY
+    assert secret(settings) is None
+    assert secret(settings, TELNYX_KEY_EU="") is None
+
+
+def test_each_profile_has_a_key_of_its_own_in_the_keyring(keyring: KeyringBackend) -> None:
+    keys.store_key("eu", SecretStr("KEYeu"))
+    keys.store_key("main", SecretStr("KEYmain"))
+    assert secret(Settings(key_from="keyring", profile="eu")) == "KEYeu"
+    assert secret(Settings(key_from="keyring", profile="main")) == "KEYmain"
+    assert secret(Settings(key_from="keyring")) is None
+    assert keys.remove_key("eu")
+    assert not keys.remove_key("eu")
+    assert secret(Settings(key_from="keyring", profile="eu")) is None
+    assert secret(Settings(key_from="keyring", profile="main")) == "KEYmain"
+
+
+def test_a_key_that_must_come_from_the_keyring_comes_from_nowhere_else(
+    keyring: KeyringBackend,
+) -> None:
+    assert secret(Settings(key_from="keyring", api_key=SecretStr(KEY))) is None
+
+
+def test_a_system_without_a_keyring_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    from keyring.backends.fail import Keyring
+
+    monkeypatch.setattr(library, "get_keyring", Keyring)
+    assert secret(Settings()) is None
+    with pytest.raises(KeyNotRead, match="Secret Service"):
+        key_of(Settings(key_from="keyring"))
+
+
+@pytest.mark.parametrize("raised", [KeyringLocked("locked"), RuntimeError(f"set {KEY} failed")])
+def test_what_a_keyring_raises_is_said_without_what_it_holds(
+    monkeypatch: pytest.MonkeyPatch, keyring: KeyringBackend, raised: Exception
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise raised
+
+    for name in ("get_password", "set_password", "delete_password"):
+        monkeypatch.setattr(keyring, name, refuse)
+    for attempt in (
+        lambda: keys.read_key(None),
+        lambda: keys.store_key(None, SecretStr(KEY)),
+        lambda: keys.remove_key(None),
+    ):
+        with pytest.raises(KeyNotRead, match="is it unlocked") as caught:
+            attempt()
+        assert KEY not in repr(caught.value)
+        assert caught.value.__cause__ is None
+
+
+def test_a_kept_key_that_no_header_can_hold_is_refused_unseen(keyring: KeyringBackend) -> None:
+    keys.store_key(None, SecretStr("KEY with a space"))
+    with pytest.raises(KeyNotRead, match="copy it again") as caught:
+        key_of(Settings(key_from="keyring"))
+    assert "with a space" not in str(caught.value)
+
+
+@pytest.mark.parametrize("source", ["", "env:", "env:A B", "keychain", "env:1"])
+def test_a_place_for_the_key_that_is_none_is_refused(source: str) -> None:
+    with pytest.raises(ValueError, match="must be auto, keyring or env:NAME"):
+        Settings(key_from=source)

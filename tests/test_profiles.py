@@ -1,0 +1,270 @@
+"""Several accounts by name: what the file may say, and what the server does with it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp.client.session import ClientRequestContext
+from mcp_types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult
+from pydantic import SecretStr
+
+from telnyx_mcp.profiles import WrongSettings, configured
+from telnyx_mcp.sandbox import Sandbox, running_sandbox
+from telnyx_mcp.server import AccountServer, build_server
+from telnyx_mcp.settings import TELNYX_API, Settings
+from tests.conftest import KEY, NOW, TODAY, Mode, connected, content_of, text_of
+
+PAYMENT = "telnyx_create_stored_payment_transaction"
+TWO = """
+default = "main"
+
+[profiles.main]
+key_from = "env:KEY_MAIN"
+max_payment = "200.00"
+
+[profiles.eu]
+key_from = "env:KEY_EU"
+timezone = "Europe/Berlin"
+max_payment = 50
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the profiles file of this test is looked for."""
+    found = tmp_path / "profiles.toml"
+    monkeypatch.setenv("TELNYX_MCP_PROFILES", str(found))
+    return found
+
+
+# --- the file ------------------------------------------------------------------------------------
+
+
+def test_without_a_file_the_environment_is_the_account(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELNYX_API_KEY", KEY)
+    accounts = configured()
+    assert accounts.main.profile is None
+    assert accounts.main.api_key == SecretStr(KEY)
+    assert accounts.others == {}
+
+
+def test_a_file_has_a_default_and_others_that_are_only_read(file: Path) -> None:
+    file.write_text(TWO, "utf-8")
+    accounts = configured()
+    assert (accounts.main.profile, accounts.main.read_only) == ("main", False)
+    assert accounts.main.max_payment == Decimal("200.00")
+    assert list(accounts.others) == ["eu"]
+    assert accounts.others["eu"].read_only
+    assert accounts.others["eu"].timezone == "Europe/Berlin"
+
+
+def test_a_named_profile_is_taken_before_the_default(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text(TWO, "utf-8")
+    assert configured("eu").main.profile == "eu"
+    monkeypatch.setenv("TELNYX_MCP_PROFILE", "eu")
+    assert configured().main.profile == "eu"
+    assert configured("main").main.profile == "main"
+
+
+def test_a_key_in_the_environment_is_taken_before_the_default_but_not_before_a_named_one(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text(TWO, "utf-8")
+    monkeypatch.setenv("TELNYX_API_KEY", KEY)
+    assert configured().main.profile is None
+    assert configured("eu").main.api_key is None
+
+
+def test_what_a_profile_leaves_out_comes_from_the_environment(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text(TWO, "utf-8")
+    monkeypatch.setenv("TELNYX_MCP_MAX_PER_DAY", "300")
+    monkeypatch.setenv("TELNYX_MCP_MAX_PAYMENT", "9")
+    assert configured().main.max_per_day == 300
+    assert configured().main.max_payment == Decimal("200.00")
+    assert configured().main.base_url == TELNYX_API
+
+
+def test_a_profile_keeps_its_key_in_the_keyring_unless_it_says_otherwise(file: Path) -> None:
+    file.write_text("[profiles.main]\n", "utf-8")
+    assert configured("main").main.key_from == "keyring"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('default = "x"', "no profile 'x'.*it has none"),
+        (TWO.replace('"main"', '"mian"'), "no profile 'mian'.*it has main, eu"),
+        ("[profiles.a]\nmax_paymnet = 1", "did you mean 'max_payment'"),
+        ("[profiles.a]\ncolour = 1", "there are: approval, base_url"),
+        (f'[profiles.a]\napi_key = "{KEY}"', "does not belong in a file.*key set --profile a"),
+        (f'[profiles.a]\nkey = "{KEY}"', "does not belong in a file"),
+        ('[profiles.a]\nkey_from = "auto"', 'must be "keyring" or "env:NAME"'),
+        ("[profiles.a]\nmax_payment = -1", r"\[profiles.a\]: .*greater than or equal"),
+        ('[profiles."a b"]', "letters, digits"),
+        ("profiles = 1", r"must hold \[profiles.NAME\]"),
+        ("default = 1\n[profiles.a]", "must hold"),
+        ("[profile.a]", "no 'profile' outside"),
+        ("[profiles.a", "can't be read"),
+    ],
+)
+def test_a_file_that_can_not_be_used_says_where_and_why_and_shows_no_key(
+    file: Path, text: str, said: str
+) -> None:
+    file.write_text(text, "utf-8")
+    with pytest.raises(WrongSettings, match=said) as caught:
+        configured("a" if "profiles.a" in text else None)
+    assert KEY not in str(caught.value)
+
+
+def test_a_profile_without_a_file_says_where_it_was_looked_for(file: Path) -> None:
+    with pytest.raises(WrongSettings, match=r"there is no .*profiles\.toml"):
+        configured("eu")
+
+
+# --- the server ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def second() -> Iterator[Sandbox]:
+    with running_sandbox(
+        today=TODAY, seed=11, rate_limit=None, records_per_day=5, key="KEYeu0123456789"
+    ) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+async def two(
+    settings: Settings, second: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[AccountServer]:
+    """A server for the account `main` that may read the account `eu`."""
+    second.reset()
+    monkeypatch.setenv("KEY_EU", second.key)
+    other = Settings(
+        profile="eu",
+        key_from="env:KEY_EU",
+        base_url=second.base_url,
+        state_url=settings.state_url,
+        read_only=True,
+    )
+    unreachable = other.model_copy(update={"profile": "us", "key_from": "keyring"})
+    main = settings.model_copy(update={"profile": "main"})
+    server = build_server(main, others={"eu": other, "us": unreachable}, now=lambda: NOW)
+    yield server
+    await server.accounts.aclose()
+
+
+async def asked(
+    server: AccountServer, tool: str, mode: Mode = "auto", **arguments: Any
+) -> Mapping[str, Any]:
+    async with connected(server, mode) as client:
+        return content_of(await client.call_tool(tool, arguments))
+
+
+async def refused(server: AccountServer, tool: str, **arguments: Any) -> str:
+    async with connected(server) as client:
+        result = await client.call_tool(tool, arguments)
+    assert result.is_error
+    return text_of(result)
+
+
+async def test_reading_tools_take_an_account_and_changing_tools_do_not(two: AccountServer) -> None:
+    async with connected(two) as client:
+        tools = (await client.list_tools()).tools
+        told = client.instructions or ""
+    for tool in tools:
+        properties = tool.input_schema["properties"]
+        assert tool.annotations
+        if tool.annotations.read_only_hint:
+            assert properties["account"]["enum"] == ["main", "eu", "us"]
+            assert "default main" in properties["account"]["description"]
+            assert "account" not in tool.input_schema.get("required", [])
+        else:
+            assert "account" not in properties
+    assert "main, eu, us" in told
+
+
+async def test_one_account_has_no_such_argument(settings: Settings) -> None:
+    server = build_server(settings.model_copy(update={"profile": "main"}), now=lambda: NOW)
+    async with connected(server) as client:
+        tools = (await client.list_tools()).tools
+    assert not any("account" in tool.input_schema["properties"] for tool in tools)
+    assert "no argument `account`" in await refused(server, "telnyx_get_balance", account="main")
+    await server.accounts.aclose()
+
+
+async def test_an_account_is_read_with_its_own_key_and_the_answer_names_it(
+    two: AccountServer, sandbox: Sandbox, second: Sandbox, mode: Mode
+) -> None:
+    main = await asked(two, "telnyx_get_balance", mode)
+    also_main = await asked(two, "telnyx_get_balance", mode, account="main")
+    other = await asked(two, "telnyx_get_balance", mode, account="eu")
+    assert main == also_main
+    assert (main["account"], other["account"]) == ("main", "eu")
+    assert Decimal(main["balance"]) == sandbox.balance
+    assert Decimal(other["balance"]) == second.balance
+    assert main["balance"] != other["balance"]
+
+
+async def test_a_name_that_is_none_is_told_what_there_is(two: AccountServer) -> None:
+    said = await refused(two, "telnyx_get_balance", account="asia")
+    assert 'no account "asia"' in said
+    assert "main, eu, us" in said
+    assert "no account" in await refused(two, "telnyx_get_balance", account=["eu"])
+
+
+async def test_an_account_whose_key_can_not_be_read_says_so_and_the_others_go_on(
+    two: AccountServer,
+) -> None:
+    said = await refused(two, "telnyx_get_balance", account="us")
+    assert "key of account us can't be read" in said
+    assert (await asked(two, "telnyx_get_balance", account="eu"))["account"] == "eu"
+
+
+async def test_a_change_that_names_an_account_is_refused_whichever_it_names(
+    two: AccountServer, sandbox: Sandbox, second: Sandbox
+) -> None:
+    before = sandbox.balance, second.balance
+    for name in ("main", "eu", "asia"):
+        said = await refused(two, PAYMENT, amount="12.00", account=name)
+        assert "changes the account main only" in said
+    assert (sandbox.balance, second.balance) == before
+
+
+async def test_the_question_names_the_profile_and_the_payment_is_made_there(
+    two: AccountServer, sandbox: Sandbox, second: Sandbox, mode: Mode
+) -> None:
+    questions: list[str] = []
+
+    async def type_it(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+        assert isinstance(params, ElicitRequestFormParams)
+        questions.append(params.message)
+        return ElicitResult(action="accept", content={"amount": "12.00"})
+
+    before, other = sandbox.balance, second.balance
+    async with connected(two, mode, type_it) as client:
+        done = content_of(await client.call_tool(PAYMENT, {"amount": "12.00"}))
+        recent = content_of(await client.call_tool("telnyx_list_changes", {}))
+        elsewhere = content_of(await client.call_tool("telnyx_list_changes", {"account": "eu"}))
+    assert (done["state"], done["account"]) == ("succeeded", "main")
+    assert sandbox.balance == before + 12
+    assert second.balance == other
+    assert "(profile main)" in questions[0]
+    assert recent["returned"] == 1
+    assert elsewhere["returned"] == 0
+
+
+async def test_an_error_says_which_account_it_is_about(
+    two: AccountServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEY_EU", "KEYofnobody")
+    assert "(Account eu.)" in await refused(two, "telnyx_get_balance", account="eu")
