@@ -6,6 +6,7 @@ import argparse
 import gc
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from telnyx_mcp import __version__
@@ -23,6 +24,7 @@ The API key is read from the environment variable TELNYX_API_KEY."""
 
 _EPILOG = """\
 examples:
+  telnyx-account-mcp install claude-desktop   put it into your assistant
   telnyx-account-mcp demo                     see what it does, on a pretend account
   telnyx-account-mcp serve --read-only        nothing that could change the account
   telnyx-account-mcp call telnyx_get_balance  ask one thing, without an assistant
@@ -43,6 +45,18 @@ _RESOLVE = """\
 Says what came of a change whose outcome is unknown, after you looked into the Mission Control
 Portal. While a payment is unknown, no other is made. Shows the evidence first, and asks you to
 confirm.
+"""
+_CLIENTS = "claude-desktop, claude-code, cursor, vscode, windsurf, zed, gemini or codex"
+_INSTALL = """\
+Writes this server into the client's own configuration file: shows the change first, asks, keeps a
+backup, and touches nothing else in the file. The key is asked for without showing it. It goes into
+the system's keyring where the extra `keyring` is installed and there is one, so that no file holds
+it; VS Code asks for it by itself and keeps it; other clients have it in their file, which only you
+may read then.
+"""
+_UNINSTALL = """\
+Takes this server out of the client's own configuration file again. Shows the change first, asks,
+keeps a backup, and touches nothing else.
 """
 _STATUSES = "exit status: 0 done, 1 not done (the text says why), 2 wrongly called"
 
@@ -98,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(command=_demo)
 
     _ledger_commands(commands)
+    _install_commands(commands)
 
     sandbox = commands.add_parser("sandbox", help="serve a pretend Telnyx account over HTTP")
     sandbox.add_argument("--host", default="127.0.0.1", help="a loopback address")
@@ -149,6 +164,52 @@ def _ledger_commands(commands: argparse._SubParsersAction[argparse.ArgumentParse
         _profile_option(each)
 
 
+def _install_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    for name, what, description in (
+        ("install", "put this server into an assistant", _INSTALL),
+        ("uninstall", "take it out again", _UNINSTALL),
+    ):
+        command = commands.add_parser(
+            name,
+            help=what,
+            description=description,
+            epilog=_STATUSES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_argument("client", metavar="CLIENT", help=_CLIENTS)
+        command.add_argument(
+            "--name", metavar="NAME", help="the server's name there (telnyx-account)"
+        )
+        _profile_option(command)
+        command.add_argument("--print", action="store_true", help="only show it; write nothing")
+        command.add_argument("--yes", action="store_true", help="write it without asking")
+        command.set_defaults(command=_install, action=name)
+        if name == "install":
+            command.add_argument(
+                "--read-only", action="store_true", help="refuse and hide every change"
+            )
+            command.add_argument(
+                "--key",
+                choices=("keyring", "client"),
+                help="where the key goes: the system's keyring (the default where there is one), or "
+                "where the client keeps secrets",
+            )
+            command.add_argument(
+                "--env",
+                metavar="NAME=VALUE",
+                action="append",
+                default=[],
+                help="a setting; repeatable",
+            )
+
+    key = commands.add_parser("key", help="put the API key into the system's keyring, or remove it")
+    key.add_argument(
+        "action", choices=("set", "remove"), help="`set` asks for it; nothing is shown"
+    )
+    _profile_option(key)
+    key.set_defaults(command=_key)
+
+
 def _profile_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", metavar="NAME", help="which account of the profiles file")
 
@@ -171,8 +232,6 @@ def _state(text: str) -> str:
 
 def _accounts(options: argparse.Namespace) -> Accounts:
     """The account that is meant, with its key, and the others."""
-    from dataclasses import replace
-
     from telnyx_mcp.keys import KeyNotRead, key_of
     from telnyx_mcp.profiles import WrongSettings, configured
 
@@ -335,6 +394,36 @@ def _on_ledger(options: argparse.Namespace, command: Callable[[Settings], int]) 
     except StoreError as error:
         sys.stderr.write(f"telnyx-account-mcp: the record of changes can't be used. {error}\n")
         return 1
+
+
+def _install(options: argparse.Namespace) -> int:
+    from telnyx_mcp.install.clients import CLIENTS
+    from telnyx_mcp.install.commands import NotDone, Wish, install, uninstall
+
+    if options.client not in CLIENTS:
+        raise CommandError(f"there is no client {options.client!r} here; it must be {_CLIENTS}")
+    wish = Wish(
+        client=options.client,
+        name=options.name,
+        profile=options.profile,
+        print_only=options.print,
+        yes=options.yes,
+    )
+    try:
+        if options.action == "uninstall":
+            return uninstall(wish)
+        return install(replace(wish, key=options.key, read_only=options.read_only, env=options.env))
+    except NotDone as error:
+        raise CommandError(str(error)) from None
+
+
+def _key(options: argparse.Namespace) -> int:
+    from telnyx_mcp.install.commands import NotDone, remove_key, set_key
+
+    try:
+        return {"set": set_key, "remove": remove_key}[options.action](options.profile)
+    except NotDone as error:
+        raise CommandError(str(error)) from None
 
 
 def _sandbox(options: argparse.Namespace) -> int:

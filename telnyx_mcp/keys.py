@@ -7,6 +7,8 @@ Keyring, through the library `keyring` (the extra of that name).
 from __future__ import annotations
 
 import os
+import pathlib
+import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -90,6 +92,7 @@ def _backend() -> KeyringBackend:
         from keyring.backends.fail import Keyring as Fail
     except ImportError:
         raise KeyNotRead(f"The keyring needs the extra `keyring`: {EXTRA}.") from None
+    _find_session_bus()
     with _Words("opened"):
         backend = keyring.get_keyring()
     if isinstance(backend, Fail) or backend.priority <= 0:
@@ -98,6 +101,16 @@ def _backend() -> KeyringBackend:
             "Keyring or KWallet, in a desktop session)."
         )
     return backend
+
+
+def _find_session_bus() -> None:
+    """Names the bus that a Secret Service is reached by, where the client that started us passed on
+    too little of its environment to know it. The place is the one systemd gives every session."""
+    if sys.platform != "linux" or "DBUS_SESSION_BUS_ADDRESS" in os.environ:
+        return
+    bus = f"/run/user/{os.getuid()}/bus"
+    if pathlib.Path(bus).exists():
+        os.environ["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={bus}"
 
 
 class _Words:

@@ -52,7 +52,7 @@ def configured(profile: str | None = None) -> Accounts:
     The main one is the profile named here or in the environment; else the environment's own, where
     it has a key; else the file's default. Raises `WrongSettings`.
     """
-    environment = _settings("")
+    environment = checked("")
     file = environment.profiles_file or profiles_file()
     wanted = profile or environment.profile
     if wanted is None and (environment.api_key is not None or not file.exists()):
@@ -110,10 +110,12 @@ def _of(name: str, values: Mapping[str, Any], file: Path) -> Settings:
     given = {"key_from": "keyring", **values, "api_key": None, "profile": name}
     if given["key_from"] == "auto":
         raise WrongSettings(f'{where}key_from must be "keyring" or "env:NAME"')
-    return _settings(where, **given)
+    return checked(where, **given)
 
 
-def _settings(where: str, **values: Any) -> Settings:
+def checked(where: str, **values: Any) -> Settings:
+    """The settings with these values over the environment's. Raises `WrongSettings`, which says
+    `where` first."""
     try:
         return Settings(**values)
     except ValidationError as error:

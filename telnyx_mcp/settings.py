@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from datetime import UTC, tzinfo
 from decimal import Decimal
 from pathlib import Path
@@ -192,3 +193,11 @@ class Settings(BaseSettings):
         port = f":{parts.port}" if parts.port not in (None, _PORTS[parts.scheme]) else ""
         shown = f"[{host}]" if ":" in host else host
         return f"{parts.scheme}://{shown}{port}{parts.path}"
+
+
+VARIABLES: Mapping[str, str] = {
+    str(each.validation_alias): name for name, each in Settings.model_fields.items()
+}
+"""Every variable of the environment that sets something, and the setting's name."""
+SECRETS = frozenset({"TELNYX_API_KEY", "TELNYX_MCP_STATE_URL"})
+"""Those whose values are never shown."""

@@ -1,0 +1,1 @@
+"""Puts the server into an assistant's own configuration, and takes it out again."""

@@ -1,0 +1,336 @@
+"""`install`, `uninstall` and `key`: what a person types to get the server in, or out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from getpass import getpass
+from typing import Any, Literal
+
+from pydantic import SecretStr
+from rich.console import Console
+from rich.text import Text
+
+from telnyx_mcp import keys
+from telnyx_mcp.install.clients import CLIENTS, Client, Machine
+from telnyx_mcp.install.entry import (
+    ASKED,
+    INPUT,
+    KEY,
+    KEY_FROM,
+    NAME,
+    Entry,
+    NoCommand,
+    compact,
+    masked,
+    own_command,
+)
+from telnyx_mcp.install.files import ConfigFile, NotWritten
+from telnyx_mcp.install.jsonc import Unreadable
+from telnyx_mcp.keys import KeyNotRead
+from telnyx_mcp.profiles import WrongSettings, checked, configured
+from telnyx_mcp.settings import VARIABLES, Settings, usable_key
+
+KeyPlace = Literal["keyring", "client"]
+PLACEHOLDER = "KEY..."
+
+
+class NotDone(Exception):
+    """Nothing was changed. Its text says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the person asked for."""
+
+    client: str
+    name: str | None = None
+    profile: str | None = None
+    key: KeyPlace | None = None
+    read_only: bool = False
+    env: Sequence[str] = ()
+    print_only: bool = False
+    yes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who is asked. Everything that is said goes to stderr."""
+
+    machine: Machine = field(default_factory=Machine)
+    now: Callable[[], datetime] = datetime.now
+    typed: Callable[[str], str] = input
+    hidden: Callable[[str], str] = getpass
+    there: Callable[[], bool] = sys.stdin.isatty
+
+    def say(self, words: str, style: str = "") -> None:
+        Console(stderr=True, highlight=False).print(Text(words, style), soft_wrap=True)
+
+    def agrees(self, question: str) -> bool:
+        sys.stderr.write(question)
+        sys.stderr.flush()
+        try:
+            return self.typed("").strip().lower() in {"y", "yes"}
+        except EOFError:
+            return False
+
+
+def install(wish: Wish, person: Person | None = None) -> int:
+    """Puts the server into the client's configuration. 0 done, 1 the person said no.
+
+    Raises `NotDone`.
+    """
+    person = person or Person()
+    client = CLIENTS[wish.client]
+    name = wish.name or (f"{NAME}-{wish.profile}" if wish.profile else NAME)
+    try:
+        place = _place_of_key(wish, client, person)
+        entry = Entry(own_command(), _arguments(wish), _environment(wish, place))
+        file = ConfigFile.read(client.file(person.machine))
+        data = client.format.read(file.text or client.format.EMPTY)
+        old = _at(data, client.path(name))
+        if wish.print_only:
+            return _printed(client, file, name, entry)
+        new = entry.merged(client, old)
+        if place == "client":
+            new["env"][KEY] = _key(person).get_secret_value()
+        text = client.format.put(file.text or client.format.EMPTY, client.path(name), new)
+        if place == "ask":
+            text = with_input(client, text)
+        _show(person, client, file, name, old, new)
+        if text != file.text and not _may_write(wish, person):
+            return 1
+        if place == "keyring":
+            _keep_in_keyring(wish.profile, person)
+        if text == file.text:
+            person.say("It is there already; nothing was written.")
+            return 0
+        backup = file.write(text, person.now(), private=place == "client")
+    except (NoCommand, NotWritten, WrongSettings, KeyNotRead) as error:
+        raise NotDone(f"{error}.".replace("..", ".")) from None
+    except Unreadable as error:
+        raise NotDone(_not_parsed(client, person, error)) from None
+    person.say(
+        f"Written to {file.path}." + (f" Before: {backup.name} beside it." if backup else "")
+    )
+    person.say(client.then)
+    return 0
+
+
+def uninstall(wish: Wish, person: Person | None = None) -> int:
+    """Takes the server out of the client's configuration. 0 done or not there, 1 the person said no.
+
+    Raises `NotDone`.
+    """
+    person = person or Person()
+    client = CLIENTS[wish.client]
+    name = wish.name or (f"{NAME}-{wish.profile}" if wish.profile else NAME)
+    try:
+        file = ConfigFile.read(client.file(person.machine))
+        text = client.format.take(file.text or client.format.EMPTY, client.path(name))
+        if text == (file.text or client.format.EMPTY):
+            person.say(f"{client.title} has no server {name} in {file.path}; nothing was changed.")
+            return 0
+        if client.asks_itself:
+            text = _without_input(client, text)
+        old = _at(client.format.read(file.text), client.path(name))
+        _show(person, client, file, name, old, None)
+        if wish.print_only:
+            return 0
+        if not _may_write(wish, person):
+            return 1
+        backup = file.write(text, person.now(), private=False)
+    except NotWritten as error:
+        raise NotDone(f"{error}.") from None
+    except Unreadable as error:
+        raise NotDone(_not_parsed(client, person, error)) from None
+    person.say(
+        f"Taken out of {file.path}." + (f" Before: {backup.name} beside it." if backup else "")
+    )
+    if isinstance(old, dict) and old.get("env", {}).get(KEY_FROM) == "keyring":
+        person.say("The key is still in the keyring: telnyx-account-mcp key remove takes it out.")
+    person.say(f"{client.title} lets go of it when it is started again.")
+    return 0
+
+
+def set_key(profile: str | None, person: Person | None = None) -> int:
+    """Asks for a key and puts it into the keyring. Raises `NotDone`."""
+    person = person or Person()
+    try:
+        if profile:
+            configured(profile)
+        where = keys.keyring_name()
+        keys.store_key(profile, _key(person))
+    except (KeyNotRead, WrongSettings) as error:
+        raise NotDone(f"{error}.".replace("..", ".")) from None
+    person.say(f"The key of {profile or 'the default account'} is kept in {where}.")
+    return 0
+
+
+def remove_key(profile: str | None, person: Person | None = None) -> int:
+    """Takes the key out of the keyring. Raises `NotDone`."""
+    person = person or Person()
+    try:
+        there = keys.remove_key(profile)
+    except KeyNotRead as error:
+        raise NotDone(str(error)) from None
+    of = profile or "the default account"
+    person.say(f"The key of {of} was removed." if there else f"There was no key of {of}.")
+    return 0
+
+
+# --- the key --------------------------------------------------------------------------------------
+
+
+def _place_of_key(wish: Wish, client: Client, person: Person) -> str:
+    """`keyring`; `client`: its file; `ask`: the client asks for it; `profile`: where that says."""
+    if wish.profile:
+        return "keyring" if configured(wish.profile).main.key_from == "keyring" else "profile"
+    if wish.key == "client" or (wish.key is None and client.asks_itself):
+        return "ask" if client.asks_itself else "client"
+    try:
+        keys.keyring_name()
+    except KeyNotRead:
+        if wish.key == "keyring":
+            raise
+        return "client"
+    return "keyring"
+
+
+def _keep_in_keyring(profile: str | None, person: Person) -> None:
+    where = keys.keyring_name()
+    if keys.read_key(profile) is None:
+        keys.store_key(profile, _key(person))
+        person.say(f"The key is kept in {where}, and in no configuration file.")
+    else:
+        person.say(f"{where} has a key already; telnyx-account-mcp key set replaces it.")
+
+
+def _key(person: Person) -> SecretStr:
+    """The key from the environment, or as typed, unseen. Raises `NotDone`."""
+    if (given := Settings().api_key) is not None:
+        person.say(f"Taking the key from {KEY}.")
+        return given
+    if not person.there():
+        raise NotDone(f"There is no terminal to ask for the key at. Set {KEY} for this command.")
+    try:
+        key = usable_key(person.hidden("Telnyx API key (nothing is shown): "))
+    except ValueError as error:
+        raise NotDone(f"Nothing was changed: {error}.") from None
+    except EOFError:
+        key = None
+    if key is None:
+        raise NotDone("Nothing was changed: no key was typed.")
+    return key
+
+
+# --- the entry ------------------------------------------------------------------------------------
+
+
+def _arguments(wish: Wish) -> list[str]:
+    profile = ["--profile", wish.profile] if wish.profile else []
+    read_only = ["--read-only"] if wish.read_only else []
+    return ["serve", *profile, *read_only] if profile or read_only else []
+
+
+def _environment(wish: Wish, place: str) -> dict[str, str]:
+    """What the entry sets. Raises `WrongSettings` for a setting that is none."""
+    known = VARIABLES.keys() - {KEY}
+    given: dict[str, str] = {}
+    for pair in wish.env:
+        setting, equals, value = pair.partition("=")
+        if not equals or setting not in known:
+            raise WrongSettings(
+                f"--env takes NAME=VALUE with one of {', '.join(sorted(known))}; got {setting!r}"
+            )
+        given[setting] = value
+    checked("--env: ", **{VARIABLES[setting]: value for setting, value in given.items()})
+    if place == "keyring" and not wish.profile:
+        given[KEY_FROM] = "keyring"
+    if place in {"client", "ask"}:
+        given[KEY] = ASKED if place == "ask" else PLACEHOLDER
+    return given
+
+
+def _at(data: Any, path: Sequence[str]) -> Any:
+    for step in path:
+        data = data.get(step) if isinstance(data, dict) else None
+    return data
+
+
+def fragment(client: Client, name: str, entry: Entry) -> str:
+    """The client's file, if it held this server alone."""
+    text: str = client.format.fragment(client.path(name), entry.merged(client, None))
+    return with_input(client, text) if entry.env.get(KEY) == ASKED else text
+
+
+def with_input(client: Client, text: str) -> str:
+    """The text with the question for the key, which the client asks and keeps the answer of."""
+    data = client.format.read(text)
+    inputs = data.get("inputs", [])
+    if _input_of(inputs) is not None:
+        return text
+    question = {
+        "type": "promptString",
+        "id": INPUT,
+        "description": "Telnyx API key (Mission Control Portal, API Keys)",
+        "password": True,
+    }
+    return str(client.format.put(text, ("inputs", len(inputs)), question))
+
+
+def _without_input(client: Client, text: str) -> str:
+    """The text without the question for the key, if no server needs it any more."""
+    data = client.format.read(text)
+    number = _input_of(data.get("inputs", []))
+    if number is None or ASKED in compact(data.get(client.table)):
+        return text
+    return str(client.format.take(text, ("inputs", number)))
+
+
+def _input_of(inputs: object) -> int | None:
+    listed = inputs if isinstance(inputs, list) else []
+    ids = [each.get("id") if isinstance(each, dict) else None for each in listed]
+    return ids.index(INPUT) if INPUT in ids else None
+
+
+# --- what the person sees -------------------------------------------------------------------------
+
+
+def _printed(client: Client, file: ConfigFile, name: str, entry: Entry) -> int:
+    """Writes the entry to stdout as a file that holds nothing else, for whoever pastes it."""
+    sys.stderr.write(f"{client.title}, {file.path}:\n")
+    sys.stdout.write(fragment(client, name, entry))
+    return 0
+
+
+def _show(
+    person: Person, client: Client, file: ConfigFile, name: str, old: object, new: object
+) -> None:
+    """The change, as lines that go and lines that come."""
+    new_file = "" if file.raw is not None else " (a new file)"
+    person.say(f"{client.title}, {file.path}{new_file}, {client.table}.{name}:")
+    for value, sign, style in ((old, "-", "red"), (new, "+", "green")):
+        if value is not None:
+            for line in compact(masked(value)).splitlines():
+                person.say(f"{sign} {line}", style)
+
+
+def _may_write(wish: Wish, person: Person) -> bool:
+    if wish.yes:
+        return True
+    if not person.there():
+        raise NotDone("Nothing was written: there is no terminal to ask at. Add --yes to write it.")
+    if person.agrees("Write this? (yes/no) "):
+        return True
+    person.say("Nothing was written.")
+    return False
+
+
+def _not_parsed(client: Client, person: Person, error: Unreadable) -> str:
+    return (
+        f"Nothing was written: {client.title}'s file {client.file(person.machine)} can't be read "
+        f"({error}). Mend it there, or add what --print shows by hand."
+    )

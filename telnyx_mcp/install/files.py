@@ -1,0 +1,93 @@
+"""A client's configuration file: read whole, written whole or not at all, never without a backup."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+_BOM = "\ufeff"
+
+
+class NotWritten(Exception):
+    """The file could not be read or written; it is as it was. Its text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """A file as it was read. `path` is what a link leads to; `text` is empty where there is none."""
+
+    path: Path
+    text: str
+    raw: bytes | None
+
+    @classmethod
+    def read(cls, path: Path) -> ConfigFile:
+        """Raises `NotWritten` for a file that is no UTF-8 text or can't be opened."""
+        try:
+            real = path.resolve()
+            raw = real.read_bytes()
+            return cls(real, raw.decode("utf-8").removeprefix(_BOM), raw)
+        except FileNotFoundError:
+            return cls(real, "", None)
+        except UnicodeDecodeError:
+            raise NotWritten(f"{path} is not UTF-8 text, so it was left as it is") from None
+        except (OSError, RuntimeError) as error:  # RuntimeError: links that lead in a circle
+            raise NotWritten(f"{path} can't be read: {_why(error)}") from None
+
+    def write(self, text: str, now: datetime, *, private: bool) -> Path | None:
+        """Puts this text in its place at once, and keeps what was there in a file beside it.
+
+        `private`: nobody else may read it. Returns the backup, None if there was nothing to keep.
+        Raises `NotWritten`, also where somebody wrote to the file since it was read.
+        """
+        marked = self.raw is not None and self.raw.startswith(_BOM.encode())
+        new = ((_BOM if marked else "") + text).encode()
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            mode = 0o600
+            if self.raw is not None:
+                allowed = self.path.stat().st_mode & 0o777
+                mode = allowed & 0o700 if private else allowed
+            backup = None if self.raw is None else self._backup(now, self.raw)
+            self._replace(new, mode)
+        except OSError as error:
+            raise NotWritten(f"{self.path} can't be written: {_why(error)}") from None
+        return backup
+
+    def _replace(self, new: bytes, mode: int) -> None:
+        descriptor, name = tempfile.mkstemp(".new", f".{self.path.name}.", self.path.parent)
+        written = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(new)
+                file.flush()
+                os.fsync(descriptor)
+            written.chmod(mode)
+            if (self.path.read_bytes() if self.path.exists() else None) != self.raw:
+                raise NotWritten(
+                    f"{self.path} was changed by somebody else meanwhile: run it again"
+                )
+            written.replace(self.path)
+        finally:
+            written.unlink(missing_ok=True)
+
+    def _backup(self, now: datetime, raw: bytes) -> Path:
+        """Its content in a new file. It may hold keys of other servers, so only its owner reads it."""
+        stem = f"{self.path.name}.backup-{now:%Y%m%d-%H%M%S}"
+        for name in (stem, *(f"{stem}-{count}" for count in range(2, 100))):
+            file = self.path.with_name(name)
+            with suppress(FileExistsError):
+                descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(descriptor, "wb") as kept:
+                    kept.write(raw)
+                return file
+        raise FileExistsError(errno.EEXIST, "there are too many backups of this second")
+
+
+def _why(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

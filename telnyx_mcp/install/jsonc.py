@@ -1,0 +1,219 @@
+"""Changes one value of a JSON file in place: comments, order, spacing and all else stay as they are.
+
+Reads JSON with comments and trailing commas, as editors write it. There is no parser to rely on that
+keeps what people typed, so a value is found by its offsets, with comments blanked out first, and
+everything else is the standard library's.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Step = str | int
+"""A member by its name, or an item of a list by its number."""
+
+EMPTY = "{}\n"
+_STRING = r'"(?:\\.|[^"\\\n])*"'
+_COMMENTS = re.compile(rf"{_STRING}|//[^\n]*|/\*.*?\*/", re.DOTALL)
+_LAST_COMMAS = re.compile(rf"{_STRING}|,(?=\s*[}}\]])")
+_SPACE = re.compile(r"\s*")
+_decode = json.JSONDecoder().raw_decode
+
+
+class Unreadable(Exception):
+    """The file can't be read, so nothing may be written to it. Its text says where it is wrong."""
+
+
+def read(text: str) -> Any:
+    """The value that the text holds. Raises `Unreadable`."""
+    try:
+        return json.loads(_plain(text))
+    except json.JSONDecodeError as error:
+        raise Unreadable(f"line {error.lineno}, column {error.colno}: {error.msg}") from None
+    except RecursionError:
+        raise Unreadable("it is nested too deeply") from None
+
+
+def fragment(path: Sequence[str], value: Any) -> str:
+    """A file that holds nothing else."""
+    for step in reversed(path):
+        value = {step: value}
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def put(text: str, path: Sequence[Step], value: Any) -> str:
+    """The text with this value there; tables on the way are made. A number past the end appends.
+
+    Raises `Unreadable` also where something on the way is no table.
+    """
+    read(text)
+    plain = _plain(text)
+    at = _after_space(plain, 0)
+    for depth, step in enumerate(path):
+        inside = _Inside.of(plain, at, path[:depth], step)
+        child = inside.child(step)
+        if child is None:
+            for missing in reversed(path[depth + 1 :]):
+                value = {missing: value} if isinstance(missing, str) else [value]
+            key = f"{json.dumps(step, ensure_ascii=False)}: " if isinstance(step, str) else ""
+            return _added(text, inside, key, value)
+        at = child.value
+    there, end = _decode(plain, at)
+    if there == value:
+        return text
+    return text[:at] + _rendered(text, value, _indent(text, at)) + text[end:]
+
+
+def take(text: str, path: Sequence[Step]) -> str:
+    """The text without this value; the same text where it is not there."""
+    read(text)
+    plain = _plain(text)
+    at = _after_space(plain, 0)
+    for depth, step in enumerate(path):
+        inside = _Inside.of(plain, at, path[:depth], step)
+        child = inside.child(step)
+        if child is None:
+            return text
+        if depth + 1 == len(path):
+            return _removed(text, inside, child)
+        at = child.value
+    return text
+
+
+# --- where things stand ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Child:
+    step: Step
+    start: int
+    value: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Inside:
+    """A table or a list: its brackets, and what stands between them."""
+
+    open: int
+    close: int
+    children: tuple[_Child, ...]
+
+    @classmethod
+    def of(cls, plain: str, at: int, path: Sequence[Step], step: Step) -> _Inside:
+        """What a step of this kind is taken in. Raises `Unreadable` if there is nothing such."""
+        name = ".".join(map(str, path)) or "the file"
+        if plain[at] != ("{" if isinstance(step, str) else "["):
+            raise Unreadable(f"{name} holds something else than it should")
+        children: list[_Child] = []
+        here = _after_space(plain, at + 1)
+        while plain[here] not in "}]":
+            start, found = here, len(children)
+            if plain[at] == "{":
+                found, here = _decode(plain, here)
+                here = _after_space(plain, _after_space(plain, here) + 1)
+            end = _decode(plain, here)[1]
+            children.append(_Child(found, start, here, end))
+            here = _after_space(plain, end)
+            if plain[here] == ",":
+                here = _after_space(plain, here + 1)
+        names = [each.step for each in children]
+        if len(set(names)) < len(names):
+            raise Unreadable(f"{name} names something twice")
+        return cls(at, here, tuple(children))
+
+    def child(self, step: Step) -> _Child | None:
+        return next((each for each in self.children if each.step == step), None)
+
+
+def _after_space(plain: str, at: int) -> int:
+    return _SPACE.match(plain, at).end()  # type: ignore[union-attr]
+
+
+def _plain(text: str) -> str:
+    """The same text as JSON proper, at the same offsets: without comments and trailing commas."""
+    return _LAST_COMMAS.sub(_blanked, _bare(text))
+
+
+def _bare(text: str) -> str:
+    """The same text with comments blanked out."""
+    return _COMMENTS.sub(_blanked, text)
+
+
+def _blanked(found: re.Match[str]) -> str:
+    return found[0] if found[0][0] == '"' else re.sub(r"[^\r\n]", " ", found[0])
+
+
+# --- writing it -----------------------------------------------------------------------------------
+
+
+def _added(text: str, inside: _Inside, key: str, value: Any) -> str:
+    """The text with one more child at the end."""
+    if inside.children:
+        last = inside.children[-1]
+        at, comma = last.end, _after_space(_bare(text), last.end)
+        indent = _indent(text, last.start)
+        comes_last = text[comma] == ","  # the file's way is a comma after the last one, too
+    else:
+        at, comes_last = inside.open + 1, False
+        indent = _indent(text, inside.open) + _unit(text)
+    tail = text[at : inside.close]
+    kept = tail.rstrip()
+    if not inside.children or "\n" in text[inside.open : inside.close]:
+        new = _newline(text) + indent + key + _rendered(text, value, indent)
+    else:
+        new = " " + key + json.dumps(value, ensure_ascii=False)
+    if not inside.children:
+        rest = _newline(text) + _indent(text, inside.open)
+    else:
+        kept = kept if comes_last else "," + kept
+        rest = ("," if comes_last else "") + tail[len(tail.rstrip()) :]
+    return text[:at] + kept + new + rest + text[inside.close :]
+
+
+def _removed(text: str, inside: _Inside, child: _Child) -> str:
+    """The text without one child, its comma and its lines."""
+    bare = _bare(text)
+    before, end = text[inside.open + 1 : child.start], child.end
+    comma, blanks = _after_space(bare, end), " \t"
+    if bare[comma] == ",":
+        end = comma + 1
+    elif child is not inside.children[0]:
+        comma = bare.rindex(",", 0, child.start) - inside.open - 1
+        before = before[:comma] + before[comma + 1 :]
+    if before.rstrip(blanks).endswith("\n"):
+        before = before.rstrip(blanks).removesuffix("\n").removesuffix("\r")
+    elif child is inside.children[-1]:
+        before = before.rstrip(blanks)
+    else:
+        end = len(text) - len(text[end:].lstrip(blanks))
+    rest = before + text[end : inside.close]
+    return text[: inside.open + 1] + (rest if rest.strip() else "") + text[inside.close :]
+
+
+def _rendered(text: str, value: Any, indent: str) -> str:
+    lines = json.dumps(value, indent=_unit(text), ensure_ascii=False).split("\n")
+    return (_newline(text) + indent).join(lines)
+
+
+def _newline(text: str) -> str:
+    return "\r\n" if "\r\n" in text else "\n"
+
+
+def _line_start(text: str, at: int) -> int:
+    return max(text.rfind("\n", 0, at), text.rfind("\r", 0, at)) + 1
+
+
+def _indent(text: str, at: int) -> str:
+    """The white space that the line of this place begins with."""
+    return re.match(r"[ \t]*", text[_line_start(text, at) :])[0]  # type: ignore[index]
+
+
+def _unit(text: str) -> str:
+    """What one level is indented by in this file."""
+    found = re.search(r'^([ \t]+)"', text, re.MULTILINE)
+    return found[1] if found else "  "

@@ -1,0 +1,481 @@
+"""The server gets into each client's own file, and out of it, and nothing else there is touched."""
+
+from __future__ import annotations
+
+import json
+import stat
+import sys
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from keyring.backend import KeyringBackend
+from pydantic import SecretStr
+
+from telnyx_mcp import keys
+from telnyx_mcp.cli import main
+from telnyx_mcp.install.clients import CLIENTS, Machine
+from telnyx_mcp.install.commands import (
+    NotDone,
+    Person,
+    Wish,
+    install,
+    remove_key,
+    set_key,
+    uninstall,
+)
+from telnyx_mcp.install.files import ConfigFile, NotWritten
+from tests.conftest import KEY
+
+EVERY = sorted(CLIENTS)
+NOW = datetime(2026, 11, 24, 2, 3, 4)  # noqa: DTZ001 - the clock of the person
+OTHER = {"command": "npx", "args": ["-y", "other"], "env": {"TOKEN": "of-another"}}
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="modes of files are POSIX's")
+
+
+@dataclass
+class Desk:
+    """A person with an empty home, who answers as told."""
+
+    home: Path
+    answers: list[str] = field(default_factory=lambda: ["yes"])
+    keys: list[str] = field(default_factory=lambda: [KEY])
+    at_terminal: bool = True
+    system: str = "linux"
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def person(self) -> Person:
+        def next_of(answers: list[str]) -> Callable[[str], str]:
+            def answer(_: str) -> str:
+                if not answers:
+                    raise EOFError
+                return answers.pop(0)
+
+            return answer
+
+        return Person(
+            Machine(self.system, self.home, self.environment),
+            now=lambda: NOW,
+            typed=next_of(self.answers),
+            hidden=next_of(self.keys),
+            there=lambda: self.at_terminal,
+        )
+
+    def file(self, client: str) -> Path:
+        return CLIENTS[client].file(self.person().machine)
+
+    def install(self, client: str, **wish: Any) -> int:
+        return install(Wish(client, **wish), self.person())
+
+    def uninstall(self, client: str, **wish: Any) -> int:
+        return uninstall(Wish(client, **wish), self.person())
+
+    def entry(self, client: str, name: str = "telnyx-account") -> dict[str, Any]:
+        found = self.data(client)[CLIENTS[client].table][name]
+        assert isinstance(found, dict)
+        return found
+
+    def data(self, client: str) -> Any:
+        text = self.file(client).read_text("utf-8")
+        return tomllib.loads(text) if client == "codex" else json.loads(text)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path / "home")
+
+
+@pytest.mark.parametrize(
+    ("client", "linux", "darwin", "win32"),
+    [
+        (
+            "claude-desktop",
+            ".config/Claude/claude_desktop_config.json",
+            "Library/Application Support/Claude/claude_desktop_config.json",
+            "AppData/Roaming/Claude/claude_desktop_config.json",
+        ),
+        ("claude-code", ".claude.json", ".claude.json", ".claude.json"),
+        ("cursor", ".cursor/mcp.json", ".cursor/mcp.json", ".cursor/mcp.json"),
+        (
+            "vscode",
+            ".config/Code/User/mcp.json",
+            "Library/Application Support/Code/User/mcp.json",
+            "AppData/Roaming/Code/User/mcp.json",
+        ),
+        ("windsurf", *[".codeium/windsurf/mcp_config.json"] * 3),
+        (
+            "zed",
+            ".config/zed/settings.json",
+            ".config/zed/settings.json",
+            "AppData/Roaming/Zed/settings.json",
+        ),
+        ("gemini", *[".gemini/settings.json"] * 3),
+        ("codex", *[".codex/config.toml"] * 3),
+    ],
+)
+def test_each_client_has_its_file_where_it_looks_for_it(
+    tmp_path: Path, client: str, linux: str, darwin: str, win32: str
+) -> None:
+    for system, expected in (("linux", linux), ("darwin", darwin), ("win32", win32)):
+        assert CLIENTS[client].file(Machine(system, tmp_path, {})) == tmp_path / expected
+
+
+@pytest.mark.parametrize(
+    ("client", "system", "variable", "expected"),
+    [
+        ("claude-desktop", "linux", "XDG_CONFIG_HOME", "Claude/claude_desktop_config.json"),
+        ("zed", "linux", "XDG_CONFIG_HOME", "zed/settings.json"),
+        ("vscode", "win32", "APPDATA", "Code/User/mcp.json"),
+        ("claude-code", "darwin", "CLAUDE_CONFIG_DIR", ".claude.json"),
+        ("codex", "linux", "CODEX_HOME", "config.toml"),
+    ],
+)
+def test_a_variable_can_move_it(
+    tmp_path: Path, client: str, system: str, variable: str, expected: str
+) -> None:
+    machine = Machine(system, tmp_path / "home", {variable: str(tmp_path / "moved")})
+    assert CLIENTS[client].file(machine) == tmp_path / "moved" / expected
+
+
+@pytest.mark.parametrize("client", EVERY)
+def test_a_new_file_holds_the_server_and_leaves_with_it(desk: Desk, client: str) -> None:
+    assert desk.install(client) == 0
+    entry = desk.entry(client)
+    assert Path(entry["command"]).exists()
+    assert entry["args"] == []
+    expected = "${input:telnyx_api_key}" if client == "vscode" else KEY
+    assert entry["env"] == {"TELNYX_API_KEY": expected}
+    desk.answers.append("y")
+    assert desk.uninstall(client) == 0
+    assert desk.data(client).get(CLIENTS[client].table, {}) == {}
+
+
+@pytest.mark.parametrize("client", EVERY)
+def test_other_servers_and_every_byte_of_them_stay(desk: Desk, client: str) -> None:
+    file, table = desk.file(client), CLIENTS[client].table
+    before = (
+        f'# mine\nmodel = "o"\n\n[{table}.other] # this one\ncommand = "npx"\nargs = ["-y"]\n'
+        if client == "codex"
+        else f'{{\n\t// mine\n\t"{table}": {{\n\t\t"other": {json.dumps(OTHER)}, // this\n\t}},\n}}\n'
+    )
+    file.parent.mkdir(parents=True)
+    file.write_text(before, "utf-8")
+    assert desk.install(client, key="client") == 0
+    after = file.read_text("utf-8")
+    missing = [line for line in before.splitlines() if line not in after]
+    assert missing == []
+    desk.answers.append("yes")
+    desk.keys.append(KEY)
+    assert desk.uninstall(client) == 0
+    kept = file.read_text("utf-8")
+    assert kept.startswith(before.rstrip("\n}") if client == "vscode" else before.rstrip())
+    assert "telnyx" not in kept
+
+
+def test_each_write_keeps_what_was_there_before_beside_it(desk: Desk) -> None:
+    file = desk.file("cursor")
+    file.parent.mkdir(parents=True)
+    file.write_text('{"mcpServers": {}}', "utf-8")
+    desk.install("cursor", yes=True)
+    desk.uninstall("cursor", yes=True)
+    first, second = sorted(file.parent.glob("mcp.json.backup-20261124-020304*"))
+    assert first.read_text("utf-8") == '{"mcpServers": {}}'
+    assert KEY in second.read_text("utf-8")
+
+
+@POSIX
+def test_a_file_with_the_key_and_every_backup_is_for_its_owner_only(desk: Desk) -> None:
+    file = desk.file("cursor")
+    file.parent.mkdir(parents=True)
+    file.write_text("{}", "utf-8")
+    file.chmod(0o644)
+    desk.install("cursor", yes=True)
+    for each in file.parent.iterdir():
+        assert stat.S_IMODE(each.stat().st_mode) == 0o600
+
+
+@POSIX
+def test_a_file_without_the_key_keeps_its_mode_and_its_link(desk: Desk, tmp_path: Path) -> None:
+    real = tmp_path / "dotfiles" / "mcp.json"
+    real.parent.mkdir()
+    real.write_text("{}", "utf-8")
+    real.chmod(0o640)
+    file = desk.file("vscode")
+    file.parent.mkdir(parents=True)
+    file.symlink_to(real)
+    desk.install("vscode", yes=True)
+    assert file.is_symlink()
+    assert stat.S_IMODE(real.stat().st_mode) == 0o640
+    assert "telnyx-account" in real.read_text("utf-8")
+
+
+@pytest.mark.parametrize("client", ["cursor", "codex"])
+@pytest.mark.parametrize("content", [b"{ broken", b"\xff\xfe{\x00}\x00", b'{"mcpServers": []}'])
+def test_a_file_that_can_not_be_read_is_left_as_it_is(
+    desk: Desk, client: str, content: bytes
+) -> None:
+    file = desk.file(client)
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content)
+    for command in (desk.install, desk.uninstall):
+        if command == desk.uninstall and content.startswith(b'{"mcp') and client == "cursor":
+            continue
+        with pytest.raises(NotDone):
+            command(client, yes=True)
+    assert file.read_bytes() == content
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_a_mark_of_byte_order_and_windows_lines_stay(desk: Desk) -> None:
+    file = desk.file("cursor")
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b'\xef\xbb\xbf{\r\n  "a": 1\r\n}\r\n')
+    desk.install("cursor", yes=True)
+    raw = file.read_bytes()
+    assert raw.startswith(b"\xef\xbb\xbf{")
+    assert raw.count(b"\n") == raw.count(b"\r\n")
+    desk.uninstall("cursor", yes=True)
+    assert b'"a": 1,\r\n  "mcpServers": {}\r\n}' in file.read_bytes()
+
+
+def test_what_somebody_else_wrote_meanwhile_is_not_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "mcp.json"
+    path.write_text("{}", "utf-8")
+    file = ConfigFile.read(path)
+    path.write_text('{"theirs": 1}', "utf-8")
+    with pytest.raises(NotWritten, match="run it again"):
+        file.write('{"ours": 1}', NOW, private=False)
+    assert path.read_text("utf-8") == '{"theirs": 1}'
+    assert not list(tmp_path.glob(".mcp.json*"))
+
+
+def test_a_file_that_came_meanwhile_is_not_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "mcp.json"
+    file = ConfigFile.read(path)
+    path.parent.mkdir()
+    path.write_text("{}", "utf-8")
+    with pytest.raises(NotWritten, match="run it again"):
+        file.write("ours", NOW, private=False)
+    assert path.read_text("utf-8") == "{}"
+
+
+def test_a_folder_in_the_place_of_the_file_is_said(desk: Desk) -> None:
+    desk.file("cursor").mkdir(parents=True)
+    with pytest.raises(NotDone, match=r"can't be read: Is a directory|Permission denied"):
+        desk.install("cursor", yes=True)
+
+
+def test_installing_again_keeps_what_a_person_added_to_the_entry(desk: Desk) -> None:
+    desk.install("cursor", yes=True)
+    file = desk.file("cursor")
+    data = desk.data("cursor")
+    data["mcpServers"]["telnyx-account"] |= {"disabled": True, "args": ["old"]}
+    data["mcpServers"]["telnyx-account"]["env"]["TELNYX_MCP_MAX_PAYMENT"] = "20.00"
+    file.write_text(json.dumps(data), "utf-8")
+    desk.keys.append("KEYnew")
+    desk.install("cursor", read_only=True, yes=True)
+    entry = desk.entry("cursor")
+    assert entry["disabled"] is True
+    assert entry["args"] == ["serve", "--read-only"]
+    assert entry["env"] == {"TELNYX_MCP_MAX_PAYMENT": "20.00", "TELNYX_API_KEY": "KEYnew"}
+
+
+def test_installing_the_same_again_writes_nothing(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.install("vscode", yes=True)
+    before = set(desk.file("vscode").parent.iterdir())
+    desk.install("vscode")
+    assert "there already" in capsys.readouterr().err
+    assert set(desk.file("vscode").parent.iterdir()) == before
+
+
+@pytest.mark.parametrize("answer", ["no", "", "yess", None])
+def test_without_a_clear_yes_nothing_is_written(desk: Desk, answer: str | None) -> None:
+    desk.answers[:] = [] if answer is None else [answer]
+    assert desk.install("cursor") == 1
+    assert not desk.file("cursor").exists()
+
+
+def test_without_a_terminal_it_needs_yes_and_a_key_from_the_environment(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.at_terminal = False
+    with pytest.raises(NotDone, match="Set TELNYX_API_KEY"):
+        desk.install("cursor", yes=True)
+    monkeypatch.setenv("TELNYX_API_KEY", KEY)
+    with pytest.raises(NotDone, match="--yes"):
+        desk.install("cursor")
+    assert not desk.file("cursor").exists()
+    assert desk.install("cursor", yes=True) == 0
+    assert desk.entry("cursor")["env"]["TELNYX_API_KEY"] == KEY
+
+
+@pytest.mark.parametrize("typed", [[], [""], ["  "], ["KEY with space"]])
+def test_no_key_or_one_that_is_none_changes_nothing(desk: Desk, typed: list[str]) -> None:
+    desk.keys[:] = typed
+    with pytest.raises(NotDone, match="Nothing was changed"):
+        desk.install("cursor", yes=True)
+    assert not desk.file("cursor").exists()
+
+
+def test_print_shows_what_to_paste_and_writes_nothing(
+    desk: Desk, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELNYX_API_KEY", KEY)
+    for client in EVERY:
+        assert desk.install(client, print_only=True) == 0
+        shown = capsys.readouterr()
+        data = tomllib.loads(shown.out) if client == "codex" else json.loads(shown.out)
+        assert "telnyx-account" in data[CLIENTS[client].table]
+        assert KEY not in shown.out + shown.err
+        assert str(desk.file(client)) in shown.err
+    assert not desk.home.exists()
+
+
+@pytest.mark.parametrize("client", EVERY)
+def test_the_key_is_never_shown(
+    desk: Desk, client: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.install(client, yes=True, env=["TELNYX_MCP_STATE_URL=postgresql+psycopg://u:secret@h/d"])
+    desk.keys.append("KEYanother")
+    desk.install(client, yes=True)
+    desk.uninstall(client, yes=True)
+    shown = capsys.readouterr()
+    assert not any(each in shown.out + shown.err for each in (KEY, "KEYanother", "secret"))
+
+
+def test_settings_can_be_given_and_wrong_ones_are_refused(desk: Desk) -> None:
+    desk.install("cursor", yes=True, env=["TELNYX_MCP_MAX_PAYMENT=20.00"])
+    assert desk.entry("cursor")["env"]["TELNYX_MCP_MAX_PAYMENT"] == "20.00"
+    for pair in ("TELNYX_MCP_MAX_PAYMENT=-1", "TELNYX_MCP_NO=1", "TELNYX_API_KEY=x", "nothing"):
+        with pytest.raises(NotDone, match="--env"):
+            desk.install("windsurf", yes=True, env=[pair])
+    assert not desk.file("windsurf").exists()
+
+
+# --- the keyring ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("client", [each for each in EVERY if each != "vscode"])
+def test_where_there_is_a_keyring_no_file_holds_the_key(
+    desk: Desk, client: str, keyring: KeyringBackend
+) -> None:
+    assert desk.install(client) == 0
+    assert desk.entry(client)["env"] == {"TELNYX_MCP_KEY_FROM": "keyring"}
+    assert keys.read_key(None) == SecretStr(KEY)
+    assert not any(
+        KEY.encode() in each.read_bytes() for each in desk.home.rglob("*.*") if each.is_file()
+    )
+
+
+def test_a_key_that_the_keyring_has_is_not_asked_for_again(
+    desk: Desk, keyring: KeyringBackend
+) -> None:
+    desk.install("cursor", yes=True)
+    desk.keys[:] = []
+    assert desk.install("zed", yes=True) == 0
+    assert desk.install("zed", yes=True) == 0
+
+
+def test_nothing_is_kept_in_the_keyring_when_the_person_says_no(
+    desk: Desk, keyring: KeyringBackend
+) -> None:
+    desk.answers[:] = ["no"]
+    assert desk.install("cursor") == 1
+    assert keys.read_key(None) is None
+
+
+def test_the_client_can_be_chosen_to_keep_the_key_and_then_names_no_keyring(
+    desk: Desk, keyring: KeyringBackend
+) -> None:
+    desk.install("cursor", yes=True)
+    desk.keys.append(KEY)
+    desk.install("cursor", key="client", yes=True)
+    assert desk.entry("cursor")["env"] == {"TELNYX_API_KEY": KEY}
+    desk.install("vscode", key="keyring", yes=True)
+    assert desk.entry("vscode")["env"] == {"TELNYX_MCP_KEY_FROM": "keyring"}
+    assert "inputs" not in desk.data("vscode")
+
+
+def test_a_keyring_that_is_wanted_and_missing_is_said(desk: Desk) -> None:
+    with pytest.raises(NotDone, match="no keyring"):
+        desk.install("cursor", key="keyring", yes=True)
+
+
+def test_the_key_can_be_set_and_removed(
+    desk: Desk, keyring: KeyringBackend, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert set_key(None, desk.person()) == 0
+    assert keys.read_key(None) == SecretStr(KEY)
+    assert remove_key(None, desk.person()) == 0
+    assert keys.read_key(None) is None
+    assert remove_key(None, desk.person()) == 0
+    assert KEY not in capsys.readouterr().err
+
+
+# --- profiles ------------------------------------------------------------------------------------
+
+
+def test_a_profile_gets_an_entry_of_its_own_that_holds_no_key(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keyring: KeyringBackend
+) -> None:
+    file = tmp_path / "profiles.toml"
+    file.write_text('[profiles.eu]\n[profiles.us]\nkey_from = "env:US"\n', "utf-8")
+    monkeypatch.setenv("TELNYX_MCP_PROFILES", str(file))
+    desk.install("cursor", profile="eu", yes=True)
+    desk.install("cursor", profile="us", yes=True)
+    assert desk.entry("cursor", "telnyx-account-eu")["args"] == ["serve", "--profile", "eu"]
+    assert desk.entry("cursor", "telnyx-account-us")["env"] == {}
+    assert keys.read_key("eu") == SecretStr(KEY)
+    assert keys.read_key("us") is None
+    with pytest.raises(NotDone, match="no profile 'asia'"):
+        desk.install("cursor", profile="asia", yes=True)
+    desk.uninstall("cursor", profile="eu", yes=True)
+    assert list(desk.data("cursor")["mcpServers"]) == ["telnyx-account-us"]
+
+
+# --- VS Code asks for the key itself -------------------------------------------------------------
+
+
+def test_the_question_of_vs_code_leaves_with_the_last_server_that_needs_it(desk: Desk) -> None:
+    file = desk.file("vscode")
+    file.parent.mkdir(parents=True)
+    file.write_text('{"inputs": [{"id": "theirs", "type": "promptString"}]}', "utf-8")
+    desk.install("vscode", yes=True)
+    desk.install("vscode", name="second", yes=True)
+    assert [each["id"] for each in desk.data("vscode")["inputs"]] == ["theirs", "telnyx_api_key"]
+    assert desk.data("vscode")["inputs"][1]["password"] is True
+    desk.uninstall("vscode", yes=True)
+    assert len(desk.data("vscode")["inputs"]) == 2
+    desk.uninstall("vscode", name="second", yes=True)
+    assert [each["id"] for each in desk.data("vscode")["inputs"]] == ["theirs"]
+
+
+# --- the command line ----------------------------------------------------------------------------
+
+
+def test_a_client_that_is_none_is_told_which_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["install", "emacs"]) == 2
+    said = capsys.readouterr().err
+    assert all(client in said for client in EVERY)
+
+
+def test_uninstalling_what_is_not_there_changes_nothing(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert desk.uninstall("cursor") == 0
+    assert "nothing was changed" in capsys.readouterr().err
+    assert not desk.file("cursor").exists()
+
+
+def test_it_does_not_install_from_a_place_that_will_be_gone(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "prefix", "/cache/uv/archive-v0/x")
+    with pytest.raises(NotDone, match="uv tool install"):
+        desk.install("cursor", yes=True)
