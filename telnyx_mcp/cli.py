@@ -25,6 +25,7 @@ The API key is read from the environment variable TELNYX_API_KEY."""
 _EPILOG = """\
 examples:
   telnyx-account-mcp install claude-desktop   put it into your assistant
+  telnyx-account-mcp doctor                   is everything in place?
   telnyx-account-mcp demo                     see what it does, on a pretend account
   telnyx-account-mcp serve --read-only        nothing that could change the account
   telnyx-account-mcp call telnyx_get_balance  ask one thing, without an assistant
@@ -110,6 +111,11 @@ def _parser() -> argparse.ArgumentParser:
 
     demo = commands.add_parser("demo", help="watch an assistant's questions being answered")
     demo.set_defaults(command=_demo)
+
+    doctor = commands.add_parser("doctor", help="try everything it needs, and say what is wrong")
+    doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
+    _account_options(doctor)
+    doctor.set_defaults(command=_doctor)
 
     _ledger_commands(commands)
     _install_commands(commands)
@@ -344,6 +350,17 @@ def _demo(_options: argparse.Namespace) -> int:
     from telnyx_mcp.demo import run_demo
 
     return run_demo()
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from telnyx_mcp.doctor.command import run_doctor
+
+    accounts = _accounts(options)
+    return _with_account(
+        options,
+        accounts.main,
+        lambda settings: run_doctor(settings, list(accounts.others), as_json=options.json),
+    )
 
 
 def _approve(options: argparse.Namespace) -> int:

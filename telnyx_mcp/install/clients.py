@@ -10,10 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
-from typing import Any
-
-from telnyx_mcp.install import jsonc, toml
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,7 @@ class Client:
     """The place on systems where it is another one."""
     moved_by: Place | None = None
     """A variable that names the folder, and the file in it."""
-    format: ModuleType = jsonc
+    format: Literal["json", "toml"] = "json"
     says: Mapping[str, Any] = field(default_factory=dict)
     """What every entry of this client holds besides."""
     asks_itself: bool = False
@@ -146,7 +143,7 @@ CLIENTS: Mapping[str, Client] = {
             "mcp_servers",
             "Start Codex again; /mcp shows the server.",
             moved_by=("CODEX_HOME", "config.toml"),
-            format=toml,
+            format="toml",
         ),
     )
 }

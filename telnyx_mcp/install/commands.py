@@ -28,6 +28,7 @@ from telnyx_mcp.install.entry import (
     own_command,
 )
 from telnyx_mcp.install.files import ConfigFile, NotWritten
+from telnyx_mcp.install.formats import FORMATS
 from telnyx_mcp.install.jsonc import Unreadable
 from telnyx_mcp.keys import KeyNotRead
 from telnyx_mcp.profiles import WrongSettings, checked, configured
@@ -89,14 +90,16 @@ def install(wish: Wish, person: Person | None = None) -> int:
         place = _place_of_key(wish, client, person)
         entry = Entry(own_command(), _arguments(wish), _environment(wish, place))
         file = ConfigFile.read(client.file(person.machine))
-        data = client.format.read(file.text or client.format.EMPTY)
+        data = FORMATS[client.format].read(file.text or FORMATS[client.format].EMPTY)
         old = _at(data, client.path(name))
         if wish.print_only:
             return _printed(client, file, name, entry)
         new = entry.merged(client, old)
         if place == "client":
             new["env"][KEY] = _key(person).get_secret_value()
-        text = client.format.put(file.text or client.format.EMPTY, client.path(name), new)
+        text = FORMATS[client.format].put(
+            file.text or FORMATS[client.format].EMPTY, client.path(name), new
+        )
         if place == "ask":
             text = with_input(client, text)
         _show(person, client, file, name, old, new)
@@ -129,13 +132,15 @@ def uninstall(wish: Wish, person: Person | None = None) -> int:
     name = wish.name or (f"{NAME}-{wish.profile}" if wish.profile else NAME)
     try:
         file = ConfigFile.read(client.file(person.machine))
-        text = client.format.take(file.text or client.format.EMPTY, client.path(name))
-        if text == (file.text or client.format.EMPTY):
+        text = FORMATS[client.format].take(
+            file.text or FORMATS[client.format].EMPTY, client.path(name)
+        )
+        if text == (file.text or FORMATS[client.format].EMPTY):
             person.say(f"{client.title} has no server {name} in {file.path}; nothing was changed.")
             return 0
         if client.asks_itself:
             text = _without_input(client, text)
-        old = _at(client.format.read(file.text), client.path(name))
+        old = _at(FORMATS[client.format].read(file.text), client.path(name))
         _show(person, client, file, name, old, None)
         if wish.print_only:
             return 0
@@ -262,13 +267,13 @@ def _at(data: Any, path: Sequence[str]) -> Any:
 
 def fragment(client: Client, name: str, entry: Entry) -> str:
     """The client's file, if it held this server alone."""
-    text: str = client.format.fragment(client.path(name), entry.merged(client, None))
+    text: str = FORMATS[client.format].fragment(client.path(name), entry.merged(client, None))
     return with_input(client, text) if entry.env.get(KEY) == ASKED else text
 
 
 def with_input(client: Client, text: str) -> str:
     """The text with the question for the key, which the client asks and keeps the answer of."""
-    data = client.format.read(text)
+    data = FORMATS[client.format].read(text)
     inputs = data.get("inputs", [])
     if _input_of(inputs) is not None:
         return text
@@ -278,16 +283,16 @@ def with_input(client: Client, text: str) -> str:
         "description": "Telnyx API key (Mission Control Portal, API Keys)",
         "password": True,
     }
-    return str(client.format.put(text, ("inputs", len(inputs)), question))
+    return str(FORMATS[client.format].put(text, ("inputs", len(inputs)), question))
 
 
 def _without_input(client: Client, text: str) -> str:
     """The text without the question for the key, if no server needs it any more."""
-    data = client.format.read(text)
+    data = FORMATS[client.format].read(text)
     number = _input_of(data.get("inputs", []))
     if number is None or ASKED in compact(data.get(client.table)):
         return text
-    return str(client.format.take(text, ("inputs", number)))
+    return str(FORMATS[client.format].take(text, ("inputs", number)))
 
 
 def _input_of(inputs: object) -> int | None:

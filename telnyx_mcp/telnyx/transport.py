@@ -99,6 +99,8 @@ class Transport:
         self._changes = 0
         self.sandbox = False
         """Whether the latest usable answer was a sandbox's."""
+        self.date = ""
+        """When the latest answer was sent by Telnyx's clock, as its `Date` header says."""
         self._pool: httpx.AsyncClient | None = None
 
     async def aclose(self) -> None:
@@ -226,6 +228,7 @@ class Transport:
             if operation.method != "GET":
                 lost.fate = Fate.UNKNOWN if begun.sending else Fate.NOT_SENT
             raise lost from None
+        self.date = response.headers.get("date", "")
         await self.pacer.learn(operation.path, response.status_code, response.headers, turn)
         return _classify(operation, response, self._without_key(content))
 

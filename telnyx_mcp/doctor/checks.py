@@ -1,0 +1,303 @@
+"""The checks, in the order they are made: what one learns, the next go by."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from importlib.metadata import version
+
+from anyio import to_thread
+
+from telnyx_mcp import __version__
+from telnyx_mcp.approval.changes import PAYMENT, State
+from telnyx_mcp.approval.channels.browser import persons_browser
+from telnyx_mcp.approval.opening import open_ledger
+from telnyx_mcp.doctor.operations import CHANGING_OPERATIONS, OPERATIONS, Ask
+from telnyx_mcp.doctor.patient import Finding, Level, Patient
+from telnyx_mcp.install.clients import CLIENTS, Machine
+from telnyx_mcp.install.entry import NAME
+from telnyx_mcp.install.files import ConfigFile, NotWritten
+from telnyx_mcp.install.formats import FORMATS
+from telnyx_mcp.install.jsonc import Unreadable
+from telnyx_mcp.server import build_server
+from telnyx_mcp.settings import Settings
+from telnyx_mcp.state import Store, StoreError
+from telnyx_mcp.telnyx.deadline import Deadline
+from telnyx_mcp.telnyx.errors import ADVICE, Failure, TelnyxError
+from telnyx_mcp.tools.services import utc_now
+
+CLOCK_MAY_DIFFER = timedelta(seconds=90)
+EACH_MAY_TAKE = 10.0
+NOT_REACHED = frozenset(
+    {
+        Failure.DNS,
+        Failure.CONNECT,
+        Failure.CONNECT_TIMEOUT,
+        Failure.TLS,
+        Failure.TIMEOUT,
+        Failure.RESET,
+    }
+)
+
+
+Check = Callable[[Patient], Awaitable[list[Finding]]]
+
+
+async def examine(
+    settings: Settings, others: Sequence[str] = (), now: Callable[[], datetime] = utc_now
+) -> AsyncIterator[Finding]:
+    """The findings, one after the other. Raises nothing for what is wrong with the patient."""
+    patient = Patient(settings, build_server(settings, now=now), others, now)
+    try:
+        for check in CHECKS:
+            for finding in await check(patient):
+                yield finding
+    finally:
+        await patient.server.accounts.aclose()
+
+
+async def _versions(_: Patient) -> list[Finding]:
+    python = f"Python {platform.python_version()} on {platform.system()}"
+    return [
+        Finding(
+            "version",
+            Level.OK,
+            f"telnyx-account-mcp {__version__}, mcp {version('mcp')}, {python}, {sys.prefix}",
+        )
+    ]
+
+
+async def _settings(patient: Patient) -> list[Finding]:
+    set_ = patient.settings
+    account = f"profile {set_.profile}" if set_.profile else "the environment's"
+    found = f"account: {account}; {set_.base_url}; time zone {set_.timezone}"
+    caps = (
+        f"{set_.max_payment} a payment, {set_.max_per_day} a day, {set_.max_per_30_days} in 30 days"
+    )
+    also = [Finding("settings", Level.OK, f"may read too: {', '.join(patient.others)}")]
+    return [
+        Finding("settings", Level.OK, found),
+        *(also if patient.others else []),
+        Finding("settings", Level.OK, "read-only" if set_.read_only else f"caps: {caps}"),
+    ]
+
+
+async def _key_and_network(patient: Patient) -> list[Finding]:
+    """What one request for the balance tells: is there a key, a way to Telnyx, and is it accepted."""
+    if patient.settings.api_key is None:
+        return [
+            Finding(
+                "key",
+                Level.FAILED,
+                "there is none",
+                "Create one (Mission Control Portal, API Keys). Then: telnyx-account-mcp install "
+                "CLIENT, or telnyx-account-mcp key set, or set TELNYX_API_KEY. If an assistant's "
+                "configuration holds it, set TELNYX_API_KEY to the same for this command.",
+            )
+        ]
+    try:
+        await patient.client.get_balance(deadline=Deadline.after(EACH_MAY_TAKE))
+    except TelnyxError as error:
+        if error.failure in NOT_REACHED:
+            return [Finding("network", Level.FAILED, error.happened, _advice(error))]
+        patient.reached = True
+        reached = Finding("network", Level.OK, f"{patient.settings.base_url} answers")
+        if error.failure in {Failure.UNAUTHORIZED, Failure.NO_KEY}:
+            return [reached, Finding("key", Level.FAILED, error.happened, _advice(error))]
+        patient.accepted = True
+        return [reached]
+    patient.reached = patient.accepted = True
+    sandbox = " (a sandbox: a pretend account)" if patient.client.sandbox else ""
+    encrypted = "encrypted, certificate valid" if "https" in patient.settings.base_url else "plain"
+    return [
+        Finding("network", Level.OK, f"{patient.settings.base_url} answers, {encrypted}{sandbox}"),
+        Finding("key", Level.OK, "accepted"),
+    ]
+
+
+async def _clock(patient: Patient) -> list[Finding]:
+    if not patient.reached:
+        return []
+    try:
+        told = parsedate_to_datetime(patient.client.transport.date)
+    except ValueError:
+        return [Finding("clock", Level.NOTE, "not compared: the answer carried no time")]
+    apart = patient.now() - told.replace(tzinfo=told.tzinfo or UTC)
+    if abs(apart) <= CLOCK_MAY_DIFFER:
+        return [Finding("clock", Level.OK, "agrees with Telnyx's")]
+    way = "ahead of" if apart > timedelta(0) else "behind"
+    return [
+        Finding(
+            "clock",
+            Level.FAILED,
+            f"{abs(int(apart.total_seconds()))} s {way} Telnyx's",
+            "Set this machine's clock (NTP): `today`, the caps' 24 hours and 30 days and the time that "
+            "an approval lasts go by it.",
+        )
+    ]
+
+
+async def _operations(patient: Patient) -> list[Finding]:
+    if not patient.accepted:
+        return []
+    findings = [await _tried(patient, name, ask) for name, ask in OPERATIONS]
+    untried = "not tried, as it would change something"
+    why = "refused here: read-only" if patient.settings.read_only else untried
+    return [
+        *findings,
+        *(Finding("operation", Level.OK, f"{name}: {why}") for name in CHANGING_OPERATIONS),
+    ]
+
+
+async def _tried(patient: Patient, name: str, ask: Ask) -> Finding:
+    try:
+        done = await ask(patient, Deadline.after(EACH_MAY_TAKE))
+    except TelnyxError as error:
+        return Finding("operation", Level.FAILED, f"{name}: {error.happened}", _advice(error))
+    found = "may be used" if done else "not tried, as there is none to ask for"
+    return Finding("operation", Level.OK, f"{name}: {found}")
+
+
+async def _store(patient: Patient) -> list[Finding]:
+    def look() -> list[Finding]:
+        ledger = open_ledger(patient.settings)
+        try:
+            ledger.sweep(patient.now())
+            unknown = ledger.newest(10, state=State.UNKNOWN)
+        finally:
+            ledger.close()
+        url = patient.settings.state_url
+        place = Store(url.get_secret_value() if url else None).place
+        return [
+            Finding("record", Level.OK, f"changes are recorded in {place}"),
+        ] + [
+            Finding(
+                "record",
+                Level.FAILED if each.operation == PAYMENT else Level.NOTE,
+                f"nobody knows what came of change {each.id}"
+                + (", so no other payment is made" if each.operation == PAYMENT else ""),
+                f"Look into the Mission Control Portal, then: telnyx-account-mcp resolve {each.id}",
+            )
+            for each in unknown
+        ]
+
+    try:
+        return await to_thread.run_sync(look)
+    except StoreError as error:
+        return [Finding("record", Level.FAILED, str(error), "Until then nothing can be changed.")]
+
+
+async def _pace(patient: Patient) -> list[Finding]:
+    if not patient.reached:
+        return []
+    await patient.client.transport.pacer.known()
+    if place := patient.client.transport.pacer.place:
+        return [Finding("pace", Level.OK, f"shared by all copies on this key, in {place}")]
+    return [
+        Finding(
+            "pace",
+            Level.NOTE,
+            "this process keeps Telnyx's rate limit by itself",
+            "Copies on the same key may then be refused now and then; the line above says why.",
+        )
+    ]
+
+
+async def _approval(patient: Patient) -> list[Finding]:
+    """How a person could be asked from here."""
+    set_, way = patient.settings, patient.settings.approval
+    if set_.read_only:
+        return []
+    screen = persons_browser() is not None
+    no_screen = "no screen is known here (DISPLAY, WAYLAND_DISPLAY)"
+    ways = {
+        "elicitation": (True, "asked by the client, where it can", ""),
+        "browser": (
+            screen,
+            "a page in the browser can be opened" if screen else no_screen,
+            "" if screen else "Over SSH or in a container approve at the terminal.",
+        ),
+        "terminal": (True, "telnyx-account-mcp approve, in a terminal of this user", ""),
+    }
+    findings = [
+        Finding(
+            "approval",
+            Level.OK if works else Level.FAILED if way == name else Level.NOTE,
+            f"{name}: {found}",
+            do,
+        )
+        for name, (works, found, do) in ways.items()
+        if way in {"auto", name}
+    ]
+    if set_.standing_budget_per_payment and set_.standing_budget_per_day:
+        found = (
+            f"payments up to {set_.standing_budget_per_payment}, {set_.standing_budget_per_day} a "
+            "day, are made without asking"
+        )
+        findings.append(Finding("approval", Level.NOTE, found))
+    return findings
+
+
+async def _exports(patient: Patient) -> list[Finding]:
+    folder = patient.settings.export_dir
+    if folder is None:
+        return []
+    if folder.is_dir() and os.access(folder, os.W_OK):
+        return [Finding("exports", Level.OK, f"written to {folder}")]
+    do = "Make the folder, or set TELNYX_MCP_EXPORT_DIR to another."
+    return [Finding("exports", Level.FAILED, f"{folder} can't be written to", do)]
+
+
+async def _clients(_: Patient) -> list[Finding]:
+    """Which clients have this server, and whether what they would start is there."""
+    found: list[Finding] = []
+    for client in CLIENTS.values():
+        try:
+            file = ConfigFile.read(client.file(Machine()))
+            data = FORMATS[client.format].read(file.text) if file.text.strip() else {}
+        except (NotWritten, Unreadable):
+            continue
+        servers = data.get(client.table) if isinstance(data, dict) else None
+        for name, entry in (servers if isinstance(servers, dict) else {}).items():
+            command = entry.get("command") if isinstance(entry, dict) else None
+            if not isinstance(command, str) or not name.startswith(NAME):
+                continue
+            if os.path.sep not in command or os.access(command, os.X_OK):
+                found.append(Finding("client", Level.OK, f"{client.title} has it as {name}"))
+            else:
+                what = f"{client.title} would start {command}, which is not there"
+                do = f"Run: telnyx-account-mcp install {client.name}"
+                found.append(Finding("client", Level.FAILED, what, do))
+    return found or [
+        Finding(
+            "client",
+            Level.NOTE,
+            "no assistant's configuration names this server",
+            "Run: telnyx-account-mcp install CLIENT",
+        )
+    ]
+
+
+def _advice(error: TelnyxError) -> str:
+    """What to do, said to the person who reads it."""
+    told = error.extra_advice or ADVICE[error.failure].do
+    told = told.removeprefix("Ask the user to ")
+    return told[:1].upper() + told[1:]
+
+
+CHECKS: Sequence[Check] = (
+    _versions,
+    _settings,
+    _key_and_network,
+    _clock,
+    _operations,
+    _store,
+    _pace,
+    _approval,
+    _exports,
+    _clients,
+)

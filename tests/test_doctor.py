@@ -1,0 +1,304 @@
+"""`doctor` finds what is wrong, says what to do, and changes nothing."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp.client.session import ClientRequestContext
+from mcp_types import ElicitRequestParams, ElicitResult
+from pydantic import SecretStr
+
+from telnyx_mcp.cli import main
+from telnyx_mcp.doctor import checks
+from telnyx_mcp.doctor.checks import examine
+from telnyx_mcp.doctor.operations import CHANGING_OPERATIONS, OPERATIONS
+from telnyx_mcp.doctor.patient import Finding, Level
+from telnyx_mcp.install.clients import Machine
+from telnyx_mcp.sandbox import Sandbox
+from telnyx_mcp.sandbox.control import NO_PERMISSIONS_KEY
+from telnyx_mcp.server import build_server
+from telnyx_mcp.settings import Settings
+from telnyx_mcp.telnyx import operations
+from tests.conftest import KEY, NOW, Scripted, answer, connected
+
+Findings = list[Finding]
+
+
+@pytest.fixture(autouse=True)
+def _no_clients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is installed where these tests run has no part in them."""
+    monkeypatch.setattr(checks, "Machine", lambda: Machine("linux", tmp_path, {}))
+
+
+async def found(settings: Settings, others: tuple[str, ...] = ()) -> Findings:
+    return [each async for each in examine(settings, others)]
+
+
+def of(findings: Findings, check: str) -> Findings:
+    return [each for each in findings if each.check == check]
+
+
+def failed(findings: Findings) -> list[str]:
+    return [each.check for each in findings if each.level is Level.FAILED]
+
+
+async def test_a_healthy_account_has_nothing_wrong_and_nothing_is_changed(
+    settings: Settings, sandbox: Sandbox
+) -> None:
+    before = sandbox.balance
+    findings = await found(settings)
+    assert failed(findings) == []
+    assert of(findings, "key")[0].found == "accepted"
+    assert {each.method for each in sandbox.requests} == {"GET"}
+    assert sandbox.balance == before
+
+
+async def test_every_operation_is_tried_but_those_that_change_something(
+    settings: Settings, sandbox: Sandbox
+) -> None:
+    findings = of(await found(settings), "operation")
+    asked = {each.operation for each in sandbox.requests}
+    every = [each for each in vars(operations).values() if isinstance(each, operations.Operation)]
+    assert asked == {each.id for each in every if each.method == "GET"}
+    assert len(findings) == len(every) == len(OPERATIONS) + len(CHANGING_OPERATIONS)
+    assert sum("may be used" in each.found for each in findings) == 11
+    assert sum("not tried, as it would change" in each.found for each in findings) == 2
+
+
+async def test_an_account_without_invoices_has_none_to_try(
+    settings: Settings, scripted: Scripted
+) -> None:
+    scripted.will_answer({"data": [], "meta": {"total_pages": 0}})
+    patient = settings.model_copy(update={"base_url": scripted.base_url})
+    findings = of(await found(patient), "operation")
+    assert [each.found for each in findings if "none to ask for" in each.found] == [
+        "one invoice: not tried, as there is none to ask for",
+        "one delivery: not tried, as there is none to ask for",
+    ]
+
+
+async def test_without_a_key_it_says_how_to_get_one_and_asks_nothing(
+    settings: Settings, sandbox: Sandbox
+) -> None:
+    findings = await found(settings.model_copy(update={"api_key": None}))
+    assert failed(findings) == ["key"]
+    assert "install" in of(findings, "key")[0].do
+    assert sandbox.requests == []
+
+
+async def test_a_key_that_is_not_accepted_is_told_from_a_network_that_fails(
+    settings: Settings,
+) -> None:
+    findings = await found(settings.model_copy(update={"api_key": SecretStr("KEYwrong")}))
+    assert failed(findings) == ["key"]
+    assert of(findings, "network")[0].level is Level.OK
+    assert "mistyped, deleted or expired" in of(findings, "key")[0].do
+    assert of(findings, "operation") == []
+
+
+async def test_a_key_without_permissions_is_accepted_and_each_operation_says_so(
+    settings: Settings,
+) -> None:
+    key = SecretStr(NO_PERMISSIONS_KEY)
+    findings = await found(settings.model_copy(update={"api_key": key}))
+    refused = [each for each in of(findings, "operation") if each.level is Level.FAILED]
+    assert len(refused) == len(OPERATIONS)
+    assert all(each.do.startswith("Check the permissions of the key") for each in refused)
+    assert "key" not in failed(findings)
+
+
+async def test_one_operation_that_is_not_allowed_is_named(
+    settings: Settings, sandbox: Sandbox
+) -> None:
+    sandbox.fault("list_invoices", "status", status=403, times=None)
+    findings = await found(settings)
+    named = [each.found for each in of(findings, "operation") if each.level is Level.FAILED]
+    assert [each.partition(":")[0] for each in named] == ["invoices", "one invoice"]
+
+
+async def test_an_address_where_nobody_listens_is_the_networks(settings: Settings) -> None:
+    findings = await found(settings.model_copy(update={"base_url": "http://127.0.0.1:9/v2"}))
+    assert failed(findings) == ["network"]
+    assert of(findings, "key") == []
+    assert "firewall" in of(findings, "network")[0].do
+
+
+async def test_a_certificate_that_is_none_is_said(settings: Settings, scripted: Scripted) -> None:
+    address = scripted.base_url.replace("http://", "https://")
+    findings = await found(settings.model_copy(update={"base_url": address}))
+    assert failed(findings) == ["network"]
+    assert "certificate" in of(findings, "network")[0].do.lower()
+
+
+@pytest.mark.parametrize(
+    ("apart", "level", "words"),
+    [
+        (timedelta(seconds=60), Level.OK, "agrees"),
+        (timedelta(seconds=-60), Level.OK, "agrees"),
+        (timedelta(minutes=10), Level.FAILED, "600 s behind"),
+        (timedelta(minutes=-10), Level.FAILED, "600 s ahead of"),
+    ],
+)
+async def test_a_clock_that_differs_is_found(
+    settings: Settings, scripted: Scripted, apart: timedelta, level: Level, words: str
+) -> None:
+    date = format_datetime(NOW + apart, usegmt=True)
+    scripted.will(
+        answer(200, {"data": {"balance": "1.00", "currency": "USD"}}, headers={"date": date})
+    )
+    patient = settings.model_copy(update={"base_url": scripted.base_url})
+    findings = [each async for each in examine(patient, now=lambda: NOW)]
+    (clock,) = of(findings, "clock")
+    assert (clock.level, words in clock.found) == (level, True)
+
+
+async def test_an_answer_without_a_time_leaves_the_clock_open(
+    settings: Settings, scripted: Scripted
+) -> None:
+    scripted.will_answer({"data": {"balance": "1.00"}})
+    findings = await found(settings.model_copy(update={"base_url": scripted.base_url}))
+    assert of(findings, "clock")[0].level is Level.NOTE
+
+
+async def test_a_record_that_can_not_be_kept_is_said(settings: Settings, tmp_path: Path) -> None:
+    folder = tmp_path / "is-a-folder"
+    folder.mkdir()
+    url = SecretStr(f"sqlite:///{folder}")
+    findings = await found(settings.model_copy(update={"state_url": url}))
+    assert "record" in failed(findings)
+
+
+async def type_it(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+    return ElicitResult(action="accept", content={"amount": "12.00"})
+
+
+async def test_a_payment_of_unknown_outcome_is_said_with_what_to_run(
+    settings: Settings, sandbox: Sandbox
+) -> None:
+    sandbox.fault("create_stored_payment_transaction", "status", status=500)
+    server = build_server(settings)
+    async with connected(server, elicitation=type_it) as client:
+        paid = await client.call_tool(
+            "telnyx_create_stored_payment_transaction", {"amount": "12.00"}
+        )
+    assert paid.structured_content
+    change = paid.structured_content["change_id"]
+    (unknown,) = [
+        each for each in of(await found(settings), "record") if each.level is Level.FAILED
+    ]
+    assert f"resolve {change}" in unknown.do
+    assert "no other payment is made" in unknown.found
+
+
+async def test_no_password_of_the_record_is_shown(settings: Settings) -> None:
+    url = SecretStr("postgresql+psycopg://user:hunter2@127.0.0.1:9/db")
+    findings = await found(settings.model_copy(update={"state_url": url}))
+    assert "hunter2" not in repr(findings)
+
+
+@pytest.mark.parametrize(
+    ("screen", "approval", "levels"),
+    [
+        (":0", "auto", {"elicitation": "ok", "browser": "ok", "terminal": "ok"}),
+        ("", "auto", {"elicitation": "ok", "browser": "note", "terminal": "ok"}),
+        ("", "browser", {"browser": "failed"}),
+        ("", "terminal", {"terminal": "ok"}),
+    ],
+)
+async def test_the_ways_to_be_asked_are_told_as_they_are_here(
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    screen: str,
+    approval: str,
+    levels: dict[str, str],
+) -> None:
+    if screen:
+        monkeypatch.setenv("DISPLAY", screen)
+    findings = await found(settings.model_copy(update={"approval": approval}))
+    told = {each.found.partition(":")[0]: str(each.level) for each in of(findings, "approval")}
+    assert told == levels
+
+
+async def test_a_read_only_server_needs_nobody_asked(settings: Settings) -> None:
+    findings = await found(settings.model_copy(update={"read_only": True}))
+    assert of(findings, "approval") == []
+    assert "read-only" in [each.found for each in of(findings, "settings")]
+
+
+async def test_a_standing_budget_is_pointed_out(settings: Settings) -> None:
+    budget = {"standing_budget_per_payment": 10, "standing_budget_per_day": 20}
+    findings = of(await found(settings.model_copy(update=budget)), "approval")
+    assert "without asking" in findings[-1].found
+
+
+async def test_a_folder_for_exports_that_is_not_there_is_said(
+    settings: Settings, tmp_path: Path
+) -> None:
+    there = await found(settings.model_copy(update={"export_dir": tmp_path}))
+    gone = await found(settings.model_copy(update={"export_dir": tmp_path / "gone"}))
+    assert [of(each, "exports")[0].level for each in (there, gone)] == [Level.OK, Level.FAILED]
+
+
+async def test_it_finds_the_clients_that_would_start_it(settings: Settings, tmp_path: Path) -> None:
+    assert of(await found(settings), "client")[0].level is Level.NOTE
+    entry = {"mcpServers": {"telnyx-account": {"command": "/gone/telnyx"}, "other": {}}}
+    (tmp_path / ".cursor").mkdir()
+    (tmp_path / ".cursor" / "mcp.json").write_text(json.dumps(entry), "utf-8")
+    (tmp_path / ".gemini").mkdir()
+    (tmp_path / ".gemini" / "settings.json").write_text("{ broken", "utf-8")
+    (cursor,) = of(await found(settings), "client")
+    assert (cursor.level, cursor.do) == (
+        Level.FAILED,
+        "Run: telnyx-account-mcp install cursor",
+    )
+
+
+async def test_the_accounts_that_may_be_read_are_named(settings: Settings) -> None:
+    findings = await found(settings.model_copy(update={"profile": "main"}), ("eu", "us"))
+    told = [each.found for each in of(findings, "settings")]
+    assert told[0].startswith("account: profile main")
+    assert "may read too: eu, us" in told
+
+
+# --- the command ---------------------------------------------------------------------------------
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    status = main(["doctor", *arguments])
+    shown = capsys.readouterr()
+    return status, shown.out + shown.err
+
+
+def test_its_exit_status_and_its_json_say_whether_all_is_well(
+    sandbox: Sandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("TELNYX_BASE_URL", sandbox.base_url)
+    monkeypatch.setenv("TELNYX_MCP_STATE_URL", f"sqlite:///{tmp_path}/state.sqlite3")
+    monkeypatch.setenv("TELNYX_API_KEY", sandbox.key)
+    status, shown = run(capsys, "--json")
+    told: dict[str, Any] = json.loads(shown)
+    assert (status, told["ok"]) == (0, True)
+    assert {"check", "level", "found", "do"} == told["checks"][0].keys()
+    status, shown = run(capsys)
+    assert (status, "All well." in shown) == (0, True)
+
+    monkeypatch.setenv("TELNYX_API_KEY", KEY)
+    status, shown = run(capsys, "--json")
+    assert (status, json.loads(shown)["ok"]) == (1, False)
+    status, shown = run(capsys)
+    assert (status, "checks failed." in shown) == (1, True)
+    assert KEY not in shown
+
+
+def test_it_can_be_tried_on_a_sandbox(capsys: pytest.CaptureFixture[str]) -> None:
+    status, shown = run(capsys, "--sandbox")
+    assert status == 0
+    assert "a pretend account" in shown
