@@ -103,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.set_defaults(command=_serve)
 
     call = commands.add_parser("call", help="call one tool and print its result")
-    call.add_argument("tool", metavar="TOOL", help="e.g. telnyx_get_balance")
+    call.add_argument("tool", metavar="TOOL", nargs="?", help="without one: what there is")
     call.add_argument("pairs", metavar="key=value", nargs="*", help="the tool's arguments")
     call.add_argument("--json", action="store_true", help="print the result as JSON")
     _account_options(call)
@@ -331,8 +331,10 @@ def _address(text: str) -> tuple[str, int]:
 
 
 def _call(options: argparse.Namespace) -> int:
-    from telnyx_mcp.console import call_tool
+    from telnyx_mcp.console import call_tool, list_tools
 
+    if options.tool is None:
+        return list_tools()
     arguments: dict[str, str] = {}
     for pair in options.pairs:
         name, equals, value = pair.partition("=")

@@ -14,12 +14,14 @@ from mcp import Client
 from mcp.client.session import ClientRequestContext
 from mcp_types import CallToolResult, ElicitRequestFormParams, ElicitRequestParams, ElicitResult
 from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from telnyx_mcp.approval.channels.terminal import forget_typed
 from telnyx_mcp.server import build_server
 from telnyx_mcp.settings import Settings
+from telnyx_mcp.tools import TOOLS
 
 MOST_ROWS = 250
 LONG_FACT = 48
@@ -39,9 +41,22 @@ def call_tool(settings: Settings, tool: str, arguments: dict[str, str], *, as_js
         shown = result.structured_content or {"error": text_of(result)}
         sys.stdout.write(json.dumps(shown, indent=2, ensure_ascii=False) + "\n")
     else:
-        Console().print(Group(*render(result)))
+        Console(stderr=result.is_error).print(Group(*render(result)))
     state = (result.structured_content or {}).get("state", "succeeded")
     return 0 if state == "succeeded" and not result.is_error else 1
+
+
+def list_tools() -> int:
+    """Prints the tools with their arguments, the required ones marked."""
+    console = Console(highlight=False)
+    for each in TOOLS:
+        fields = each.params.model_fields.items()
+        arguments = ", ".join(f"{name}*" if field.is_required() else name for name, field in fields)
+        console.print(Text(each.name), Text(each.title, "dim"))
+        if arguments:
+            console.print(Padding(Text(arguments, "dim"), (0, 0, 0, 4)))
+    console.print(Text("* required. tools/README.md says what each argument takes.", "dim"))
+    return 0
 
 
 async def ask_here(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:

@@ -12,6 +12,7 @@ import pytest
 from mcp import Client
 
 from telnyx_mcp.sandbox import Sandbox
+from telnyx_mcp.tools import TOOLS
 from tests.conftest import Mode
 from tests.process.harness import environment_for, started
 
@@ -92,9 +93,9 @@ async def test_call_without_a_terminal_pays_nothing_and_fails(
         "amount=120",
         environment=environment,
     ) as server:
-        status, out, _ = await server.ended()
+        status, out, err = await server.ended()
     assert status == 1
-    assert b"Nothing was sent" in out
+    assert b"Nothing was sent" in out + err
     assert sandbox.payments == []
 
 
@@ -105,9 +106,17 @@ async def test_call_with_a_wrong_argument_says_the_right_one(
     async with started(
         "call", "telnyx_list_invoices", "pagesize=3", environment=environment
     ) as server:
+        status, out, err = await server.ended()
+    assert (status, out) == (1, b"")
+    assert b"page_size" in err
+
+
+async def test_call_without_a_tool_says_which_there_are() -> None:
+    async with started("call", environment={}) as server:
         status, out, _ = await server.ended()
-    assert status == 1
-    assert b"page_size" in out
+    assert status == 0
+    assert all(each.name in out.decode() for each in TOOLS)
+    assert b"invoice_id*" in out
 
 
 async def test_the_demo_answers_its_questions_and_shows_a_decline() -> None:
