@@ -13,13 +13,15 @@ LOCK := uv pip compile pyproject.toml --extra postgres --extra keyring --group l
 	--generate-hashes --no-annotate --no-header --no-python-downloads --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check contract bench lock clean
+.PHONY: docs pictures help demo test check contract bench lock clean
 
 help:
 	@echo 'make demo      the server at work on a pretend account; needs no key'
 	@echo 'make test      the tests; ARGS goes to pytest'
 	@echo 'make check     lint, format, types, and the published contract against the code'
 	@echo 'make contract  write tools/*.json and tools/README.md from the code'
+	@echo 'make docs      write the parts of README and docs that are made from the code'
+	@echo 'make pictures  record the demo again for README and docs'
 	@echo 'make bench     measure start-up, calls, the pace, memory and tokens; takes six minutes'
 	@echo 'make lock      refresh the pinned versions in constraints.txt'
 	@echo 'make clean     remove all that the above made, .venv included'
@@ -39,6 +41,12 @@ check: $(READY)
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
 	$(BIN)/python -m telnyx_mcp.contract --check
+
+docs: $(READY)
+	@$(BIN)/python -m tests.docs.blocks
+
+pictures: $(READY)
+	@$(BIN)/python -m tests.docs.picture
 
 contract: $(READY)
 	@$(BIN)/python -m telnyx_mcp.contract

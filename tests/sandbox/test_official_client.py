@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
@@ -108,3 +111,30 @@ def test_errors_are_the_classes_it_knows(official: Any, sandbox: Sandbox) -> Non
     sandbox.fault("get_balance", "status", status=429)
     with pytest.raises(telnyx.RateLimitError):
         official.balance.retrieve()
+
+
+def test_it_sends_a_lost_payment_three_times_by_its_own_defaults() -> None:
+    """What the README's comparison says: each try arrives in whole, and gets no answer."""
+    arrived: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def lose() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection:
+                        arrived.append(connection.recv(65536))
+
+        thread = threading.Thread(target=lose, daemon=True)
+        thread.start()
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}/v2"
+        with (
+            telnyx.Telnyx(api_key="KEYlost", base_url=address) as client,
+            pytest.raises(telnyx.APIConnectionError),
+        ):
+            client.payment.create_stored_payment_transaction(amount="120.00")
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join(10)
+    payments = [each for each in arrived if each.startswith(b"POST ")]
+    assert len(payments) == 3
+    assert not any(b"idempotency" in each.lower() for each in payments)

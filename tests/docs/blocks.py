@@ -1,0 +1,225 @@
+"""The parts of README.md and docs/ that are made from the code.
+
+`python -m tests.docs.blocks` (`make docs`) writes them anew, each between `<!-- made: NAME -->` and
+`<!-- end -->`; a test holds the pages to the code.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Any
+from urllib.parse import quote
+
+import anyio
+from mcp import Client
+from pydantic import SecretStr
+
+from telnyx_mcp.install.clients import CLIENTS, Machine
+from telnyx_mcp.install.clients import Client as Assistant
+from telnyx_mcp.install.commands import PLACEHOLDER, fragment
+from telnyx_mcp.install.entry import ASKED, KEY, NAME, Entry
+from telnyx_mcp.profiles import SETTABLE
+from telnyx_mcp.sandbox import running_sandbox
+from telnyx_mcp.server import build_server
+from telnyx_mcp.settings import Settings
+from telnyx_mcp.tools import TOOLS
+from tests.conftest import NOW, TODAY, text_of
+
+ROOT = Path(__file__).parent.parent.parent
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+_BLOCK = re.compile(r"(<!-- made: ([a-z-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+COMMAND = "telnyx-account-mcp"
+
+
+def rewritten(text: str) -> str:
+    """The page with every block as it should be."""
+    return _BLOCK.sub(lambda found: f"{found[1]}{BLOCKS[found[2]]()}{found[4]}", text)
+
+
+# --- settings -------------------------------------------------------------------------------------
+
+
+def settings() -> str:
+    rows = ["| environment | in a profile | default | what it sets |", "|---|---|---|---|"]
+    for name, each in Settings.model_fields.items():
+        default = each.get_default()
+        shown = (
+            "" if default is None else str(default).lower() if default is False else f"{default}"
+        )
+        profile = f"`{name}`" if name in SETTABLE else "–"
+        rows.append(
+            f"| `{each.validation_alias}` | {profile} | {f'`{shown}`' if shown else ''} "
+            f"| {each.description} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
+# --- clients --------------------------------------------------------------------------------------
+
+
+def entry(client: Assistant) -> Entry:
+    """What a client gets that has the command on its path, and the key in its own place."""
+    return Entry([COMMAND], (), {KEY: ASKED if client.asks_itself else PLACEHOLDER})
+
+
+def client_files() -> str:
+    rows = ["| client | Linux | macOS | Windows |", "|---|---|---|---|"]
+    machines = (
+        Machine("linux", Path("~"), {}),
+        Machine("darwin", Path("~"), {}),
+        Machine("win32", Path("~"), {}),
+    )
+    for each in CLIENTS.values():
+        files = [f"`{PurePosixPath(each.file(machine))}`" for machine in machines]
+        rows.append(f"| {each.title} | {' | '.join(files)} |")
+    return "\n".join(rows) + "\n"
+
+
+def client_entries() -> str:
+    parts = []
+    for each in CLIENTS.values():
+        parts.append(f"### {each.title}\n\n```sh\n{COMMAND} install {each.name}\n```\n")
+        parts.append(f"or by hand, with `{COMMAND}` on the path that the client sees:\n")
+        parts.append(f"```{each.format}\n{fragment(each, NAME, entry(each)).rstrip()}\n```\n")
+        parts.append(f"{each.then}\n")
+    return "\n".join(parts)
+
+
+def deep_links() -> str:
+    """Links that Cursor and VS Code open, to add a server whose command is on the path."""
+    cursor = json.dumps({"command": COMMAND, "env": {KEY: ""}}).encode()
+    configured = CLIENTS["vscode"]
+    made = json.loads(fragment(configured, NAME, entry(configured)))
+    code = {"name": NAME, **made["servers"][NAME], "inputs": made["inputs"]}
+    at_cursor = (
+        f"https://cursor.com/en/install-mcp?name={NAME}"
+        f"&config={quote(base64.b64encode(cursor).decode(), safe='')}"
+    )
+    at_code = (
+        f"https://insiders.vscode.dev/redirect?url={quote('vscode:mcp/install?', safe='')}"
+        f"{quote(quote(json.dumps(code, separators=(',', ':')), safe=''), safe='')}"
+    )
+    return f"[Add to Cursor]({at_cursor}) · [Add to VS Code]({at_code})\n"
+
+
+# --- tools ----------------------------------------------------------------------------------------
+
+EXAMPLES: Mapping[str, tuple[str, dict[str, Any]]] = {
+    "telnyx_get_balance": (
+        "What is our balance, and how long will it last?",
+        {"include_runway": True},
+    ),
+    "telnyx_summarize_spend": (
+        "What did we spend in May, and against April?",
+        {"period": "2026-05", "compare_to": "previous"},
+    ),
+    "telnyx_get_charges_summary": (
+        "What were we charged in the first week of May?",
+        {"start_date": "2026-05-01", "end_date": "2026-05-08"},
+    ),
+    "telnyx_get_charges_breakdown": (
+        "Which numbers were charged, and for what?",
+        {"start_date": "2026-05-01", "page_size": 2},
+    ),
+    "telnyx_list_invoices": ("Which invoices are unpaid?", {"unpaid_only": True}),
+    "telnyx_get_invoice": ("Where is the PDF of the last invoice?", {}),
+    "telnyx_summarize_detail_records": (
+        "How many messages failed yesterday?",
+        {"record_type": "messaging", "period": "yesterday", "group_by": ["status"]},
+    ),
+    "telnyx_search_detail_records": (
+        "Show the last message that failed",
+        {"record_type": "messaging", "filters": ["status=failed"], "page_size": 1},
+    ),
+    "telnyx_list_audit_events": ("Who changed anything lately?", {"page_size": 2}),
+    "telnyx_list_webhook_deliveries": ("Which webhooks fail?", {"group_failures": True}),
+    "telnyx_get_webhook_delivery": ("Why did this one fail?", {}),
+    "telnyx_list_user_tags": ("Which tags begin with `e`?", {"starts_with": "e"}),
+    "telnyx_get_auto_recharge_preferences": ("When does Telnyx charge us by itself?", {}),
+    "telnyx_list_changes": ("What have you changed?", {}),
+    "telnyx_update_auto_recharge_preferences": (
+        "Recharge below $50 (nobody approved it yet)",
+        {"threshold_amount": "50"},
+    ),
+    "telnyx_create_stored_payment_transaction": (
+        "Top us up by $120 (nobody approved it yet)",
+        {"amount": "120"},
+    ),
+}
+
+
+def tools() -> str:
+    return anyio.run(_tools)
+
+
+async def _tools() -> str:
+    parts = []
+    with TemporaryDirectory() as folder, running_sandbox(today=TODAY, rate_limit=None) as sandbox:
+        account = Settings(
+            api_key=SecretStr(sandbox.key),
+            base_url=sandbox.base_url,
+            state_url=SecretStr(f"sqlite:///{folder}/state.sqlite3"),
+            approval="terminal",
+        )
+        async with Client(build_server(account, now=lambda: NOW)) as client:
+            for each in TOOLS:
+                question, arguments = EXAMPLES[each.name]
+                arguments = await _with_id(client, each.name, arguments)
+                result = await client.call_tool(each.name, arguments)
+                shown = json.loads(text_of(result), parse_float=Decimal)
+                shown.pop("sandbox", None)
+                if "change_id" in shown:
+                    shown["change_id"] = "…"
+                call = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+                answer = json.dumps(shown, indent=2, ensure_ascii=False, default=str)
+                parts.append(
+                    f"### {question}\n\n`{each.name}({call})`\n\n```json\n{_narrow(answer)}\n```\n"
+                )
+    return "\n".join(parts)
+
+
+async def _with_id(client: Client, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments, with the id of what the list before shows first."""
+    for name, lister, argument, more in (
+        ("telnyx_get_invoice", "telnyx_list_invoices", "invoice_id", {}),
+        (
+            "telnyx_get_webhook_delivery",
+            "telnyx_list_webhook_deliveries",
+            "id",
+            {"status": "failed"},
+        ),
+    ):
+        if tool == name:
+            listed = await client.call_tool(lister, {"page_size": 1, **more})
+            first = (listed.structured_content or {})["items"][0][argument]
+            return {"delivery_id" if argument == "id" else argument: first, **arguments}
+    return arguments
+
+
+def _narrow(answer: str) -> str:
+    """The answer with short objects and lists on one line each."""
+    return re.sub(
+        r"[\[{]\n[^\[\]{}]*?[\]}]",
+        lambda found: one if len(one := re.sub(r"\s*\n\s*", " ", found[0])) <= 96 else found[0],
+        answer,
+    )
+
+
+BLOCKS: Mapping[str, Callable[[], str]] = {
+    "settings": settings,
+    "client-files": client_files,
+    "client-entries": client_entries,
+    "deep-links": deep_links,
+    "tools": tools,
+}
+
+
+if __name__ == "__main__":
+    for page in PAGES:
+        page.write_text(rewritten(page.read_text("utf-8")), "utf-8")

@@ -1,0 +1,244 @@
+"""README and docs say what the code does, and what they show can be run."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import textwrap
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+
+from telnyx_mcp.install.clients import CLIENTS
+from telnyx_mcp.sandbox import Sandbox
+from telnyx_mcp.settings import VARIABLES
+from telnyx_mcp.telnyx.models import Answered  # noqa: F401 - of the documentation's code
+from telnyx_mcp.telnyx.operations import Operation  # noqa: F401
+from telnyx_mcp.tools import TOOLS
+from telnyx_mcp.tools.auto_recharge import NoParams
+from telnyx_mcp.tools.results import Result
+from telnyx_mcp.tools.tool import Call, ToolSpec  # noqa: F401
+from tests.docs.blocks import EXAMPLES, PAGES, ROOT, rewritten
+from tests.process.harness import environment_for
+
+ALL_PAGES = (*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md")
+NAMES = [str(page.relative_to(ROOT)) for page in ALL_PAGES]
+SECONDS = 60
+
+
+def text_of(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", [str(page.relative_to(ROOT)) for page in PAGES])
+def test_what_is_made_from_the_code_is_up_to_date(name: str) -> None:
+    assert rewritten(text_of(name)) == text_of(name), "run `make docs`"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_link_leads_somewhere(name: str) -> None:
+    text, page = text_of(name), ROOT / name
+    links = re.findall(r"\]\(([^)]+)\)", text) + re.findall(r'(?:src|href)="([^"]+)"', text)
+    for link in links:
+        address, _, anchor = link.partition("#")
+        if "://" in address:
+            assert address.startswith("https://")
+            continue
+        target = (page.parent / address).resolve() if address else page
+        assert target.exists(), link
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", target.read_text("utf-8"), re.MULTILINE)
+            slugs = [re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings]
+            assert anchor in slugs, link
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_setting_and_tool_that_is_named_exists(name: str) -> None:
+    text = text_of(name)
+    # TEST_… are the tests' own; a name that ends in _ stands for several.
+    settings = set(re.findall(r"(?<![A-Z_])TELNYX_(?:MCP_)?[A-Z0-9_]+[A-Z0-9]\b", text))
+    assert settings - VARIABLES.keys() - {"TELNYX_KEY_EU"} == set()
+    tools = set(re.findall(r"\btelnyx_[a-z_]+[a-z]\b", text))
+    assert (
+        tools - {each.name for each in TOOLS} - {"telnyx_mcp", "telnyx_api_key"} - EXAMPLE == set()
+    )
+
+
+def test_every_setting_is_documented() -> None:
+    assert VARIABLES.keys() <= set(
+        re.findall(r"`(TELNYX_[A-Z0-9_]+)`", text_of("docs/settings.md"))
+    )
+
+
+def test_every_tool_has_an_example() -> None:
+    assert EXAMPLES.keys() == {each.name for each in TOOLS}
+
+
+def test_the_deep_links_hold_what_install_writes() -> None:
+    links = re.findall(r"\[Add to [^]]+\]\(([^)]+)\)", text_of("README.md"))
+    cursor, code = (parse_qs(urlsplit(link).query) for link in links)
+    made = json.loads(base64.b64decode(cursor["config"][0]))
+    assert made["command"] == "telnyx-account-mcp"
+    asked = json.loads(unquote(code["url"][0].partition("?")[2]))
+    assert asked["env"]["TELNYX_API_KEY"] == f"${{input:{asked['inputs'][0]['id']}}}"
+    assert asked["inputs"][0]["password"] is True
+
+
+# --- what can be run -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """A fenced part of a page."""
+
+    page: str
+    line: int
+    language: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page}:{self.line}"
+
+
+def snippets(*languages: str) -> Iterator[Snippet]:
+    for name in NAMES:
+        text = text_of(name)
+        for found in re.finditer(r"^ *```(\w*)\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL):
+            if found[1] in languages:
+                yield Snippet(name, text.count("\n", 0, found.start()) + 2, found[1], found[2])
+
+
+def commands() -> Iterator[tuple[str, str]]:
+    """Each line of each shell snippet, without what is said beside it."""
+    for each in snippets("sh"):
+        for number, line in enumerate(each.text.replace("\\\n", " ").splitlines()):
+            command = re.sub(r"(^|\s)#.*", "", line).strip()
+            if command:
+                yield f"{each.page}:{each.line + number}", command
+
+
+COMMANDS = list(commands())
+EXAMPLE = {"telnyx_list_balances"}
+"""The tool that docs/add-an-operation.md adds."""
+ENDLESS = ("serve", "sandbox")
+"""What serves until it is stopped: started, and stopped."""
+EXIT = {"approve": (2,), "resolve": (1, 2), "ledger": (0, 1)}
+"""What needs a person at a terminal, or a change to speak of, and says so here."""
+ELSEWHERE: Mapping[str, str] = {
+    "make": "run by CI; here only that there is such a target",
+    "bash": "CI itself",
+    "git": "fetches from where the project is published",
+    "cd": "goes with it",
+    "export": "sets what this test sets",
+    "pip": "installs; CI does so with the wheel",
+    "pipx": "installs; CI does so with the wheel",
+    "uv": "installs; CI does so with the wheel",
+    "claude": "another program's",
+    "docker": "needs an engine",
+}
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@pytest.mark.parametrize(("where", "command"), COMMANDS, ids=[each[0] for each in COMMANDS])
+def test_every_command_that_is_shown_can_be_run(
+    where: str, command: str, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    words = shlex.split(command)
+    if words[0] == "make":
+        targets = [word for word in words[1:] if "=" not in word]
+        done = subprocess.run(
+            ["make", "-n", *targets], cwd=ROOT, capture_output=True, check=False, timeout=SECONDS
+        )
+        assert done.returncode == 0, done.stderr
+        return
+    if words[0] in ELSEWHERE:
+        return
+    assert Path(words[0]).name == "telnyx-account-mcp", f"{where}: what is {words[0]}?"
+    profiles = tmp_path / "profiles.toml"
+    profiles.write_text(
+        '[profiles.main]\n[profiles.eu]\nkey_from = "env:TELNYX_API_KEY"\n', "utf-8"
+    )
+    environment = environment_for(sandbox, tmp_path) | {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "TELNYX_MCP_PROFILES": str(profiles),
+        "PYTHON_KEYRING_BACKEND": "keyrings.alt.file.PlaintextKeyring",
+        "XDG_DATA_HOME": str(tmp_path),
+    }
+    arguments = [word.replace("127.0.0.1:8000", f"127.0.0.1:{free_port()}") for word in words[1:]]
+    if arguments == ["sandbox"]:
+        arguments += ["--port", "0"]
+    if arguments[0] in {"install", "uninstall"} and "--print" not in arguments:
+        arguments.append("--yes")
+    with subprocess.Popen(
+        [sys.executable, "-m", "telnyx_mcp", *arguments],
+        env=environment,
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
+        try:
+            if arguments[0] in ENDLESS and arguments[0:2] != ["serve", "--profile"]:
+                assert process.stdout
+                while b"http" not in (said := process.stdout.readline()):
+                    assert said, "it ended before it served"
+                process.terminate()
+            said = process.communicate(timeout=SECONDS)[0]
+        finally:
+            process.kill()
+    if arguments[0] not in ENDLESS:
+        assert process.returncode in EXIT.get(arguments[0], (0,)) or b"Nothing was sent" in said, (
+            said
+        )
+    assert b"usage:" not in said
+    assert sandbox.key.encode() not in said
+
+
+@pytest.mark.parametrize("snippet", list(snippets("json", "toml")), ids=str)
+def test_every_configuration_that_is_shown_is_one(snippet: Snippet) -> None:
+    data = json.loads(snippet.text) if snippet.language == "json" else tomllib.loads(snippet.text)
+    tables = {each.table for each in CLIENTS.values()} & data.keys()
+    for table in tables:
+        for server in data[table].values():
+            assert Path(server["command"]).name == "telnyx-account-mcp"
+            assert server["env"].keys() <= VARIABLES.keys()
+
+
+def test_the_code_of_add_an_operation_fits_what_is_there() -> None:
+    class BalancesResult(Result):
+        items: list[str]
+
+    async def list_balances(call: Call[NoParams]) -> BalancesResult:
+        return BalancesResult(items=[])
+
+    names = dict(globals()) | {"BalancesResult": BalancesResult, "list_balances": list_balances}
+    for each in snippets("python"):
+        exec(compile(textwrap.dedent(each.text), str(each), "exec"), names)
+    assert names["LIST_BALANCES"].name not in {each.name for each in TOOLS}
+    assert names["BalanceIn"].model_validate({"balance": "1.00", "new": 1}).balance == "1.00"
+
+
+def test_no_snippet_is_of_a_kind_that_nothing_looks_at() -> None:
+    kinds = {
+        found
+        for name in NAMES
+        for found in re.findall(r"^ *```(\w+)$", text_of(name), re.MULTILINE)
+    }
+    assert kinds <= {"sh", "json", "toml", "python"}
+    assert shutil.which("make")
