@@ -76,7 +76,10 @@ def remove_key(profile: str | None) -> bool:
 
 def keyring_name() -> str:
     """What people call the keyring in use. Raises `KeyNotRead`."""
-    return str(_backend().name)
+    backend = _backend()
+    # Where several can be had, the first of them is written to.
+    first, *_ = getattr(backend, "backends", None) or [backend]
+    return str(first.name)
 
 
 def _usable(key: str | None) -> SecretStr | None:

@@ -18,7 +18,6 @@ keyring unless `key_from` says otherwise: never in `TELNYX_API_KEY`, which is so
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -71,6 +70,8 @@ def configured(profile: str | None = None) -> Accounts:
 
 
 def _read(file: Path) -> tuple[str | None, Mapping[str, Mapping[str, Any]]]:
+    import tomllib
+
     try:
         text = file.read_text("utf-8")
         content = tomllib.loads(text)
