@@ -8,22 +8,29 @@ READY := .venv/.ready
 ARGS :=
 # The interpreter .venv is made with; the newest found unless named: make PYTHON=python3.12 test
 PYTHON :=
+# Clients and test suites of other makers, through npm
+INTEROP := tests/interop
+CLIENTS := $(INTEROP)/node_modules/.ready
 
-LOCK := uv pip compile pyproject.toml --extra postgres --extra keyring --group lock --universal --python-version 3.11 --upgrade \
-	--generate-hashes --no-annotate --no-header --no-python-downloads --quiet
+LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-header --no-python-downloads --quiet
+EVERYTHING := --extra postgres --extra keyring --group lock --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: docs pictures help demo test check contract bench lock clean
+.PHONY: help demo test interop bundle check contract docs pictures bench lock interop-lock clean
 
 help:
 	@echo 'make demo      the server at work on a pretend account; needs no key'
 	@echo 'make test      the tests; ARGS goes to pytest'
+	@echo 'make interop   the conformance suite and clients of other makers; needs npm, takes two minutes'
+	@echo 'make bundle    dist/telnyx-account-mcp.mcpb, for Claude Desktop; needs npm'
 	@echo 'make check     lint, format, types, and the published contract against the code'
 	@echo 'make contract  write tools/*.json and tools/README.md from the code'
-	@echo 'make docs      write the parts of README and docs that are made from the code'
+	@echo 'make docs      write server.json, and the parts of README and docs that are made from the code'
 	@echo 'make pictures  record the demo again for README and docs'
 	@echo 'make bench     measure start-up, calls, the pace, memory and tokens; takes six minutes'
 	@echo 'make lock      refresh the pinned versions in constraints.txt'
+	@echo 'make interop-lock  likewise those of $(INTEROP)/package-lock.json'
 	@echo 'make clean     remove all that the above made, .venv included'
 
 $(READY): pyproject.toml constraints.txt scripts/setup
@@ -36,6 +43,21 @@ demo: $(READY)
 test: $(READY)
 	@$(BIN)/python -m pytest -n auto $(ARGS)
 
+interop: $(READY) $(CLIENTS)
+	@$(BIN)/python -m pytest -m interop $(ARGS) $(INTEROP)
+
+$(CLIENTS): $(INTEROP)/package.json $(INTEROP)/package-lock.json
+	@command -v npm >/dev/null || { echo 'interop: needs npm; it comes with Node.js' >&2; exit 1; }
+	@cd $(INTEROP) && npm ci
+	@touch $(CLIENTS)
+
+# A bundle for Claude Desktop, validated and packed by the tool of its makers.
+bundle: $(READY) $(CLIENTS)
+	@rm -rf build/bundle && mkdir -p dist
+	@$(BIN)/python scripts/manifests.py bundle build/bundle
+	@$(INTEROP)/node_modules/.bin/mcpb validate build/bundle/manifest.json
+	@$(INTEROP)/node_modules/.bin/mcpb pack build/bundle dist/telnyx-account-mcp.mcpb
+
 check: $(READY)
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
@@ -43,6 +65,7 @@ check: $(READY)
 	$(BIN)/python -m telnyx_mcp.contract --check
 
 docs: $(READY)
+	@$(BIN)/python scripts/manifests.py
 	@$(BIN)/python -m tests.docs.blocks
 
 pictures: $(READY)
@@ -55,14 +78,25 @@ bench: $(READY)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 # Names, versions and hashes for every supported Python on Linux, macOS and Windows: no addresses.
+# requirements.txt is the part of it that the server itself needs, for the image and the bundle.
 lock: $(READY)
 	@command -v uv >/dev/null || $(BIN)/python -m pip install --disable-pip-version-check -qq uv
-	@PATH="$(BIN):$$PATH" $(LOCK) --output-file .venv/constraints.txt
-	@if grep -n '://' .venv/constraints.txt; then echo 'lock: an address has got in' >&2; exit 1; fi
+	@PATH="$(BIN):$$PATH" $(LOCK) $(EVERYTHING) --output-file .venv/constraints.txt
+	@PATH="$(BIN):$$PATH" $(LOCK) --constraints .venv/constraints.txt --output-file .venv/requirements.txt
+	@if grep -n '://' .venv/*.txt; then echo 'lock: an address has got in' >&2; exit 1; fi
 	@{ echo '# Every dependency, its version and its hashes. Written by `make lock`.'; \
 		cat .venv/constraints.txt; } > constraints.txt
+	@{ echo '# What the server itself needs, out of constraints.txt. Written by `make lock`.'; \
+		cat .venv/requirements.txt; } > requirements.txt
 	@echo "lock: $$(grep -c '==' constraints.txt) packages in constraints.txt"
 
+# Likewise for npm, in a folder without node_modules, whose versions it would keep.
+interop-lock: $(READY)
+	@rm -rf .venv/interop && mkdir .venv/interop
+	@cp $(INTEROP)/package.json $(INTEROP)/.npmrc .venv/interop
+	@cd .venv/interop && npm install --package-lock-only
+	@$(BIN)/python -m tests.interop.lock .venv/interop/package-lock.json
+
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
+	rm -rf $(INTEROP)/node_modules .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
 	find telnyx_mcp tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

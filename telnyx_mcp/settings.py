@@ -48,7 +48,8 @@ class Settings(BaseSettings):
     `TELNYX_BASE_URL` are named as in Telnyx's own SDKs.
     """
 
-    model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
+    # Hosts set a variable to nothing where the person left a field empty.
+    model_config = SettingsConfigDict(extra="ignore", populate_by_name=True, env_ignore_empty=True)
 
     api_key: SecretStr | None = Field(
         None,

@@ -1,0 +1,27 @@
+"""Writes package-lock.json without any address: `make interop-lock`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+LOCK = Path(__file__).parent / "package-lock.json"
+
+
+def strip(written: str) -> str:
+    """What npm wrote, without the addresses of sponsors, the last that its settings leave in.
+
+    Raises `ValueError` if there are others.
+    """
+    lock = json.loads(written)
+    for package in lock["packages"].values():
+        package.pop("funding", None)
+    stripped = json.dumps(lock, indent=2) + "\n"
+    if "://" in stripped:
+        raise ValueError("interop-lock: an address has got in")
+    return stripped
+
+
+if __name__ == "__main__":
+    LOCK.write_text(strip(Path(sys.argv[1]).read_text(encoding="utf-8")), encoding="utf-8")
