@@ -117,8 +117,10 @@ def _of(name: str, values: Mapping[str, Any], file: Path) -> Settings:
 def checked(where: str, **values: Any) -> Settings:
     """The settings with these values over the environment's. Raises `WrongSettings`, which says
     `where` first."""
+    # By the names of the environment, over which they win: by another name they might not.
+    aliases = {str(Settings.model_fields[name].validation_alias): name for name in values}
     try:
-        return Settings(**values)
+        return Settings(**{alias: values[name] for alias, name in aliases.items()})
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(str(part) for part in each['loc'])} {each['msg'].removeprefix('Value error, ')}"

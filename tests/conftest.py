@@ -50,7 +50,7 @@ hypothesis_settings.load_profile("same every time")
 TODAY = date(2026, 6, 15)
 NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 KEY = "KEYtests0123456789abcdefSECRET"
-SECONDS = 10
+SECONDS = 30
 """No test takes longer than this between two steps."""
 
 Mode = Literal["legacy", "auto"]

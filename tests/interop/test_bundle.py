@@ -40,7 +40,15 @@ def test_it_holds_the_program_and_nothing_else(bundle: Path) -> None:
     tops = {each.name for each in bundle.iterdir()}
     assert tops == {"manifest.json", "pyproject.toml", "telnyx_mcp", "LICENSE", "README.md"}
     files = [each for each in bundle.rglob("*") if each.is_file()]
-    assert {each.suffix for each in files} <= {".py", ".md", ".html", ".json", ".toml", ".typed", ""}
+    assert {each.suffix for each in files} <= {
+        ".py",
+        ".md",
+        ".html",
+        ".json",
+        ".toml",
+        ".typed",
+        "",
+    }
     text = (bundle / "pyproject.toml").read_text("utf-8")
     assert "://" not in text
 
