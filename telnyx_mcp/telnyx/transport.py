@@ -5,6 +5,7 @@ The only module that imports httpx.
 
 from __future__ import annotations
 
+import json
 import random
 import ssl
 import time
@@ -88,6 +89,7 @@ class Transport:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._key = key
+        self._key_spellings = _spellings(key.get_secret_value()) if key else ()
         self._base_url = base_url
         self._read_only = read_only
         self._clock = clock
@@ -234,8 +236,9 @@ class Transport:
 
     def _without_key(self, content: bytes) -> bytes:
         """The content with `***` where it echoes the key, which no one else is to see."""
-        key = self._key.get_secret_value().encode() if self._key else b""
-        return content.replace(key, b"***") if key and key in content else content
+        for spelling in self._key_spellings:
+            content = content.replace(spelling, b"***")
+        return content
 
     def _open(self, httpx_: Any) -> httpx.AsyncClient:
         key = self._key.get_secret_value() if self._key else ""
@@ -254,6 +257,14 @@ class Transport:
             limits=httpx_.Limits(max_connections=20, max_keepalive_connections=10),
         )
         return pool  # type: ignore[no-any-return]
+
+
+def _spellings(key: str) -> tuple[bytes, ...]:
+    """The key as an answer may hold it: in JSON, where slashes may be escaped, in a URL, plain. One
+    spelling of the keys that Telnyx gives out, which are letters and digits."""
+    written = json.dumps(key)[1:-1]
+    spelt = (written.replace("/", "\\/"), written, quote(key, safe=""), key)
+    return tuple(dict.fromkeys(each.encode() for each in spelt))
 
 
 class _Begun:

@@ -13,7 +13,7 @@ from telnyx_mcp.telnyx.operations import LIST_AUDIT_EVENTS as LIST_EVENTS
 from telnyx_mcp.tools.arguments import Instant, PageNumber, Params, TextList, check_order, echo
 from telnyx_mcp.tools.looking import Look
 from telnyx_mcp.tools.ranges import SUMMARY_SECONDS
-from telnyx_mcp.tools.results import ListResult, Row, paging
+from telnyx_mcp.tools.results import ListResult, Row, paging, taken_from
 from telnyx_mcp.tools.tool import Call, ToolSpec
 from telnyx_mcp.tools.untrusted import clean, masked
 
@@ -145,8 +145,12 @@ def _row(event: AuditEvent) -> AuditRow:
         masked({change.field or "field": {"from": change.from_, "to": change.to}})
         for change in event.changes or []
     ]
-    kept = event.model_dump(exclude={"changes", "organization_id"})
-    return AuditRow(**kept, untrusted_changes=clean(changes, 200) or None)
+    return taken_from(
+        event,
+        AuditRow,
+        without={"changes", "organization_id"},
+        untrusted_changes=clean(changes, 200) or None,
+    )
 
 
 LIST_AUDIT_EVENTS = ToolSpec(

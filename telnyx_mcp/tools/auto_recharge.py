@@ -26,8 +26,10 @@ from telnyx_mcp.tools.changes import (
     opening_lines,
     sending,
 )
-from telnyx_mcp.tools.results import Result
+from telnyx_mcp.tools.results import Result, taken_from
 from telnyx_mcp.tools.tool import Call, Failed, ToolSpec
+
+_UNSAID = {"id", "record_type"}
 
 
 class NoParams(Params):
@@ -62,7 +64,7 @@ class UpdateResult(ChangeResult):
 
 async def get_auto_recharge_preferences(call: Call[NoParams]) -> PreferencesResult:
     preferences = await call.client.get_auto_recharge_preferences()
-    return PreferencesResult(**_plain(preferences))
+    return taken_from(preferences, PreferencesResult, without=_UNSAID)
 
 
 async def update_auto_recharge_preferences(
@@ -173,7 +175,7 @@ def _charges(preferences: Mapping[str, Any], balance: Balance) -> list[str]:
 
 
 def _plain(preferences: AutoRechargePreferences) -> dict[str, Any]:
-    return preferences.model_dump(exclude={"id", "record_type"}, exclude_none=True)
+    return preferences.model_dump(exclude=_UNSAID, exclude_none=True)
 
 
 def _shown(value: object) -> str:

@@ -17,7 +17,7 @@ from telnyx_mcp.telnyx.models import Balance
 from telnyx_mcp.telnyx.usage import RECORD_TYPES
 from telnyx_mcp.tools.arguments import Params
 from telnyx_mcp.tools.ranges import SUMMARY_SECONDS
-from telnyx_mcp.tools.results import Result
+from telnyx_mcp.tools.results import Result, taken_from
 from telnyx_mcp.tools.tool import Call, ToolSpec
 
 CHARGES_DAYS, USAGE_DAYS = 30, 3
@@ -42,7 +42,7 @@ class BalanceResult(Result):
 
 async def get_balance(call: Call[BalanceParams]) -> BalanceResult:
     balance = await call.client.get_balance()
-    result = BalanceResult(**balance.model_dump(exclude={"record_type"}))
+    result = taken_from(balance, BalanceResult, without={"record_type"})
     if call.params.include_runway:
         result.runway = await _runway(call, balance)
     return result

@@ -13,7 +13,7 @@ from pydantic import Field
 from telnyx_mcp.telnyx.models import NumberCharges, Page, SummaryLine
 from telnyx_mcp.tools.arguments import Day, PageNumber, Params
 from telnyx_mcp.tools.exports import exporting
-from telnyx_mcp.tools.results import ListResult, Result, Row, paging
+from telnyx_mcp.tools.results import ListResult, Result, Row, paging, taken_from
 from telnyx_mcp.tools.tool import Call, Failed, ToolSpec
 
 LONGEST_RANGE = timedelta(days=31)
@@ -124,7 +124,7 @@ def _cells(numbers: list[NumberCharges], currency: str | None) -> Iterator[dict[
 def _number(charges: NumberCharges) -> NumberRow:
     """The number without its owner, who is the account's user."""
     owner = {"service_owner_user_id", "service_owner_email"}
-    return NumberRow(**charges.model_dump(exclude=owner, exclude_none=True))
+    return taken_from(charges, NumberRow, without=owner)
 
 
 def _note(end: date, call: Call[Any]) -> str:

@@ -13,7 +13,7 @@ from telnyx_mcp.telnyx.operations import LIST_INVOICES as LIST_INVOICES_OPERATIO
 from telnyx_mcp.tools.arguments import Id, PageNumber, Params
 from telnyx_mcp.tools.looking import Look
 from telnyx_mcp.tools.ranges import SUMMARY_SECONDS
-from telnyx_mcp.tools.results import ListResult, Result, Row, paging
+from telnyx_mcp.tools.results import ListResult, Result, Row, paging, taken_from
 from telnyx_mcp.tools.tool import Call, ToolSpec
 
 
@@ -94,7 +94,7 @@ async def _unpaid(call: Call[InvoicesParams]) -> InvoicesResult:
 
 def _row(invoice: Invoice) -> InvoiceRow:
     unused = {"url", "file_id", "download_url", "record_type"}
-    return InvoiceRow(**invoice.model_dump(exclude=unused))
+    return taken_from(invoice, InvoiceRow, without=unused)
 
 
 async def get_invoice(call: Call[InvoiceParams]) -> InvoiceResult:
@@ -102,7 +102,7 @@ async def get_invoice(call: Call[InvoiceParams]) -> InvoiceResult:
     invoice = await call.client.get_invoice(
         asked.invoice_id, include_download_link=asked.include_download_link
     )
-    result = InvoiceResult(**invoice.model_dump(exclude={"url", "record_type"}))
+    result = taken_from(invoice, InvoiceResult, without={"url", "record_type"})
     if not asked.include_download_link:
         result.download_url = None
     elif result.download_url:

@@ -5,8 +5,8 @@ Rows are dropped, and JSON never cut, where an answer would be too long for a mo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence, Set
+from typing import Any, ClassVar, TypeVar
 
 from mcp_types import CallToolResult, TextContent
 from pydantic import BaseModel, ConfigDict
@@ -50,6 +50,16 @@ class Row(BaseModel):
     model_config = ConfigDict(extra="allow", defer_build=True, populate_by_name=True)
 
 
+M = TypeVar("M", bound=Result | Row)
+
+
+def taken_from(told: BaseModel, made: type[M], *, without: Set[str] = frozenset(), **own: Any) -> M:
+    """A result or row with all that Telnyx told, but for unknown fields that are named like one of
+    its own, such as `note`: those are this server's words. `own` are given."""
+    taken = made.model_fields.keys() - type(told).model_fields.keys()
+    return made(**told.model_dump(exclude={*without, *taken}), **own)
+
+
 def paging(page: Page[Any]) -> dict[str, Any]:
     """The fields of a `ListResult` that say where in the list a page is."""
     return {
@@ -87,18 +97,58 @@ def failed(text: str) -> CallToolResult:
     return CallToolResult(content=[TextContent(type="text", text=clean(text, 1400))], is_error=True)
 
 
-def _too_long(text: str) -> bool:
-    return len(text) > LARGEST_ANSWER and about_tokens(text) > LARGEST_ANSWER
+def _too_long(text: str, room: int = LARGEST_ANSWER) -> bool:
+    if len(text) <= room:
+        return False
+    beginning = text[: 10 * room]  # which tells it of megabytes at once
+    return about_tokens(beginning) > room or about_tokens(text) > room
 
 
 def _fitted(content: dict[str, Any], result: Result) -> dict[str, Any]:
-    """The answer with shorter texts, and as many of its rows as fit."""
-    rows = result.rows
+    """The answer with shorter texts, and as many of its rows, and of the entries of any other list
+    or object in it, as fit."""
     content = clean(content, 300)
-    listed = content.get(rows)
-    if not isinstance(listed, list):
-        return clean(content, 60)  # type: ignore[no-any-return]
-    room = LARGEST_ANSWER - about_tokens(compact({**content, rows: []})) - 100
+    order = list(content)
+    listed = content.pop(result.rows) if isinstance(content.get(result.rows), list) else None
+    own: dict[str, Any] = {
+        name: content.pop(name) for name in ("note", "sandbox") if name in content
+    }
+    said = own.get("note")
+    room = LARGEST_ANSWER - 200 if listed is None else LARGEST_ANSWER // 2
+    for most, longest in _ENTRIES:
+        if not _too_long(compact(content), room):
+            break
+        content = clean(_with_fewer_entries(content, most), longest)
+        cut = f"Cut to be short: of every list and object the first {most} entries at most."
+        own["note"] = f"{said} {cut}" if said else cut
+    content |= own
+    if listed is not None:
+        content = _with_fewer_rows(content, result, listed)
+    return {name: content[name] for name in order if name in content} | content
+
+
+_ENTRIES = ((300, 60), (100, 60), (30, 60), (10, 60), (3, 20), (1, 10))
+"""How many entries of a list or an object are left, and how much of a text: the first that fits."""
+_DEEPEST = 20
+
+
+def _with_fewer_entries(value: Any, most: int, depth: int = 0) -> Any:
+    """The same JSON with at most so many entries of each list and object, and so deep."""
+    if not isinstance(value, list | dict):
+        return value
+    if depth == _DEEPEST:
+        return "…"
+    if isinstance(value, list):
+        return [_with_fewer_entries(each, most, depth + 1) for each in value[:most]]
+    # The fields of the result itself come first, and are fewer than this.
+    kept = list(value.items())[: most if depth else max(most, 30)]
+    return {name[:100]: _with_fewer_entries(each, most, depth + 1) for name, each in kept}
+
+
+def _with_fewer_rows(content: dict[str, Any], result: Result, listed: list[Any]) -> dict[str, Any]:
+    """The rest of an answer with as many of its rows as fit."""
+    rows = result.rows
+    room = LARGEST_ANSWER - about_tokens(compact(content)) - 100
     kept = 0
     for row in listed:
         room -= about_tokens(compact(row)) + 1
@@ -106,7 +156,7 @@ def _fitted(content: dict[str, Any], result: Result) -> dict[str, Any]:
             break
         kept += 1
     if kept == len(listed):
-        return content
+        return {rows: listed, **content}
     dropped = len(listed) - kept
     note = f"{dropped} of {len(listed)} {rows} were left out to keep the answer short."
     if isinstance(result, ListResult):
@@ -118,4 +168,4 @@ def _fitted(content: dict[str, Any], result: Result) -> dict[str, Any]:
         content |= {"returned": kept, "has_more": True}
         content.pop("next_page", None)
     said = content.get("note")
-    return {**content, rows: listed[:kept], "note": f"{said} {note}" if said else note}
+    return {rows: listed[:kept], **content, "note": f"{said} {note}" if said else note}
