@@ -23,6 +23,7 @@ from telnyx_mcp.tools import TOOLS
 from tests.conftest import NOW, TODAY, text_of
 from tests.test_questions import QUESTIONS
 
+pytestmark = pytest.mark.slow
 PAGE = Path(__file__).parent.parent / "docs" / "tokens.md"
 MOST_LISTED, MOST_BY_DEFAULT = 3_500, 2_000
 

@@ -154,6 +154,7 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("where", "command"), COMMANDS, ids=[each[0] for each in COMMANDS])
 def test_every_command_that_is_shown_can_be_run(
     where: str, command: str, sandbox: Sandbox, tmp_path: Path
