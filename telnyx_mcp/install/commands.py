@@ -55,6 +55,11 @@ class Wish:
     print_only: bool = False
     yes: bool = False
 
+    @property
+    def server(self) -> str:
+        """What the client is to call it."""
+        return self.name or (f"{NAME}-{self.profile}" if self.profile else NAME)
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -84,22 +89,20 @@ def install(wish: Wish, person: Person | None = None) -> int:
     Raises `NotDone`.
     """
     person = person or Person()
-    client = CLIENTS[wish.client]
-    name = wish.name or (f"{NAME}-{wish.profile}" if wish.profile else NAME)
+    client, name = CLIENTS[wish.client], wish.server
+    form = FORMATS[client.format]
     try:
-        place = _place_of_key(wish, client, person)
+        place = _place_of_key(wish, client)
         entry = Entry(own_command(), _arguments(wish), _environment(wish, place))
         file = ConfigFile.read(client.file(person.machine))
-        data = FORMATS[client.format].read(file.text or FORMATS[client.format].EMPTY)
-        old = _at(data, client.path(name))
+        before = file.text or form.EMPTY
+        old = _at(form.read(before), client.path(name))
         if wish.print_only:
             return _printed(client, file, name, entry)
         new = entry.merged(client, old)
         if place == "client":
             new["env"][KEY] = _key(person).get_secret_value()
-        text = FORMATS[client.format].put(
-            file.text or FORMATS[client.format].EMPTY, client.path(name), new
-        )
+        text = form.put(before, client.path(name), new)
         if place == "ask":
             text = with_input(client, text)
         _show(person, client, file, name, old, new)
@@ -128,19 +131,18 @@ def uninstall(wish: Wish, person: Person | None = None) -> int:
     Raises `NotDone`.
     """
     person = person or Person()
-    client = CLIENTS[wish.client]
-    name = wish.name or (f"{NAME}-{wish.profile}" if wish.profile else NAME)
+    client, name = CLIENTS[wish.client], wish.server
+    form = FORMATS[client.format]
     try:
         file = ConfigFile.read(client.file(person.machine))
-        text = FORMATS[client.format].take(
-            file.text or FORMATS[client.format].EMPTY, client.path(name)
-        )
-        if text == (file.text or FORMATS[client.format].EMPTY):
+        before = file.text or form.EMPTY
+        text = form.take(before, client.path(name))
+        if text == before:
             person.say(f"{client.title} has no server {name} in {file.path}; nothing was changed.")
             return 0
         if client.asks_itself:
             text = _without_input(client, text)
-        old = _at(FORMATS[client.format].read(file.text), client.path(name))
+        old = _at(form.read(before), client.path(name))
         _show(person, client, file, name, old, None)
         if wish.print_only:
             return 0
@@ -189,7 +191,7 @@ def remove_key(profile: str | None, person: Person | None = None) -> int:
 # --- the key --------------------------------------------------------------------------------------
 
 
-def _place_of_key(wish: Wish, client: Client, person: Person) -> str:
+def _place_of_key(wish: Wish, client: Client) -> str:
     """`keyring`; `client`: its file; `ask`: the client asks for it; `profile`: where that says."""
     if wish.profile:
         return "keyring" if configured(wish.profile).main.key_from == "keyring" else "profile"
