@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,8 @@ FRESH: Mapping[str, Mapping[str, Callable[[int], str]]] = {
     "telnyx_update_auto_recharge_preferences": {"threshold_amount": "{}.01".format},
 }
 """What makes a change another one, as the same one would only be told again."""
+NUMBERS = count(1)
+"""For every test, as they share one record of changes."""
 APPROVES = ElicitResult(action="accept", content={"approve": True})
 
 
@@ -335,13 +338,12 @@ def fuzz(behind_proxy: tuple[Caller, Proxy], name: str, most: int) -> None:
     proxy.spoil = bytes
     tool, arguments = with_ids(caller, name)
     assert not check_answer(caller, tool, arguments).is_error
-    numbers = iter(range(1, 10_000))
 
     @settings(max_examples=most, suppress_health_check=list(HealthCheck))
     @given(SPOILINGS)
     def each(spoilings: list[Spoiling]) -> None:
         proxy.spoil = lambda content: spoilt(content, spoilings)
-        fresh = {name: write(next(numbers)) for name, write in FRESH.get(tool, {}).items()}
+        fresh = {name: write(next(NUMBERS)) for name, write in FRESH.get(tool, {}).items()}
         check_answer(caller, tool, arguments | fresh)
 
     caller.answer = APPROVES if name == "update approved" else DECLINES
@@ -419,10 +421,9 @@ def set_every_field(
 
     proxy.spoil = watch
     tool, arguments = with_ids(caller, name)
-    numbers = iter(range(10_000, 100_000))
 
     def call_once() -> None:
-        fresh = {each: write(next(numbers)) for each, write in FRESH.get(tool, {}).items()}
+        fresh = {each: write(next(NUMBERS)) for each, write in FRESH.get(tool, {}).items()}
         check_answer(caller, tool, arguments | fresh)
 
     call_once()
