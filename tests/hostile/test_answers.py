@@ -12,6 +12,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -243,21 +244,22 @@ class Spoiling:
     def __call__(self, body: Any) -> Any:
         places = list(_places(body))
         if not places:
-            return self.value
+            return deepcopy(self.value)
         holder, key = places[self.where % len(places)]
+        value = deepcopy(self.value)  # as all examples share it, and it could come to hold itself
         match self.how:
             case "replace":
-                holder[key] = self.value
+                holder[key] = value
             case "drop":
                 del holder[key]
             case "add":
                 target = holder[key] if isinstance(holder[key], dict) else holder
                 if isinstance(target, dict):
-                    target[self.name] = self.value
+                    target[self.name] = value
                 else:
-                    target.append(self.value)
+                    target.append(value)
             case "whole":
-                return self.value
+                return value
         return body
 
 
