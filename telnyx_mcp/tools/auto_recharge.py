@@ -175,7 +175,8 @@ def _charges(preferences: Mapping[str, Any], balance: Balance) -> list[str]:
 
 
 def _plain(preferences: AutoRechargePreferences) -> dict[str, Any]:
-    return preferences.model_dump(exclude=_UNSAID, exclude_none=True)
+    """What can be changed, as it is. Nothing else has a place in the question or the record."""
+    return preferences.model_dump(include=set(UpdateParams.model_fields), exclude_none=True)
 
 
 def _shown(value: object) -> str:

@@ -180,6 +180,21 @@ async def test_preferences_somebody_else_changed_meanwhile_void_the_approval(
     assert all(request.method == "GET" for request in sandbox.requests)
 
 
+async def test_what_else_telnyx_tells_of_the_preferences_has_no_part_in_a_change(
+    server: AccountServer, sandbox: Sandbox
+) -> None:
+    sandbox.account.preferences["seen_at"] = "2026-06-15T11:59:59Z"
+
+    def seen_again(_question: str) -> ElicitResult:
+        sandbox.account.preferences["seen_at"] = "2026-06-15T12:00:01Z"
+        return TICKS
+
+    person = Person(seen_again)
+    result = await ask(server, person, UPDATE, {"enabled": False})
+    assert state_of(result) == "succeeded"
+    assert "seen_at" not in person.questions[0] + said(result)
+
+
 async def test_a_question_does_not_call_auto_recharge_off_where_telnyx_does_not_say(
     server: AccountServer, sandbox: Sandbox
 ) -> None:
