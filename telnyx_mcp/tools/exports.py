@@ -22,7 +22,11 @@ from telnyx_mcp.tools.tool import Call, Failed
 from telnyx_mcp.tools.untrusted import compact
 
 LARGEST_FILE = 50 * 1024 * 1024
-_FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")  # noqa: RUF001 - spreadsheets take the wide ones too
+_FORMULA = re.compile(
+    r"(^|[;\t])(?:((?:(?!\t)[\s\x00-\x1f\x7f-\x9f\u200b\ufeff])*)(?=[=+\-@＝＋－＠])|(?=[\t\r\n]))"  # noqa: RUF001
+)
+"""Where a cell would become a formula: at its beginning, even behind what is not seen, and where a
+spreadsheet of another country takes a semicolon for its end. They take the wide signs too."""
 _HARMLESS = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 
 
@@ -98,7 +102,7 @@ class Export:
     def write(self, rows: Iterable[Mapping[str, Any]]) -> bool:
         """Whether all rows were written; false once the file is as large as it may get."""
         assert self._file  # noqa: S101 - used within `with` only
-        writer = csv.writer(self._file)
+        writer = csv.writer(self._file, quoting=csv.QUOTE_ALL)
         batch = list(rows)
         try:
             if not self._columns and batch:
@@ -148,6 +152,4 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     text = value if isinstance(value, str) else compact(value)
-    if _FORMULA.match(text.lstrip(" ")) and not _HARMLESS.fullmatch(text):
-        return f"'{text}"
-    return text
+    return text if _HARMLESS.fullmatch(text) else _FORMULA.sub(r"\1'\2", text)
