@@ -49,7 +49,5 @@ def written(amount: Decimal) -> str:
 
 
 def percent(before: Decimal, now: Decimal) -> str | None:
-    """By how much it grew, such as `+12.5%`; None where it was nothing before."""
-    if not before:
-        return None
-    return f"{(now - before) / abs(before) * 100:+.1f}%"
+    """By how much it grew, such as `+12.5%`; None where it was nothing before, or less."""
+    return f"{(now - before) / before * 100:+.1f}%" if before > 0 else None

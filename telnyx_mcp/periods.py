@@ -37,8 +37,8 @@ class Period:
     start: date
     end: date
     zone: tzinfo = UTC
-    to_date: bool = False
-    """Ends with today, not where its name ends: compared with the same days a year before."""
+    months_before: int = 0
+    """Where it ends with today and not where its name ends: how many months back the same days are."""
 
     def __str__(self) -> str:
         return f"{self.start} to {self.end} (not included), {self.zone}"
@@ -46,6 +46,11 @@ class Period:
     @property
     def days(self) -> int:
         return (self.end - self.start).days
+
+    @property
+    def firsts(self) -> int:
+        """How many firsts of a month are in it: so often its monthly charges fall due."""
+        return _months_between(self.start, self.end) + (self.start.day == 1) - (self.end.day == 1)
 
     def parts(self) -> Iterator[Period]:
         """The period cut at the first of each month: in order, gapless, none over 31 days."""
@@ -58,12 +63,13 @@ class Period:
     def previous(self) -> Period:
         """The period before: as many whole months for whole months, else as many days.
 
-        The year to date is followed by the same days of the year before.
+        Before a month or a year to date come the same days of the month or the year before.
         """
-        if self.to_date:
-            return Period(_a_year_before(self.start), _a_year_before(self.end), self.zone)
+        if self.months_before:
+            start, end = (_day_before(each, self.months_before) for each in (self.start, self.end))
+            return Period(start, end, self.zone)
         if self.start.day == self.end.day == 1:
-            months = (self.end.year - self.start.year) * 12 + self.end.month - self.start.month
+            months = _months_between(self.start, self.end)
             return Period(_months_on(self.start, -months), self.start, self.zone)
         return Period(self.start - (self.end - self.start), self.start, self.zone)
 
@@ -77,9 +83,11 @@ class Period:
 
 def period_of(said: str, today: date, zone: tzinfo = UTC) -> Period:
     """The period that was said. Raises `PeriodError`."""
-    words = re.sub(r"[\s_]+", " ", said.strip().lower())
+    words = re.sub(r"[\s_]+", " ", said.strip().lower()).removeprefix("the ")
+    words = re.sub("^(past|previous) ", "last ", words)
+    words = _SHORT.get(words, words)
     if words in _WORDS:
-        return _sensible(*_WORDS[words](today), today, zone, words == "year to date")
+        return _sensible(*_WORDS[words](today), today, zone, _TO_DATE.get(words, 0))
     for pattern, days in _PATTERNS:
         if match := re.fullmatch(pattern, words):
             try:
@@ -96,17 +104,17 @@ def period_between(start: date, end: date, today: date, zone: tzinfo = UTC) -> P
     return _sensible(start, end, today, zone)
 
 
-def _sensible(start: date, end: date, today: date, zone: tzinfo, to_date: bool = False) -> Period:
+def _sensible(start: date, end: date, today: date, zone: tzinfo, months_before: int = 0) -> Period:
     if end <= start:
         raise PeriodError(
             f"The end, {end}, must be after the start, {start}, as it is not included itself. For "
             f"the single day {start} the end is {start + _DAY}."
         )
     if start > today:
-        raise PeriodError(f"{start} is in the future: today is {today}.")
+        raise PeriodError(f"{start} is in the future.")
     if start.year < FIRST_YEAR or end.year > today.year + 2:
         raise PeriodError(f"{start} to {end} reaches beyond what Telnyx can know.")
-    return Period(start, end, zone, to_date)
+    return Period(start, end, zone, months_before)
 
 
 def _months_on(first: date, months: int) -> date:
@@ -115,11 +123,15 @@ def _months_on(first: date, months: int) -> date:
     return date(count // 12, count % 12 + 1, 1)
 
 
-def _a_year_before(day: date) -> date:
-    try:
-        return day.replace(year=day.year - 1)
-    except ValueError:  # 29 February
-        return date(day.year - 1, 3, 1)
+def _months_between(start: date, end: date) -> int:
+    """How many firsts of a month lie after `start`, up to and with `end`."""
+    return (end.year - start.year) * 12 + end.month - start.month
+
+
+def _day_before(day: date, months: int) -> date:
+    """The same day so many months before; of a shorter month, the first of the next."""
+    first = _months_on(day.replace(day=1), -months)
+    return min(first + timedelta(days=day.day - 1), _months_on(first, 1))
 
 
 def _whole(unit: int, ago: int) -> Callable[[date], Days]:
@@ -154,8 +166,12 @@ _WORDS: dict[str, Callable[[date], Days]] = {
     "this year": _whole(12, 0),
     "last year": _whole(12, 1),
     "month to date": lambda today: (today.replace(day=1), today + _DAY),
+    "quarter to date": lambda today: (_whole(3, 0)(today)[0], today + _DAY),
     "year to date": lambda today: (date(today.year, 1, 1), today + _DAY),
 }
+_SHORT = {"mtd": "month to date", "qtd": "quarter to date", "ytd": "year to date"}
+_TO_DATE = {"month to date": 1, "quarter to date": 3, "year to date": 12}
+"""Months from the same days before."""
 _Match = re.Match[str]
 
 
@@ -183,11 +199,12 @@ def _quarter(match: _Match, _today: date) -> Days:
     return first, _months_on(first, 3)
 
 
-def _named(match: _Match, _today: date) -> Days:
+def _named(match: _Match, today: date) -> Days:
+    """A month by its name, and the latest one that has begun where no year is said."""
     found = [n for n, name in enumerate(_MONTHS, 1) if name.startswith(match["month"])]
     if len(found) != 1 or len(match["month"]) < 3:
-        raise PeriodError(f'"{match["month"][:20]}" is no month. Say one such as 2026-05.')
-    return _month(match["year"], found[0])
+        raise PeriodError(f'"{match[0][:40]}" is no period. Say one such as {EXAMPLES}.')
+    return _month(match["year"] or str(today.year - (found[0] > today.month)), found[0])
 
 
 def _single(match: _Match, _today: date) -> Days:
@@ -195,12 +212,17 @@ def _single(match: _Match, _today: date) -> Days:
     return day, day + _DAY
 
 
+def _two_days(match: _Match, _today: date) -> Days:
+    return date.fromisoformat(match["start"]), date.fromisoformat(match["end"])
+
+
 _PATTERNS: tuple[tuple[str, Callable[[_Match, date], Days]], ...] = (
-    (r"(?:the )?last (?P<count>\d{1,4}) (?P<unit>day|week|month)s?", _last),
+    (r"last (?P<count>\d{1,4}) (?P<unit>day|week|month)s?", _last),
     (r"(?P<year>\d{4})-(?P<month>\d{1,2})", lambda m, _: _month(m["year"], int(m["month"]))),
     (r"(?P<year>\d{4})[- ]?q(?P<quarter>[1-4])", _quarter),
     (r"q(?P<quarter>[1-4]) (?P<year>\d{4})", _quarter),
     (r"(?P<year>\d{4})", lambda m, _: (date(int(m["year"]), 1, 1), date(int(m["year"]) + 1, 1, 1))),
-    (r"(?P<month>[a-z]+) (?P<year>\d{4})", _named),
+    (r"(?P<month>[a-z]+)(?: (?P<year>\d{4}))?", _named),
     (r"\d{4}-\d{2}-\d{2}", _single),
+    (r"(?P<start>\d{4}-\d{2}-\d{2}) ?(?:to|/) ?(?P<end>\d{4}-\d{2}-\d{2})", _two_days),
 )

@@ -10,25 +10,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 
 import anyio
 
-from telnyx_mcp.money import ZERO, Sums, amount_of
+from telnyx_mcp.money import ZERO, amount_of
 from telnyx_mcp.periods import Period
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
 from telnyx_mcp.telnyx.models import ChargesSummary, SummaryLine
-from telnyx_mcp.telnyx.seen import Seen
-from telnyx_mcp.telnyx.usage import (
-    cost_of,
-    has_unreadable_cost,
-    mark_of,
-    moment_of,
-    records_between,
-)
+from telnyx_mcp.telnyx.usage import Reading, Tally, read_records
 
 AT_ONCE = 4
 """Requests for parts of a period that are in flight at once."""
@@ -84,7 +76,7 @@ class Charges:
 async def charges_of(client: TelnyxClient, period: Period, deadline: Deadline) -> Charges:
     """The charges of the period, in as many requests as it has calendar months.
 
-    A part that fails is named in `missing`; if all do, the first failure is raised.
+    A part that fails is named in `missing`, and the first failure in `error`.
     """
     charges = Charges()
     few = anyio.CapacityLimiter(AT_ONCE)
@@ -102,29 +94,37 @@ async def charges_of(client: TelnyxClient, period: Period, deadline: Deadline) -
     async with anyio.create_task_group() as tasks:
         for part in period.parts():
             tasks.start_soon(ask, part)
-    if charges.error and not charges.figures:
-        raise charges.error
     charges.missing.sort(key=lambda part: part.start)
     return charges
 
 
 @dataclass
 class Usage:
-    """What the records of one type came to. Where `whole` is false, only those up to `until` count."""
+    """What the records of one type came to, as far as they were read."""
 
     record_type: str
-    records: int = 0
-    total: int | None = None
-    """How many there are, as Telnyx told."""
-    costs: Sums = field(default_factory=Sums)
-    unreadable: int = 0
-    """Records whose cost is no amount."""
-    whole: bool = False
-    until: datetime | None = None
-    error: TelnyxError | None = None
+    tally: Tally
+    reading: Reading
+
+    @property
+    def whole(self) -> bool:
+        """Whether every record counts."""
+        return self.reading.whole and not self.tally.unreadable
+
+    @property
+    def refused(self) -> bool:
+        """Whether Telnyx gives this key, or this account, no records of this type at all."""
+        error = self.reading.error
+        return error is not None and error.failure in _REFUSALS and not self.tally.records
+
+    @property
+    def why(self) -> str:
+        """Why it is not whole."""
+        unreadable = self.tally.unreadable
+        return f"the cost of {unreadable} is no amount" if unreadable else self.reading.why
 
 
-Progress = Callable[[Usage], Awaitable[None]]
+_REFUSALS = (Failure.BAD_REQUEST, Failure.FORBIDDEN, Failure.NOT_FOUND)
 
 
 async def usage_of(
@@ -132,31 +132,14 @@ async def usage_of(
     record_type: str,
     period: Period,
     deadline: Deadline,
-    progress: Progress,
+    progress: Callable[[Reading], Awaitable[None]],
 ) -> Usage:
-    """The usage of one record type, page by page, as far as it can be had: see `error`."""
-    usage = Usage(record_type)
-    seen = Seen()
-    start, end = period.instants()
-    try:
-        async for page in records_between(client, record_type, start, end, deadline=deadline):
-            usage.total = page.total_results
-            for record in seen.new(page.items, mark_of):
-                usage.records += 1
-                usage.until = moment_of(record) or usage.until
-                usage.unreadable += has_unreadable_cost(record)
-                if cost := cost_of(record):
-                    usage.costs.add(*cost)
-            await progress(usage)
-            usage.whole = not page.has_more
-        if usage.total is None:
-            usage.whole |= not usage.records
-        else:
-            usage.whole = usage.records == usage.total
-        usage.whole &= not usage.unreadable
-    except TelnyxError as error:
-        usage.error, usage.whole = error, False
-    return usage
+    """The usage of one record type, as far as it can be had."""
+    tally = Tally()
+    reading = await read_records(
+        client, record_type, *period.instants(), tally.add, progress, deadline=deadline
+    )
+    return Usage(record_type, tally, reading)
 
 
 def biggest(lines: Mapping[str, Decimal], count: int) -> tuple[list[tuple[str, Decimal]], Decimal]:

@@ -49,6 +49,16 @@ TODAY = date(2026, 6, 15)
         ("the last 1 day", "2026-06-15", "2026-06-16"),
         ("last 2 weeks", "2026-06-01", "2026-06-15"),
         ("last 3 months", "2026-03-01", "2026-06-01"),
+        ("past 7 days", "2026-06-09", "2026-06-16"),
+        ("the previous month", "2026-05-01", "2026-06-01"),
+        ("mtd", "2026-06-01", "2026-06-16"),
+        ("YTD", "2026-01-01", "2026-06-16"),
+        ("quarter to date", "2026-04-01", "2026-06-16"),
+        ("May", "2026-05-01", "2026-06-01"),
+        ("june", "2026-06-01", "2026-07-01"),
+        ("July", "2025-07-01", "2025-08-01"),
+        ("2026-04-01 to 2026-04-15", "2026-04-01", "2026-04-15"),
+        ("2026-04-01/2026-04-15", "2026-04-01", "2026-04-15"),
     ],
 )
 def test_a_period_is_what_people_mean_by_it(said: str, start: str, end: str) -> None:
@@ -61,11 +71,14 @@ def test_a_period_is_what_people_mean_by_it(said: str, start: str, end: str) -> 
     [
         ("", "no period"),
         ("soon", "last month"),
+        ("some day", "no period"),
         ("2026-13", "no date"),
         ("2026-02-30", "no date"),
         ("2026-Q5", "no period"),
-        ("Mai 2026", "no month"),
-        ("ju 2026", "no month"),
+        ("Mai 2026", "no period"),
+        ("ju 2026", "no period"),
+        ("2026-04-15 to 2026-04-01", "must be after"),
+        ("2026-04-31 to 2026-05-02", "no date"),
         ("last 0 days", "too much"),
         ("last 9999 days", "too much"),
         ("2026-07", "in the future"),
@@ -99,6 +112,8 @@ def test_an_end_is_not_included_and_the_error_says_so() -> None:
         ("yesterday", "2026-06-13", "2026-06-14"),
         ("last week", "2026-06-01", "2026-06-08"),
         ("year to date", "2025-01-01", "2025-06-16"),
+        ("quarter to date", "2026-01-01", "2026-03-16"),
+        ("month to date", "2026-05-01", "2026-05-16"),
     ],
 )
 def test_the_period_before_is_the_one_people_compare_with(said: str, start: str, end: str) -> None:
@@ -106,9 +121,17 @@ def test_the_period_before_is_the_one_people_compare_with(said: str, start: str,
     assert (before.start.isoformat(), before.end.isoformat()) == (start, end)
 
 
-def test_a_year_before_a_leap_day_is_the_first_of_march() -> None:
-    before = period_of("year to date", date(2028, 2, 28)).previous()
-    assert before.end == date(2027, 3, 1)
+@pytest.mark.parametrize(
+    ("said", "today", "ends"),
+    [
+        ("year to date", date(2028, 2, 28), date(2027, 3, 1)),
+        ("month to date", date(2026, 3, 30), date(2026, 3, 1)),
+        ("month to date", date(2026, 3, 31), date(2026, 3, 1)),
+        ("month to date", date(2026, 2, 28), date(2026, 2, 1)),
+    ],
+)
+def test_a_day_that_the_earlier_month_lacks_is_its_end(said: str, today: date, ends: date) -> None:
+    assert period_of(said, today).previous().end == ends
 
 
 # --- properties ----------------------------------------------------------------------------------
@@ -145,6 +168,12 @@ def test_the_period_before_ends_where_this_one_begins_and_is_of_its_kind(period:
         assert len(list(before.parts())) == len(list(period.parts()))
     else:
         assert before.days == period.days
+
+
+@given(PERIODS)
+def test_the_firsts_of_a_month_in_it_are_counted(period: Period) -> None:
+    days = (period.start + timedelta(days=each) for each in range(period.days))
+    assert period.firsts == sum(day.day == 1 for day in days)
 
 
 @given(PERIODS)

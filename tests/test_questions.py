@@ -59,6 +59,7 @@ async def test_one_call_answers(question: dict[str, Any], its_server: AccountSer
 
 def test_there_are_thirty_questions_and_each_reading_tool_answers_one() -> None:
     assert len(QUESTIONS) >= 30
+    assert all(each["expect"] for each in QUESTIONS)
     asked = {each["tool"] for each in QUESTIONS}
     by_id = {"telnyx_get_invoice", "telnyx_get_webhook_delivery"}
     assert asked == {tool.name for tool in TOOLS if not tool.changes} - by_id

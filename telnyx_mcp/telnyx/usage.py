@@ -10,19 +10,24 @@ Source: Telnyx's OpenAPI document of 2026-07-16 and the description of `filter[r
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass, field
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from decimal import Decimal
 from typing import Literal, get_args
 
-from telnyx_mcp.money import amount_of
+from telnyx_mcp.money import ZERO, Sums, amount_of
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
 from telnyx_mcp.telnyx.models import DetailRecord, Page
 from telnyx_mcp.telnyx.operations import SEARCH_DETAIL_RECORDS
-from telnyx_mcp.telnyx.walking import MOST_PAGES, walk
+from telnyx_mcp.telnyx.seen import Seen
+from telnyx_mcp.telnyx.walking import walk
+
+MOST_PAGES = 4_000
+"""200,000 records; past that, a shorter period is the better question."""
 
 RecordType = Literal[
     "messaging",
@@ -58,9 +63,11 @@ _TIME_FIELDS = {
 }
 _ANY_TIME = ("created_at", "started_at", "joined_at", "invoked_at")
 _COSTS = ("cost", "data_cost", "verify_usage_fee")
-"""The first of these that a record has is what it cost. `cost` includes a message's carrier fee."""
-_AMOUNTS = {"parts": "parts", "billed_sec": "billed_seconds"}
-"""What is billed by the piece, as records name it and as it is told."""
+"""The first of these that a record has is what it cost, as told. Whether the `cost` of a message
+holds its `carrier_fee` is not documented."""
+_AMOUNTS = (("parts", "parts"), ("billed_sec", "billed_seconds"), ("call_sec", "call_seconds"))
+"""What a record counts by the piece, as it names it and as it is told. Billed seconds stand for those
+of the call."""
 
 
 def time_fields(record_type: str) -> tuple[str, ...]:
@@ -71,9 +78,9 @@ def time_fields(record_type: str) -> tuple[str, ...]:
 
 def moment_of(record: DetailRecord) -> datetime | None:
     """When the record was made, in UTC."""
-    for field in _ANY_TIME:
+    for name in _ANY_TIME:
         try:
-            moment = datetime.fromisoformat(str(record[field]))
+            moment = datetime.fromisoformat(str(record[name]))
             moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
         except (KeyError, ValueError, OverflowError):
             continue
@@ -84,25 +91,26 @@ def moment_of(record: DetailRecord) -> datetime | None:
 
 def cost_of(record: DetailRecord) -> tuple[str, Decimal] | None:
     """The currency and the cost; None for a record that costs nothing it tells of."""
-    for field in _COSTS:
-        if (cost := amount_of(record.get(field))) is not None:
+    for name in _COSTS:
+        if (cost := amount_of(record.get(name))) is not None:
             return str(record.get("currency") or "unknown")[:20], cost
     return None
 
 
 def has_unreadable_cost(record: DetailRecord) -> bool:
     """Whether the record tells a cost that is no amount: to leave it out would make a sum wrong."""
-    told = any(record.get(field) not in (None, "") for field in _COSTS)
+    told = any(record.get(name) not in (None, "") for name in _COSTS)
     return told and cost_of(record) is None
 
 
 def amounts_of(record: DetailRecord) -> dict[str, Decimal]:
     """What the record counts besides itself: parts of a message, billed seconds of a call."""
     found: dict[str, Decimal] = {}
-    for field, name in _AMOUNTS.items():
-        value = record.get(field)
-        if isinstance(value, int) and (amount := amount_of(value)) is not None:
-            found[name] = amount
+    for name, told in _AMOUNTS:
+        if (amount := amount_of(record.get(name))) is not None and amount == int(amount):
+            found[told] = amount
+    if "billed_seconds" in found:
+        found.pop("call_seconds", None)
     return found
 
 
@@ -111,32 +119,128 @@ def mark_of(record: DetailRecord) -> int:
     return hash(json.dumps(record, sort_keys=True, default=str))
 
 
-async def records_between(
+@dataclass(slots=True)
+class Tally:
+    """What some records came to."""
+
+    records: int = 0
+    unreadable: int = 0
+    """Records whose cost is no amount."""
+    costs: Sums = field(default_factory=Sums)
+    amounts: dict[str, Decimal] = field(default_factory=dict)
+
+    def add(self, record: DetailRecord) -> None:
+        self.records += 1
+        self.unreadable += has_unreadable_cost(record)
+        if cost := cost_of(record):
+            self.costs.add(*cost)
+        for name, amount in amounts_of(record).items():
+            self.amounts[name] = self.amounts.get(name, ZERO) + amount
+
+    def merge(self, other: Tally) -> None:
+        self.records += other.records
+        self.unreadable += other.unreadable
+        for currency, cost in other.costs:
+            self.costs.add(currency, cost)
+        for name, amount in other.amounts.items():
+            self.amounts[name] = self.amounts.get(name, ZERO) + amount
+
+
+@dataclass(slots=True)
+class Reading:
+    """How far the records of a period were read."""
+
+    records: int = 0
+    total: int | None = None
+    """How many there are, as Telnyx told."""
+    until: datetime | None = None
+    """When the latest one read was made."""
+    more: bool = False
+    """Whether there were more when the reading ended."""
+    error: TelnyxError | None = None
+    """What ended it before its end."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether every record was read."""
+        told_all = self.total is None or self.records == self.total
+        return told_all and not self.more and self.error is None
+
+    @property
+    def extent(self) -> str:
+        """Such as `150 of 620 records until 2026-05-08T11:20:00+00:00`."""
+        until = f" until {self.until.isoformat()}" if self.until else ""
+        return f"{self.records} of {self.total or 'unknown'} records{until}"
+
+    @property
+    def why(self) -> str:
+        """Why it is not whole."""
+        if self.error:
+            out_of_time = self.error.failure is Failure.PACED
+            return "no time was left at Telnyx's rate limit" if out_of_time else self.error.happened
+        return "the most that one call reads" if self.more else "Telnyx gave no more"
+
+
+async def read_records(
     client: TelnyxClient,
     record_type: str,
     start: datetime,
     end: datetime,
+    take: Callable[[DetailRecord], None],
+    progress: Callable[[Reading], Awaitable[None]],
     *,
     filters: Mapping[str, str] | None = None,
     deadline: Deadline,
     most_pages: int = MOST_PAGES,
-) -> AsyncGenerator[Page[DetailRecord], None]:
-    """The pages of all records made from `start` up to, and without, `end`; oldest first.
+) -> Reading:
+    """Hands every record made from `start` up to, and without, `end` to `take`: once, oldest first, as
+    far as can be had.
 
-    Which field tells the time depends on the record type, and one that a type lacks is refused: the
-    likely ones are tried in turn. Raises `TelnyxError`.
+    `progress` is told after each page. A failure ends the reading, and is told in `error`.
     """
-    fields = time_fields(record_type)
-    for field in fields:
-        time_filters = {f"filter[{field}][gte]": _wire(start), f"filter[{field}][lt]": _wire(end)}
+    reading, seen = Reading(), Seen()
+    times = (_wire(start), _wire(end))
+    pages = _pages_of(client, record_type, times, filters or {}, deadline, most_pages)
+    try:
+        async with aclosing(pages):
+            async for page in pages:
+                for record in seen.new(page.items, mark_of):
+                    take(record)
+                    reading.records += 1
+                    reading.until = moment_of(record) or reading.until
+                reading.total, reading.more = page.total_results, page.has_more
+                await progress(reading)
+    except TelnyxError as error:
+        reading.error = error
+    return reading
+
+
+async def _pages_of(
+    client: TelnyxClient,
+    record_type: str,
+    times: tuple[str, str],
+    filters: Mapping[str, str],
+    deadline: Deadline,
+    most_pages: int,
+) -> AsyncGenerator[Page[DetailRecord], None]:
+    """The pages of the records made between two times.
+
+    Which field tells the time depends on the record type, and one that a type lacks is refused, in
+    words that are not documented: the likely ones are tried in turn. If all are refused, so is
+    something else, and the first refusal is raised.
+    """
+    start, end = times
+    refused: TelnyxError | None = None
+    for field_name in time_fields(record_type):
+        only = {f"filter[{field_name}][gte]": start, f"filter[{field_name}][lt]": end}
 
         async def fetch(
-            number: int, field: str = field, only: Mapping[str, str] = time_filters
+            number: int, sort: str = field_name, only: Mapping[str, str] = only
         ) -> Page[DetailRecord]:
             return await client.search_detail_records(
                 record_type,
-                filters={**(filters or {}), **only},
-                sort=[field],
+                filters={**filters, **only},
+                sort=[sort],
                 page=number,
                 page_size=SEARCH_DETAIL_RECORDS.largest_page,
                 deadline=deadline,
@@ -150,9 +254,11 @@ async def records_between(
                     yield page
             return
         except TelnyxError as error:
-            lacking = error.failure is Failure.BAD_REQUEST and field in str(error)
-            if begun or not lacking or field == fields[-1]:
+            if begun or error.failure is not Failure.BAD_REQUEST:
                 raise
+            refused = refused or error
+    if refused:
+        raise refused
 
 
 def _wire(moment: datetime) -> str:

@@ -110,7 +110,8 @@ def _words(detail: ErrorDetails, params: type[Params]) -> str:
         "less_than_equal": "must be {le} or less (the most this endpoint allows)",
         "string_too_long": "must have {max_length} characters at most",
         "string_too_short": "must not be empty",
-        "too_long": "must have {max_length} entries at most",
+        "too_long": "must have {max_length} entries or characters at most",
+        "too_short": "must not be empty",
         "value_error": "{error}",
     }.get(kind, detail["msg"])
     return f"`{name}` {says.format(**context)}; got {shown(detail['input'], quote=True)}."
@@ -229,6 +230,8 @@ def check_order(start: datetime | None, end: datetime | None, names: str) -> Non
     """Raises `ValueError` for a range that ends before it starts. `names` are its two arguments."""
     if start and end and start > end:
         raise ValueError(f"{names}: the range ends before it starts; exchange the two")
+    if start and start == end:
+        raise ValueError(f"{names}: nothing lies between two equal times; a day ends with the next")
 
 
 class _InputSchema(GenerateJsonSchema):

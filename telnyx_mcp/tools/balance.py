@@ -10,24 +10,24 @@ import anyio
 from pydantic import Field
 
 from telnyx_mcp.money import ZERO, Sums, amount_of, written
-from telnyx_mcp.periods import Period
+from telnyx_mcp.periods import Period, period_of
 from telnyx_mcp.spending import Usage, charges_of, usage_of
 from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.models import Balance
-from telnyx_mcp.telnyx.usage import RECORD_TYPES
+from telnyx_mcp.telnyx.usage import RECORD_TYPES, Reading
 from telnyx_mcp.tools.arguments import Params
 from telnyx_mcp.tools.ranges import SUMMARY_SECONDS
 from telnyx_mcp.tools.results import Result, taken_from
 from telnyx_mcp.tools.tool import Call, ToolSpec
 
-CHARGES_DAYS, USAGE_DAYS = 30, 3
-"""The days whose charges and usage are taken for the recent rate, today not among them."""
+USAGE_DAYS = 7
+"""The days before today whose usage is taken for the recent rate: every day of the week once."""
 
 
 class BalanceParams(Params):
     include_runway: bool = Field(
         False,
-        description="Add how long it lasts at the recent rate: some 100 requests.",
+        description="Add how long it lasts at the recent rate: some 200 requests.",
     )
 
 
@@ -52,20 +52,21 @@ async def _runway(call: Call[BalanceParams], balance: Balance) -> dict[str, Any]
     """How many days are left, at the rate of the last whole days; or why that can't be said."""
     deadline = Deadline.after(SUMMARY_SECONDS)
     today, zone = call.day, call.services.zone
-    charges = await charges_of(
-        call.client, Period(today - timedelta(days=CHARGES_DAYS), today, zone), deadline
-    )
+    # A whole month, as monthly charges fall on certain days: thirty days may hold them twice, or not.
+    month = period_of("last month", today, zone)
+    charges = await charges_of(call.client, month, deadline)
     usages = await _recent_usage(
         call, Period(today - timedelta(days=USAGE_DAYS), today, zone), deadline
     )
     currency = balance.currency or "unknown"
     daily = Sums()
     for each, figures in charges.figures.items():
-        daily.add(each, figures["total"] / CHARGES_DAYS)
+        daily.add(each, figures["total"] / month.days)
     for usage in usages:
-        for each, cost in usage.costs:
+        for each, cost in usage.tally.costs:
             daily.add(each, cost / USAGE_DAYS)
-    missing = [usage.record_type for usage in usages if not usage.whole]
+    refused = sorted(usage.record_type for usage in usages if usage.refused)
+    missing = [usage.record_type for usage in usages if not usage.whole and not usage.refused]
     if missing or charges.missing:
         return {"unknown": f"not all of the recent spending could be read: {missing or 'charges'}"}
     rates = dict(daily)
@@ -74,8 +75,8 @@ async def _runway(call: Call[BalanceParams], balance: Balance) -> dict[str, Any]
     rate = rates.get(currency, ZERO)
     return {
         "spent_per_day": written(rate.quantize(Decimal("0.01"))),
-        "basis": f"charges of the last {CHARGES_DAYS} days, usage of the last {USAGE_DAYS}, "
-        "before today",
+        "basis": f"charges of {month.start:%Y-%m}, usage of the {USAGE_DAYS} days before today",
+        **({"not_counted": refused} if refused else {}),
         "balance_lasts": _days(balance.balance, rate),
         "available_credit_lasts": _days(balance.available_credit, rate),
     }
@@ -85,7 +86,7 @@ async def _recent_usage(call: Call[Any], period: Period, deadline: Deadline) -> 
     usages: list[Usage] = []
     few = anyio.CapacityLimiter(2)
 
-    async def progress(_usage: Usage) -> None:
+    async def progress(_reading: Reading) -> None:
         await call.progress.report(len(usages), len(RECORD_TYPES), "adding up recent usage")
 
     async def one(record_type: str) -> None:

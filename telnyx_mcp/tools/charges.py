@@ -10,13 +10,14 @@ from typing import Any
 
 from pydantic import Field
 
+from telnyx_mcp.periods import LONGEST_PART, Period
 from telnyx_mcp.telnyx.models import NumberCharges, Page, SummaryLine
 from telnyx_mcp.tools.arguments import Day, PageNumber, Params
 from telnyx_mcp.tools.exports import exporting
+from telnyx_mcp.tools.ranges import left_out
 from telnyx_mcp.tools.results import ListResult, Result, Row, paging, taken_from
 from telnyx_mcp.tools.tool import Call, Failed, ToolSpec
 
-LONGEST_RANGE = timedelta(days=31)
 MOST_PARTS = 24
 _END = "Day after the last one."
 
@@ -132,9 +133,8 @@ def _note(end: date, call: Call[Any]) -> str:
     parts = [
         "Monthly and one-time charges only: usage (messages, calls, ...) is not in these figures."
     ]
-    next_day = end + timedelta(days=1)
-    if next_day.day == 1:
-        parts.append(f"{end} itself is not included; for the whole month: end_date={next_day}.")
+    if left_out(end):
+        parts.append(left_out(end))
     if end > call.day:
         parts.append("The range is not over yet.")
     return " ".join(parts)
@@ -168,23 +168,15 @@ def _check_range(start: date, end: date | None, call: Call[Any]) -> None:
             f"is not included itself. For the single day {start}: "
             f"start_date={start} end_date={start + timedelta(days=1)}. Call again."
         )
-    if end - start > LONGEST_RANGE:
-        parts = list(islice(_parts(start, end), MOST_PARTS))
-        listed = "; ".join(f"start_date={a} end_date={b}" for a, b in parts)
-        more = "; and more in the same way" if parts[-1][1] < end else ""
+    if end - start > LONGEST_PART:
+        parts = list(islice(Period(start, end).parts(), MOST_PARTS))
+        listed = "; ".join(f"start_date={each.start} end_date={each.end}" for each in parts)
+        more = "; and more in the same way" if parts[-1].end < end else ""
         raise Failed(
             f"Nothing was asked of Telnyx: {start} to {end} is {(end - start).days} days, and one "
-            f"call covers at most 31. Call once for each of these and add up: {listed}{more}."
+            "call covers at most 31. telnyx_summarize_spend adds up any period in one call. Here, "
+            f"call once for each of these: {listed}{more}."
         )
-
-
-def _parts(start: date, end: date) -> Iterator[tuple[date, date]]:
-    """The range cut at the first of each month, so that no part is longer than 31 days."""
-    while start < end:
-        next_month = (start.replace(day=1) + timedelta(days=32)).replace(day=1)
-        cut = min(end, next_month)
-        yield start, cut
-        start = cut
 
 
 GET_CHARGES_BREAKDOWN = ToolSpec(

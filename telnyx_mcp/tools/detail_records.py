@@ -29,6 +29,8 @@ _DATE_RANGE = re.compile(
 
 
 def _date_range(value: object) -> object:
+    if isinstance(value, str):
+        value = value.strip().lower().replace(" ", "_")
     if not isinstance(value, str) or not _DATE_RANGE.fullmatch(value):
         raise ValueError(
             "must be today, yesterday, this_week, last_week, this_month, last_month or last_N_days "
@@ -79,7 +81,7 @@ async def search_detail_records(call: Call[RecordsParams]) -> RecordsResult:
         call.client.search_detail_records,
         asked.record_type,
         date_range=asked.date_range,
-        filters=wire_filters(asked.filters),
+        filters=wire_filters(asked.filters, asked.record_type),
         sort=_wire_sort(asked.sort),
     )
     echoed: dict[str, Any] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from telnyx_mcp.tools.grouping import ALIASES
 from telnyx_mcp.tools.tool import Failed
 
 FILTERS = (
@@ -15,8 +16,9 @@ _OPERATORS = {"=": "", ">=": "[gte]", "<": "[lt]", "~": "[contains]"}
 _HELD_BY_OTHERS = {"record_type", "date_range"}
 
 
-def wire_filters(filters: list[str]) -> dict[str, str]:
-    """The filters by their names on the wire. Raises `Failed` for what can't be sent."""
+def wire_filters(filters: list[str], record_type: str) -> dict[str, str]:
+    """The filters by their names on the wire; of messages, what records are grouped by is understood
+    too, such as `to`. Raises `Failed` for what can't be sent."""
     wire: dict[str, str] = {}
     for text in filters:
         match = _FILTER.fullmatch(text)
@@ -26,6 +28,8 @@ def wire_filters(filters: list[str]) -> dict[str, str]:
                 f'Nothing was asked of Telnyx: the filter "{text[:60]}" must be written field=value, '
                 "field>=value, field<value or field~text (contains). Correct it and call again."
             )
+        if record_type == "messaging":  # whose names for them stand first
+            field = ALIASES.get(field, (field,))[0]
         if field in _HELD_BY_OTHERS:
             raise Failed(
                 f"Nothing was asked of Telnyx: {field} is an argument of its own, not a filter. "

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import tzinfo
 from decimal import Decimal
 from itertools import product
 from typing import Any
 
-from telnyx_mcp.money import Sums, written
+from telnyx_mcp.money import ZERO, written
 from telnyx_mcp.telnyx.models import DetailRecord
-from telnyx_mcp.telnyx.usage import amounts_of, cost_of, has_unreadable_cost, moment_of
+from telnyx_mcp.telnyx.usage import Tally, moment_of
 from telnyx_mcp.tools.untrusted import compact
 
 MOST_GROUPS = 10_000
@@ -22,7 +21,10 @@ NONE = "(none)"
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "status": ("status", "verification_status", "hangup_cause"),
     "country": ("country_code",),
-    "profile": ("profile_name", "connection_name", "sim_group_name", "assistant_name"),
+    "profile": (
+        *("profile_name", "connection_name", "sim_group_name", "assistant_name"),
+        *("verify_profile_id", "profile_id"),
+    ),
     "connection": ("connection_name", "connection_id"),
     "tag": ("tags", "sim_card_tags"),
     "error": ("errors", "hangup_cause"),
@@ -31,43 +33,20 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "type": ("message_type", "verify_channel_type"),
 }
 """What people call a field, and what the record types call it."""
+NO_ERROR = {"normal_clearing"}
+"""How a call ends that had none."""
+_TIMES: Mapping[str, str] = {"day": "%Y-%m-%d", "hour": "%Y-%m-%d %H:00"}
 
 Values = tuple[str, ...]
 
 
-@dataclass(slots=True)
-class Tally:
-    """What a group came to."""
-
-    records: int = 0
-    unreadable: int = 0
-    """Records whose cost is no amount."""
-    costs: Sums = field(default_factory=Sums)
-    amounts: dict[str, Decimal] = field(default_factory=dict)
-
-    def add(self, record: DetailRecord) -> None:
-        self.records += 1
-        self.unreadable += has_unreadable_cost(record)
-        if cost := cost_of(record):
-            self.costs.add(*cost)
-        for name, amount in amounts_of(record).items():
-            self.amounts[name] = self.amounts.get(name, Decimal(0)) + amount
-
-    def merge(self, other: Tally) -> None:
-        self.records += other.records
-        self.unreadable += other.unreadable
-        for currency, cost in other.costs:
-            self.costs.add(currency, cost)
-        for name, amount in other.amounts.items():
-            self.amounts[name] = self.amounts.get(name, Decimal(0)) + amount
-
-    def shown(self) -> dict[str, Any]:
-        """The tally as a row: one currency flat, several as a list."""
-        costs = [{"cost": written(cost), "currency": currency} for currency, cost in self.costs]
-        money = costs[0] if len(costs) == 1 else {"costs": costs} if costs else {}
-        amounts = {name: int(amount) for name, amount in self.amounts.items() if amount}
-        unread = {"unreadable_costs": self.unreadable} if self.unreadable else {}
-        return {"records": self.records, **money, **unread, **amounts}
+def shown(tally: Tally) -> dict[str, Any]:
+    """A tally as a row: one currency flat, several as a list."""
+    costs = [{"cost": written(cost), "currency": currency} for currency, cost in tally.costs]
+    money = costs[0] if len(costs) == 1 else {"costs": costs} if costs else {}
+    amounts = {name: int(amount) for name, amount in tally.amounts.items() if amount}
+    unread = {"unreadable_costs": tally.unreadable} if tally.unreadable else {}
+    return {"records": tally.records, **money, **unread, **amounts}
 
 
 class Groups:
@@ -78,38 +57,60 @@ class Groups:
         self.all = Tally()
         self.several = False
         """Whether a record was in more than one group, having several tags or errors."""
+        self.fields: set[str] = set()
+        """What the first records call their fields."""
         self._readers = [_reader(name, zone) for name in by]
         self._tallies: dict[Values, Tally] = {}
+        self._others: Values = (OTHERS,) * len(by)
+        self._by_cost = not {"status", "error"} & set(by)
+        """Or by the number of records: what failed mostly costs nothing, and is what is looked for."""
 
     def __len__(self) -> int:
         return len(self._tallies)
 
     @property
+    def in_time(self) -> bool:
+        """Whether the groups are those of days or hours."""
+        return not _TIMES.keys().isdisjoint(self.by)
+
+    @property
+    def lacking(self) -> list[str]:
+        """The fields that no record has."""
+        return [
+            name
+            for at, name in enumerate(self.by)
+            if self._tallies and all(values[at] == NONE for values in self._tallies)
+        ]
+
+    @property
     def too_many(self) -> bool:
         """Whether there were more groups than are kept apart."""
-        return (OTHERS,) * len(self.by) in self._tallies
+        return self._others in self._tallies
 
     def add(self, record: DetailRecord) -> None:
         self.all.add(record)
         if not self.by:
             return
+        if self.all.records <= 50:
+            self.fields |= record.keys()
         groups = list(product(*(read(record) for read in self._readers)))
         self.several |= len(groups) > 1
         for values in groups:
             tally = self._tallies.get(values)
             if tally is None:
                 if len(self._tallies) >= MOST_GROUPS:
-                    values = (OTHERS,) * len(self.by)
+                    values = self._others
                 tally = self._tallies.setdefault(values, Tally())
             tally.add(record)
 
     def top(self, count: int) -> tuple[list[dict[str, Any]], Tally | None, int]:
-        """The rows that cost most, then those with most records; the rest as one; how many it is."""
-        ordered = sorted(self._tallies.items(), key=_weight)
-        rows = [
-            dict(zip(self.by, values, strict=True)) | tally.shown()
-            for values, tally in ordered[:count]
-        ]
+        """The largest groups, in the order of time where they are those of days or hours; the rest as
+        one; how many it is."""
+        ordered = sorted(self._tallies.items(), key=self._weight)
+        if self.too_many:  # which are no group that could be one of the largest
+            ordered.sort(key=lambda group: group[0] == self._others)
+        largest = sorted(ordered[:count], key=self._moment) if self.in_time else ordered[:count]
+        rows = [dict(zip(self.by, values, strict=True)) | shown(tally) for values, tally in largest]
         if len(ordered) <= count:
             return rows, None, 0
         rest = Tally()
@@ -117,28 +118,32 @@ class Groups:
             rest.merge(tally)
         return rows, rest, len(ordered) - count
 
+    def _weight(self, group: tuple[Values, Tally]) -> tuple[Decimal, int, Values]:
+        values, tally = group
+        largest = max((abs(cost) for _, cost in tally.costs), default=ZERO)
+        return -largest if self._by_cost else ZERO, -tally.records, values
 
-def _weight(group: tuple[Values, Tally]) -> tuple[Decimal, int, Values]:
-    values, tally = group
-    largest = max((abs(cost) for _, cost in tally.costs), default=Decimal(0))
-    return -largest, -tally.records, values
+    def _moment(self, group: tuple[Values, Tally]) -> Values:
+        return tuple(value for name, value in zip(self.by, group[0], strict=True) if name in _TIMES)
 
 
 def _reader(name: str, zone: tzinfo) -> Callable[[DetailRecord], list[str]]:
     """What gives the values of a field in a record: one mostly, several for tags and errors."""
-    if name in ("day", "hour"):
-        shape = "%Y-%m-%d" if name == "day" else "%Y-%m-%d %H:00"
+    if name in _TIMES:
 
         def read_time(record: DetailRecord) -> list[str]:
             moment = moment_of(record)
-            return [moment.astimezone(zone).strftime(shape) if moment else NONE]
+            return [moment.astimezone(zone).strftime(_TIMES[name]) if moment else NONE]
 
         return read_time
     fields = ALIASES.get(name, (name,))
 
     def read(record: DetailRecord) -> list[str]:
         field = next((each for each in fields if each in record), "")
-        return list(_values(record.get(field), split=field.endswith("tags"))) or [NONE]
+        values = list(_values(record.get(field), split=field.endswith("tags")))
+        if name == "error":
+            values = [each for each in values if each not in NO_ERROR]
+        return values or [NONE]
 
     return read
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date, timedelta
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -36,7 +37,7 @@ def asked_period(asked: PeriodParams, call: Call[Any]) -> Period:
     if (asked.period is None) == (asked.start_date is None):
         raise Failed(
             "Nothing was asked of Telnyx: give either period (such as 2026-05 or last month) or "
-            "start_date and end_date. Call again."
+            f"start_date and end_date, {'not both' if asked.period else 'but one of them'}. Call again."
         )
     try:
         if asked.period is not None:
@@ -48,7 +49,17 @@ def asked_period(asked: PeriodParams, call: Call[Any]) -> Period:
         assert asked.start_date  # noqa: S101 - one of the two was given
         return period_between(asked.start_date, asked.end_date, call.day, call.services.zone)
     except PeriodError as error:
-        raise Failed(f"Nothing was asked of Telnyx: {error} Call again.") from None
+        raise Failed(
+            f"Nothing was asked of Telnyx: {error} Today is {call.today}. Correct that and call again."
+        ) from None
+
+
+def left_out(end: date | None) -> str:
+    """What a range that ends with the last day of a month may have left out by mistake, in words."""
+    next_day = end + timedelta(days=1) if end else None
+    if not next_day or next_day.day != 1:
+        return ""
+    return f"{end} itself is not included; for the whole month: end_date={next_day}."
 
 
 def named_period(said: str, call: Call[Any]) -> Period:
@@ -56,4 +67,6 @@ def named_period(said: str, call: Call[Any]) -> Period:
     try:
         return period_of(said, call.day, call.services.zone)
     except PeriodError as error:
-        raise Failed(f"Nothing was asked of Telnyx: {error} Call again.") from None
+        raise Failed(
+            f"Nothing was asked of Telnyx: {error} Today is {call.today}. Correct that and call again."
+        ) from None

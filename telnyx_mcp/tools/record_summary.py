@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from telnyx_mcp.periods import Period
 from telnyx_mcp.telnyx.deadline import Deadline
-from telnyx_mcp.telnyx.errors import TelnyxError
-from telnyx_mcp.telnyx.seen import Seen
-from telnyx_mcp.telnyx.usage import RECORD_TYPES, mark_of, moment_of, records_between
+from telnyx_mcp.telnyx.operations import SEARCH_DETAIL_RECORDS
+from telnyx_mcp.telnyx.usage import RECORD_TYPES, Reading, read_records, time_fields
 from telnyx_mcp.tools.arguments import Text, TextList
 from telnyx_mcp.tools.filters import wire_filters
-from telnyx_mcp.tools.grouping import MOST_GROUPS, Groups
-from telnyx_mcp.tools.ranges import SUMMARY_SECONDS, PeriodParams, asked_period
+from telnyx_mcp.tools.grouping import MOST_GROUPS, Groups, shown
+from telnyx_mcp.tools.ranges import SUMMARY_SECONDS, PeriodParams, asked_period, left_out
 from telnyx_mcp.tools.results import Result
-from telnyx_mcp.tools.tool import Call, ToolSpec
+from telnyx_mcp.tools.tool import Call, Failed, ToolSpec
 
-MOST_PAGES = 4_000
-"""200,000 records; past that, a shorter period is the better question."""
-TELL_EVERY = 10
-"""Pages between two notices of progress."""
+TELL_EVERY = 500
+"""Records between two notices of progress."""
+PAGE_SIZE = SEARCH_DETAIL_RECORDS.largest_page
+TOP, TOP_DAYS = 10, 31
+"""Groups shown unless asked for, and where they are days or hours."""
 
 
 def _known(record_type: str) -> str:
@@ -44,7 +42,7 @@ class RecordSummaryParams(PeriodParams):
         "error, from, to, type, or any field.",
     )
     filters: TextList = Field([], max_length=20, description="Likewise.")
-    top: int = Field(10, ge=1, le=100, description="Groups to show.")
+    top: int | None = Field(None, ge=1, le=100, description="Groups to show, 10 (31 by day).")
 
     @model_validator(mode="after")
     def _different(self) -> Self:
@@ -67,84 +65,81 @@ class RecordSummaryResult(Result):
     rest: dict[str, Any] | None = Field(None, description="The groups not shown, as one.")
 
 
-class _Walked:
-    """How far the walk came."""
-
-    def __init__(self) -> None:
-        self.total: int | None = None
-        self.whole = False
-        self.until: datetime | None = None
-        self.stopped = ""
-
-
 async def summarize_detail_records(call: Call[RecordSummaryParams]) -> RecordSummaryResult:
     asked = call.params
     period = asked_period(asked, call)
     groups = Groups(asked.group_by, call.services.zone)
-    walked = await _walk(call, period, groups)
-    rows, rest, others = groups.top(asked.top)
+
+    async def progress(reading: Reading) -> None:
+        if reading.records % TELL_EVERY < PAGE_SIZE:
+            counted = f"{reading.records} of {reading.total or '?'} records"
+            await call.progress.report(reading.records, reading.total, counted)
+
+    reading = await read_records(
+        call.client,
+        asked.record_type,
+        *period.instants(),
+        groups.add,
+        progress,
+        filters=_filters(asked),
+        deadline=Deadline.after(SUMMARY_SECONDS),
+    )
+    if reading.error and not reading.records:
+        raise reading.error
+    rows, rest, others = groups.top(asked.top or (TOP_DAYS if groups.in_time else TOP))
     return RecordSummaryResult(
         record_type=asked.record_type,
         start_date=period.start.isoformat(),
         end_date=period.end.isoformat(),
         zone=str(period.zone),
         today=call.today,
-        all=groups.all.shown(),
+        all=shown(groups.all),
         groups=rows if asked.group_by else None,
-        rest={"groups": others, **rest.shown()} if rest else None,
-        note=" ".join(_notes(groups, walked)) or None,
+        rest={"groups": others, **shown(rest)} if rest else None,
+        note=" ".join(_notes(asked, groups, reading)) or None,
     )
 
 
-async def _walk(call: Call[RecordSummaryParams], period: Period, groups: Groups) -> _Walked:
-    """Puts every record into its group, as far as time allows."""
-    asked, walked, seen = call.params, _Walked(), Seen()
-    start, end = period.instants()
-    pages = records_between(
-        call.client,
-        asked.record_type,
-        start,
-        end,
-        filters=wire_filters(asked.filters),
-        deadline=Deadline.after(SUMMARY_SECONDS),
-        most_pages=MOST_PAGES,
-    )
-    number = 0
-    try:
-        async for page in pages:
-            for record in seen.new(page.items, mark_of):
-                groups.add(record)
-                walked.until = moment_of(record) or walked.until
-            walked.total = page.total_results
-            walked.whole = not page.has_more
-            number += 1
-            if number % TELL_EVERY == 0:
-                counted = f"{groups.all.records} of {walked.total or '?'} records"
-                await call.progress.report(groups.all.records, walked.total, counted)
-    except TelnyxError as error:
-        if not groups.all.records:
-            raise
-        walked.stopped = error.happened
-    walked.whole |= not number
-    return walked
+def _filters(asked: RecordSummaryParams) -> dict[str, str]:
+    """The filters as sent. Raises `Failed` for one that the period would have to give way to."""
+    filters = wire_filters(asked.filters, asked.record_type)
+    for field in time_fields(asked.record_type):
+        if not filters.keys().isdisjoint((f"filter[{field}][gte]", f"filter[{field}][lt]")):
+            raise Failed(
+                f"Nothing was asked of Telnyx: the time is given by period, or by start_date and "
+                f"end_date, not by a filter on {field}; parts of a day are groups of hour. Call "
+                "again without that filter."
+            )
+    return filters
 
 
-def _notes(groups: Groups, walked: _Walked) -> Iterator[str]:
-    if not walked.whole:
-        until = f", those made until {walked.until.isoformat()}" if walked.until else ""
-        why = walked.stopped or "the most that one call reads was reached."
-        yield (
-            f"NO TOTAL: only {groups.all.records} of {walked.total or 'unknown'} records were "
-            f"read{until} ({why}). Ask for a shorter period, or go on from there."
+def _notes(asked: RecordSummaryParams, groups: Groups, reading: Reading) -> Iterator[str]:
+    if not reading.whole:
+        go_on = (
+            f"go on with start_date={reading.until.date()}, counting that day anew"
+            if reading.more and reading.until
+            else "call again"
         )
-    elif walked.total is not None and walked.total != groups.all.records:
-        yield f"Telnyx told of {walked.total} records and gave {groups.all.records}."
+        yield (
+            f"NO TOTAL: only {reading.extent} were read ({reading.why}). Ask for a shorter period, "
+            f"or {go_on}."
+        )
+    if hint := left_out(asked.end_date):
+        yield hint
     if groups.all.unreadable:
         yield f"NO TOTAL of costs: those of {groups.all.unreadable} records are no amounts."
+    if asked.filters and not reading.records and reading.whole:
+        yield "Filters take whole values, as written: group_by shows which there are."
+    if groups.lacking:
+        has = ", ".join(sorted(groups.fields)[:40])
+        yield f"No record has {' or '.join(groups.lacking)}. The records' fields are: {has}."
     if groups.several:
         yield "A record with several values counts in each of their groups, and once in all."
     if groups.too_many:
-        yield f"There are over {MOST_GROUPS} groups: what came after them counts as (others)."
+        yield (
+            f"There are over {MOST_GROUPS} groups, and those that came after them count as rest only: "
+            "a large one may be among them. Ask for a shorter period, or filter."
+        )
 
 
 SUMMARIZE_DETAIL_RECORDS = ToolSpec(

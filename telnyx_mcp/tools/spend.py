@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from datetime import UTC
 from decimal import Decimal
 from typing import Any
 
 from pydantic import Field
 
-from telnyx_mcp.money import Sums, percent, written
+from telnyx_mcp.money import ZERO, Sums, percent, written
 from telnyx_mcp.periods import Period
 from telnyx_mcp.spending import TOTALS, Charges, Usage, biggest, charges_of, usage_of
 from telnyx_mcp.telnyx.deadline import Deadline
-from telnyx_mcp.telnyx.usage import RECORD_TYPES
+from telnyx_mcp.telnyx.usage import RECORD_TYPES, Reading
 from telnyx_mcp.tools.arguments import Text, TextList
-from telnyx_mcp.tools.ranges import SUMMARY_SECONDS, PeriodParams, asked_period, named_period
+from telnyx_mcp.tools.ranges import (
+    SUMMARY_SECONDS,
+    PeriodParams,
+    asked_period,
+    left_out,
+    named_period,
+)
 from telnyx_mcp.tools.results import Result
 from telnyx_mcp.tools.tool import Call, Failed, ToolSpec
 
@@ -54,6 +62,8 @@ async def summarize_spend(call: Call[SpendParams]) -> SpendResult:
     types = _record_types(asked.usage)
     deadline = Deadline.after(SUMMARY_SECONDS)
     charges = await charges_of(call.client, period, deadline)
+    if charges.error and not charges.figures:
+        raise charges.error
     earlier = await charges_of(call.client, before, deadline) if before else None
     usage = [each async for each in _usages(call, types, period, deadline)]
     return SpendResult(
@@ -65,7 +75,7 @@ async def summarize_spend(call: Call[SpendParams]) -> SpendResult:
         compared=_compared(before, earlier, charges) if before and earlier else None,
         usage=_used(usage) if types else None,
         usage_incomplete=_incomplete(usage) or None,
-        note=" ".join(_notes(call, period, charges, earlier, usage)),
+        note=" ".join(_notes(call, period, before, charges, earlier, usage)),
     )
 
 
@@ -110,16 +120,30 @@ def _compared(before: Period, earlier: Charges, charges: Charges) -> dict[str, A
         return said  # the difference of parts would be none of the periods
     differences = []
     for currency in sorted(earlier.figures.keys() | charges.figures.keys()):
-        old = earlier.figures.get(currency, dict.fromkeys(TOTALS, Decimal(0)))
-        new = charges.figures.get(currency, dict.fromkeys(TOTALS, Decimal(0)))
         row: dict[str, Any] = {"currency": currency}
-        for name in TOTALS:
-            if old[name] or new[name]:
-                change = {"was": written(old[name]), "change": _signed(new[name] - old[name])}
-                grown = percent(old[name], new[name])
-                row[name] = change | ({"percent": grown} if grown else {})
+        row |= _changes(
+            earlier.figures.get(currency, {}), charges.figures.get(currency, {}), TOTALS
+        )
+        old, new = (each.lines.get(currency, {}) for each in (earlier, charges))
+        changed = {name: new.get(name, ZERO) - old.get(name, ZERO) for name in old | new}
+        if lines := _changes(old, new, [name for name, _ in biggest(changed, LINES)[0]]):
+            row["lines"] = lines
         differences.append(row)
     return said | {"differences": differences}
+
+
+def _changes(
+    old: Mapping[str, Decimal], new: Mapping[str, Decimal], names: Iterable[str]
+) -> dict[str, Any]:
+    """What each figure was, and its change in money and percent; without those that are nothing."""
+    changes = {}
+    for name in names:
+        was, now = old.get(name, ZERO), new.get(name, ZERO)
+        if was or now:
+            change = {"was": written(was), "change": _signed(now - was)}
+            grown = percent(was, now)
+            changes[name] = change | ({"percent": grown} if grown else {})
+    return changes
 
 
 async def _usages(
@@ -128,9 +152,9 @@ async def _usages(
     """The usage of each type, one after the other, as far as time allows."""
     for number, record_type in enumerate(types):
 
-        async def progress(usage: Usage, done: int = number) -> None:
-            part = usage.records / usage.total if usage.total else 0
-            message = f"{usage.record_type}: {usage.records} of {usage.total or '?'} records"
+        async def progress(reading: Reading, done: int = number, what: str = record_type) -> None:
+            part = reading.records / reading.total if reading.total else 0
+            message = f"{what}: {reading.records} of {reading.total or '?'} records"
             await call.progress.report(done + min(part, 1), len(types), message)
 
         yield await usage_of(call.client, record_type, period, deadline, progress)
@@ -140,10 +164,10 @@ def _used(usages: list[Usage]) -> list[dict[str, Any]]:
     """The costs by currency and, in each, by record type."""
     totals, by_type = Sums(), defaultdict[str, dict[str, Any]](dict)
     for usage in usages:
-        for currency, cost in usage.costs:
+        for currency, cost in usage.tally.costs:
             totals.add(currency, cost)
             by_type[currency][usage.record_type] = {
-                "records": usage.records,
+                "records": usage.tally.records,
                 "cost": written(cost),
             }
     name = "part_total" if _incomplete(usages) else "total"
@@ -159,33 +183,37 @@ def _largest_first(rows: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]
 
 def _incomplete(usages: list[Usage]) -> dict[str, str]:
     """Why, for each record type of which not every record counts."""
-    told = {}
-    for usage in usages:
-        if not usage.whole:
-            until = f" until {usage.until.isoformat()}" if usage.until else ""
-            why = usage.error.happened if usage.error else "Telnyx gave no more"
-            if usage.unreadable:
-                why = f"the cost of {usage.unreadable} is no amount"
-            told[usage.record_type] = (
-                f"{usage.records} of {usage.total or '?'} records{until}: {why}"
-            )
-    return told
+    return {
+        usage.record_type: f"{usage.reading.extent}: {usage.why}"
+        for usage in usages
+        if not usage.whole
+    }
 
 
 def _notes(
     call: Call[SpendParams],
     period: Period,
+    before: Period | None,
     charges: Charges,
     earlier: Charges | None,
     usage: list[Usage],
 ) -> Iterator[str]:
     """What the figures cover, and what they don't."""
     yield (
-        "charges are the account's monthly and one-time charges"
-        + ("; usage is what detail records say, and not in them." if usage else ", without usage.")
+        "charges are the account's monthly and one-time charges; usage (messages, calls, ...) is "
+        + ("what detail records say, and not in them." if usage else 'not in them: usage=["all"].')
     )
+    if hint := left_out(call.params.end_date):
+        yield hint
+    if period.zone is not UTC:
+        yield "Days of charges are Telnyx's, whose zone is not told."
     if period.end > call.day:
         yield "The period is not over yet."
+    if before and before.firsts != period.firsts:
+        yield (
+            f"The period holds {period.firsts} firsts of a month and the one compared "
+            f"{before.firsts}: monthly charges weigh differently, so differences say little."
+        )
     for which, each in (("", charges), (" compared with", earlier)):
         if each and each.missing:
             parts = ", ".join(f"{part.start} to {part.end}" for part in each.missing)
@@ -193,8 +221,11 @@ def _notes(
             yield f"No total of the period{which}: {parts} could not be had ({why}); call again."
         if each and not each.adds_up:
             yield f"Telnyx's own parts{which} do not add up to its total, which is shown as told."
-    if _incomplete(usage):
-        yield "usage is no total: ask for a shorter period, or for fewer record types."
+    if missing := [each.record_type for each in usage if not each.whole]:
+        alone = f"for usage={json.dumps(missing)} alone, or " if len(missing) < len(usage) else ""
+        yield f"usage is no total: ask {alone}for a shorter period."
+    if before and usage:
+        yield "usage is not compared: ask for that of the other period."
 
 
 def _signed(amount: Decimal) -> str:

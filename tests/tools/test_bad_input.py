@@ -13,7 +13,7 @@ from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult
 
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server import AccountServer
-from tests.conftest import Mode, call, connected, text_of
+from tests.conftest import Mode, call, connected, content_of, text_of
 
 BALANCE = "telnyx_get_balance"
 AUDIT = "telnyx_list_audit_events"
@@ -96,7 +96,7 @@ def check_refusal(sandbox: Sandbox, result: CallToolResult, *named: str) -> str:
         assert each in text
     for each in NO_WORDS_OF_A_PROGRAM:
         assert each.lower() not in text.lower()
-    assert "again" in text or "Call once for each" in text
+    assert "again" in text or "call once for each" in text
     assert all(letter.isprintable() or letter == "\n" for letter in text)
     assert sandbox.requests == []
     return text
@@ -463,6 +463,39 @@ async def test_an_unknown_date_range_is_answered_with_those_there_are(
     sandbox: Sandbox, server: AccountServer, wrong: object
 ) -> None:
     await refused(sandbox, server, RECORDS, {"date_range": wrong}, "`date_range`", "last_month")
+
+
+@pytest.mark.parametrize("said", ["last week", "Last_Week", " last_7_days "])
+async def test_a_date_range_may_be_said_as_people_write_it(
+    sandbox: Sandbox, server: AccountServer, said: str
+) -> None:
+    asked = {"record_type": "messaging", "date_range": said}
+    told = content_of(await call(server, RECORDS, asked))
+    assert told["date_range"] == said.strip().lower().replace(" ", "_")
+    assert dict(sandbox.requests[0].query)["filter[date_range]"] == told["date_range"]
+
+
+@pytest.mark.parametrize(
+    ("tool", "first", "last"),
+    [
+        (AUDIT, "created_after", "created_before"),
+        (DELIVERIES, "started_after", "started_before"),
+        (DELIVERIES, "finished_after", "finished_before"),
+    ],
+)
+async def test_a_range_without_length_is_refused_as_nothing_lies_in_it(
+    sandbox: Sandbox, server: AccountServer, tool: str, first: str, last: str
+) -> None:
+    arguments = {first: "2026-05-14", last: "2026-05-14"}
+    await refused(sandbox, server, tool, arguments, first, "a day ends with the next")
+
+
+@pytest.mark.parametrize(("tool", "name"), [(PAY, "reference"), (AUDIT, "contains")])
+async def test_an_empty_text_is_refused_in_plain_words(
+    sandbox: Sandbox, server: AccountServer, tool: str, name: str
+) -> None:
+    empty: object = [""] if name == "contains" else ""
+    await refused(sandbox, server, tool, {name: empty}, f"`{name}` must not be empty")
 
 
 @pytest.mark.parametrize("wrong", [["created at"], ["--cost"], ["cost desc"], ["-"], [["cost"]]])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from telnyx_mcp.server import AccountServer
 from telnyx_mcp.telnyx.seen import Seen
 from telnyx_mcp.telnyx.usage import amounts_of, cost_of, mark_of, moment_of
-from telnyx_mcp.tools.grouping import ALIASES, Groups
+from telnyx_mcp.tools.grouping import ALIASES, Groups, shown
 from tests.conftest import Scripted, call, content_of
 
 LEAVES = st.one_of(
@@ -54,8 +54,8 @@ def test_every_record_counts_and_every_figure_can_be_written(
         cost_of(record), amounts_of(record), moment_of(record)
         groups.add(record)
     rows, rest, _ = groups.top(3)
-    shown = [groups.all.shown(), *rows, *([rest.shown()] if rest else [])]
-    assert "NaN" not in json.dumps(shown)
+    told = [shown(groups.all), *rows, *([shown(rest)] if rest else [])]
+    assert "NaN" not in json.dumps(told)
     distinct = len({mark_of(each) for each in records})
     assert groups.all.records == distinct
 

@@ -146,6 +146,45 @@ async def test_a_failure_at_once_is_an_error(
     assert (await call(server, tool, arguments)).is_error
 
 
+async def test_invoices_that_do_not_say_whether_they_are_paid_are_counted_apart(
+    scripted: Scripted, scripted_server: AccountServer
+) -> None:
+    rows = [
+        {"invoice_id": "1", "paid": False},
+        {"invoice_id": "2"},
+        {"invoice_id": "3", "paid": True},
+    ]
+    scripted.will_answer({"data": rows, "meta": {"total_pages": 1, "total_results": 3}})
+    told = content_of(await call(scripted_server, "telnyx_list_invoices", {"unpaid_only": True}))
+    assert [each["invoice_id"] for each in told["items"]] == ["1"]
+    assert "1 don't say whether they are paid" in told["note"]
+
+
+async def test_events_that_were_not_all_looked_through_have_no_total(
+    scripted: Scripted, scripted_server: AccountServer
+) -> None:
+    rows = [{"id": str(number), "change_type": "update"} for number in range(250)]
+    meta = {"total_pages": 2, "total_results": 400}
+    scripted.will(answer(200, {"data": rows, "meta": meta}), answer(500, {}))
+    asked = {"contains": ["update"]}
+    told = content_of(await call(scripted_server, "telnyx_list_audit_events", asked))
+    assert "total" not in told
+    assert told["has_more"]
+    assert told["note"].startswith("INCOMPLETE: looked through 250 of 400")
+
+
+async def test_rows_that_moved_to_a_later_page_are_there_once(
+    scripted: Scripted, scripted_server: AccountServer
+) -> None:
+    def page(first: int) -> Any:
+        rows = [{"invoice_id": str(first + row), "paid": False} for row in range(250)]
+        return answer(200, {"data": rows, "meta": {"total_pages": 3, "total_results": 550}})
+
+    scripted.will(page(0), page(200), page(300))
+    told = content_of(await call(scripted_server, "telnyx_list_invoices", {"unpaid_only": True}))
+    assert told["total"] == 550
+
+
 async def test_a_look_that_breaks_off_says_what_it_covered(
     scripted: Scripted, scripted_server: AccountServer
 ) -> None:

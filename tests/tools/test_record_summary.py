@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -17,8 +17,9 @@ from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server import AccountServer, build_server
 from telnyx_mcp.settings import Settings
 from telnyx_mcp.telnyx.seen import Seen
-from telnyx_mcp.telnyx.usage import RECORD_TYPES, mark_of, time_fields
-from telnyx_mcp.tools.grouping import MOST_GROUPS, Groups
+from telnyx_mcp.telnyx.usage import RECORD_TYPES, mark_of, read_records, time_fields
+from telnyx_mcp.tools import record_summary
+from telnyx_mcp.tools.grouping import MOST_GROUPS, Groups, shown
 from tests import raw
 from tests.conftest import NOW, Scripted, answer, call, complaint, connected, content_of, text_of
 
@@ -59,7 +60,7 @@ async def test_every_record_of_every_type_counts_once(
         ("messaging", ["profile", "carrier", "type"], ["profile_name", "carrier", "message_type"]),
         ("messaging", ["message_type"], ["message_type"]),
         ("call-control", ["connection", "direction"], ["connection_name", "direction"]),
-        ("sip-trunking", ["error"], ["hangup_cause"]),
+        ("sip-trunking", ["hangup_cause"], ["hangup_cause"]),
         ("verify", ["status"], ["verification_status"]),
         ("wireless", ["sim_group_name"], ["sim_group_name"]),
     ],
@@ -79,7 +80,8 @@ async def test_groups_are_those_of_the_records(
     assert rows.keys() == truth.keys()
     for key, costs in truth.items():
         assert (rows[key]["records"], Decimal(rows[key]["cost"])) == (len(costs), sum(costs))
-    order = [Decimal(row["cost"]) for row in told["groups"]]
+    by_records = bool({"status", "error"} & set(group_by))
+    order = [row["records"] if by_records else Decimal(row["cost"]) for row in told["groups"]]
     assert order == sorted(order, reverse=True)
 
 
@@ -118,9 +120,90 @@ async def test_a_record_with_several_tags_counts_in_each_and_once_in_all(
     assert "counts in each" in told["note"]
 
 
+async def test_the_days_of_a_month_are_all_shown_in_their_order(server: AccountServer) -> None:
+    told = await summed(server, "messaging", group_by=["day"])
+    assert [row["day"] for row in told["groups"]] == [f"2026-05-{day:02}" for day in range(1, 32)]
+    assert "rest" not in told
+
+
+async def test_fewer_days_than_there_are_are_the_costliest_in_their_order(
+    server: AccountServer,
+) -> None:
+    whole = await summed(server, "messaging", group_by=["day"])
+    some = await summed(server, "messaging", group_by=["day"], top=4)
+    costliest = sorted(whole["groups"], key=lambda row: -Decimal(row["cost"]))[:4]
+    assert some["groups"] == sorted(costliest, key=lambda row: row["day"])
+
+
+async def test_a_call_that_ended_as_it_should_has_no_error(
+    server: AccountServer, sandbox: Sandbox
+) -> None:
+    told = await summed(server, "sip-trunking", group_by=["error"])
+    causes = Counter(each["hangup_cause"] for each in of_may(sandbox, "sip-trunking"))
+    groups = {row["error"]: row["records"] for row in told["groups"]}
+    assert groups.pop("(none)") == causes.pop("normal_clearing")
+    assert groups == causes
+
+
+async def test_what_failed_and_cost_nothing_is_not_lost_behind_what_cost_much(
+    scripted: Scripted, scripted_server: AccountServer
+) -> None:
+    rows = [{"id": f"f{n}", "status": "failed", "cost": "0", "currency": "USD"} for n in range(9)]
+    rows += [{"id": f"d{n}", "status": f"d{n}", "cost": "9", "currency": "USD"} for n in range(9)]
+    scripted.will_answer({"data": rows})
+    told = await summed(scripted_server, "recording", group_by=["status"], top=1)
+    assert told["groups"][0]["status"] == "failed"
+
+
+async def test_a_field_that_no_record_has_is_said_with_those_they_have(
+    server: AccountServer,
+) -> None:
+    told = await summed(server, "call-control", group_by=["country", "direction"])
+    assert "No record has country." in told["note"]
+    assert "connection_name" in told["note"]
+
+
+async def test_filters_that_nothing_matches_say_that_values_are_taken_as_written(
+    server: AccountServer,
+) -> None:
+    told = await summed(server, "messaging", filters=["status=Failed"])
+    assert told["all"] == {"records": 0}
+    assert "as written" in told["note"]
+
+
+async def test_of_messages_filters_know_the_names_they_are_grouped_by(
+    server: AccountServer, sandbox: Sandbox
+) -> None:
+    told = await summed(server, "messaging", filters=["country=US", "direction=outbound"])
+    records = [
+        each
+        for each in of_may(sandbox, "messaging")
+        if (each["country_code"], each["direction"]) == ("US", "outbound")
+    ]
+    assert told["all"]["records"] == len(records) > 0
+
+
+@pytest.mark.parametrize(
+    ("record_type", "filters"),
+    [
+        ("messaging", ["created_at>=2026-05-20"]),
+        ("messaging", ["direction=outbound", "created_at<2026-05-20"]),
+        ("call-control", ["started_at>=2026-05-20"]),
+    ],
+)
+async def test_a_filter_that_the_period_would_undo_is_refused(
+    server: AccountServer, sandbox: Sandbox, record_type: str, filters: list[str]
+) -> None:
+    asked = {"record_type": record_type, "period": "2026-05", "filters": filters}
+    result = await call(server, SUMMARY, asked)
+    assert result.is_error
+    assert "start_date" in text_of(result)
+    assert sandbox.requests == []
+
+
 async def test_the_rest_is_one_row(server: AccountServer) -> None:
-    whole = await summed(server, "messaging", group_by=["day"], top=100)
-    some = await summed(server, "messaging", group_by=["day"], top=3)
+    whole = await summed(server, "messaging", group_by=["carrier"], top=100)
+    some = await summed(server, "messaging", group_by=["carrier"], top=3)
     assert some["groups"] == whole["groups"][:3]
     rest = whole["groups"][3:]
     assert some["rest"]["groups"] == len(rest)
@@ -184,6 +267,59 @@ async def test_pages_that_come_again_count_once(server: AccountServer, sandbox: 
     assert told["all"]["records"] == 50
 
 
+async def test_records_that_moved_to_a_later_page_count_once(
+    scripted: Scripted, scripted_server: AccountServer
+) -> None:
+    def page(*ids: int) -> Any:
+        rows = [{"id": f"{number}", "cost": "0.01", "currency": "USD"} for number in ids]
+        return answer(200, {"data": rows, "meta": {"total_pages": 4, "total_results": 150}})
+
+    again = [*range(25, 50), *range(99, 74, -1)]
+    scripted.will(page(*range(50)), page(*range(50, 100)), page(*again), page(*range(100, 150)))
+    told = await summed(scripted_server, "recording")
+    assert told["all"] == {"records": 150, "cost": "1.50", "currency": "USD"}
+    assert "note" not in told
+
+
+async def test_a_walk_ends_after_so_many_pages_and_says_where_to_go_on(
+    scripted: Scripted, scripted_server: AccountServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(read_records.__kwdefaults__ or {}, "most_pages", 2)
+    rows = [
+        {"id": f"{row}", "created_at": f"2026-05-{row // 10 + 1:02}T10:00:00Z"}
+        for row in range(100)
+    ]
+    meta = {"total_pages": 9, "total_results": 450}
+    scripted.will(*(answer(200, {"data": rows[at : at + 50], "meta": meta}) for at in (0, 50)))
+    told = await summed(scripted_server, "recording")
+    assert told["all"]["records"] == 100
+    assert "the most that one call reads" in told["note"]
+    assert "start_date=2026-05-10, counting that day anew" in told["note"]
+    assert len(scripted.requests) == 2
+
+
+async def test_a_walk_ends_when_its_time_is_up(
+    scripted: Scripted, scripted_server: AccountServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record_summary, "SUMMARY_SECONDS", 0.0)
+    scripted.will_answer({"data": []})
+    asked = {"record_type": "recording", "period": "2026-05"}
+    assert (await call(scripted_server, SUMMARY, asked)).is_error
+
+
+async def test_seconds_of_a_call_stand_in_for_billed_ones_only_where_there_are_none(
+    scripted: Scripted, scripted_server: AccountServer
+) -> None:
+    rows = [
+        {"id": "1", "billed_sec": 60, "call_sec": 42},
+        {"id": "2", "call_sec": "30"},
+        {"id": "3", "parts": True, "billed_sec": "1.5"},
+    ]
+    scripted.will_answer({"data": rows})
+    told = await summed(scripted_server, "conference")
+    assert told["all"] == {"records": 3, "billed_seconds": 60, "call_seconds": 30}
+
+
 async def test_records_that_share_an_id_are_records_of_their_own(
     scripted: Scripted, scripted_server: AccountServer
 ) -> None:
@@ -200,7 +336,7 @@ async def test_fewer_records_than_were_told_of_are_said(
     row = {"id": "1", "cost": "0.10", "currency": "USD"}
     scripted.will_answer({"data": [row], "meta": {"total_pages": 1, "total_results": 3}})
     told = await summed(scripted_server, "recording")
-    assert "told of 3 records and gave 1" in told["note"]
+    assert told["note"].startswith("NO TOTAL: only 1 of 3 records were read (Telnyx gave no more)")
 
 
 async def test_who_asked_for_progress_hears_how_far_it_is(server: AccountServer) -> None:
@@ -238,7 +374,7 @@ async def test_pages_in_any_order_come_to_the_same(
 async def test_a_time_field_that_a_type_lacks_is_replaced_by_the_next_likely_one(
     scripted: Scripted, scripted_server: AccountServer
 ) -> None:
-    lacks = complaint(400, "10015", detail="created_at is not a field of stt")
+    lacks = complaint(400, "10015", detail="Invalid filter")
     row = {"id": "1", "started_at": "2026-05-02T10:00:00Z", "cost": "1.00", "currency": "USD"}
     scripted.will(lacks, answer(200, {"data": [row]}))
     told = await summed(scripted_server, "stt", group_by=["day"])
@@ -246,11 +382,21 @@ async def test_a_time_field_that_a_type_lacks_is_replaced_by_the_next_likely_one
     assert "started_at" in scripted.requests[1].target
 
 
+async def test_where_every_time_field_is_refused_the_first_refusal_is_told(
+    scripted: Scripted, scripted_server: AccountServer
+) -> None:
+    scripted.will(complaint(400, detail="first refusal"), complaint(400, detail="second refusal"))
+    result = await call(scripted_server, SUMMARY, {"record_type": "stt", "period": "2026-05"})
+    assert result.is_error
+    assert "first refusal" in text_of(result)
+    assert len(scripted.requests) == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "tells"),
     [
         ({"record_type": "sms"}, "messaging"),
-        ({"group_by": ["a", "b", "c", "d"]}, "3 entries at most"),
+        ({"group_by": ["a", "b", "c", "d"]}, "3 entries"),
         ({"group_by": ["day", "day"]}, "twice"),
         ({"filters": ["nonsense"]}, "field=value"),
         ({"top": 0}, "1 or more"),
@@ -271,7 +417,6 @@ async def test_nothing_found_is_a_total_of_nothing(server: AccountServer) -> Non
     told = await summed(server, "messaging", filters=["cli=+10000000000"], group_by=["day"])
     assert told["all"] == {"records": 0}
     assert told["groups"] == []
-    assert "note" not in told
 
 
 # --- grouping ------------------------------------------------------------------------------------
@@ -305,7 +450,7 @@ def test_order_and_repetition_change_nothing(
         groups = Groups(by, UTC)
         for row in Seen().new(rows, mark_of):
             groups.add(row)
-        return groups.all.shown(), groups.top(1000)[0]
+        return shown(groups.all), groups.top(1000)[0]
 
     mixed = records + records[: len(records) // 2]
     chance.shuffle(mixed)
@@ -318,9 +463,9 @@ def test_groups_of_one_field_add_up_to_all(records: list[raw.Json]) -> None:
     for record in records:
         groups.add(record)
     rows, rest, _ = groups.top(1)
-    parts = rows + ([rest.shown()] if rest else [])
+    parts = rows + ([shown(rest)] if rest else [])
     assert sum(row["records"] for row in parts) == groups.all.records == len(records)
-    assert sum(row.get("parts", 0) for row in parts) == groups.all.shown().get("parts", 0)
+    assert sum(row.get("parts", 0) for row in parts) == shown(groups.all).get("parts", 0)
 
 
 def test_past_so_many_groups_the_others_are_one() -> None:
@@ -330,7 +475,10 @@ def test_past_so_many_groups_the_others_are_one() -> None:
     assert len(groups) == MOST_GROUPS + 1
     assert groups.too_many
     assert groups.all.records == MOST_GROUPS + 500
-    assert groups.top(1)[0][0]["records"] == 500
+    rows, rest, others = groups.top(1)
+    assert rows[0]["records"] == 1, "what came after them is no group that could be the largest"
+    assert rest is not None
+    assert (others, rest.records) == (MOST_GROUPS, MOST_GROUPS + 499)
 
 
 def test_only_so_many_ids_are_remembered() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -62,7 +62,7 @@ async def test_the_charges_of_a_period_are_those_of_its_months(
     check(charges, raw.charged(sandbox, *(MONTHS[first] for first in months)))
     assert charges["currency"] == "USD"
     assert told["today"] == "2026-06-15"
-    assert "without usage" in told["note"]
+    assert "usage (messages, calls, ...) is not in them" in told["note"]
 
 
 async def test_two_days_name_a_period_and_its_parts_add_up_to_it(
@@ -93,9 +93,64 @@ async def test_two_months_are_compared_in_money_and_percent(
     assert row["total"]["percent"] == f"{change / april['grand_total'] * 100:+.1f}%"
 
 
-async def test_a_period_may_be_compared_with_any_other(server: AccountServer) -> None:
-    told = await spend(server, period="2026-05", compare_to="2025-05")
+async def test_the_lines_that_changed_most_are_compared_too(
+    server: AccountServer, sandbox: Sandbox
+) -> None:
+    told = await spend(server, period="2026-05", compare_to="previous")
+    lines = told["compared"]["differences"][0]["lines"]
+    may, april = (raw.lines(sandbox, *MONTHS[first]) for first in ("2026-05-01", "2026-04-01"))
+    names = may.keys() | april.keys()
+    changes = {name: may.get(name, Decimal(0)) - april.get(name, Decimal(0)) for name in names}
+    assert lines
+    for name, row in lines.items():
+        assert Decimal(row["was"]) == april.get(name, Decimal(0))
+        assert Decimal(row["change"]) == changes[name]
+    left_out = [abs(change) for name, change in changes.items() if name not in lines]
+    assert max(left_out, default=Decimal(0)) <= min(abs(changes[name]) for name in lines)
+
+
+@pytest.mark.parametrize("compare_to", ["2025-05", "2025-05-01/2025-06-01", "May 2025"])
+async def test_a_period_may_be_compared_with_any_other(
+    server: AccountServer, compare_to: str
+) -> None:
+    told = await spend(server, period="2026-05", compare_to=compare_to)
     assert told["compared"]["start_date"] == "2025-05-01"
+    assert told["compared"]["end_date"] == "2025-06-01"
+    assert "firsts of a month" not in told["note"]
+
+
+@pytest.mark.parametrize(
+    ("period", "compare_to"), [("last 7 days", "last 20 days"), ("2026-05", "2025")]
+)
+async def test_periods_that_monthly_charges_fall_into_unequally_often_say_so(
+    server: AccountServer, period: str, compare_to: str
+) -> None:
+    told = await spend(server, period=period, compare_to=compare_to)
+    assert "firsts of a month" in told["note"]
+
+
+async def test_a_comparison_that_cannot_be_had_costs_nobody_the_answer(
+    server: AccountServer, sandbox: Sandbox
+) -> None:
+    sandbox.fault("get_charges_summary", "status", status=422, skip=1, times=None)
+    told = await spend(server, period="2026-05", compare_to="previous")
+    assert told["charges"][0]["total"] == "583.55"
+    assert "differences" not in told["compared"]
+    assert "compared with" in told["note"]
+
+
+async def test_usage_beside_a_comparison_says_that_it_is_not_compared(
+    server: AccountServer,
+) -> None:
+    told = await spend(server, period="2026-05", compare_to="previous", usage=["fax"])
+    assert "usage is not compared" in told["note"]
+
+
+async def test_a_range_that_leaves_out_the_last_day_of_a_month_says_so(
+    server: AccountServer,
+) -> None:
+    told = await spend(server, start_date="2026-05-01", end_date="2026-05-31")
+    assert "end_date=2026-06-01" in told["note"]
 
 
 async def test_usage_is_added_up_by_record_type_and_kept_apart(
@@ -131,6 +186,7 @@ async def test_the_days_are_those_of_the_users_zone(settings: Settings, sandbox:
     await server.services.client.aclose()
     assert (told["today"], told["start_date"]) == ("2026-06-01", "2026-05-31")
     assert told["zone"] == "Europe/Berlin"
+    assert "Days of charges are Telnyx's" in told["note"]
     records = raw.records(
         sandbox, "messaging", "created_at", "2026-05-30T22:00:00Z", "2026-05-31T22:00:00Z"
     )
@@ -171,6 +227,24 @@ async def test_usage_with_fewer_records_than_were_told_of_is_no_total(
     told = await spend(scripted_server, period="2026-05", usage=["recording"])
     assert told["usage"][0]["part_total"] == "0.10"
     assert told["usage_incomplete"]["recording"].startswith("1 of 3 records")
+
+
+async def test_usage_with_a_cost_that_is_no_amount_is_no_total(
+    scripted: Scripted, scripted_server: AccountServer
+) -> None:
+    rows = [{"id": "1", "cost": "0.10", "currency": "USD"}, {"id": "2", "cost": "ten"}]
+    scripted.will(summary("USD", "10.00"), answer(200, {"data": rows}))
+    told = await spend(scripted_server, period="2026-05", usage=["recording"])
+    assert told["usage"][0]["part_total"] == "0.10"
+    assert "the cost of 1 is no amount" in told["usage_incomplete"]["recording"]
+
+
+async def test_types_of_which_not_all_was_read_are_named_to_be_asked_for_alone(
+    scripted: Scripted, scripted_server: AccountServer
+) -> None:
+    scripted.will(summary("USD", "10.00"), answer(200, {"data": []}), complaint(403))
+    told = await spend(scripted_server, period="2026-05", usage=["fax", "verify"])
+    assert 'ask for usage=["verify"] alone' in told["note"]
 
 
 async def test_where_nothing_can_be_had_the_failure_is_told(
@@ -228,6 +302,25 @@ async def test_different_currencies_are_never_added(
         ("EUR", "7.00"),
         ("USD", "15.00"),
     ]
+
+
+async def test_a_currency_that_only_one_period_has_is_compared_with_nothing(
+    scripted: Scripted, scripted_server: AccountServer
+) -> None:
+    scripted.will(summary("USD", "10.00"), summary("EUR", "7.00"))
+    told = await spend(scripted_server, period="2026-05", compare_to="previous")
+    euros, dollars = told["compared"]["differences"]
+    assert euros["total"] == {"was": "7.00", "change": "-7.00", "percent": "-100.0%"}
+    assert dollars["total"] == {"was": "0.00", "change": "+10.00"}
+
+
+async def test_no_percent_is_told_of_what_was_less_than_nothing(
+    scripted: Scripted, scripted_server: AccountServer
+) -> None:
+    scripted.will(summary("USD", "10.00"), summary("USD", "10.00", credits="-5.00"))
+    told = await spend(scripted_server, period="2026-05", compare_to="previous")
+    (row,) = told["compared"]["differences"]
+    assert row["credits"] == {"was": "-5.00", "change": "+5.00"}
 
 
 async def test_it_says_when_telnyxs_own_parts_do_not_add_up(
@@ -303,11 +396,21 @@ async def test_what_did_we_spend_in_may_is_one_call_of_few_tokens(
     assert about_tokens(text_of(result)) <= 600
 
 
+@pytest.mark.parametrize(
+    ("today", "month"),
+    [
+        ("2026-06-15", ("2026-05-01", "2026-06-01")),
+        ("2026-06-01", ("2026-05-01", "2026-06-01")),
+        ("2026-03-03", ("2026-02-01", "2026-03-01")),
+    ],
+)
 async def test_the_balance_says_how_long_it_lasts_when_asked(
-    server: AccountServer, sandbox: Sandbox
+    settings: Settings, sandbox: Sandbox, today: str, month: tuple[str, str]
 ) -> None:
+    now = datetime.fromisoformat(f"{today}T12:00:00Z")
+    server = build_server(settings, now=lambda: now)
     told = content_of(await call(server, "telnyx_get_balance", {"include_runway": True}))
-    charges = raw.charged(sandbox, ("2026-05-16", "2026-06-01"), ("2026-06-01", "2026-06-15"))
+    await server.services.client.aclose()
     costs = (
         raw.cost(record)
         for record_type in RECORD_TYPES
@@ -315,14 +418,38 @@ async def test_the_balance_says_how_long_it_lasts_when_asked(
             sandbox,
             record_type,
             time_fields(record_type)[0],
-            "2026-06-12T00:00:00Z",
-            "2026-06-15T00:00:00Z",
+            f"{now.date() - timedelta(days=7)}T00:00:00Z",
+            f"{today}T00:00:00Z",
         )
     )
-    daily = charges["grand_total"] / 30 + sum(costs, Decimal(0)) / 3
-    assert Decimal(told["runway"]["spent_per_day"]) == daily.quantize(Decimal("0.01"))
-    days = int(Decimal(told["balance"]) / daily)
-    assert told["runway"]["balance_lasts"] == f"about {days} days"
+    days = (date.fromisoformat(month[1]) - date.fromisoformat(month[0])).days
+    daily = raw.charged(sandbox, month)["grand_total"] / days + sum(costs, Decimal(0)) / 7
+    runway = told["runway"]
+    assert Decimal(runway["spent_per_day"]) == daily.quantize(Decimal("0.01"))
+    for name, amount in (("balance", "balance"), ("available_credit", "available_credit")):
+        left = int(Decimal(told[amount]) / daily)
+        assert runway[f"{name}_lasts"] == f"about {left} days"
+
+
+async def test_a_type_that_is_refused_is_named_beside_the_runway(
+    server: AccountServer, sandbox: Sandbox
+) -> None:
+    sandbox.fault("search_detail_records", "status", status=403, times=1)
+    runway = content_of(await call(server, "telnyx_get_balance", {"include_runway": True}))[
+        "runway"
+    ]
+    assert len(runway["not_counted"]) == 1
+    assert "spent_per_day" in runway
+
+
+async def test_spending_in_another_currency_than_the_balance_makes_no_runway(
+    scripted: Scripted, scripted_server: AccountServer
+) -> None:
+    balance = {"balance": "10.00", "currency": "USD"}
+    nothing = answer(200, {"data": []})
+    scripted.will(answer(200, {"data": balance}), summary("EUR", "31.00"), nothing)
+    told = content_of(await call(scripted_server, "telnyx_get_balance", {"include_runway": True}))
+    assert told["runway"] == {"unknown": "spending is in EUR, the balance in USD"}
 
 
 async def test_the_balance_alone_is_one_request(server: AccountServer, sandbox: Sandbox) -> None:
