@@ -67,6 +67,7 @@ check: $(READY)
 docs: $(READY)
 	@$(BIN)/python scripts/manifests.py
 	@$(BIN)/python -m tests.docs.blocks
+	@$(BIN)/python -m tests.test_tokens_of_answers
 
 pictures: $(READY)
 	@$(BIN)/python -m tests.docs.picture

@@ -88,7 +88,7 @@ async def list_audit_events(call: Call[AuditParams]) -> AuditResult:
 
 async def _matching(call: Call[AuditParams]) -> AuditResult:
     """The events that hold the texts, a page of them. Telnyx filters by time only, so all events of
-    that time are looked through, as far as it takes to fill the page."""
+    that time are looked through, for every page anew."""
     asked = call.params
     deadline = Deadline.after(SUMMARY_SECONDS)
     look = Look(
@@ -119,7 +119,7 @@ async def _matching(call: Call[AuditParams]) -> AuditResult:
         created_before=echo(asked.created_before),
         items=page.items,
         note=look.note,
-        **paging(page),
+        **paging(page) | {"total": len(found) if look.whole else None},
     )
 
 

@@ -82,13 +82,15 @@ async def _unpaid(call: Call[InvoicesParams]) -> InvoicesResult:
         lambda invoice: invoice.invoice_id,
         call.progress,
     )
-    items = [_row(each) async for each in look.rows() if not each.paid]
+    found = [each async for each in look.rows() if each.paid is not True]
+    items = [_row(each) for each in found if each.paid is False]
+    unsaid = len(found) - len(items)
     return InvoicesResult(
         today=call.today,
         items=items,
         returned=len(items),
         total=len(items) if look.whole else None,
-        note=look.note,
+        note=look.note + (f" {unsaid} don't say whether they are paid." if unsaid else ""),
     )
 
 
