@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -70,7 +70,7 @@ class Client:
         word, path = self.elsewhere.get(machine.system, self.place)
         return machine.folder(word) / path
 
-    def path(self, name: str) -> Sequence[str]:
+    def path(self, name: str) -> tuple[str, str]:
         """Where the entry of this name stands in the file."""
         return (self.table, name)
 

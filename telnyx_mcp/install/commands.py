@@ -28,7 +28,7 @@ from telnyx_mcp.install.entry import (
     own_command,
 )
 from telnyx_mcp.install.files import ConfigFile, NotWritten
-from telnyx_mcp.install.formats import FORMATS
+from telnyx_mcp.install.formats import FORMATS, NotSafe, put, take
 from telnyx_mcp.install.jsonc import Unreadable
 from telnyx_mcp.keys import KeyNotRead
 from telnyx_mcp.profiles import WrongSettings, checked, configured
@@ -102,7 +102,7 @@ def install(wish: Wish, person: Person | None = None) -> int:
         new = entry.merged(client, old)
         if place == "client":
             new["env"][KEY] = _key(person).get_secret_value()
-        text = form.put(before, client.path(name), new)
+        text = put(client.format, before, client.path(name), new)
         if place == "ask":
             text = with_input(client, text)
         _show(person, client, file, name, old, new)
@@ -118,6 +118,8 @@ def install(wish: Wish, person: Person | None = None) -> int:
         raise NotDone(f"{error}.".replace("..", ".")) from None
     except Unreadable as error:
         raise NotDone(_not_parsed(client, person, error)) from None
+    except NotSafe:
+        raise NotDone(_not_safe(client, person)) from None
     person.say(
         f"Written to {file.path}." + (f" Before: {backup.name} beside it." if backup else "")
     )
@@ -136,7 +138,7 @@ def uninstall(wish: Wish, person: Person | None = None) -> int:
     try:
         file = ConfigFile.read(client.file(person.machine))
         before = file.text or form.EMPTY
-        text = form.take(before, client.path(name))
+        text = take(client.format, before, client.path(name))
         if text == before:
             person.say(f"{client.title} has no server {name} in {file.path}; nothing was changed.")
             return 0
@@ -153,6 +155,8 @@ def uninstall(wish: Wish, person: Person | None = None) -> int:
         raise NotDone(f"{error}.") from None
     except Unreadable as error:
         raise NotDone(_not_parsed(client, person, error)) from None
+    except NotSafe:
+        raise NotDone(_not_safe(client, person)) from None
     person.say(
         f"Taken out of {file.path}." + (f" Before: {backup.name} beside it." if backup else "")
     )
@@ -285,7 +289,7 @@ def with_input(client: Client, text: str) -> str:
         "description": "Telnyx API key (Mission Control Portal, API Keys)",
         "password": True,
     }
-    return str(FORMATS[client.format].put(text, ("inputs", len(inputs)), question))
+    return put(client.format, text, ("inputs", len(inputs)), question)
 
 
 def _without_input(client: Client, text: str) -> str:
@@ -294,7 +298,7 @@ def _without_input(client: Client, text: str) -> str:
     number = _input_of(data.get("inputs", []))
     if number is None or ASKED in compact(data.get(client.table)):
         return text
-    return str(FORMATS[client.format].take(text, ("inputs", number)))
+    return take(client.format, text, ("inputs", number))
 
 
 def _input_of(inputs: object) -> int | None:
@@ -340,4 +344,11 @@ def _not_parsed(client: Client, person: Person, error: Unreadable) -> str:
     return (
         f"Nothing was written: {client.title}'s file {client.file(person.machine)} can't be read "
         f"({error}). Mend it there, or add what --print shows by hand."
+    )
+
+
+def _not_safe(client: Client, person: Person) -> str:
+    return (
+        f"Nothing was written: {client.title}'s file {client.file(person.machine)} is written in a way "
+        "that it can't be changed in safely. Change it by hand; install --print shows the entry."
     )

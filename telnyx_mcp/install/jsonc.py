@@ -42,7 +42,13 @@ def fragment(path: Sequence[str], value: Any) -> str:
     """A file that holds nothing else."""
     for step in reversed(path):
         value = {step: value}
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    return typed(value, 2) + "\n"
+
+
+def typed(value: Any, indent: int | str | None = None, **more: Any) -> str:
+    """The value as people type it. Half a character, which no file can hold, is left escaped."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False, **more)
+    return re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
 def put(text: str, path: Sequence[Step], value: Any) -> str:
@@ -59,12 +65,10 @@ def put(text: str, path: Sequence[Step], value: Any) -> str:
         if child is None:
             for missing in reversed(path[depth + 1 :]):
                 value = {missing: value} if isinstance(missing, str) else [value]
-            key = f"{json.dumps(step, ensure_ascii=False)}: " if isinstance(step, str) else ""
+            key = f"{typed(step)}: " if isinstance(step, str) else ""
             return _added(text, inside, key, value)
         at = child.value
-    there, end = _decode(plain, at)
-    if there == value:
-        return text
+    end = _decode(plain, at)[1]
     return text[:at] + _rendered(text, value, _indent(text, at)) + text[end:]
 
 
@@ -166,7 +170,7 @@ def _added(text: str, inside: _Inside, key: str, value: Any) -> str:
     if not inside.children or "\n" in text[inside.open : inside.close]:
         new = _newline(text) + indent + key + _rendered(text, value, indent)
     else:
-        new = " " + key + json.dumps(value, ensure_ascii=False)
+        new = " " + key + typed(value)
     if not inside.children:
         rest = _newline(text) + _indent(text, inside.open)
     else:
@@ -185,7 +189,9 @@ def _removed(text: str, inside: _Inside, child: _Child) -> str:
     elif child is not inside.children[0]:
         comma = bare.rindex(",", 0, child.start) - inside.open - 1
         before = before[:comma] + before[comma + 1 :]
-    if before.rstrip(blanks).endswith("\n"):
+    starts_line = before.rstrip(blanks).endswith("\n")
+    ends_line = text[end:].lstrip(blanks)[0] in "\r\n"
+    if starts_line and (ends_line or not _ends_in_line_comment(text, child.start)):
         before = before.rstrip(blanks).removesuffix("\n").removesuffix("\r")
     elif child is inside.children[-1]:
         before = before.rstrip(blanks)
@@ -195,8 +201,16 @@ def _removed(text: str, inside: _Inside, child: _Child) -> str:
     return text[: inside.open + 1] + (rest if rest.strip() else "") + text[inside.close :]
 
 
+def _ends_in_line_comment(text: str, at: int) -> bool:
+    """Whether the line before this one ends in a comment that would go on over what follows."""
+    end = text.rindex("\n", 0, at)
+    return any(
+        found.end() == end and found[0].startswith("//") for found in _COMMENTS.finditer(text)
+    )
+
+
 def _rendered(text: str, value: Any, indent: str) -> str:
-    lines = json.dumps(value, indent=_unit(text), ensure_ascii=False).split("\n")
+    lines = typed(value, _unit(text)).split("\n")
     return (_newline(text) + indent).join(lines)
 
 

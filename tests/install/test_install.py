@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from telnyx_mcp import keys
 from telnyx_mcp.cli import main
+from telnyx_mcp.install import jsonc
 from telnyx_mcp.install.clients import CLIENTS, Machine
 from telnyx_mcp.install.commands import (
     NotDone,
@@ -230,6 +231,34 @@ def test_a_file_that_can_not_be_read_is_left_as_it_is(
     assert list(file.parent.iterdir()) == [file]
 
 
+@pytest.mark.parametrize(
+    "content", ['mcp_servers = { telnyx-account = { command = "x" } }\n', "mcp_servers = {}\n"]
+)
+def test_a_file_that_can_not_be_changed_safely_is_left_as_it_is(desk: Desk, content: str) -> None:
+    file = desk.file("codex")
+    file.parent.mkdir(parents=True)
+    file.write_text(content, "utf-8")
+    with pytest.raises(NotDone, match="by hand"):
+        desk.install("codex", yes=True)
+    assert file.read_text("utf-8") == content
+
+
+def test_a_change_that_would_change_something_else_is_not_made(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = desk.file("cursor")
+    file.parent.mkdir(parents=True)
+    file.write_text('{"mcpServers": {"telnyx-account": {}, "other": {}}}', "utf-8")
+    monkeypatch.setenv("TELNYX_API_KEY", KEY)
+    monkeypatch.setattr(jsonc, "put", lambda *_: '{"mcpServers": {"telnyx-account": {}}}')
+    for wrong in ("{}", "{", '{"mcpServers": {}}'):
+        monkeypatch.setattr(jsonc, "take", lambda *_, it=wrong: it)
+        for command in (desk.install, desk.uninstall):
+            with pytest.raises(NotDone, match="safely"):
+                command("cursor", yes=True)
+    assert list(file.parent.iterdir()) == [file]
+
+
 def test_a_mark_of_byte_order_and_windows_lines_stay(desk: Desk) -> None:
     file = desk.file("cursor")
     file.parent.mkdir(parents=True)
@@ -421,12 +450,16 @@ def test_the_key_can_be_set_and_removed(
 # --- profiles ------------------------------------------------------------------------------------
 
 
-def test_a_profile_gets_an_entry_of_its_own_that_holds_no_key(
-    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keyring: KeyringBackend
-) -> None:
+@pytest.fixture
+def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One whose key is in the keyring, and one whose key is in a variable."""
     file = tmp_path / "profiles.toml"
     file.write_text('[profiles.eu]\n[profiles.us]\nkey_from = "env:US"\n', "utf-8")
     monkeypatch.setenv("TELNYX_MCP_PROFILES", str(file))
+
+
+@pytest.mark.usefixtures("profiles", "keyring")
+def test_a_profile_gets_an_entry_of_its_own_that_holds_no_key(desk: Desk) -> None:
     desk.install("cursor", profile="eu", yes=True)
     desk.install("cursor", profile="us", yes=True)
     assert desk.entry("cursor", "telnyx-account-eu")["args"] == ["serve", "--profile", "eu"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telnyx_mcp.install import jsonc
+from telnyx_mcp.install import formats, jsonc
 
 SERVER = {"command": "/bin/x", "args": [], "env": {"K": "v"}}
 PATH = ("mcpServers", "ours")
@@ -74,7 +74,10 @@ def test_the_way_the_file_is_written_is_kept(before: str, after: str) -> None:
         ('{"b": 2,}', "{}"),
         ('{\n  "b": 2\n}', "{}"),
         ('{\n  // why\n  "b": 2\n}', "{\n  // why\n}"),
-        ('{\n  "a": 1, // one\n  "b": 2 // two\n}', '{\n  "a": 1 // one // two\n}'),
+        ('{\n  "a": 1, // one\n  "b": 2 // two\n}', '{\n  "a": 1 // one\n // two\n}'),
+        ('{\n  // one\n  "b": 2, "c": 3\n}', '{\n  // one\n  "c": 3\n}'),
+        ('{\n  // one\n  "b": 2 }', "{\n  // one\n }"),
+        ('{\r\n  // one\r\n  "b": 2, "c": 3\r\n}', '{\r\n  // one\r\n  "c": 3\r\n}'),
         ('{\r\n  "a": 1,\r\n  "b": 2,\r\n  "c": 3\r\n}', '{\r\n  "a": 1,\r\n  "c": 3\r\n}'),
         ('{"a": 1}', '{"a": 1}'),
     ],
@@ -171,9 +174,28 @@ def test_only_the_value_meant_is_changed_however_the_file_is_typed(
     put = jsonc.put(text, PATH, SERVER)
     assert jsonc.read(put) == wanted
     assert list(jsonc.read(put)) == list(wanted)
-    assert jsonc.put(put, PATH, SERVER) == put
+    assert formats.put("json", put, PATH, SERVER) == put
     taken = jsonc.read(jsonc.take(put, PATH))
     del wanted["mcpServers"]["ours"]
     assert taken == wanted
     if had and "ours" not in had:
         assert jsonc.take(put, PATH) == text
+
+
+@given(st.data(), tables, st.lists(tables, max_size=3), st.integers(0, 3))
+def test_a_value_at_any_place_is_changed_and_taken_out_alone(
+    data: st.DataObject, others: dict[str, Any], servers: list[dict[str, Any]], place: int
+) -> None:
+    named: list[tuple[str, Any]] = [(f"s{number}", each) for number, each in enumerate(servers)]
+    named.insert(place, ("ours", SERVER))
+    text = data.draw(written(others | {"mcpServers": dict(named)}))
+    put = jsonc.put(text, PATH, {"command": "new"})
+    changed = {name: {"command": "new"} if name == "ours" else each for name, each in named}
+    assert jsonc.read(put) == others | {"mcpServers": changed}
+    del changed["ours"]
+    for with_it in (text, put):
+        assert jsonc.read(jsonc.take(with_it, PATH)) == others | {"mcpServers": changed}
+    listed = data.draw(written({"inputs": [each for _, each in named]}))
+    assert jsonc.read(jsonc.take(listed, ("inputs", min(place, len(servers))))) == {
+        "inputs": servers
+    }
