@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import pathlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -76,10 +76,7 @@ def remove_key(profile: str | None) -> bool:
 
 def keyring_name() -> str:
     """What people call the keyring in use. Raises `KeyNotRead`."""
-    backend = _backend()
-    # Where several can be had, the first of them is written to.
-    first, *_ = getattr(backend, "backends", None) or [backend]
-    return str(first.name)
+    return str(_written_to(_backend()).name)
 
 
 def _usable(key: str | None) -> SecretStr | None:
@@ -92,18 +89,25 @@ def _usable(key: str | None) -> SecretStr | None:
 def _backend() -> KeyringBackend:
     try:
         import keyring
-        from keyring.backends.fail import Keyring as Fail
     except ImportError:
         raise KeyNotRead(f"The keyring needs the extra `keyring`: {EXTRA}.") from None
     _find_session_bus()
     with _Words("opened"):
         backend = keyring.get_keyring()
-    if isinstance(backend, Fail) or backend.priority <= 0:
+        # The bar of the library itself; below it are those that keep secrets in a file as they are.
+        is_safe = _written_to(backend).priority >= 1
+    if not is_safe:
         raise KeyNotRead(
             "This system has no keyring that could be used (on Linux: a Secret Service such as GNOME "
-            "Keyring or KWallet, in a desktop session)."
+            "Keyring or KWallet, in a desktop session; a file that anyone can read is none)."
         )
     return backend
+
+
+def _written_to(backend: KeyringBackend) -> KeyringBackend:
+    """The keyring itself; where several can be had, the first of them."""
+    several: Sequence[KeyringBackend] = getattr(backend, "backends", None) or [backend]
+    return several[0]
 
 
 def _find_session_bus() -> None:

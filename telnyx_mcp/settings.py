@@ -48,8 +48,11 @@ class Settings(BaseSettings):
     `TELNYX_BASE_URL` are named as in Telnyx's own SDKs.
     """
 
-    # Hosts set a variable to nothing where the person left a field empty.
-    model_config = SettingsConfigDict(extra="ignore", populate_by_name=True, env_ignore_empty=True)
+    # Hosts set a variable to nothing where the person left a field empty. An error names a setting
+    # without what it was set to, as that may be a key.
+    model_config = SettingsConfigDict(
+        extra="ignore", populate_by_name=True, env_ignore_empty=True, hide_input_in_errors=True
+    )
 
     api_key: SecretStr | None = Field(
         None,

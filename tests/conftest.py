@@ -334,7 +334,10 @@ def keyring(tmp_path: Path) -> Iterator[KeyringBackend]:
     import keyring as library
     from keyrings.alt.file import PlaintextKeyring
 
-    before, backend = library.get_keyring(), PlaintextKeyring()
+    class InAFile(PlaintextKeyring):  # type: ignore[misc]
+        priority = 1  # PlaintextKeyring itself is refused, as what it keeps can be read
+
+    before, backend = library.get_keyring(), InAFile()
     backend.file_path = str(tmp_path / "keyring.cfg")
     library.set_keyring(backend)
     yield backend

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import keyring as library
@@ -61,6 +62,18 @@ def test_a_system_without_a_keyring_says_so(monkeypatch: pytest.MonkeyPatch) -> 
         key_of(Settings(key_from="keyring"))
 
 
+def test_a_keyring_that_keeps_keys_for_anyone_to_read_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from keyrings.alt.file import PlaintextKeyring
+
+    several = SimpleNamespace(priority=10, backends=[PlaintextKeyring(), PlaintextKeyring()])
+    for backend in (PlaintextKeyring(), several):
+        monkeypatch.setattr(library, "get_keyring", lambda it=backend: it)
+        with pytest.raises(KeyNotRead, match="no keyring that could be used"):
+            keys.keyring_name()
+
+
 @pytest.mark.parametrize("raised", [KeyringLocked("locked"), RuntimeError(f"set {KEY} failed")])
 def test_what_a_keyring_raises_is_said_without_what_it_holds(
     monkeypatch: pytest.MonkeyPatch, keyring: KeyringBackend, raised: Exception
@@ -86,6 +99,12 @@ def test_a_kept_key_that_no_header_can_hold_is_refused_unseen(keyring: KeyringBa
     with pytest.raises(KeyNotRead, match="copy it again") as caught:
         key_of(Settings(key_from="keyring"))
     assert "with a space" not in str(caught.value)
+
+
+def test_an_error_about_settings_does_not_show_what_they_were_set_to() -> None:
+    with pytest.raises(ValueError, match="copy it again") as caught:
+        Settings(api_key=SecretStr(f"{KEY} and more"), key_from=KEY)
+    assert KEY not in str(caught.value)
 
 
 @pytest.mark.parametrize("source", ["", "env:", "env:A B", "keychain", "env:1"])

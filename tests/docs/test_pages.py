@@ -133,7 +133,7 @@ EXAMPLE = {"telnyx_list_balances"}
 """The tool that docs/add-an-operation.md adds."""
 ENDLESS = ("serve", "sandbox")
 """What serves until it is stopped: started, and stopped."""
-EXIT = {"approve": (2,), "resolve": (1, 2), "ledger": (0, 1)}
+EXIT = {"approve": (2,), "key": (2,), "resolve": (1, 2), "ledger": (0, 1)}
 """What needs a person at a terminal, or a change to speak of, and says so here."""
 ELSEWHERE: Mapping[str, str] = {
     "make": "run by CI; here only that there is such a target",
@@ -178,8 +178,6 @@ def test_every_command_that_is_shown_can_be_run(
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
         "TELNYX_MCP_PROFILES": str(profiles),
-        "PYTHON_KEYRING_BACKEND": "keyrings.alt.file.PlaintextKeyring",
-        "XDG_DATA_HOME": str(tmp_path),
     }
     arguments = [word.replace("127.0.0.1:8000", f"127.0.0.1:{free_port()}") for word in words[1:]]
     if arguments == ["sandbox"]:
