@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from telnyx_mcp.install.files import NotWritten
+
 
 @dataclass(frozen=True, slots=True)
 class Machine:
@@ -22,9 +24,12 @@ class Machine:
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
     def folder(self, word: str) -> Path:
-        """`home`; `config`: where applications keep their settings on this system."""
+        """`home`; `config`: where applications keep their settings on this system; `packages`: where
+        Windows keeps those of applications that it installed as packages."""
         if word == "home":
             return self.home
+        if word == "packages":
+            return self._named("LOCALAPPDATA", self.home / "AppData" / "Local") / "Packages"
         if self.system == "win32":
             return self._named("APPDATA", self.home / "AppData" / "Roaming")
         if self.system == "darwin":
@@ -36,6 +41,7 @@ class Machine:
         return Path(named) if named else otherwise
 
 
+PACKAGED = "LocalCache/Roaming"
 Place = tuple[str, str]
 """A folder as `Machine.folder` knows it, and the path in it."""
 
@@ -55,6 +61,8 @@ class Client:
     """The place on systems where it is another one."""
     moved_by: Place | None = None
     """A variable that names the folder, and the file in it."""
+    package: str | None = None
+    """What the name of its package begins with, on Windows. Inside, `config` is `PACKAGED`."""
     format: Literal["json", "toml"] = "json"
     says: Mapping[str, Any] = field(default_factory=dict)
     """What every entry of this client holds besides."""
@@ -62,12 +70,25 @@ class Client:
     """Whether it asks for secrets and keeps them out of the file."""
 
     def file(self, machine: Machine) -> Path:
-        """The configuration file of the person on this machine."""
+        """The configuration file of the person on this machine.
+
+        Raises `NotWritten` where there are several, and nothing tells which is in use.
+        """
         if self.moved_by:
             variable, file = self.moved_by
             if folder := machine.environment.get(variable):
                 return Path(folder) / file
         word, path = self.elsewhere.get(machine.system, self.place)
+        if machine.system == "win32" and self.package:
+            found = sorted(machine.folder("packages").glob(f"{self.package}_*"))
+            if len(found) > 1:
+                names = ", ".join(each.name for each in found)
+                raise NotWritten(
+                    f"{self.title} is installed more than once ({names}), and which one is used can't "
+                    "be told: uninstall the others, or add the entry by hand as docs/clients.md shows"
+                )
+            if found:
+                return found[0] / PACKAGED / path
         return machine.folder(word) / path
 
     def path(self, name: str) -> tuple[str, str]:
@@ -84,6 +105,7 @@ CLIENTS: Mapping[str, Client] = {
             ("config", "Claude/claude_desktop_config.json"),
             "mcpServers",
             "Quit Claude Desktop and start it again.",
+            package="Claude",
         ),
         Client(
             "claude-code",
@@ -135,6 +157,7 @@ CLIENTS: Mapping[str, Client] = {
             ("home", ".gemini/settings.json"),
             "mcpServers",
             "Start Gemini CLI again; /mcp shows the server.",
+            moved_by=("GEMINI_CLI_HOME", ".gemini/settings.json"),
         ),
         Client(
             "codex",

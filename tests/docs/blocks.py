@@ -20,7 +20,7 @@ import anyio
 from mcp import Client
 from pydantic import SecretStr
 
-from telnyx_mcp.install.clients import CLIENTS, Machine
+from telnyx_mcp.install.clients import CLIENTS, PACKAGED, Machine
 from telnyx_mcp.install.clients import Client as Assistant
 from telnyx_mcp.install.commands import PLACEHOLDER, fragment
 from telnyx_mcp.install.entry import ASKED, KEY, NAME, Entry
@@ -77,6 +77,10 @@ def client_files() -> str:
     )
     for each in CLIENTS.values():
         files = [f"`{PurePosixPath(each.file(machine))}`" for machine in machines]
+        if each.package:
+            packages = PurePosixPath(machines[-1].folder("packages"))
+            inside = f"{packages}/{each.package}_*/{PACKAGED}/{each.place[1]}"
+            files[-1] = f"`{inside}`; where there is none such, {files[-1]}"
         rows.append(f"| {each.title} | {' | '.join(files)} |")
     return "\n".join(rows) + "\n"
 

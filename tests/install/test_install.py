@@ -133,6 +133,7 @@ def test_each_client_has_its_file_where_it_looks_for_it(
         ("vscode", "win32", "APPDATA", "Code/User/mcp.json"),
         ("claude-code", "darwin", "CLAUDE_CONFIG_DIR", ".claude.json"),
         ("codex", "linux", "CODEX_HOME", "config.toml"),
+        ("gemini", "darwin", "GEMINI_CLI_HOME", ".gemini/settings.json"),
     ],
 )
 def test_a_variable_can_move_it(
@@ -140,6 +141,18 @@ def test_a_variable_can_move_it(
 ) -> None:
     machine = Machine(system, tmp_path / "home", {variable: str(tmp_path / "moved")})
     assert CLIENTS[client].file(machine) == tmp_path / "moved" / expected
+
+
+def test_claude_desktop_installed_as_a_package_has_its_file_there(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, system="win32", environment={"LOCALAPPDATA": str(tmp_path / "local")})
+    package = tmp_path / "local" / "Packages" / "Claude_pzs8sxrjxfjjc"
+    package.mkdir(parents=True)
+    desk.install("claude-desktop", yes=True)
+    file = package / "LocalCache" / "Roaming" / "Claude" / "claude_desktop_config.json"
+    assert "telnyx-account" in json.loads(file.read_text("utf-8"))["mcpServers"]
+    (package.parent / "Claude_another").mkdir()
+    with pytest.raises(NotDone, match="Claude_another, Claude_pzs8sxrjxfjjc"):
+        desk.install("claude-desktop", yes=True)
 
 
 @pytest.mark.parametrize("client", EVERY)
