@@ -52,8 +52,8 @@ _INSTALL = """\
 Writes this server into the client's own configuration file: shows the change first, asks, keeps a
 backup, and touches nothing else in the file. The key is asked for without showing it. It goes into
 the system's keyring where the extra `keyring` is installed and there is one, so that no file holds
-it; VS Code asks for it by itself and keeps it; other clients have it in their file, which only you
-may read then.
+it; else into the client's file, which only you may read then. VS Code asks for it by itself and keeps
+it, unless --key says keyring.
 """
 _UNINSTALL = """\
 Takes this server out of the client's own configuration file again. Shows the change first, asks,
@@ -197,8 +197,8 @@ def _install_commands(commands: argparse._SubParsersAction[argparse.ArgumentPars
             command.add_argument(
                 "--key",
                 choices=("keyring", "client"),
-                help="where the key goes: the system's keyring (the default where there is one), or "
-                "where the client keeps secrets",
+                help="where the key goes: the system's keyring (the default where there is one, but "
+                "for VS Code), or where the client keeps secrets",
             )
             command.add_argument(
                 "--env",
@@ -213,6 +213,9 @@ def _install_commands(commands: argparse._SubParsersAction[argparse.ArgumentPars
         "action", choices=("set", "remove"), help="`set` asks for it; nothing is shown"
     )
     _profile_option(key)
+    key.add_argument(
+        "--from-env", metavar="VARIABLE", help="with `set`: take it from there, instead of asking"
+    )
     key.set_defaults(command=_key)
 
 
@@ -440,7 +443,11 @@ def _key(options: argparse.Namespace) -> int:
     from telnyx_mcp.install.commands import NotDone, remove_key, set_key
 
     try:
-        return {"set": set_key, "remove": remove_key}[options.action](options.profile)
+        if options.action == "set":
+            return set_key(options.profile, options.from_env)
+        if options.from_env is not None:
+            raise CommandError("--from-env goes with `key set`")
+        return remove_key(options.profile)
     except NotDone as error:
         raise CommandError(str(error)) from None
 

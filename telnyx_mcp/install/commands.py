@@ -32,7 +32,7 @@ from telnyx_mcp.install.formats import FORMATS, NotSafe, put, take
 from telnyx_mcp.install.jsonc import Unreadable
 from telnyx_mcp.keys import KeyNotRead
 from telnyx_mcp.profiles import WrongSettings, checked, configured
-from telnyx_mcp.settings import VARIABLES, Settings, usable_key
+from telnyx_mcp.settings import VARIABLES, usable_key
 
 KeyPlace = Literal["keyring", "client"]
 PLACEHOLDER = "KEY..."
@@ -115,7 +115,7 @@ def install(wish: Wish, person: Person | None = None) -> int:
             return 0
         backup = file.write(text, person.now(), private=place == "client")
     except (NoCommand, NotWritten, WrongSettings, KeyNotRead) as error:
-        raise NotDone(f"{error}.".replace("..", ".")) from None
+        raise NotDone(_sentence(error)) from None
     except Unreadable as error:
         raise NotDone(_not_parsed(client, person, error)) from None
     except NotSafe:
@@ -166,16 +166,20 @@ def uninstall(wish: Wish, person: Person | None = None) -> int:
     return 0
 
 
-def set_key(profile: str | None, person: Person | None = None) -> int:
-    """Asks for a key and puts it into the keyring. Raises `NotDone`."""
+def set_key(profile: str | None, variable: str | None = None, person: Person | None = None) -> int:
+    """Asks for a key, or takes it from the variable that is named, and puts it into the keyring.
+
+    Raises `NotDone`.
+    """
     person = person or Person()
     try:
         if profile:
             configured(profile)
         where = keys.keyring_name()
-        keys.store_key(profile, _key(person))
+        key = _key_in(variable) if variable is not None else _typed_key(person, profile)
+        keys.store_key(profile, key)
     except (KeyNotRead, WrongSettings) as error:
-        raise NotDone(f"{error}.".replace("..", ".")) from None
+        raise NotDone(_sentence(error)) from None
     person.say(f"The key of {profile or 'the default account'} is kept in {where}.")
     return 0
 
@@ -192,13 +196,23 @@ def remove_key(profile: str | None, person: Person | None = None) -> int:
     return 0
 
 
+def _sentence(error: Exception) -> str:
+    return f"{str(error).removesuffix('.')}."
+
+
 # --- the key --------------------------------------------------------------------------------------
 
 
 def _place_of_key(wish: Wish, client: Client) -> str:
     """`keyring`; `client`: its file; `ask`: the client asks for it; `profile`: where that says."""
     if wish.profile:
-        return "keyring" if configured(wish.profile).main.key_from == "keyring" else "profile"
+        key_from = configured(wish.profile).main.key_from
+        place = "keyring" if key_from == "keyring" else "profile"
+        if wish.key not in (None, place):
+            raise WrongSettings(
+                f"the profile {wish.profile} says where its key is ({key_from}): leave out --key"
+            )
+        return place
     if wish.key == "client" or (wish.key is None and client.asks_itself):
         return "ask" if client.asks_itself else "client"
     try:
@@ -213,21 +227,41 @@ def _place_of_key(wish: Wish, client: Client) -> str:
 def _keep_in_keyring(profile: str | None, person: Person) -> None:
     where = keys.keyring_name()
     if keys.read_key(profile) is None:
-        keys.store_key(profile, _key(person))
+        # A profile's key is never that of the environment, which is some other account's.
+        keys.store_key(profile, _typed_key(person, profile) if profile else _key(person))
         person.say(f"The key is kept in {where}, and in no configuration file.")
     else:
-        person.say(f"{where} has a key already; telnyx-account-mcp key set replaces it.")
+        person.say(f"{where} has a key already; {_command('set', profile)} replaces it.")
 
 
 def _key(person: Person) -> SecretStr:
-    """The key from the environment, or as typed, unseen. Raises `NotDone`."""
-    if (given := Settings().api_key) is not None:
+    """The key from the environment, or as typed. Raises `NotDone`."""
+    if (given := checked("").api_key) is not None:
         person.say(f"Taking the key from {KEY}.")
         return given
     if not person.there():
         raise NotDone(f"There is no terminal to ask for the key at. Set {KEY} for this command.")
+    return _typed_key(person, None)
+
+
+def _key_in(variable: str) -> SecretStr:
+    """The key from this variable. Raises `NotDone`."""
+    key = keys.key_of(checked("--from-env: ", key_from=f"env:{variable}"))
+    if key is None:
+        raise NotDone(f"Nothing was changed: {variable} is not set, or empty.")
+    return key
+
+
+def _typed_key(person: Person, profile: str | None) -> SecretStr:
+    """The key as typed, unseen. Raises `NotDone`."""
+    if not person.there():
+        raise NotDone(
+            "There is no terminal to ask for the key at. Name a variable that holds it: "
+            f"{_command('set', profile)} --from-env NAME"
+        )
+    of = f" of {profile}" if profile else ""
     try:
-        key = usable_key(person.hidden("Telnyx API key (nothing is shown): "))
+        key = usable_key(person.hidden(f"Telnyx API key{of} (nothing is shown): "))
     except ValueError as error:
         raise NotDone(f"Nothing was changed: {error}.") from None
     except EOFError:
@@ -235,6 +269,10 @@ def _key(person: Person) -> SecretStr:
     if key is None:
         raise NotDone("Nothing was changed: no key was typed.")
     return key
+
+
+def _command(action: str, profile: str | None) -> str:
+    return f"telnyx-account-mcp key {action}" + (f" --profile {profile}" if profile else "")
 
 
 # --- the entry ------------------------------------------------------------------------------------
@@ -257,6 +295,7 @@ def _environment(wish: Wish, place: str) -> dict[str, str]:
                 f"--env takes NAME=VALUE with one of {', '.join(sorted(known))}; got {setting!r}"
             )
         given[setting] = value
+    checked("")  # what is wrong in the environment itself is not blamed on --env
     checked("--env: ", **{VARIABLES[setting]: value for setting, value in given.items()})
     if place == "keyring" and not wish.profile:
         given[KEY_FROM] = "keyring"

@@ -350,6 +350,24 @@ COMMANDS: tuple[tuple[tuple[str, ...], dict[str, str]], ...] = (
     (("serve",), {"TELNYX_API_KEY": f"{KEYED} {PASSWORD}"}),
     (("serve",), {"TELNYX_API_KEY": f"{KEYED}\x7f"}),
     (("serve",), {"TELNYX_MCP_MAX_PAYMENT": KEYED}),
+    *(
+        (command, {"TELNYX_API_KEY": f"{KEYED} {PASSWORD}"})
+        for command in (
+            ("install", "cursor", "--yes"),
+            ("install", "vscode", "--yes"),
+            ("install", "cursor", "--yes", "--profile", "eu"),
+            ("key", "set", "--profile", "eu"),
+            ("key", "set", "--from-env", "TELNYX_API_KEY"),
+            ("key", "set"),
+            ("doctor",),
+        )
+    ),
+    (("install", "vscode", "--yes", "--env", f"TELNYX_MCP_STATE_URL=no url {PASSWORD}"), {}),
+    (("install", "cursor", "--print"), {}),
+    (("uninstall", "cursor", "--yes"), {}),
+    (("key", "remove"), {}),
+    (("doctor", "--json"), {}),
+    (("demo",), {}),
     (("serve",), {"TELNYX_MCP_APPROVAL": KEYED, "TELNYX_MCP_TIMEZONE": KEYED}),
     (("ledger",), {"TELNYX_MCP_STATE_URL": f"postgresql+psycopg://u:{PASSWORD}@127.0.0.1:1/d"}),
     (("ledger",), {"TELNYX_MCP_STATE_URL": f"mysql://u:{PASSWORD}@h/d"}),

@@ -452,12 +452,35 @@ def test_a_keyring_that_is_wanted_and_missing_is_said(desk: Desk) -> None:
 def test_the_key_can_be_set_and_removed(
     desk: Desk, keyring: KeyringBackend, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert set_key(None, desk.person()) == 0
+    assert set_key(None, person=desk.person()) == 0
     assert keys.read_key(None) == SecretStr(KEY)
     assert remove_key(None, desk.person()) == 0
     assert keys.read_key(None) is None
     assert remove_key(None, desk.person()) == 0
     assert KEY not in capsys.readouterr().err
+
+
+def test_setting_a_key_asks_for_it_whatever_the_environment_holds(
+    desk: Desk, keyring: KeyringBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELNYX_API_KEY", "KEYother")
+    set_key(None, person=desk.person())
+    assert keys.read_key(None) == SecretStr(KEY)
+    desk.at_terminal = False
+    with pytest.raises(NotDone, match="key set --from-env NAME"):
+        set_key(None, person=desk.person())
+
+
+def test_a_key_can_be_set_from_a_variable_that_is_named(
+    desk: Desk, keyring: KeyringBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_KEY", KEY)
+    assert main(["key", "set", "--from-env", "MY_KEY"]) == 0
+    assert keys.read_key(None) == SecretStr(KEY)
+    for name in ("NO_KEY", "", "A B"):
+        assert main(["key", "set", "--from-env", name]) == 2
+    assert main(["key", "remove", "--from-env", "MY_KEY"]) == 2
+    assert keys.read_key(None) == SecretStr(KEY)
 
 
 # --- profiles ------------------------------------------------------------------------------------
@@ -469,6 +492,32 @@ def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "profiles.toml"
     file.write_text('[profiles.eu]\n[profiles.us]\nkey_from = "env:US"\n', "utf-8")
     monkeypatch.setenv("TELNYX_MCP_PROFILES", str(file))
+
+
+@pytest.mark.usefixtures("profiles", "keyring")
+def test_the_key_of_a_profile_is_never_that_of_the_environment(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELNYX_API_KEY", "KEYother")
+    desk.install("cursor", profile="eu", yes=True)
+    assert keys.read_key("eu") == SecretStr(KEY)
+    desk.keys.append("KEYnew")
+    set_key("eu", person=desk.person())
+    assert keys.read_key("eu") == SecretStr("KEYnew")
+    keys.remove_key("eu")
+    desk.at_terminal = False
+    with pytest.raises(NotDone, match="key set --profile eu --from-env NAME"):
+        desk.install("zed", profile="eu", yes=True)
+    assert keys.read_key("eu") is None
+
+
+@pytest.mark.usefixtures("profiles", "keyring")
+def test_where_the_key_of_a_profile_is_can_only_be_said_in_the_profile(desk: Desk) -> None:
+    wrong: list[tuple[str, Any]] = [("eu", "client"), ("us", "client"), ("us", "keyring")]
+    for profile, place in wrong:
+        with pytest.raises(NotDone, match="leave out --key"):
+            desk.install("cursor", profile=profile, key=place, yes=True)
+    assert desk.install("cursor", profile="eu", key="keyring", yes=True) == 0
 
 
 @pytest.mark.usefixtures("profiles", "keyring")
