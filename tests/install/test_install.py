@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import sys
 import tomllib
@@ -210,6 +211,17 @@ def test_a_file_with_the_key_and_every_backup_is_for_its_owner_only(desk: Desk) 
     desk.install("cursor", yes=True)
     for each in file.parent.iterdir():
         assert stat.S_IMODE(each.stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root can give away")
+def test_what_root_writes_for_somebody_stays_theirs(desk: Desk) -> None:
+    file = desk.file("cursor")
+    file.parent.mkdir(parents=True)
+    file.write_text("{}", "utf-8")
+    os.chown(file, 1234, 1235)
+    desk.install("cursor", yes=True)
+    owners = {(each.stat().st_uid, each.stat().st_gid) for each in file.parent.iterdir()}
+    assert owners == {(1234, 1235)}
 
 
 @POSIX
