@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from getpass import getpass
+from itertools import pairwise
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import SecretStr
@@ -21,9 +25,13 @@ from telnyx_mcp.install.entry import (
     KEY,
     KEY_FROM,
     NAME,
+    PLACEHOLDER,
     Entry,
     NoCommand,
+    args_of,
     compact,
+    env_of,
+    holds_secret,
     masked,
     own_command,
 )
@@ -35,7 +43,8 @@ from telnyx_mcp.profiles import WrongSettings, checked, configured
 from telnyx_mcp.settings import VARIABLES, usable_key
 
 KeyPlace = Literal["keyring", "client"]
-PLACEHOLDER = "KEY..."
+SERVER = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""A name that every client takes."""
 
 
 class NotDone(Exception):
@@ -58,7 +67,9 @@ class Wish:
     @property
     def server(self) -> str:
         """What the client is to call it."""
-        return self.name or (f"{NAME}-{self.profile}" if self.profile else NAME)
+        if self.name is not None:
+            return self.name
+        return f"{NAME}-{self.profile}" if self.profile else NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +101,21 @@ def install(wish: Wish, person: Person | None = None) -> int:
     """
     person = person or Person()
     client, name = CLIENTS[wish.client], wish.server
-    form = FORMATS[client.format]
-    try:
+    with _in_words(client, person):
+        if not SERVER.fullmatch(name):
+            raise WrongSettings(f"--name takes up to 64 letters, digits, _ and -; got {name!r}")
         place = _place_of_key(wish, client)
-        entry = Entry(own_command(), _arguments(wish), _environment(wish, place))
         file = ConfigFile.read(client.file(person.machine))
-        before = file.text or form.EMPTY
-        old = _at(form.read(before), client.path(name))
+        before = _text(client, file)
+        old = _at(FORMATS[client.format].read(before), client.path(name))
+        stays_read_only = not wish.read_only and "--read-only" in args_of(old)
+        entry = Entry(
+            own_command(),
+            _arguments(wish.profile, wish.read_only or stays_read_only),
+            _environment(wish, place),
+        )
         if wish.print_only:
-            return _printed(client, file, name, entry)
+            return _printed(person, client, file, wish, entry, place)
         new = entry.merged(client, old)
         if place == "client":
             new["env"][KEY] = _key(person).get_secret_value()
@@ -106,6 +123,8 @@ def install(wish: Wish, person: Person | None = None) -> int:
         if place == "ask":
             text = with_input(client, text)
         _show(person, client, file, name, old, new)
+        if stays_read_only:
+            person.say("It stays read-only, as it was; uninstall it first to have it otherwise.")
         if text != file.text and not _may_write(wish, person):
             return 1
         if place == "keyring":
@@ -113,16 +132,10 @@ def install(wish: Wish, person: Person | None = None) -> int:
         if text == file.text:
             person.say("It is there already; nothing was written.")
             return 0
-        backup = file.write(text, person.now(), private=place == "client")
-    except (NoCommand, NotWritten, WrongSettings, KeyNotRead) as error:
-        raise NotDone(_sentence(error)) from None
-    except Unreadable as error:
-        raise NotDone(_not_parsed(client, person, error)) from None
-    except NotSafe:
-        raise NotDone(_not_safe(client, person)) from None
-    person.say(
-        f"Written to {file.path}." + (f" Before: {backup.name} beside it." if backup else "")
-    )
+        backup = file.write(text, person.now(), private=holds_secret(new))
+    person.say(f"Written to {file.path}.{_before(backup, old)}")
+    if place == "profile":
+        person.say(_from_variable(wish))
     person.say(client.then)
     return 0
 
@@ -134,34 +147,26 @@ def uninstall(wish: Wish, person: Person | None = None) -> int:
     """
     person = person or Person()
     client, name = CLIENTS[wish.client], wish.server
-    form = FORMATS[client.format]
-    try:
+    with _in_words(client, person):
         file = ConfigFile.read(client.file(person.machine))
-        before = file.text or form.EMPTY
+        before = _text(client, file)
         text = take(client.format, before, client.path(name))
         if text == before:
             person.say(f"{client.title} has no server {name} in {file.path}; nothing was changed.")
             return 0
         if client.asks_itself:
             text = _without_input(client, text)
-        old = _at(form.read(before), client.path(name))
+        old = _at(FORMATS[client.format].read(before), client.path(name))
         _show(person, client, file, name, old, None)
         if wish.print_only:
             return 0
         if not _may_write(wish, person):
             return 1
+        kept = _kept_in_keyring(old)
         backup = file.write(text, person.now(), private=False)
-    except NotWritten as error:
-        raise NotDone(f"{error}.") from None
-    except Unreadable as error:
-        raise NotDone(_not_parsed(client, person, error)) from None
-    except NotSafe:
-        raise NotDone(_not_safe(client, person)) from None
-    person.say(
-        f"Taken out of {file.path}." + (f" Before: {backup.name} beside it." if backup else "")
-    )
-    if isinstance(old, dict) and old.get("env", {}).get(KEY_FROM) == "keyring":
-        person.say("The key is still in the keyring: telnyx-account-mcp key remove takes it out.")
+    person.say(f"Taken out of {file.path}.{_before(backup, old)}")
+    if kept:
+        person.say(kept)
     person.say(f"{client.title} lets go of it when it is started again.")
     return 0
 
@@ -196,8 +201,32 @@ def remove_key(profile: str | None, person: Person | None = None) -> int:
     return 0
 
 
+@contextmanager
+def _in_words(client: Client, person: Person) -> Iterator[None]:
+    """Turns whatever keeps a file from being changed into `NotDone`."""
+    try:
+        yield
+    except (NoCommand, NotWritten, WrongSettings, KeyNotRead) as error:
+        raise NotDone(_sentence(error)) from None
+    except Unreadable as error:
+        raise NotDone(
+            f"Nothing was written: {client.title}'s file {client.file(person.machine)} can't be read "
+            f"({error}). Mend it there, or add what --print shows by hand."
+        ) from None
+    except NotSafe:
+        raise NotDone(
+            f"Nothing was written: {client.title}'s file {client.file(person.machine)} is written in "
+            "a way that it can't be changed in safely. Change it by hand; install --print shows the "
+            "entry."
+        ) from None
+
+
 def _sentence(error: Exception) -> str:
     return f"{str(error).removesuffix('.')}."
+
+
+def _text(client: Client, file: ConfigFile) -> str:
+    return file.text if file.text.strip() else str(FORMATS[client.format].EMPTY)
 
 
 # --- the key --------------------------------------------------------------------------------------
@@ -271,6 +300,31 @@ def _typed_key(person: Person, profile: str | None) -> SecretStr:
     return key
 
 
+def _kept_in_keyring(entry: object) -> str | None:
+    """How to remove the key that the entry's server had from the keyring; None if it had none."""
+    args = [str(each) for each in args_of(entry)]
+    profile = next((name for flag, name in pairwise(args) if flag == "--profile"), None)
+    key_from = env_of(entry).get(KEY_FROM)
+    if profile is not None:
+        with suppress(WrongSettings):  # a profile that is gone may have left its key
+            key_from = "keyring"
+            key_from = configured(profile).main.key_from
+    if key_from != "keyring":
+        return None
+    return (
+        "Its key stays in the keyring, where others may use it; "
+        f"{_command('remove', profile)} takes it out."
+    )
+
+
+def _from_variable(wish: Wish) -> str:
+    variable = configured(wish.profile).main.key_from.removeprefix("env:")
+    return (
+        f"The server takes its key from {variable}. Most clients hand on few of their variables: if "
+        f"it misses the key, have the client hand on {variable}, too."
+    )
+
+
 def _command(action: str, profile: str | None) -> str:
     return f"telnyx-account-mcp key {action}" + (f" --profile {profile}" if profile else "")
 
@@ -278,10 +332,10 @@ def _command(action: str, profile: str | None) -> str:
 # --- the entry ------------------------------------------------------------------------------------
 
 
-def _arguments(wish: Wish) -> list[str]:
-    profile = ["--profile", wish.profile] if wish.profile else []
-    read_only = ["--read-only"] if wish.read_only else []
-    return ["serve", *profile, *read_only] if profile or read_only else []
+def _arguments(profile: str | None, read_only: bool) -> list[str]:
+    named = ["--profile", profile] if profile else []
+    reads = ["--read-only"] if read_only else []
+    return ["serve", *named, *reads] if named or reads else []
 
 
 def _environment(wish: Wish, place: str) -> dict[str, str]:
@@ -318,8 +372,7 @@ def fragment(client: Client, name: str, entry: Entry) -> str:
 
 def with_input(client: Client, text: str) -> str:
     """The text with the question for the key, which the client asks and keeps the answer of."""
-    data = FORMATS[client.format].read(text)
-    inputs = data.get("inputs", [])
+    inputs = FORMATS[client.format].read(text).get("inputs", [])
     if _input_of(inputs) is not None:
         return text
     question = {
@@ -328,7 +381,8 @@ def with_input(client: Client, text: str) -> str:
         "description": "Telnyx API key (Mission Control Portal, API Keys)",
         "password": True,
     }
-    return put(client.format, text, ("inputs", len(inputs)), question)
+    number = len(inputs) if isinstance(inputs, list) else 0
+    return put(client.format, text, ("inputs", number), question)
 
 
 def _without_input(client: Client, text: str) -> str:
@@ -349,11 +403,31 @@ def _input_of(inputs: object) -> int | None:
 # --- what the person sees -------------------------------------------------------------------------
 
 
-def _printed(client: Client, file: ConfigFile, name: str, entry: Entry) -> int:
+def _printed(
+    person: Person, client: Client, file: ConfigFile, wish: Wish, entry: Entry, place: str
+) -> int:
     """Writes the entry to stdout as a file that holds nothing else, for whoever pastes it."""
-    sys.stderr.write(f"{client.title}, {file.path}:\n")
-    sys.stdout.write(fragment(client, name, entry))
+    if place == "keyring":
+        person.say(
+            f"The server takes its key from the keyring: {_command('set', wish.profile)} puts it there."
+        )
+    if place == "profile":
+        person.say(_from_variable(wish))
+    person.say(f"{client.title}, {file.path}:")
+    sys.stdout.write(fragment(client, wish.server, entry))
     return 0
+
+
+def _before(backup: Path | None, old: object) -> str:
+    """Where to find what the file was before, and what to mind of it."""
+    if backup is None:
+        return ""
+    secret = (
+        ", which still holds the key or password: delete it when all is well"
+        if holds_secret(old)
+        else ""
+    )
+    return f" Before: {backup.name} beside it{secret}."
 
 
 def _show(
@@ -377,17 +451,3 @@ def _may_write(wish: Wish, person: Person) -> bool:
         return True
     person.say("Nothing was written.")
     return False
-
-
-def _not_parsed(client: Client, person: Person, error: Unreadable) -> str:
-    return (
-        f"Nothing was written: {client.title}'s file {client.file(person.machine)} can't be read "
-        f"({error}). Mend it there, or add what --print shows by hand."
-    )
-
-
-def _not_safe(client: Client, person: Person) -> str:
-    return (
-        f"Nothing was written: {client.title}'s file {client.file(person.machine)} is written in a way "
-        "that it can't be changed in safely. Change it by hand; install --print shows the entry."
-    )

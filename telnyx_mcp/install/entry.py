@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import sysconfig
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from telnyx_mcp.install.clients import Client
+from telnyx_mcp.install.jsonc import typed
 from telnyx_mcp.settings import SECRETS, VARIABLES
 
 NAME = "telnyx-account"
@@ -18,6 +18,16 @@ INPUT = "telnyx_api_key"
 """The name under which a client that asks for the key keeps it."""
 ASKED = f"${{input:{INPUT}}}"
 KEY, KEY_FROM = "TELNYX_API_KEY", "TELNYX_MCP_KEY_FROM"
+PLACEHOLDER = "KEY..."
+REMOTE = frozenset({"type", "url", "serverUrl", "httpUrl", "headers"}) | {
+    "http_headers",
+    "env_http_headers",
+    "bearer_token_env_var",
+}
+"""What an entry says of a server that is reached by an address."""
+SHOWN = frozenset({"command", "args", "type", "source"})
+HIDDEN = "(not shown)"
+SHOWN_SETTINGS = VARIABLES.keys() - SECRETS
 
 
 class NoCommand(Exception):
@@ -34,29 +44,48 @@ class Entry:
 
     def merged(self, client: Client, old: object) -> dict[str, Any]:
         """The entry as this client writes it. What the old one says besides is kept, but for where
-        the key is."""
-        had: dict[str, Any] = dict(old) if isinstance(old, dict) else {}
-        kept = had.get("env", {})
-        env = {name: kept[name] for name in kept if name not in {KEY, KEY_FROM}} | dict(self.env)
+        the key is, and where a server elsewhere was."""
+        had = old if isinstance(old, dict) else {}
+        kept = {name: each for name, each in had.items() if name not in REMOTE}
+        env = {
+            name: each for name, each in env_of(old).items() if name not in {KEY, KEY_FROM}
+        } | dict(self.env)
         command, *args = self.command
         return (
-            had | dict(client.says) | {"command": command, "args": [*args, *self.args], "env": env}
+            kept | dict(client.says) | {"command": command, "args": [*args, *self.args], "env": env}
         )
 
 
-def masked(value: object) -> Any:
+def env_of(entry: object) -> Mapping[str, Any]:
+    """The variables that an entry sets; none where it is of another shape."""
+    env = entry.get("env") if isinstance(entry, dict) else None
+    return env if isinstance(env, dict) else {}
+
+
+def args_of(entry: object) -> Sequence[Any]:
+    """The arguments that an entry gives, likewise."""
+    args = entry.get("args") if isinstance(entry, dict) else None
+    return args if isinstance(args, list) else ()
+
+
+def holds_secret(entry: object) -> bool:
+    """Whether who reads the entry reads a secret of ours."""
+    return any(each != ASKED for name, each in env_of(entry).items() if name in SECRETS)
+
+
+def masked(entry: object) -> Any:
     """An entry as it may be shown: what could be a secret is not."""
-    if not isinstance(value, dict):
-        return value
-    env = value.get("env")
-    if not isinstance(env, dict):
-        return value
-    shown = VARIABLES.keys() - SECRETS
-    safe = {
-        name: each if name in shown or each == ASKED else "(not shown)"
-        for name, each in env.items()
+    if not isinstance(entry, dict):
+        return HIDDEN
+    shown = {
+        name: each if name in SHOWN and not isinstance(each, dict) else HIDDEN
+        for name, each in entry.items()
     }
-    return value | {"env": safe}
+    env = {
+        name: each if name in SHOWN_SETTINGS or each == ASKED else HIDDEN
+        for name, each in env_of(entry).items()
+    }
+    return shown | ({"env": env} if isinstance(entry.get("env"), dict) else {})
 
 
 def own_command() -> Sequence[str]:
@@ -72,4 +101,4 @@ def own_command() -> Sequence[str]:
 
 
 def compact(value: object) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    return typed(value, 2, default=str)  # TOML has dates, too

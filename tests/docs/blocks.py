@@ -22,8 +22,8 @@ from pydantic import SecretStr
 
 from telnyx_mcp.install.clients import CLIENTS, PACKAGED, Machine
 from telnyx_mcp.install.clients import Client as Assistant
-from telnyx_mcp.install.commands import PLACEHOLDER, fragment
-from telnyx_mcp.install.entry import ASKED, KEY, NAME, Entry
+from telnyx_mcp.install.commands import fragment
+from telnyx_mcp.install.entry import ASKED, KEY, NAME, PLACEHOLDER, Entry
 from telnyx_mcp.profiles import SETTABLE
 from telnyx_mcp.sandbox import running_sandbox
 from telnyx_mcp.server import build_server

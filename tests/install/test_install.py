@@ -9,7 +9,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -213,6 +213,16 @@ def test_a_file_with_the_key_and_every_backup_is_for_its_owner_only(desk: Desk) 
         assert stat.S_IMODE(each.stat().st_mode) == 0o600
 
 
+@POSIX
+def test_a_file_with_the_password_of_a_database_is_for_its_owner_only(desk: Desk) -> None:
+    file = desk.file("vscode")
+    file.parent.mkdir(parents=True)
+    file.write_text("{}", "utf-8")
+    file.chmod(0o644)
+    desk.install("vscode", yes=True, env=["TELNYX_MCP_STATE_URL=postgresql+psycopg://u:pw@h/d"])
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root can give away")
 def test_what_root_writes_for_somebody_stays_theirs(desk: Desk) -> None:
     file = desk.file("cursor")
@@ -256,6 +266,73 @@ def test_a_file_that_can_not_be_read_is_left_as_it_is(
     assert list(file.parent.iterdir()) == [file]
 
 
+@pytest.mark.parametrize("client", ["cursor", "codex"])
+@pytest.mark.parametrize("content", [b"", b" \n", b"\xef\xbb\xbf\r\n"])
+def test_a_file_of_blanks_is_an_empty_one(desk: Desk, client: str, content: bytes) -> None:
+    file = desk.file(client)
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content)
+    assert desk.uninstall(client) == 0
+    assert file.read_bytes() == content
+    desk.install(client, yes=True)
+    raw = file.read_bytes().removeprefix(b"\xef\xbb\xbf").decode()
+    data = tomllib.loads(raw) if client == "codex" else json.loads(raw)
+    assert list(data[CLIENTS[client].table]) == ["telnyx-account"]
+
+
+ODD: tuple[Any, ...] = (
+    {"command": "x", "env": None},
+    {"command": "x", "env": ["A"]},
+    {"command": {"path": "x"}, "env": 1, "args": None},
+    {"command": "x", "args": ["--profile"], "env": {"TELNYX_MCP_KEY_FROM": {}}},
+    {"command": "x", "note": "half \ud800"},
+    "a text",
+    None,
+    [],
+)
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+def test_an_entry_of_an_odd_shape_is_replaced_and_taken_out(desk: Desk, odd: Any) -> None:
+    file = desk.file("cursor")
+    file.parent.mkdir(parents=True)
+    before = json.dumps({"mcpServers": {"telnyx-account": odd, "other": OTHER}})
+    file.write_text(before, "utf-8")
+    desk.install("cursor", yes=True)
+    assert desk.entry("cursor")["env"] == {"TELNYX_API_KEY": KEY}
+    file.write_text(before, "utf-8")
+    desk.uninstall("cursor", yes=True)
+    assert desk.data("cursor") == {"mcpServers": {"other": OTHER}}
+
+
+def test_an_entry_of_what_json_does_not_have_is_replaced_and_taken_out(desk: Desk) -> None:
+    file = desk.file("codex")
+    file.parent.mkdir(parents=True)
+    before = """\
+[mcp_servers.telnyx-account]
+args = ["--profile", 1979-05-27, ["--read-only"]]
+since = 07:32:00
+[mcp_servers.telnyx-account.env]
+TELNYX_MCP_TIMEZONE = 1979-05-27
+"""
+    file.write_text(before, "utf-8")
+    desk.install("codex", yes=True)
+    assert desk.entry("codex")["args"] == []
+    assert desk.entry("codex")["since"] == time(7, 32)
+    file.write_text(before, "utf-8")
+    desk.uninstall("codex", yes=True)
+    assert file.read_text("utf-8") == ""
+
+
+def test_questions_of_an_odd_shape_are_said(desk: Desk) -> None:
+    file = desk.file("vscode")
+    file.parent.mkdir(parents=True)
+    file.write_text('{"inputs": null}', "utf-8")
+    with pytest.raises(NotDone, match="inputs holds something else"):
+        desk.install("vscode", yes=True)
+    assert file.read_text("utf-8") == '{"inputs": null}'
+
+
 @pytest.mark.parametrize(
     "content", ['mcp_servers = { telnyx-account = { command = "x" } }\n', "mcp_servers = {}\n"]
 )
@@ -282,6 +359,18 @@ def test_a_change_that_would_change_something_else_is_not_made(
             with pytest.raises(NotDone, match="safely"):
                 command("cursor", yes=True)
     assert list(file.parent.iterdir()) == [file]
+
+
+def test_what_an_entry_said_of_a_server_elsewhere_goes_and_is_not_shown(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = desk.file("cursor")
+    file.parent.mkdir(parents=True)
+    remote = {"type": "http", "url": "https://h/?k=hidden", "headers": {"A": "Bearer hidden"}}
+    file.write_text(json.dumps({"mcpServers": {"telnyx-account": remote | {"x": "hidden"}}}))
+    desk.install("cursor", yes=True)
+    assert desk.entry("cursor").keys() == {"x", "command", "args", "env"}
+    assert "hidden" not in capsys.readouterr().err
 
 
 def test_a_mark_of_byte_order_and_windows_lines_stay(desk: Desk) -> None:
@@ -336,6 +425,22 @@ def test_installing_again_keeps_what_a_person_added_to_the_entry(desk: Desk) -> 
     assert entry["disabled"] is True
     assert entry["args"] == ["serve", "--read-only"]
     assert entry["env"] == {"TELNYX_MCP_MAX_PAYMENT": "20.00", "TELNYX_API_KEY": "KEYnew"}
+
+
+def test_a_server_that_only_reads_is_not_made_to_write_in_passing(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.install("vscode", read_only=True, yes=True)
+    assert "read-only, as it was" not in capsys.readouterr().err
+    desk.install("vscode", yes=True)
+    assert desk.entry("vscode")["args"] == ["serve", "--read-only"]
+    assert "read-only, as it was" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["", "my server", "a.b", "ü", "x" * 65])
+def test_a_name_that_some_client_would_not_take_is_refused(desk: Desk, name: str) -> None:
+    with pytest.raises(NotDone, match="--name takes"):
+        desk.install("cursor", name=name, yes=True)
 
 
 def test_installing_the_same_again_writes_nothing(
@@ -495,6 +600,29 @@ def test_a_key_can_be_set_from_a_variable_that_is_named(
     assert keys.read_key(None) == SecretStr(KEY)
 
 
+def test_what_stays_behind_is_said(
+    desk: Desk, keyring: KeyringBackend, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.install("cursor", key="client", yes=True)
+    desk.uninstall("cursor", yes=True)
+    said = capsys.readouterr().err
+    assert "still holds the key" in said
+    assert "keyring" not in said
+    desk.keys.append(KEY)
+    desk.install("cursor", yes=True)
+    desk.uninstall("cursor", yes=True)
+    said = capsys.readouterr().err
+    assert "still holds the key" not in said
+    assert "key remove takes it out" in said
+
+
+def test_print_says_that_the_keyring_has_to_have_the_key(
+    desk: Desk, keyring: KeyringBackend, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.install("cursor", print_only=True)
+    assert "telnyx-account-mcp key set puts it there" in capsys.readouterr().err
+
+
 # --- profiles ------------------------------------------------------------------------------------
 
 
@@ -530,6 +658,22 @@ def test_where_the_key_of_a_profile_is_can_only_be_said_in_the_profile(desk: Des
         with pytest.raises(NotDone, match="leave out --key"):
             desk.install("cursor", profile=profile, key=place, yes=True)
     assert desk.install("cursor", profile="eu", key="keyring", yes=True) == 0
+
+
+@pytest.mark.usefixtures("profiles", "keyring")
+def test_what_a_profile_needs_and_what_it_leaves_is_said(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said(command: Callable[..., int], profile: str, **more: Any) -> str:
+        command("cursor", profile=profile, yes=True, **more)
+        return capsys.readouterr().err
+
+    assert "key set --profile eu puts" in said(desk.install, "eu", print_only=True)
+    assert "have the client hand on US" in said(desk.install, "us", print_only=True)
+    assert "have the client hand on US" in said(desk.install, "us")
+    assert "keyring" not in said(desk.uninstall, "us")
+    said(desk.install, "eu")
+    assert "key remove --profile eu takes it out" in said(desk.uninstall, "eu")
 
 
 @pytest.mark.usefixtures("profiles", "keyring")
