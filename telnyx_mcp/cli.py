@@ -420,7 +420,8 @@ def _on_ledger(options: argparse.Namespace, command: Callable[[Settings], int]) 
 
 def _install(options: argparse.Namespace) -> int:
     from telnyx_mcp.install.clients import CLIENTS
-    from telnyx_mcp.install.commands import NotDone, Wish, install, uninstall
+    from telnyx_mcp.install.commands import Wish, install, uninstall
+    from telnyx_mcp.install.person import NotDone
 
     if options.client not in CLIENTS:
         raise CommandError(f"there is no client {options.client!r} here; it must be {_CLIENTS}")
@@ -440,7 +441,8 @@ def _install(options: argparse.Namespace) -> int:
 
 
 def _key(options: argparse.Namespace) -> int:
-    from telnyx_mcp.install.commands import NotDone, remove_key, set_key
+    from telnyx_mcp.install.key import remove_key, set_key
+    from telnyx_mcp.install.person import NotDone
 
     try:
         if options.action == "set":

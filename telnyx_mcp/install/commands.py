@@ -1,24 +1,17 @@
-"""`install`, `uninstall` and `key`: what a person types to get the server in, or out."""
+"""`install` and `uninstall`: what a person types to get the server in, or out."""
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from datetime import datetime
-from getpass import getpass
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import SecretStr
-from rich.console import Console
-from rich.text import Text
-
 from telnyx_mcp import keys
-from telnyx_mcp.install.clients import CLIENTS, Client, Machine
+from telnyx_mcp.install.clients import CLIENTS, Client
 from telnyx_mcp.install.entry import (
     ASKED,
     INPUT,
@@ -30,7 +23,6 @@ from telnyx_mcp.install.entry import (
     NoCommand,
     args_of,
     compact,
-    env_of,
     holds_secret,
     masked,
     own_command,
@@ -38,17 +30,15 @@ from telnyx_mcp.install.entry import (
 from telnyx_mcp.install.files import ConfigFile, NotWritten
 from telnyx_mcp.install.formats import FORMATS, NotSafe, put, take
 from telnyx_mcp.install.jsonc import Unreadable
+from telnyx_mcp.install.key import given_key, keep_in_keyring, key_command, left_in_keyring
+from telnyx_mcp.install.person import NotDone, Person
 from telnyx_mcp.keys import KeyNotRead
 from telnyx_mcp.profiles import WrongSettings, checked, configured
-from telnyx_mcp.settings import VARIABLES, usable_key
+from telnyx_mcp.settings import VARIABLES
 
 KeyPlace = Literal["keyring", "client"]
 SERVER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """A name that every client takes."""
-
-
-class NotDone(Exception):
-    """Nothing was changed. Its text says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,28 +60,6 @@ class Wish:
         if self.name is not None:
             return self.name
         return f"{NAME}-{self.profile}" if self.profile else NAME
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Who is asked. Everything that is said goes to stderr."""
-
-    machine: Machine = field(default_factory=Machine)
-    now: Callable[[], datetime] = datetime.now
-    typed: Callable[[str], str] = input
-    hidden: Callable[[str], str] = getpass
-    there: Callable[[], bool] = sys.stdin.isatty
-
-    def say(self, words: str, style: str = "") -> None:
-        Console(stderr=True, highlight=False).print(Text(words, style), soft_wrap=True)
-
-    def agrees(self, question: str) -> bool:
-        sys.stderr.write(question)
-        sys.stderr.flush()
-        try:
-            return self.typed("").strip().lower() in {"y", "yes"}
-        except EOFError:
-            return False
 
 
 def install(wish: Wish, person: Person | None = None) -> int:
@@ -118,7 +86,7 @@ def install(wish: Wish, person: Person | None = None) -> int:
             return _printed(person, client, file, wish, entry, place)
         new = entry.merged(client, old)
         if place == "client":
-            new["env"][KEY] = _key(person).get_secret_value()
+            new["env"][KEY] = given_key(person).get_secret_value()
         text = put(client.format, before, client.path(name), new)
         if place == "ask":
             text = with_input(client, text)
@@ -128,7 +96,7 @@ def install(wish: Wish, person: Person | None = None) -> int:
         if text != file.text and not _may_write(wish, person):
             return 1
         if place == "keyring":
-            _keep_in_keyring(wish.profile, person)
+            keep_in_keyring(wish.profile, person)
         if text == file.text:
             person.say("It is there already; nothing was written.")
             return 0
@@ -162,42 +130,12 @@ def uninstall(wish: Wish, person: Person | None = None) -> int:
             return 0
         if not _may_write(wish, person):
             return 1
-        kept = _kept_in_keyring(old)
+        kept = left_in_keyring(old)
         backup = file.write(text, person.now(), private=False)
     person.say(f"Taken out of {file.path}.{_before(backup, old)}")
     if kept:
         person.say(kept)
     person.say(f"{client.title} lets go of it when it is started again.")
-    return 0
-
-
-def set_key(profile: str | None, variable: str | None = None, person: Person | None = None) -> int:
-    """Asks for a key, or takes it from the variable that is named, and puts it into the keyring.
-
-    Raises `NotDone`.
-    """
-    person = person or Person()
-    try:
-        if profile:
-            configured(profile)
-        where = keys.keyring_name()
-        key = _key_in(variable) if variable is not None else _typed_key(person, profile)
-        keys.store_key(profile, key)
-    except (KeyNotRead, WrongSettings) as error:
-        raise NotDone(_sentence(error)) from None
-    person.say(f"The key of {profile or 'the default account'} is kept in {where}.")
-    return 0
-
-
-def remove_key(profile: str | None, person: Person | None = None) -> int:
-    """Takes the key out of the keyring. Raises `NotDone`."""
-    person = person or Person()
-    try:
-        there = keys.remove_key(profile)
-    except KeyNotRead as error:
-        raise NotDone(str(error)) from None
-    of = profile or "the default account"
-    person.say(f"The key of {of} was removed." if there else f"There was no key of {of}.")
     return 0
 
 
@@ -207,7 +145,7 @@ def _in_words(client: Client, person: Person) -> Iterator[None]:
     try:
         yield
     except (NoCommand, NotWritten, WrongSettings, KeyNotRead) as error:
-        raise NotDone(_sentence(error)) from None
+        raise NotDone.because(error) from None
     except Unreadable as error:
         raise NotDone(
             f"Nothing was written: {client.title}'s file {client.file(person.machine)} can't be read "
@@ -219,10 +157,6 @@ def _in_words(client: Client, person: Person) -> Iterator[None]:
             "a way that it can't be changed in safely. Change it by hand; install --print shows the "
             "entry."
         ) from None
-
-
-def _sentence(error: Exception) -> str:
-    return f"{str(error).removesuffix('.')}."
 
 
 def _text(client: Client, file: ConfigFile) -> str:
@@ -253,80 +187,12 @@ def _place_of_key(wish: Wish, client: Client) -> str:
     return "keyring"
 
 
-def _keep_in_keyring(profile: str | None, person: Person) -> None:
-    where = keys.keyring_name()
-    if keys.read_key(profile) is None:
-        # A profile's key is never that of the environment, which is some other account's.
-        keys.store_key(profile, _typed_key(person, profile) if profile else _key(person))
-        person.say(f"The key is kept in {where}, and in no configuration file.")
-    else:
-        person.say(f"{where} has a key already; {_command('set', profile)} replaces it.")
-
-
-def _key(person: Person) -> SecretStr:
-    """The key from the environment, or as typed. Raises `NotDone`."""
-    if (given := checked("").api_key) is not None:
-        person.say(f"Taking the key from {KEY}.")
-        return given
-    if not person.there():
-        raise NotDone(f"There is no terminal to ask for the key at. Set {KEY} for this command.")
-    return _typed_key(person, None)
-
-
-def _key_in(variable: str) -> SecretStr:
-    """The key from this variable. Raises `NotDone`."""
-    key = keys.key_of(checked("--from-env: ", key_from=f"env:{variable}"))
-    if key is None:
-        raise NotDone(f"Nothing was changed: {variable} is not set, or empty.")
-    return key
-
-
-def _typed_key(person: Person, profile: str | None) -> SecretStr:
-    """The key as typed, unseen. Raises `NotDone`."""
-    if not person.there():
-        raise NotDone(
-            "There is no terminal to ask for the key at. Name a variable that holds it: "
-            f"{_command('set', profile)} --from-env NAME"
-        )
-    of = f" of {profile}" if profile else ""
-    try:
-        key = usable_key(person.hidden(f"Telnyx API key{of} (nothing is shown): "))
-    except ValueError as error:
-        raise NotDone(f"Nothing was changed: {error}.") from None
-    except EOFError:
-        key = None
-    if key is None:
-        raise NotDone("Nothing was changed: no key was typed.")
-    return key
-
-
-def _kept_in_keyring(entry: object) -> str | None:
-    """How to remove the key that the entry's server had from the keyring; None if it had none."""
-    args = [str(each) for each in args_of(entry)]
-    profile = next((name for flag, name in pairwise(args) if flag == "--profile"), None)
-    key_from = env_of(entry).get(KEY_FROM)
-    if profile is not None:
-        with suppress(WrongSettings):  # a profile that is gone may have left its key
-            key_from = "keyring"
-            key_from = configured(profile).main.key_from
-    if key_from != "keyring":
-        return None
-    return (
-        "Its key stays in the keyring, where others may use it; "
-        f"{_command('remove', profile)} takes it out."
-    )
-
-
 def _from_variable(wish: Wish) -> str:
     variable = configured(wish.profile).main.key_from.removeprefix("env:")
     return (
         f"The server takes its key from {variable}. Most clients hand on few of their variables: if "
         f"it misses the key, have the client hand on {variable}, too."
     )
-
-
-def _command(action: str, profile: str | None) -> str:
-    return f"telnyx-account-mcp key {action}" + (f" --profile {profile}" if profile else "")
 
 
 # --- the entry ------------------------------------------------------------------------------------
@@ -409,7 +275,7 @@ def _printed(
     """Writes the entry to stdout as a file that holds nothing else, for whoever pastes it."""
     if place == "keyring":
         person.say(
-            f"The server takes its key from the keyring: {_command('set', wish.profile)} puts it there."
+            f"The server takes its key from the keyring: {key_command('set', wish.profile)} puts it there."
         )
     if place == "profile":
         person.say(_from_variable(wish))

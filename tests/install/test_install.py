@@ -21,16 +21,10 @@ from telnyx_mcp import keys
 from telnyx_mcp.cli import main
 from telnyx_mcp.install import jsonc
 from telnyx_mcp.install.clients import CLIENTS, Machine
-from telnyx_mcp.install.commands import (
-    NotDone,
-    Person,
-    Wish,
-    install,
-    remove_key,
-    set_key,
-    uninstall,
-)
+from telnyx_mcp.install.commands import Wish, install, uninstall
 from telnyx_mcp.install.files import ConfigFile, NotWritten
+from telnyx_mcp.install.key import remove_key, set_key
+from telnyx_mcp.install.person import NotDone, Person
 from tests.conftest import KEY
 
 EVERY = sorted(CLIENTS)
