@@ -18,6 +18,7 @@ from rich.text import Text
 
 from telnyx_mcp.approval.changes import LIFETIME, PAYMENT, Change, State
 from telnyx_mcp.approval.opening import open_ledger
+from telnyx_mcp.commands import to_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,11 +102,11 @@ def show_ledger(
         if id is not None:
             change = ledger.get(id)
             if change is None:
-                return _no_such(id)
+                return _no_such(ledger, id)
             if as_json:
                 _print_json(record_of(change))
             else:
-                _show(change)
+                _show(change, ledger.profile)
             return 0
         found = ledger.newest(limit + 1, state=state)
     shown = found[:limit]
@@ -113,15 +114,12 @@ def show_ledger(
         _print_json([record_of(each) for each in shown])
     elif not shown:
         which = f" that is {state}" if state else ""
-        _say(
-            f"No change{which} is recorded here for the account that TELNYX_API_KEY and "
-            "TELNYX_BASE_URL name."
-        )
+        _say(f"No change{which} is recorded for {_whose(ledger)}.")
     else:
         _table(shown)
         if len(found) > limit:
             _say(f"There are more: --limit {limit * 5}")
-        _say("All of one: telnyx-account-mcp ledger ID")
+        _say(f"All of one: {to_run('ledger ID', ledger.profile)}")
     return 0
 
 
@@ -134,10 +132,10 @@ def resolve(settings: Settings, id: str, *, paid: bool, note: str) -> int:
     with _ledger(settings) as ledger:
         change = ledger.get(id)
         if change is None:
-            return _no_such(id)
+            return _no_such(ledger, id)
         if change.state is not State.UNKNOWN:
             return _not_unknown(change)
-        _show(change)
+        _show(change, ledger.profile)
         if not at_terminal():
             raise WronglyCalled(
                 "resolve wants a person's confirmation, and there is no terminal to ask at. Nothing "
@@ -214,7 +212,7 @@ def facts_of(change: Change) -> list[tuple[str, str]]:
     return [(name, words) for name, words in facts if words]
 
 
-def _show(change: Change) -> None:
+def _show(change: Change, profile: str | None) -> None:
     _say(change.question, style="bold")
     _say("")
     facts = facts_of(change)
@@ -222,10 +220,11 @@ def _show(change: Change) -> None:
     for name, words in facts:
         _say(f"{name:<{width}}{words}")
     if change.state is State.UNKNOWN:
+        resolve = to_run(f"resolve {change.id}", profile)
         _say(
             "\nNobody knows whether it happened. Look into the Mission Control Portal, then run\n"
-            f"  telnyx-account-mcp resolve {change.id} --paid      if it happened\n"
-            f"  telnyx-account-mcp resolve {change.id} --not-paid  if it did not",
+            f"  {resolve} --paid      if it happened\n"
+            f"  {resolve} --not-paid  if it did not",
             style="yellow",
         )
 
@@ -265,14 +264,14 @@ def _chosen(ledger: Ledger, waiting: list[Change], id: str | None) -> Change | N
     if id is not None:
         change = ledger.get(id)
         if change is None:
-            _no_such(id)
+            _no_such(ledger, id)
         elif change.state is not State.PROPOSED:
             _too_late(change)
         else:
             return change
         return None
     if not waiting:
-        _say("Nothing waits for approval.")
+        _say(f"Nothing waits for approval for {_whose(ledger)}.")
         return None
     count = "1 change waits" if len(waiting) == 1 else f"{len(waiting)} changes wait"
     _say(f"{count} for approval:")
@@ -281,7 +280,7 @@ def _chosen(ledger: Ledger, waiting: list[Change], id: str | None) -> Change | N
         _say(f"  {each.id}  {what(each)}, {span}")
     if len(waiting) == 1:
         return waiting[0]
-    _say("Answer one: telnyx-account-mcp approve ID")
+    _say(f"Answer one: {to_run('approve ID', ledger.profile)}")
     return None
 
 
@@ -321,13 +320,20 @@ def _not_unknown(change: Change) -> int:
     return 1
 
 
-def _no_such(id: str) -> int:
+def _no_such(ledger: Ledger, id: str) -> int:
     _say(
-        f"No change {id} is recorded here for the account that TELNYX_API_KEY and TELNYX_BASE_URL "
-        "name. What is recorded: telnyx-account-mcp ledger",
+        f"No change {id} is recorded for {_whose(ledger)}. "
+        f"What is recorded: {to_run('ledger', ledger.profile)}",
         stderr=True,
     )
     return 1
+
+
+def _whose(ledger: Ledger) -> str:
+    """The account whose changes these are, as the person knows it."""
+    if ledger.profile:
+        return f"profile {ledger.profile}"
+    return "the account whose key is used here (of a profile: --profile NAME)"
 
 
 def _until(change: Change) -> datetime:

@@ -28,6 +28,7 @@ from telnyx_mcp.approval.changes import (
 )
 from telnyx_mcp.approval.owner import Owner
 from telnyx_mcp.approval.policy import DAY, MONTH, Policy, Spent
+from telnyx_mcp.commands import to_run
 from telnyx_mcp.state import Store, changes
 
 SENDING_LEASE = timedelta(seconds=60)
@@ -41,19 +42,36 @@ class Blocked(Exception):
 
 
 class Ledger:
-    """The changes of one account, newest first. `account` is a salted hash, never a key."""
+    """The changes of one account, newest first. `account` is a salted hash, never a key; `profile`
+    is what the user calls it, where they named it."""
 
-    def __init__(self, store: Store, account: str, owner: Owner, policy: Policy) -> None:
+    def __init__(
+        self,
+        store: Store,
+        account: str,
+        owner: Owner,
+        policy: Policy,
+        profile: str | None = None,
+    ) -> None:
+        self.profile = profile
         self._store = store
         self._account = account
         self._owner = owner
         self._policy = policy
 
     @classmethod
-    def of(cls, store: Store, key: str, base_url: str, owner: Owner, policy: Policy) -> Ledger:
+    def of(
+        cls,
+        store: Store,
+        key: str,
+        base_url: str,
+        owner: Owner,
+        policy: Policy,
+        profile: str | None = None,
+    ) -> Ledger:
         """The ledger of the account that this key opens at this address."""
         account = hashlib.sha256(f"{store.salt()}\n{base_url}\n{key}".encode()).hexdigest()
-        return cls(store, account, owner, policy)
+        return cls(store, account, owner, policy, profile)
 
     def close(self) -> None:
         self._store.close()
@@ -351,7 +369,7 @@ class Ledger:
                 f"nobody knows whether the payment of {lost.amount} at "
                 f"{lost.sent_at:%Y-%m-%d %H:%M} UTC happened, and until a person has found out "
                 f"no other is made. The user can look into the Mission Control Portal, then run "
-                f"`telnyx-account-mcp resolve {lost.id}` in a terminal."
+                f"`{to_run(f'resolve {lost.id}', self.profile)}` in a terminal."
             )
         return self._policy.refusal(amount, self._spent(connection, now))
 

@@ -19,7 +19,8 @@ def open_ledger(settings: Settings) -> Ledger:
 
     store = Store(settings.state_url.get_secret_value() if settings.state_url else None)
     key = settings.api_key.get_secret_value() if settings.api_key else ""
-    return Ledger.of(store, key, settings.base_url, Owner.this_process(), policy_of(settings))
+    owner, policy = Owner.this_process(), policy_of(settings)
+    return Ledger.of(store, key, settings.base_url, owner, policy, settings.profile)
 
 
 def policy_of(settings: Settings) -> Policy:

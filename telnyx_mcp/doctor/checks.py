@@ -16,6 +16,7 @@ from telnyx_mcp import __version__
 from telnyx_mcp.approval.changes import PAYMENT, State
 from telnyx_mcp.approval.channels.browser import persons_browser
 from telnyx_mcp.approval.opening import open_ledger
+from telnyx_mcp.commands import to_run
 from telnyx_mcp.doctor.operations import CHANGING_OPERATIONS, OPERATIONS, Ask
 from telnyx_mcp.doctor.patient import Finding, Level, Patient
 from telnyx_mcp.install.clients import CLIENTS, Machine
@@ -180,7 +181,8 @@ async def _store(patient: Patient) -> list[Finding]:
                 Level.FAILED if each.operation == PAYMENT else Level.NOTE,
                 f"nobody knows what came of change {each.id}"
                 + (", so no other payment is made" if each.operation == PAYMENT else ""),
-                f"Look into the Mission Control Portal, then: telnyx-account-mcp resolve {each.id}",
+                "Look into the Mission Control Portal, then: "
+                + to_run(f"resolve {each.id}", patient.settings.profile),
             )
             for each in unknown
         ]
@@ -221,7 +223,7 @@ async def _approval(patient: Patient) -> list[Finding]:
             "a page in the browser can be opened" if screen else no_screen,
             "" if screen else "Over SSH or in a container approve at the terminal.",
         ),
-        "terminal": (True, "telnyx-account-mcp approve, in a terminal of this user", ""),
+        "terminal": (True, f"{to_run('approve', set_.profile)}, in a terminal of this user", ""),
     }
     findings = [
         Finding(

@@ -12,6 +12,7 @@ from telnyx_mcp.approval.changes import PAYMENT, State
 from telnyx_mcp.approval.channels import Reply
 from telnyx_mcp.approval.gate import Outcome, SendFailed, Wanted
 from telnyx_mcp.approval.thread import NotAllowed
+from telnyx_mcp.commands import to_run
 from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.errors import Fate, TelnyxError
 from telnyx_mcp.tools.results import Result, answer
@@ -23,21 +24,20 @@ _STATE_OF = {
     Fate.UNKNOWN: State.UNKNOWN,
 }
 
-TERMINAL = "`telnyx-account-mcp approve` in a terminal"
 NO_ANSWER = {
     Reply.CANNOT_ASK: "Nothing was sent: {summary} needs a person's approval, and the way to ask that "
     "the user fixed (TELNYX_MCP_APPROVAL) reaches nobody here. Calling again will not help. Tell the "
-    f"user, who can also run {TERMINAL} within 10 minutes; then call again with the same arguments.",
+    "user, who can also run {approve} within 10 minutes; then call again with the same arguments.",
     Reply.CANCELLED: "Nothing was sent: the question was closed without an answer. Call again with "
     "the same arguments only if the user wants to be asked again. The user can also answer with "
-    f"{TERMINAL}.",
+    "{approve}.",
     Reply.MISTYPED: "Nothing was sent: what the person typed is not the amount. Call again with the "
     "same arguments to ask again, if the user wants to.",
     Reply.ON_PAGE: "Nothing was sent yet: a page in the user's browser asks to approve {summary}. Call "
     "again with the same arguments once the user has answered there. If no page shows up, the user can "
-    f"run {TERMINAL}.",
+    "run {approve}.",
     Reply.AT_TERMINAL: "Nothing was sent yet: {summary} needs a person's approval, and this client "
-    f"can't ask for it. Tell the user to run {TERMINAL} within 10 minutes, then call again with the "
+    "can't ask for it. Tell the user to run {approve} within 10 minutes, then call again with the "
     "same arguments.",
 }
 """What to say while the change still waits for its answer."""
@@ -60,8 +60,8 @@ OUTCOMES: Mapping[State, str] = {
 }
 EVIDENCE_SECONDS = 4.0
 AFTER_UNKNOWN = (
-    "Tell the user to look into the Mission Control Portal, then to run `telnyx-account-mcp resolve "
-    "{id}` in a terminal; until then no other payment is made."
+    "Tell the user to look into the Mission Control Portal, then to run {resolve}; until then no other "
+    "payment is made."
 )
 AFTER_UNKNOWN_SETTING = "telnyx_get_auto_recharge_preferences shows how it is now."
 DRAFT_SECONDS, CHECK_SECONDS, SEND_SECONDS = 8.0, 5.0, 20.0
@@ -95,7 +95,8 @@ async def carry_out(
         summary=wanted.summary,
         happened=change.happened,
         unrecorded=f" {change.happened}" if change.unrecorded else "",
-        after_unknown=unknown.format(id=change.id),
+        after_unknown=unknown.format(resolve=_in_terminal(call, f"resolve {change.id}")),
+        approve=_in_terminal(call, "approve"),
     )
     return answer(
         result(
@@ -108,6 +109,10 @@ async def carry_out(
         sandbox=call.client.sandbox,
         is_error=change.state in _ERRORS or outcome.reply is Reply.CANNOT_ASK,
     )
+
+
+def _in_terminal(call: Call[Any], words: str) -> str:
+    return f"`{to_run(words, call.services.account)}` in a terminal"
 
 
 def _again(outcome: Outcome) -> str:

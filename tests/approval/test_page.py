@@ -299,6 +299,14 @@ def test_another_change_is_not_approved_without_the_tick(recharge: Page) -> None
     assert "The box was not ticked, so nothing was approved" in visible(answer)
 
 
+def test_what_an_unknown_payment_of_a_profile_needs_is_said_with_the_profile(page: Page) -> None:
+    page.ledger.profile = "eu"
+    page.post({"decision": "approve", "amount": "120.00"})
+    page.ledger.claim(page.change.id, page.now())
+    page.ledger.record(page.change.id, State.UNKNOWN, "No answer came.", {}, page.now())
+    assert f"telnyx-account-mcp resolve {page.change.id} --profile eu --paid" in visible(page.get())
+
+
 def test_declining_needs_nothing_typed(page: Page) -> None:
     answer = page.post(DECLINES)
     assert page.state() is State.DECLINED

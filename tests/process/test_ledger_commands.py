@@ -346,8 +346,8 @@ def test_nothing_waiting_an_unknown_id_and_an_answered_one_are_told(
 ) -> None:
     late = payment(ledger, ago=LIFETIME)
     for arguments, words in (
-        (("approve",), "Nothing waits for approval."),
-        (("approve", "beef"), "No change beef is recorded here"),
+        (("approve",), "Nothing waits for approval for the account whose key is used here"),
+        (("approve", "beef"), "No change beef is recorded for the account whose key"),
         (("approve", late.id), "It no longer waits for an answer: it is expired."),
     ):
         with at_terminal(*arguments, environment=environment) as terminal:
@@ -576,7 +576,7 @@ def test_limit_and_state_choose_what_is_listed(ledger: Ledger, run: Run) -> None
 def test_an_empty_ledger_and_an_unknown_id_are_told(run: Run) -> None:
     empty = run("ledger")
     assert empty.returncode == 0
-    assert "No change is recorded here" in empty.stdout
+    assert "No change is recorded for the account whose key is used here" in empty.stdout
     assert run("ledger", "--json").stdout == "[]\n"
     missing = run("ledger", "beef")
     assert missing.returncode == 1
@@ -726,6 +726,66 @@ def test_a_sender_that_was_killed_leaves_a_change_to_resolve(
         terminal.types("120")
         assert terminal.ends() == 0
     assert state_of(ledger, change) is State.REFUSED
+
+
+# --- what the texts say to run, of a profile ------------------------------------------------------
+
+
+@pytest.fixture
+def profile_eu(environment: dict[str, str], tmp_path: Path) -> None:
+    """The sandbox is the profile `eu`; the environment's own key opens another account."""
+    file = tmp_path / "profiles.toml"
+    file.write_text('[profiles.eu]\nkey_from = "env:KEY_EU"\n', "utf-8")
+    environment |= {
+        "TELNYX_MCP_PROFILES": str(file),
+        "TELNYX_MCP_APPROVAL": "terminal",
+        "KEY_EU": environment["TELNYX_API_KEY"],
+        "TELNYX_API_KEY": "KEYofanotheraccount",
+    }
+
+
+def told_to_run(words: str) -> list[str]:
+    """The arguments of the command that a text names."""
+    found = re.search(
+        r"telnyx-account-mcp ((?:approve|resolve)[^`\n]*?)(`|  |$)", words, re.MULTILINE
+    )
+    assert found, words
+    return found[1].split()
+
+
+@pytest.mark.usefixtures("profile_eu")
+def test_what_a_call_says_to_run_approves_and_resolves_the_payment_of_a_profile(
+    environment: dict[str, str], sandbox: Sandbox, run: Run
+) -> None:
+    def call(amount: str) -> str:
+        done = run("call", "--profile", "eu", PAY, f"amount={amount}", COLUMNS="2000")
+        return done.stdout + done.stderr
+
+    def types_amount(*arguments: str) -> None:
+        with at_terminal(*arguments, environment=environment) as terminal:
+            terminal.shows("type the amount, 12.00")
+            terminal.types("12.00")
+            assert terminal.ends() == 0
+
+    types_amount(*told_to_run(call("12.00")))
+    sandbox.fault("create_stored_payment_transaction", "status", status=500)
+    unknown = call("12.00")
+    assert "UNKNOWN" in unknown
+    resolve = told_to_run(unknown)
+    assert told_to_run(call("13.00")) == resolve, "the refusal of another payment names it too"
+    shown = run("ledger", "--profile", "eu", resolve[1]).stdout
+    types_amount(*told_to_run(shown))
+    assert "succeeded" in run("ledger", "--profile", "eu").stdout
+
+
+@pytest.mark.usefixtures("profile_eu")
+def test_what_is_not_recorded_is_said_of_the_profile_that_was_looked_at(run: Run) -> None:
+    ours = run("ledger", "--profile", "eu")
+    assert ours.stdout == "No change is recorded for profile eu.\n"
+    missing = run("resolve", "beef", "--paid", "--profile", "eu")
+    assert "No change beef is recorded for profile eu." in missing.stderr
+    assert "telnyx-account-mcp ledger --profile eu" in missing.stderr
+    assert "of a profile: --profile NAME" in run("ledger").stdout
 
 
 # --- without a key, without a store, without a trace ----------------------------------------------

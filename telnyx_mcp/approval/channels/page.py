@@ -13,6 +13,7 @@ from string import Template
 from typing import NamedTuple
 
 from telnyx_mcp.approval.changes import LIFETIME, Change, State
+from telnyx_mcp.commands import to_run
 
 _TEXT = files("telnyx_mcp.approval.channels").joinpath("page.html").read_text(encoding="utf-8")
 _TEMPLATE = Template(_TEXT)
@@ -49,8 +50,7 @@ _DECIDED: Mapping[State, _Words] = {
     State.UNKNOWN: _Words(
         "Nobody knows whether it happened",
         "{happened} It was sent once, will not be sent again, and blocks other payments. Look into the "
-        "Mission Control Portal, then run <code>telnyx-account-mcp resolve {id} --paid</code> or "
-        "<code>--not-paid</code>.",
+        "Mission Control Portal, then run <code>{resolve} --paid</code> or <code>--not-paid</code>.",
         "bad",
     ),
     State.DECLINED: _Words("Declined", "Nothing was sent. Go back to the assistant."),
@@ -84,13 +84,14 @@ def question(change: Change, now: datetime, *, mistaken: bool) -> str:
     return _page(title, content, change, "asks for your approval", left + 1)
 
 
-def decided(change: Change, now: datetime) -> str:
-    """The page that tells what was decided, or what came of it."""
+def decided(change: Change, now: datetime, profile: str | None) -> str:
+    """The page that tells what was decided, or what came of it. `profile` is the account's."""
     state = State.EXPIRED if _too_late(change, now) else change.state
     heading, text, kind = _DECIDED[state]
     happened = change.happened or ("Nobody answered in time." if state is State.EXPIRED else "")
     until = _clock(change.updated_at + LIFETIME)
-    text = text.format(happened=escape(happened), until=until, id=escape(change.id))
+    resolve = escape(to_run(f"resolve {change.id}", profile))
+    text = text.format(happened=escape(happened), until=until, resolve=resolve)
     first, *lines = change.question.splitlines() or [""]
     if lines and lines[-1].startswith(_TO_TYPE):
         lines.pop()

@@ -140,7 +140,7 @@ class PageServer:
             return HTMLResponse(
                 page.question(change, now, mistaken="again" in request.query_params)
             )
-        return HTMLResponse(page.decided(change, now))
+        return HTMLResponse(page.decided(change, now, self.ledger.profile))
 
     def _decided(self, change: Change, body: bytes) -> bool:
         """Puts the answer into the ledger, where only the first counts; False if it is mistaken."""
