@@ -240,7 +240,7 @@ def _state(text: str) -> str:
 
 
 def _accounts(options: argparse.Namespace) -> Accounts:
-    """The account that is meant, with its key, and the others."""
+    """The account that is meant, with its key, and the others, which a sandbox has none of."""
     from telnyx_mcp.keys import KeyNotRead, key_of
     from telnyx_mcp.profiles import WrongSettings, configured
 
@@ -250,7 +250,7 @@ def _accounts(options: argparse.Namespace) -> Accounts:
         raise CommandError(f"{error}. Nothing was started.") from None
     main = accounts.main
     if getattr(options, "sandbox", False):
-        return accounts
+        return replace(accounts, others={})
     try:
         main = main.model_copy(update={"api_key": key_of(main)})
     except KeyNotRead as error:
@@ -274,8 +274,7 @@ def _serve(options: argparse.Namespace) -> int:
     gc.freeze()
 
     def run(settings: Settings) -> int:
-        others = {} if options.sandbox else accounts.others
-        server = build_server(settings, others=others)
+        server = build_server(settings, others=accounts.others)
         if address:
             anyio.run(serve_http, server, *address)
         else:
@@ -310,6 +309,7 @@ def _with_account(
     ):
         account = {
             "api_key": SecretStr(sandbox.key),
+            "key_from": "auto",
             "base_url": sandbox.base_url,
             "profile": None,
             "state_url": settings.state_url or SecretStr(f"sqlite:///{folder}/state.sqlite3"),
@@ -364,7 +364,7 @@ def _doctor(options: argparse.Namespace) -> int:
     return _with_account(
         options,
         accounts.main,
-        lambda settings: run_doctor(settings, list(accounts.others), as_json=options.json),
+        lambda settings: run_doctor(settings, accounts.others, as_json=options.json),
     )
 
 

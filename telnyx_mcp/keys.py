@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
+from telnyx_mcp.commands import to_run
 from telnyx_mcp.settings import Settings, usable_key
 
 if TYPE_CHECKING:
@@ -28,7 +29,58 @@ EXTRA = 'pip install "telnyx-account-mcp[keyring]", or the like with pipx or uv'
 
 
 class KeyNotRead(Exception):
-    """The key can't be had, or not be kept, where it should be. Its text says what to do."""
+    """The key can't be had, or not be kept, where it should be. `do` says what to do, where `why`
+    does not say it."""
+
+    def __init__(self, why: str, do: str = "") -> None:
+        super().__init__(f"{why} {do}".strip())
+        self.why = why
+        self.do = do
+
+
+def with_key(settings: Settings) -> Settings:
+    """These settings with their key, which need no looking for it any more. Blocks, while a keyring
+    asks the person to unlock it; raises `KeyNotRead`, also where there is none."""
+    key = key_of(settings)
+    if key is None:
+        raise _missing(settings)
+    return settings.model_copy(update={"api_key": key, "key_from": "auto"})
+
+
+def has_key(settings: Settings) -> bool:
+    """Whether the key is there without looking for it."""
+    return settings.key_from == "auto" and settings.api_key is not None
+
+
+def place_of_key(settings: Settings) -> str:
+    """Where the key of these settings is taken from, as people call it."""
+    source, _, name = settings.key_from.partition(":")
+    if source == "env":
+        return name
+    return "TELNYX_API_KEY" if has_key(settings) else "the keyring"
+
+
+def _missing(settings: Settings) -> KeyNotRead:
+    """What is said where `key_from` leads to no key."""
+    source, _, name = settings.key_from.partition(":")
+    of = f" for profile {settings.profile}" if settings.profile else ""
+    if source == "env":
+        return KeyNotRead(
+            f"There is no API key in {name}, the variable that key_from names{of}.",
+            f"Set {name} for whatever starts this.",
+        )
+    if source == "keyring":
+        return KeyNotRead(
+            f"There is no API key in the keyring{of}.",
+            f"Run: {to_run('key set', settings.profile)}",
+        )
+    return KeyNotRead(
+        "There is no API key.",
+        f"Create one (Mission Control Portal, API Keys). Then: {to_run('install CLIENT', None)}, or "
+        f"{to_run('key set', None)}, or set TELNYX_API_KEY. If an assistant's configuration holds it, a "
+        "command at the terminal needs the same: export TELNYX_API_KEY=KEY... (and its "
+        "TELNYX_BASE_URL and TELNYX_MCP_STATE_URL, if it has them), or the --profile.",
+    )
 
 
 def key_of(settings: Settings, environment: Mapping[str, str] = os.environ) -> SecretStr | None:

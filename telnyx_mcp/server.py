@@ -183,7 +183,7 @@ def build_server(
     pages = pages or BrowserPages(now)
     return AccountServer(
         Accounts(
-            _services(settings, transport or _transport(settings), now, pages),
+            _services(settings, transport or transport_of(settings), now, pages),
             {
                 name: partial(_services_with_key, each, now, pages)
                 for name, each in (others or {}).items()
@@ -205,10 +205,11 @@ def _services(
 def _services_with_key(settings: Settings, now: Callable[[], datetime], pages: Pages) -> Services:
     """The same, for settings whose key is still to be looked up. Blocks; raises `KeyNotRead`."""
     settings = settings.model_copy(update={"api_key": key_of(settings)})
-    return _services(settings, _transport(settings), now, pages)
+    return _services(settings, transport_of(settings), now, pages)
 
 
-def _transport(settings: Settings) -> Transport:
+def transport_of(settings: Settings) -> Transport:
+    """The way to Telnyx for these settings, whose key was looked up."""
     key = settings.api_key.get_secret_value() if settings.api_key else ""
     state_url = settings.state_url.get_secret_value() if settings.state_url else None
     return Transport(

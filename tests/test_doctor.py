@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from keyring.backend import KeyringBackend
 from mcp.client.session import ClientRequestContext
 from mcp_types import ElicitRequestParams, ElicitResult
 from pydantic import SecretStr
@@ -19,6 +21,7 @@ from telnyx_mcp.doctor.checks import examine
 from telnyx_mcp.doctor.operations import CHANGING_OPERATIONS, OPERATIONS
 from telnyx_mcp.doctor.patient import Finding, Level
 from telnyx_mcp.install.clients import Machine
+from telnyx_mcp.keys import store_key
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.sandbox.control import NO_PERMISSIONS_KEY
 from telnyx_mcp.server import build_server
@@ -35,7 +38,7 @@ def _no_clients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "Machine", lambda: Machine("linux", tmp_path, {}))
 
 
-async def found(settings: Settings, others: tuple[str, ...] = ()) -> Findings:
+async def found(settings: Settings, **others: Settings) -> Findings:
     return [each async for each in examine(settings, others)]
 
 
@@ -204,8 +207,9 @@ async def test_no_password_of_the_record_is_shown(settings: Settings) -> None:
 @pytest.mark.parametrize(
     ("screen", "approval", "levels"),
     [
-        (":0", "auto", {"elicitation": "ok", "browser": "ok", "terminal": "ok"}),
-        ("", "auto", {"elicitation": "ok", "browser": "note", "terminal": "ok"}),
+        (":0", "auto", {"elicitation": "note", "browser": "ok", "terminal": "ok"}),
+        ("", "auto", {"elicitation": "note", "browser": "note", "terminal": "ok"}),
+        (":0", "elicitation", {"elicitation": "note"}),
         ("", "browser", {"browser": "failed"}),
         ("", "terminal", {"terminal": "ok"}),
     ],
@@ -244,25 +248,154 @@ async def test_a_folder_for_exports_that_is_not_there_is_said(
     assert [of(each, "exports")[0].level for each in (there, gone)] == [Level.OK, Level.FAILED]
 
 
-async def test_it_finds_the_clients_that_would_start_it(settings: Settings, tmp_path: Path) -> None:
-    assert of(await found(settings), "client")[0].level is Level.NOTE
-    entry = {"mcpServers": {"telnyx-account": {"command": "/gone/telnyx"}, "other": {}}}
-    (tmp_path / ".cursor").mkdir()
-    (tmp_path / ".cursor" / "mcp.json").write_text(json.dumps(entry), "utf-8")
-    (tmp_path / ".gemini").mkdir()
-    (tmp_path / ".gemini" / "settings.json").write_text("{ broken", "utf-8")
-    (cursor,) = of(await found(settings), "client")
-    assert (cursor.level, cursor.do) == (
-        Level.FAILED,
-        "Run: telnyx-account-mcp install cursor",
+# --- the other accounts, and where each key is ---------------------------------------------------
+
+
+async def test_each_other_account_is_tried_with_its_own_key(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEY_EU", str(settings.api_key and settings.api_key.get_secret_value()))
+    monkeypatch.setenv("KEY_US", "KEYwrong")
+    other = settings.model_copy(update={"api_key": None, "read_only": True})
+
+    def profile(name: str, key_from: str) -> Settings:
+        return other.model_copy(update={"profile": name, "key_from": key_from})
+
+    findings = await found(
+        settings.model_copy(update={"profile": "main"}),
+        eu=profile("eu", "env:KEY_EU"),
+        us=profile("us", "env:KEY_US"),
+        asia=profile("asia", "env:NOPE"),
+        old=profile("old", "env:KEY_EU").model_copy(update={"base_url": "http://127.0.0.1:9/v2"}),
     )
+    assert of(findings, "settings")[0].found.startswith("account: profile main")
+    eu, us, asia, old = of(findings, "account")
+    assert (eu.level, eu.found) == (Level.OK, "eu: may be read too")
+    assert [each.level for each in (us, asia, old)] == [Level.FAILED] * 3
+    assert us.do.startswith("Check the key in KEY_US: mistyped")
+    assert asia.do.startswith("Set NOPE")
+    assert "firewall" in old.do
 
 
-async def test_the_accounts_that_may_be_read_are_named(settings: Settings) -> None:
-    findings = await found(settings.model_copy(update={"profile": "main"}), ("eu", "us"))
-    told = [each.found for each in of(findings, "settings")]
-    assert told[0].startswith("account: profile main")
-    assert "may read too: eu, us" in told
+@pytest.mark.parametrize(
+    ("key_from", "missing", "wrong"),
+    [
+        ("auto", "set TELNYX_API_KEY", "the keyring"),
+        ("keyring", "telnyx-account-mcp key set --profile eu", "the keyring"),
+        ("env:KM", "Set KM", "KM"),
+    ],
+)
+async def test_the_advice_on_a_key_is_about_where_this_one_is_looked_for(
+    settings: Settings,
+    keyring: KeyringBackend,
+    monkeypatch: pytest.MonkeyPatch,
+    key_from: str,
+    missing: str,
+    wrong: str,
+) -> None:
+    profile = {"profile": "eu", "key_from": key_from, "api_key": None}
+    patient = settings.model_copy(update=profile)
+    (key,) = of(await found(patient), "key")
+    assert key.level is Level.FAILED
+    assert missing in key.do
+    monkeypatch.setenv("KM", "KEYwrong")
+    store_key("eu", SecretStr("KEYwrong"))
+    (key,) = of(await found(patient), "key")
+    assert key.do.startswith(f"Check the key in {wrong}: mistyped")
+
+
+# --- the clients ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A command of ours, in the one folder that PATH names."""
+    command = tmp_path / "bin" / "telnyx-account-mcp"
+    command.parent.mkdir()
+    command.touch(0o700)
+    monkeypatch.setenv("PATH", str(command.parent))
+    return command
+
+
+async def clients_of(settings: Settings, home: Path, name: str, entry: object) -> Findings:
+    """What is found where Cursor's file has this entry."""
+    file = home / ".cursor" / "mcp.json"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps({"mcpServers": {name: entry, "other": {}}}), "utf-8")
+    return of(await found(settings), "client")
+
+
+@pytest.mark.parametrize("name", ["telnyx-account", "money"])
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"command": "telnyx-account-mcp"},
+        {"command": "{path}", "args": ["serve", "--read-only"]},
+        {"command": sys.executable, "args": ["-m", "telnyx_mcp", "serve"]},
+    ],
+)
+async def test_a_client_that_would_start_it_is_found_by_what_it_starts(
+    settings: Settings, tmp_path: Path, on_path: Path, name: str, entry: dict[str, Any]
+) -> None:
+    entry = entry | {"command": entry["command"].format(path=on_path)}
+    (client,) = await clients_of(settings, tmp_path, name, entry)
+    assert (client.level, client.found) == (Level.OK, f"Cursor has it as {name}")
+
+
+@pytest.mark.parametrize(
+    "entry", [{"command": "rm"}, {"command": None}, {}, "text", {"command": "a", "args": 1}]
+)
+async def test_an_entry_that_starts_something_else_is_none_of_this_server(
+    settings: Settings, tmp_path: Path, entry: object
+) -> None:
+    (client,) = await clients_of(settings, tmp_path, "telnyx-account", entry)
+    assert client.level is Level.NOTE
+    assert client.found == "no assistant's configuration starts this server"
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "do"),
+    [
+        ("telnyx-account", [], "install cursor"),
+        ("telnyx-account-eu", ["serve", "--profile", "eu"], "install cursor --profile eu"),
+        ("money", ["--profile", "eu"], "install cursor --name money --profile eu"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("command", "level", "words"),
+    [
+        ("/gone/telnyx-account-mcp", Level.FAILED, "which is not there"),
+        ("telnyx-account-mcp", Level.NOTE, "not on the PATH here"),
+    ],
+)
+async def test_a_command_that_is_not_there_is_said_with_how_to_put_it_right(
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    level: Level,
+    words: str,
+    name: str,
+    args: list[str],
+    do: str,
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    entry = {"command": command, "args": args}
+    (client,) = await clients_of(settings, tmp_path, name, entry)
+    assert (client.level, client.do) == (level, f"Run: telnyx-account-mcp {do}")
+    assert words in client.found
+
+
+@pytest.mark.parametrize("content", [b"{ broken", b"\xff\xfe"])
+async def test_a_clients_file_that_can_not_be_read_is_said(
+    settings: Settings, tmp_path: Path, content: bytes
+) -> None:
+    file = tmp_path / ".gemini" / "settings.json"
+    file.parent.mkdir()
+    file.write_bytes(content)
+    (client,) = of(await found(settings), "client")
+    assert client.level is Level.FAILED
+    assert client.found.startswith(f"Gemini CLI's {file} can't be parsed")
 
 
 # --- the command ---------------------------------------------------------------------------------
@@ -298,7 +431,13 @@ def test_its_exit_status_and_its_json_say_whether_all_is_well(
     assert KEY not in shown
 
 
-def test_it_can_be_tried_on_a_sandbox(capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_can_be_tried_on_a_sandbox_which_has_no_other_accounts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    profiles = tmp_path / "profiles.toml"
+    profiles.write_text('default = "main"\n[profiles.main]\n[profiles.eu]\n', "utf-8")
+    monkeypatch.setenv("TELNYX_MCP_PROFILES", str(profiles))
     status, shown = run(capsys, "--sandbox")
     assert status == 0
     assert "a pretend account" in shown
+    assert "eu:" not in shown

@@ -12,7 +12,7 @@ from keyring.errors import KeyringLocked
 from pydantic import SecretStr
 
 from telnyx_mcp import keys
-from telnyx_mcp.keys import KeyNotRead, key_of
+from telnyx_mcp.keys import KeyNotRead, key_of, with_key
 from telnyx_mcp.settings import Settings
 from tests.conftest import KEY
 
@@ -111,3 +111,22 @@ def test_an_error_about_settings_does_not_show_what_they_were_set_to() -> None:
 def test_a_place_for_the_key_that_is_none_is_refused(source: str) -> None:
     with pytest.raises(ValueError, match="must be auto, keyring or env:NAME"):
         Settings(key_from=source)
+
+
+@pytest.mark.parametrize(
+    ("settings", "why", "do"),
+    [
+        (Settings(), "There is no API key.", "set TELNYX_API_KEY"),
+        (Settings(key_from="env:NOPE"), "no API key in NOPE", "Set NOPE"),
+        (Settings(key_from="env:NOPE", profile="eu"), "NOPE.*for profile eu", "Set NOPE"),
+        (Settings(key_from="keyring"), "in the keyring", "telnyx-account-mcp key set"),
+        (Settings(key_from="keyring", profile="eu"), "for profile eu", "key set --profile eu"),
+    ],
+)
+def test_where_there_is_no_key_it_is_said_how_to_put_one_where_it_is_looked_for(
+    keyring: KeyringBackend, settings: Settings, why: str, do: str
+) -> None:
+    with pytest.raises(KeyNotRead, match=why) as missed:
+        with_key(settings)
+    assert do in missed.value.do
+    assert ("TELNYX_API_KEY" in missed.value.do) == (settings.key_from == "auto")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
+from itertools import pairwise
+from pathlib import PurePath
 
 from anyio import to_thread
 
@@ -16,17 +19,19 @@ from telnyx_mcp import __version__
 from telnyx_mcp.approval.changes import PAYMENT, State
 from telnyx_mcp.approval.channels.browser import persons_browser
 from telnyx_mcp.approval.opening import open_ledger
-from telnyx_mcp.commands import to_run
+from telnyx_mcp.commands import PROGRAM, to_run
 from telnyx_mcp.doctor.operations import CHANGING_OPERATIONS, OPERATIONS, Ask
 from telnyx_mcp.doctor.patient import Finding, Level, Patient
-from telnyx_mcp.install.clients import CLIENTS, Machine
-from telnyx_mcp.install.entry import NAME
+from telnyx_mcp.install.clients import CLIENTS, Client, Machine
+from telnyx_mcp.install.commands import Wish
 from telnyx_mcp.install.files import ConfigFile, NotWritten
 from telnyx_mcp.install.formats import FORMATS
 from telnyx_mcp.install.jsonc import Unreadable
-from telnyx_mcp.server import build_server
+from telnyx_mcp.keys import KeyNotRead, place_of_key, with_key
+from telnyx_mcp.server import transport_of
 from telnyx_mcp.settings import Settings
 from telnyx_mcp.state import Store, StoreError
+from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.errors import ADVICE, Failure, TelnyxError
 from telnyx_mcp.tools.services import utc_now
@@ -49,16 +54,18 @@ Check = Callable[[Patient], Awaitable[list[Finding]]]
 
 
 async def examine(
-    settings: Settings, others: Sequence[str] = (), now: Callable[[], datetime] = utc_now
+    settings: Settings,
+    others: Mapping[str, Settings] | None = None,
+    now: Callable[[], datetime] = utc_now,
 ) -> AsyncIterator[Finding]:
     """The findings, one after the other. Raises nothing for what is wrong with the patient."""
-    patient = Patient(settings, build_server(settings, now=now), others, now)
+    patient = Patient(settings, others or {}, now)
     try:
         for check in CHECKS:
             for finding in await check(patient):
                 yield finding
     finally:
-        await patient.server.accounts.aclose()
+        await patient.client.aclose()
 
 
 async def _versions(_: Patient) -> list[Finding]:
@@ -79,27 +86,18 @@ async def _settings(patient: Patient) -> list[Finding]:
     caps = (
         f"{set_.max_payment} a payment, {set_.max_per_day} a day, {set_.max_per_30_days} in 30 days"
     )
-    also = [Finding("settings", Level.OK, f"may read too: {', '.join(patient.others)}")]
     return [
         Finding("settings", Level.OK, found),
-        *(also if patient.others else []),
         Finding("settings", Level.OK, "read-only" if set_.read_only else f"caps: {caps}"),
     ]
 
 
 async def _key_and_network(patient: Patient) -> list[Finding]:
     """What one request for the balance tells: is there a key, a way to Telnyx, and is it accepted."""
-    if patient.settings.api_key is None:
-        return [
-            Finding(
-                "key",
-                Level.FAILED,
-                "there is none",
-                "Create one (Mission Control Portal, API Keys). Then: telnyx-account-mcp install "
-                "CLIENT, or telnyx-account-mcp key set, or set TELNYX_API_KEY. If an assistant's "
-                "configuration holds it, set TELNYX_API_KEY to the same for this command.",
-            )
-        ]
+    try:
+        patient.use(await to_thread.run_sync(with_key, patient.settings))
+    except KeyNotRead as error:
+        return [Finding("key", Level.FAILED, error.why, error.do)]
     try:
         await patient.client.get_balance(deadline=Deadline.after(EACH_MAY_TAKE))
     except TelnyxError as error:
@@ -107,8 +105,9 @@ async def _key_and_network(patient: Patient) -> list[Finding]:
             return [Finding("network", Level.FAILED, error.happened, _advice(error))]
         patient.reached = True
         reached = Finding("network", Level.OK, f"{patient.settings.base_url} answers")
-        if error.failure in {Failure.UNAUTHORIZED, Failure.NO_KEY}:
-            return [reached, Finding("key", Level.FAILED, error.happened, _advice(error))]
+        if error.failure is Failure.UNAUTHORIZED:
+            do = _advice(error, patient.settings)
+            return [reached, Finding("key", Level.FAILED, error.happened, do)]
         patient.accepted = True
         return [reached]
     patient.reached = patient.accepted = True
@@ -118,6 +117,26 @@ async def _key_and_network(patient: Patient) -> list[Finding]:
         Finding("network", Level.OK, f"{patient.settings.base_url} answers, {encrypted}{sandbox}"),
         Finding("key", Level.OK, "accepted"),
     ]
+
+
+async def _others(patient: Patient) -> list[Finding]:
+    """Whether each of the other accounts may be read: has it a key, and is that accepted."""
+    return [await _other(name, each) for name, each in patient.others.items()]
+
+
+async def _other(name: str, settings: Settings) -> Finding:
+    try:
+        client = TelnyxClient(transport_of(await to_thread.run_sync(with_key, settings)))
+    except KeyNotRead as error:
+        return Finding("account", Level.FAILED, f"{name}: {error.why}", error.do)
+    try:
+        await client.get_balance(deadline=Deadline.after(EACH_MAY_TAKE))
+    except TelnyxError as error:
+        do = _advice(error, settings)
+        return Finding("account", Level.FAILED, f"{name}: {error.happened}", do)
+    finally:
+        await client.aclose()
+    return Finding("account", Level.OK, f"{name}: may be read too")
 
 
 async def _clock(patient: Patient) -> list[Finding]:
@@ -165,7 +184,7 @@ async def _tried(patient: Patient, name: str, ask: Ask) -> Finding:
 
 async def _store(patient: Patient) -> list[Finding]:
     def look() -> list[Finding]:
-        ledger = open_ledger(patient.settings)
+        ledger = open_ledger(patient.keyed)
         try:
             ledger.sweep(patient.now())
             unknown = ledger.newest(10, state=State.UNKNOWN)
@@ -217,22 +236,22 @@ async def _approval(patient: Patient) -> list[Finding]:
     screen = persons_browser() is not None
     no_screen = "no screen is known here (DISPLAY, WAYLAND_DISPLAY)"
     ways = {
-        "elicitation": (True, "asked by the client, where it can", ""),
+        # Only the client can tell, and it is not here.
+        "elicitation": (Level.NOTE, "asked by the client, where it can; not tried", ""),
         "browser": (
-            screen,
+            Level.OK if screen else Level.FAILED if way == "browser" else Level.NOTE,
             "a page in the browser can be opened" if screen else no_screen,
             "" if screen else "Over SSH or in a container approve at the terminal.",
         ),
-        "terminal": (True, f"{to_run('approve', set_.profile)}, in a terminal of this user", ""),
+        "terminal": (
+            Level.OK,
+            f"{to_run('approve', set_.profile)}, in a terminal of this user",
+            "",
+        ),
     }
     findings = [
-        Finding(
-            "approval",
-            Level.OK if works else Level.FAILED if way == name else Level.NOTE,
-            f"{name}: {found}",
-            do,
-        )
-        for name, (works, found, do) in ways.items()
+        Finding("approval", level, f"{name}: {found}", do)
+        for name, (level, found, do) in ways.items()
         if way in {"auto", name}
     ]
     if set_.standing_budget_per_payment and set_.standing_budget_per_day:
@@ -256,36 +275,63 @@ async def _exports(patient: Patient) -> list[Finding]:
 
 async def _clients(_: Patient) -> list[Finding]:
     """Which clients have this server, and whether what they would start is there."""
-    found: list[Finding] = []
-    for client in CLIENTS.values():
-        try:
-            file = ConfigFile.read(client.file(Machine()))
-            data = FORMATS[client.format].read(file.text) if file.text.strip() else {}
-        except (NotWritten, Unreadable):
-            continue
-        servers = data.get(client.table) if isinstance(data, dict) else None
-        for name, entry in (servers if isinstance(servers, dict) else {}).items():
-            command = entry.get("command") if isinstance(entry, dict) else None
-            if not isinstance(command, str) or not name.startswith(NAME):
-                continue
-            if os.path.sep not in command or os.access(command, os.X_OK):
-                found.append(Finding("client", Level.OK, f"{client.title} has it as {name}"))
-            else:
-                what = f"{client.title} would start {command}, which is not there"
-                do = f"Run: telnyx-account-mcp install {client.name}"
-                found.append(Finding("client", Level.FAILED, what, do))
-    return found or [
+    return [finding for client in CLIENTS.values() for finding in _client(client)] or [
         Finding(
             "client",
             Level.NOTE,
-            "no assistant's configuration names this server",
-            "Run: telnyx-account-mcp install CLIENT",
+            "no assistant's configuration starts this server",
+            f"Run: {to_run('install CLIENT', None)}",
         )
     ]
 
 
-def _advice(error: TelnyxError) -> str:
-    """What to do, said to the person who reads it."""
+def _client(client: Client) -> list[Finding]:
+    path = client.file(Machine())
+    try:
+        text = ConfigFile.read(path).text
+        data = FORMATS[client.format].read(text) if text.strip() else {}
+    except (NotWritten, Unreadable) as error:
+        found = f"{client.title}'s {path} can't be parsed: {error}"
+        do = f"Mend it there: {client.title} may start no server until then."
+        return [Finding("client", Level.FAILED, found, do)]
+    servers = data.get(client.table) if isinstance(data, dict) else None
+    return [
+        _would_start(client, name, command)
+        for name, entry in (servers if isinstance(servers, dict) else {}).items()
+        if (command := _ours(entry))
+    ]
+
+
+def _ours(entry: object) -> list[str]:
+    """The command line of a client's entry, if it starts this server; its name tells nothing."""
+    given = entry if isinstance(entry, dict) else {}
+    args = given.get("args", [])
+    words = [
+        str(each) for each in (given.get("command"), *(args if isinstance(args, list) else []))
+    ]
+    by_name = any(PurePath(each).stem == PROGRAM for each in words)
+    return words if by_name or ("-m", "telnyx_mcp") in pairwise(words) else []
+
+
+def _would_start(client: Client, name: str, command: Sequence[str]) -> Finding:
+    program, *args = command
+    if shutil.which(program):
+        return Finding("client", Level.OK, f"{client.title} has it as {name}")
+    profile = next((value for option, value in pairwise(args) if option == "--profile"), None)
+    usual = Wish(client.name, profile=profile).server
+    install = f"install {client.name}" + ("" if name == usual else f" --name {name}")
+    do = f"Run: {to_run(install, profile)}"
+    would = f"{client.title} would start {program}, which is not"
+    if PurePath(program).name == program:
+        return Finding("client", Level.NOTE, f"{would} on the PATH here; its own may differ", do)
+    return Finding("client", Level.FAILED, f"{would} there", do)
+
+
+def _advice(error: TelnyxError, settings: Settings | None = None) -> str:
+    """What to do, said to the person who reads it. `settings`: whose key it is."""
+    if settings and error.failure is Failure.UNAUTHORIZED:
+        place = place_of_key(settings)
+        return f"Check the key in {place}: mistyped, deleted or expired? (Mission Control Portal)"
     told = error.extra_advice or ADVICE[error.failure].do
     told = told.removeprefix("Ask the user to ")
     return told[:1].upper() + told[1:]
@@ -295,6 +341,7 @@ CHECKS: Sequence[Check] = (
     _versions,
     _settings,
     _key_and_network,
+    _others,
     _clock,
     _operations,
     _store,

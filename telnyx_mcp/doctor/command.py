@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import anyio
@@ -22,7 +22,7 @@ _MARKS = {
 }
 
 
-def run_doctor(settings: Settings, others: Sequence[str], *, as_json: bool) -> int:
+def run_doctor(settings: Settings, others: Mapping[str, Settings], *, as_json: bool) -> int:
     """Examines, and prints line by line, or as JSON. 0 if nothing failed, else 1."""
 
     async def examine_all() -> list[Finding]:

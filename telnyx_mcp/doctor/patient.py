@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from telnyx_mcp.server import AccountServer
+from telnyx_mcp.server import transport_of
 from telnyx_mcp.settings import Settings
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.tools.services import utc_now
@@ -35,17 +35,23 @@ class Patient:
     """What is examined, and what the checks so far have learnt."""
 
     settings: Settings
-    server: AccountServer
-    others: Sequence[str] = ()
+    others: Mapping[str, Settings] = field(default_factory=dict)
     now: Callable[[], datetime] = utc_now
+    keyed: Settings = field(init=False)
+    """The settings with their key, as soon as it was found."""
+    client: TelnyxClient = field(init=False)
     reached: bool = False
     accepted: bool = False
+
+    def __post_init__(self) -> None:
+        self.use(self.settings)
+
+    def use(self, keyed: Settings) -> None:
+        """Goes on with these settings, and with the key in them."""
+        self.keyed = keyed
+        self.client = TelnyxClient(transport_of(keyed))
 
     @property
     def yesterday(self) -> tuple[date, date]:
         today = self.now().date()
         return today - timedelta(days=1), today
-
-    @property
-    def client(self) -> TelnyxClient:
-        return self.server.services.client
