@@ -240,24 +240,15 @@ def _state(text: str) -> str:
 
 
 def _accounts(options: argparse.Namespace) -> Accounts:
-    """The account that is meant, with its key, and the others, which a sandbox has none of."""
-    from telnyx_mcp.keys import KeyNotRead, key_of
+    """The account that is meant, and the others, which a sandbox has none of. Keys are not looked
+    up yet."""
     from telnyx_mcp.profiles import WrongSettings, configured
 
     try:
         accounts = configured(options.profile)
     except WrongSettings as error:
         raise CommandError(f"{error}. Nothing was started.") from None
-    main = accounts.main
-    if getattr(options, "sandbox", False):
-        return replace(accounts, others={})
-    try:
-        main = main.model_copy(update={"api_key": key_of(main)})
-    except KeyNotRead as error:
-        # Not the end: without a key the tools can be listed, and each call says what is missing.
-        sys.stderr.write(f"telnyx-account-mcp: {error}\n")
-        main = main.model_copy(update={"api_key": None})
-    return replace(accounts, main=main)
+    return replace(accounts, others={}) if getattr(options, "sandbox", False) else accounts
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -398,17 +389,15 @@ def _resolve(options: argparse.Namespace) -> int:
 
 def _on_ledger(options: argparse.Namespace, command: Callable[[Settings], int]) -> int:
     """Runs with the ledger that the user's settings name."""
+    from telnyx_mcp.keys import KeyNotRead, with_key
     from telnyx_mcp.people import WronglyCalled
     from telnyx_mcp.state import StoreError
 
     settings = _accounts(options).main
-    if settings.api_key is None:
-        raise CommandError(
-            "TELNYX_API_KEY is not set here, and it tells whose changes are meant. Set it, and "
-            "TELNYX_BASE_URL and TELNYX_MCP_STATE_URL if the server has them, as in your "
-            "assistant's configuration of this server: export TELNYX_API_KEY=KEY... (or name the "
-            "--profile, if you have one)."
-        )
+    try:
+        settings = with_key(settings)
+    except KeyNotRead as error:
+        raise CommandError(f"The key tells whose changes are meant. {error}") from None
     try:
         return command(settings)
     except WronglyCalled as error:

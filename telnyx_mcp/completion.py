@@ -8,11 +8,12 @@ from datetime import date, timedelta
 
 from mcp_types import Completion
 
+from telnyx_mcp.keys import KeyNotRead
 from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.telnyx.operations import LIST_INVOICES
 from telnyx_mcp.telnyx.usage import RECORD_TYPES
-from telnyx_mcp.tools.services import Services
+from telnyx_mcp.tools.accounts import Account
 
 MOST = 100
 """Values of a completion, as the protocol allows."""
@@ -25,8 +26,8 @@ PERIODS = ("last month", "this month", "last 7 days", "yesterday", "last quarter
 class Completer:
     """Completes arguments by their name. Never fails: what can't be asked for is not offered."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, account: Account) -> None:
+        self._account = account
         self._invoices: tuple[float, list[str]] = (0.0, [])
         self._sources: Mapping[str, Callable[[], Awaitable[list[str]]]] = {
             "month": self._months,
@@ -39,12 +40,15 @@ class Completer:
     async def complete(self, argument: str, typed: str) -> Completion:
         """The values that begin with what was typed, the likeliest first."""
         source = self._sources.get(argument)
-        values = await source() if source else []
+        try:
+            values = await source() if source else []
+        except (KeyNotRead, TelnyxError):
+            values = []
         fitting = [each for each in values if each.startswith(typed.strip().lower())]
         return Completion(values=fitting[:MOST], total=len(fitting), has_more=len(fitting) > MOST)
 
     async def _months(self) -> list[str]:
-        first = self._today().replace(day=1)
+        first = (await self._today()).replace(day=1)
         months = []
         for _ in range(MONTHS):
             months.append(f"{first:%Y-%m}")
@@ -55,7 +59,7 @@ class Completer:
         return [*PERIODS, *await self._months()]
 
     async def _days(self) -> list[str]:
-        today = self._today()
+        today = await self._today()
         return [(today - timedelta(days=ago)).isoformat() for ago in (0, 1, 7, 14, 30, 90)]
 
     async def _record_types(self) -> list[str]:
@@ -66,17 +70,16 @@ class Completer:
         fresh_until, ids = self._invoices
         if time.monotonic() < fresh_until:
             return ids
-        try:
-            page = await self._services.client.list_invoices(
-                sort="-period_start",
-                page_size=LIST_INVOICES.largest_page,
-                deadline=Deadline.after(ASK_SECONDS),
-            )
-        except TelnyxError:
-            return []
+        services = await self._account.services()
+        page = await services.client.list_invoices(
+            sort="-period_start",
+            page_size=LIST_INVOICES.largest_page,
+            deadline=Deadline.after(ASK_SECONDS),
+        )
         ids = [each.invoice_id for each in page.items if each.invoice_id]
         self._invoices = (time.monotonic() + FRESH_SECONDS, ids)
         return ids
 
-    def _today(self) -> date:
-        return self._services.now().astimezone(self._services.zone).date()
+    async def _today(self) -> date:
+        services = await self._account.services()
+        return services.now().astimezone(services.zone).date()

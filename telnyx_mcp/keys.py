@@ -67,7 +67,7 @@ def _missing(settings: Settings) -> KeyNotRead:
     if source == "env":
         return KeyNotRead(
             f"There is no API key in {name}, the variable that key_from names{of}.",
-            f"Set {name} for whatever starts this.",
+            f"Set {name} for whatever starts this, and start it again.",
         )
     if source == "keyring":
         return KeyNotRead(
@@ -77,9 +77,10 @@ def _missing(settings: Settings) -> KeyNotRead:
     return KeyNotRead(
         "There is no API key.",
         f"Create one (Mission Control Portal, API Keys). Then: {to_run('install CLIENT', None)}, or "
-        f"{to_run('key set', None)}, or set TELNYX_API_KEY. If an assistant's configuration holds it, a "
-        "command at the terminal needs the same: export TELNYX_API_KEY=KEY... (and its "
-        "TELNYX_BASE_URL and TELNYX_MCP_STATE_URL, if it has them), or the --profile.",
+        f"{to_run('key set', None)}, or set TELNYX_API_KEY and start this again. If an assistant's "
+        "configuration holds it, a command at the terminal needs the same: export "
+        "TELNYX_API_KEY=KEY... (and its TELNYX_BASE_URL and TELNYX_MCP_STATE_URL, if it has them), or "
+        f"the --profile. To try it without a key: {to_run('serve --sandbox', None)}",
     )
 
 

@@ -38,7 +38,7 @@ from telnyx_mcp.approval.channels.browser import BrowserPages
 from telnyx_mcp.approval.gate import Gate
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.completion import Completer
-from telnyx_mcp.keys import key_of
+from telnyx_mcp.keys import KeyNotRead, has_key, with_key
 from telnyx_mcp.prompts import read_prompts
 from telnyx_mcp.settings import Settings
 from telnyx_mcp.telnyx.client import TelnyxClient
@@ -47,7 +47,7 @@ from telnyx_mcp.telnyx.pacing import Pacer
 from telnyx_mcp.telnyx.shared_pace import pace_place
 from telnyx_mcp.telnyx.transport import Transport
 from telnyx_mcp.tools import TOOLS
-from telnyx_mcp.tools.accounts import Accounts
+from telnyx_mcp.tools.accounts import Account, Accounts
 from telnyx_mcp.tools.services import Services, utc_now
 
 INSTRUCTIONS = """\
@@ -77,11 +77,10 @@ CACHE_HINTS: Mapping[CacheableMethod, CacheHint] = {
 
 
 class AccountServer(MCPServer[None]):
-    """The MCP server for one account, and for reading others. `services` are the one account's."""
+    """The MCP server for one account, and for reading others."""
 
     def __init__(self, accounts: Accounts, *, read_only: bool) -> None:
         self.accounts = accounts
-        self.services = accounts.main
         specs = [each for each in TOOLS if not (read_only and each.changes)]
         super().__init__(
             "telnyx-account-mcp",
@@ -93,7 +92,7 @@ class AccountServer(MCPServer[None]):
             lifespan=_lifespan,  # type: ignore[arg-type]
             cache_hints=CACHE_HINTS,
         )
-        self._completer = Completer(self.services)
+        self._completer = Completer(accounts.main)
         for prompt in read_prompts():
             self._prompt_manager.add_prompt(prompt)
         self.completion()(self._complete)  # type: ignore[no-untyped-call]
@@ -128,10 +127,11 @@ class AccountServer(MCPServer[None]):
             return await self.call_tool(name, arguments, context)
 
         try:
-            text = await resources.read(str(uri), self.services, call_tool)
+            services = await self.accounts.main.services()
+            text = await resources.read(str(uri), services, call_tool)
         except resources.NotThere as error:
             raise ResourceNotFoundError(str(error)) from None
-        except resources.Unreadable as error:
+        except (resources.Unreadable, KeyNotRead) as error:
             raise ResourceError(str(error)) from None
         return [ReadResourceContents(content=text, mime_type=resources.JSON)]
 
@@ -166,7 +166,7 @@ def _several(accounts: Accounts) -> str:
         return ""
     return (
         f" Several accounts are configured: {', '.join(accounts.names)}. Reading tools take `account`; "
-        f"without it, and for every change, it is {accounts.main.account}."
+        f"without it, and for every change, it is {accounts.main.name}."
     )
 
 
@@ -181,31 +181,29 @@ def build_server(
     """The server for these settings, which may read the `others` too. Opens nothing until the first
     call."""
     pages = pages or BrowserPages(now)
-    return AccountServer(
-        Accounts(
-            _services(settings, transport or transport_of(settings), now, pages),
-            {
-                name: partial(_services_with_key, each, now, pages)
-                for name, each in (others or {}).items()
-            },
-        ),
-        read_only=settings.read_only,
-    )
+
+    def account(settings: Settings) -> Account:
+        return Account(settings.profile, lambda: _services(with_key(settings), now, pages))
+
+    if has_key(settings) or transport:
+        main = Account.ready(_services(settings, now, pages, transport))
+    else:
+        main = account(settings)
+    accounts = Accounts(main, map(account, (others or {}).values()))
+    return AccountServer(accounts, read_only=settings.read_only)
 
 
 def _services(
-    settings: Settings, transport: Transport, now: Callable[[], datetime], pages: Pages
+    settings: Settings,
+    now: Callable[[], datetime],
+    pages: Pages,
+    transport: Transport | None = None,
 ) -> Services:
+    transport = transport or transport_of(settings)
     gate = Gate(partial(open_ledger, settings), Channels(settings.approval, pages=pages), now)
     return Services(
         TelnyxClient(transport), gate, now, settings.zone, settings.export_dir, settings.profile
     )
-
-
-def _services_with_key(settings: Settings, now: Callable[[], datetime], pages: Pages) -> Services:
-    """The same, for settings whose key is still to be looked up. Blocks; raises `KeyNotRead`."""
-    settings = settings.model_copy(update={"api_key": key_of(settings)})
-    return _services(settings, transport_of(settings), now, pages)
 
 
 def transport_of(settings: Settings) -> Transport:
@@ -241,9 +239,11 @@ async def _leave_on_signal(server: AccountServer, serving: anyio.CancelScope) ->
         async for _ in signals:
             serving.cancel()
             with anyio.CancelScope(shield=True), anyio.move_on_after(SHUTDOWN_SECONDS):
-                await server.services.gate.idle()
-            with suppress(Exception):
-                server.services.gate.close()
+                for each in server.accounts.made:
+                    await each.gate.idle()
+            for each in server.accounts.made:
+                with suppress(Exception):
+                    each.gate.close()
             atexit._run_exitfuncs()  # what a sandbox or a page left in temporary directories
             sys.stderr.flush()
             os._exit(0)

@@ -145,7 +145,7 @@ async def server(settings: Settings) -> AsyncIterator[AccountServer]:
     """A server for the sandbox, on the sandbox's day."""
     built = build_server(settings, now=lambda: NOW)
     yield built
-    await built.services.client.aclose()
+    await built.accounts.aclose()
 
 
 # --- a Telnyx that answers as told ---------------------------------------------------------------

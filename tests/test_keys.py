@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 import keyring as library
 import pytest
 from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked
+from mcp.shared.exceptions import MCPError
+from mcp_types import PromptReference
 from pydantic import SecretStr
 
 from telnyx_mcp import keys
 from telnyx_mcp.keys import KeyNotRead, key_of, with_key
+from telnyx_mcp.prompts import read_prompts
+from telnyx_mcp.sandbox import Sandbox
+from telnyx_mcp.server import AccountServer, build_server
 from telnyx_mcp.settings import Settings
-from tests.conftest import KEY
+from tests.conftest import KEY, Mode, connected, content_of, text_of
+from tests.process.harness import environment_for, started
 
 
 def secret(settings: Settings, **environment: str) -> str | None:
@@ -130,3 +141,120 @@ def test_where_there_is_no_key_it_is_said_how_to_put_one_where_it_is_looked_for(
         with_key(settings)
     assert do in missed.value.do
     assert ("TELNYX_API_KEY" in missed.value.do) == (settings.key_from == "auto")
+
+
+# --- when the server looks for it ----------------------------------------------------------------
+
+
+class Asking:
+    """A keyring that asks the person each time, who takes their time, and then may refuse."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.asked = 0
+        self.refuses = False
+        self.answered = threading.Event()
+
+    def get_password(self, _service: str, _name: str) -> str:
+        self.asked += 1
+        self.answered.wait()
+        if self.refuses:
+            raise KeyringLocked("dismissed")
+        return self.key
+
+
+@pytest.fixture
+def asking(keyring: KeyringBackend, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Asking:
+    asking = Asking(sandbox.key)
+    monkeypatch.setattr(keyring, "get_password", asking.get_password)
+    return asking
+
+
+@pytest.fixture
+async def locked(settings: Settings, asking: Asking) -> AsyncIterator[AccountServer]:
+    """A server whose key is in a keyring that asks."""
+    server = build_server(settings.model_copy(update={"api_key": None, "key_from": "keyring"}))
+    yield server
+    await server.accounts.aclose()
+
+
+async def test_the_keyring_is_asked_once_and_by_the_first_call_that_needs_the_key(
+    locked: AccountServer, asking: Asking, mode: Mode
+) -> None:
+    async with connected(locked, mode) as client, anyio.create_task_group() as calls:
+        await client.list_tools()
+        await client.list_resources()
+        assert asking.asked == 0
+        answers: list[str] = []
+
+        async def call() -> None:
+            told = content_of(await client.call_tool("telnyx_get_balance", {}))
+            answers.append(told["currency"])
+
+        calls.start_soon(call)
+        calls.start_soon(call)
+        while not asking.asked:
+            await anyio.lowlevel.checkpoint()
+        await client.list_tools()  # answered while the person is still being asked
+        assert answers == []
+        asking.answered.set()
+    assert (answers, asking.asked) == (["USD", "USD"], 1)
+
+
+async def test_a_keyring_that_was_not_unlocked_is_asked_again_by_the_next_call(
+    locked: AccountServer, asking: Asking
+) -> None:
+    asking.answered.set()
+    asking.refuses = True
+    async with connected(locked) as client:
+        refused = await client.call_tool("telnyx_get_balance", {})
+        assert refused.is_error
+        assert "is it unlocked?" in text_of(refused)
+        with pytest.raises(MCPError, match="is it unlocked"):
+            await client.read_resource("telnyx://balance")
+        prompt = PromptReference(type="ref/prompt", name=read_prompts()[0].name)
+        offered = await client.complete(prompt, {"name": "month", "value": ""})
+        assert offered.completion.values == []
+        asking.refuses = False
+        assert content_of(await client.call_tool("telnyx_get_balance", {}))["currency"] == "USD"
+
+
+async def test_a_payment_is_recorded_under_the_key_that_the_keyring_gave(
+    settings: Settings, locked: AccountServer, asking: Asking
+) -> None:
+    asking.answered.set()
+    payment = ("telnyx_create_stored_payment_transaction", {"amount": "12.00"})
+    async with connected(locked) as client:
+        proposed = content_of(await client.call_tool(*payment))
+    known = build_server(settings)
+    async with connected(known) as client:
+        listed = content_of(await client.call_tool("telnyx_list_changes", {}))
+    await known.accounts.aclose()
+    assert [each["id"] for each in listed["items"]] == [proposed["change_id"]]
+
+
+async def test_a_server_that_is_only_looked_at_asks_no_keyring(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    (tmp_path / "telling.py").write_text(
+        "import pathlib\nfrom keyring.backend import KeyringBackend\n\n\n"
+        "class Telling(KeyringBackend):\n    priority = 1\n\n"
+        "    def get_password(self, service, name):\n"
+        f"        pathlib.Path({str(tmp_path)!r}, 'asked').touch()\n\n"
+        "    set_password = delete_password = None\n",
+        "utf-8",
+    )
+    environment = environment_for(sandbox, tmp_path) | {
+        "TELNYX_API_KEY": "",
+        "TELNYX_MCP_KEY_FROM": "keyring",
+        "PYTHON_KEYRING_BACKEND": "telling.Telling",
+        "PYTHONPATH": str(tmp_path),
+    }
+    async with started(environment=environment) as server:
+        await server.initialize()
+        await server.ask("tools/list")
+        assert not (tmp_path / "asked").exists()
+        told = await server.ask("tools/call", {"name": "telnyx_get_balance", "arguments": {}})
+        assert "telnyx-account-mcp key set" in told["content"][0]["text"]
+        assert (tmp_path / "asked").exists()
+        assert await server.ended() == (0, b"", b"")

@@ -54,7 +54,7 @@ def test_a_key_that_was_set_is_found_by_the_commands_and_can_be_removed(tmp_path
     assert shown.count("is kept in SecretService") == 2, shown
     # The doctor has a key, and nobody to bring it to.
     assert '"check": "network"' in done.stdout
-    assert "there is none" not in done.stdout
+    assert "There is no API key" not in done.stdout
     assert "was removed" in done.stderr
     assert "There was no key" in done.stderr
     kept = [each.read_bytes() for each in tmp_path.rglob("*") if each.is_file()]

@@ -38,7 +38,7 @@ async def its_server(whole_account: Sandbox, tmp_path: Path) -> AsyncIterator[Ac
     )
     server = build_server(settings, now=lambda: NOW)
     yield server
-    await server.services.client.aclose()
+    await server.accounts.aclose()
 
 
 def at(answer: Any, path: str) -> Any:

@@ -32,7 +32,7 @@ async def limited_server(settings: Settings) -> AsyncIterator[AccountServer]:
         account = {"api_key": SecretStr(sandbox.key), "base_url": sandbox.base_url}
         server = build_server(settings.model_copy(update=account), now=lambda: NOW)
         yield server
-        await server.services.client.aclose()
+        await server.accounts.aclose()
 
 
 async def test_the_rate_limits_tell_what_the_answers_told(

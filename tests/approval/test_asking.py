@@ -453,7 +453,7 @@ async def test_a_payment_in_flight_finishes_when_the_call_is_cancelled(
                     while not any(r.method == "POST" for r in sandbox.requests):
                         await anyio.sleep(0.01)
                     scope.cancel()
-            await server.services.gate.idle()
+            await (await server.accounts.main.services()).gate.idle()
             again = await client.call_tool(PAY, {"amount": "120.00"})
     assert state_of(again) == "succeeded"
     assert len(sandbox.payments) == 1

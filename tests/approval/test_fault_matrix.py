@@ -45,7 +45,7 @@ from telnyx_mcp.telnyx import operations as op
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.transport import Reply, Transport
-from telnyx_mcp.tools.accounts import Accounts
+from telnyx_mcp.tools.accounts import Account, Accounts
 from telnyx_mcp.tools.services import Services
 from tests.conftest import KEY, NOW, Time, connected, text_of
 from tests.process.harness import environment_for, started
@@ -379,7 +379,7 @@ async def check(settings: Settings, sandbox: Sandbox, subject: Subject, row: Row
 
             assert trial.sent(subject.method) == ends.requests
             assert done(sandbox, subject) == ends.done
-            (change,) = (await server.services.gate.ledger()).newest(2)
+            (change,) = (await (await server.accounts.main.services()).gate.ledger()).newest(2)
             assert change.state == ends.state
             assert change.owner
             assert result.is_error == (ends.state is not State.SUCCEEDED)
@@ -463,7 +463,9 @@ def impatient(settings: Settings, state_file: Path) -> AccountServer:
 
     gate = Gate(open_it, Channels(), lambda: NOW)
     client = TelnyxClient(Transport(settings.api_key, settings.base_url))
-    return AccountServer(Accounts(Services(client, gate, lambda: NOW)), read_only=False)
+    return AccountServer(
+        Accounts(Account.ready(Services(client, gate, lambda: NOW))), read_only=False
+    )
 
 
 AS_ROOT = pytest.mark.skipif(
@@ -492,7 +494,7 @@ async def test_nothing_is_sent_without_a_store_and_what_only_reads_goes_on(
     impatient: AccountServer, sandbox: Sandbox, state_file: Path, how: Broken, says: str
 ) -> None:
     if how is not damaged:
-        (await impatient.services.gate.ledger()).close()
+        (await (await impatient.accounts.main.services()).gate.ledger()).close()
     with how(state_file):
         async with connected(impatient, elicitation=Agreeable()) as client:
             await nothing_went(client, sandbox, says)
@@ -538,7 +540,7 @@ async def test_an_outcome_that_cannot_be_recorded_is_told_and_the_ledger_says_un
         assert "could not be written down" in text_of(results[0])
         again = Trial(client, sandbox, Agreeable())
         assert "sent 0" in await again.next("POST", PAY, PAYMENT.arguments)
-    ledger = await impatient.services.gate.ledger()
+    ledger = await (await impatient.accounts.main.services()).gate.ledger()
     ledger.sweep(NOW + timedelta(minutes=2))
     assert [each.state for each in ledger.newest(2)] == [State.UNKNOWN]
     ledger.close()

@@ -38,7 +38,7 @@ from telnyx_mcp.settings import Settings
 from telnyx_mcp.state import Store, StoreError
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.transport import Transport
-from telnyx_mcp.tools.accounts import Accounts
+from telnyx_mcp.tools.accounts import Account, Accounts
 from telnyx_mcp.tools.services import Services
 from tests.conftest import Mode, connected, text_of
 
@@ -708,7 +708,8 @@ def wire(settings: Settings, now: Clock, *, wait: float) -> Wired:
     client = TelnyxClient(Transport(settings.api_key, settings.base_url))
     channels = Channels(settings.approval, pages=pages, wait=wait)
     gate = Gate(partial(open_ledger, settings), channels, now)
-    return Wired(AccountServer(Accounts(Services(client, gate, now)), read_only=False), desk, pages)
+    accounts = Accounts(Account.ready(Services(client, gate, now)))
+    return Wired(AccountServer(accounts, read_only=False), desk, pages)
 
 
 def answers(link: str, form: dict[str, str]) -> httpx.Response:

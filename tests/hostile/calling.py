@@ -71,7 +71,7 @@ def calling(settings: Settings, mode: Mode) -> Iterator[Caller]:
             made = Caller(client, portal)
             made.tools = {each.name: each for each in portal.call(client.list_tools).tools}
             yield made
-        portal.call(server.services.client.aclose)
+        portal.call(server.accounts.aclose)
 
 
 def check_answer(caller: Caller, tool: str, arguments: Arguments) -> CallToolResult:

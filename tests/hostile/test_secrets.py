@@ -293,10 +293,11 @@ async def test_a_day_of_work_leaves_the_key_nowhere(
             listed = await client.list_resources()
             said += [str(await client.read_resource(each.uri)) for each in listed.resources]
             files = all_bytes(tmp_path)  # with the logs that SQLite empties when it closes
-        await server.services.client.aclose()
+        await server.accounts.aclose()
         assert len(sandbox.payments) == 1
     check_silent(key, *said, *QUESTIONS, *capfd.readouterr(), caplog.text)
-    check_silent(key, *(f"{each.args}" for each in caplog.records), settings, server.services)
+    check_silent(key, *(f"{each.args}" for each in caplog.records), settings)
+    check_silent(key, await server.accounts.main.services())
     names = [name for name, _ in files]
     assert len(QUESTIONS) == 2
     assert sum(name.endswith(".csv") for name in names) == 2

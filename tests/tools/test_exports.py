@@ -43,7 +43,7 @@ async def exporting(settings: Settings, folder: Path) -> AsyncIterator[AccountSe
     """A server that may write files."""
     server = build_server(settings.model_copy(update={"export_dir": folder}), now=lambda: NOW)
     yield server
-    await server.services.client.aclose()
+    await server.accounts.aclose()
 
 
 def rows_of(path: str) -> list[dict[str, str]]:
@@ -128,7 +128,7 @@ async def test_a_folder_that_cannot_be_written_to_is_said(
     taken.write_text("a file", encoding="utf-8")
     server = build_server(settings.model_copy(update={"export_dir": taken}), now=lambda: NOW)
     result = await call(server, SEARCH, WEEK)
-    await server.services.client.aclose()
+    await server.accounts.aclose()
     assert result.is_error
     assert str(taken) in text_of(result)
 

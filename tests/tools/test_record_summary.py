@@ -93,7 +93,7 @@ async def test_days_and_hours_are_those_of_the_users_zone(
     server = build_server(there, now=lambda: NOW)
     told = await summed(server, "messaging", group_by=["day"], top=100)
     hours = await summed(server, "messaging", group_by=["hour"], top=1)
-    await server.services.client.aclose()
+    await server.accounts.aclose()
     records = raw.records(
         sandbox, "messaging", "created_at", "2026-05-01T04:00:00Z", "2026-06-01T04:00:00Z"
     )

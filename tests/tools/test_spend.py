@@ -183,7 +183,7 @@ async def test_the_days_are_those_of_the_users_zone(settings: Settings, sandbox:
     berlin = settings.model_copy(update={"timezone": "Europe/Berlin"})
     server = build_server(berlin, now=lambda: datetime(2026, 5, 31, 23, 30, tzinfo=UTC))
     told = await spend(server, period="yesterday", usage=["messaging"])
-    await server.services.client.aclose()
+    await server.accounts.aclose()
     assert (told["today"], told["start_date"]) == ("2026-06-01", "2026-05-31")
     assert told["zone"] == "Europe/Berlin"
     assert "Days of charges are Telnyx's" in told["note"]
@@ -410,7 +410,7 @@ async def test_the_balance_says_how_long_it_lasts_when_asked(
     now = datetime.fromisoformat(f"{today}T12:00:00Z")
     server = build_server(settings, now=lambda: now)
     told = content_of(await call(server, "telnyx_get_balance", {"include_runway": True}))
-    await server.services.client.aclose()
+    await server.accounts.aclose()
     costs = (
         raw.cost(record)
         for record_type in RECORD_TYPES
