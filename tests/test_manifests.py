@@ -137,9 +137,27 @@ def test_the_image_runs_as_a_user_and_starts_the_server_by_its_name() -> None:
     assert names.index("USER") > max(i for i, name in enumerate(names) if name == "RUN")
 
 
-def test_the_image_holds_what_was_locked_and_no_key() -> None:
+def test_nothing_is_installed_or_built_for_the_image_but_by_its_hash() -> None:
+    """A source tree would be built with whatever pip finds for it, outside of what is locked."""
+    commands = [
+        shlex.split(command)
+        for name, rest in instructions()
+        if name == "RUN"
+        for command in rest.split("&&")
+    ]
+    installing = [each for each in commands if "install" in each]
+    assert installing
+    for each in installing:
+        if "--require-hashes" in each:
+            assert each[-2] == "-r"
+            assert each[-1] in {"constraints.txt", "requirements.txt"}
+        else:
+            assert "--no-deps" in each
+            assert each[-1].endswith(".whl")
+
+
+def test_the_image_is_named_as_the_registry_knows_it_and_holds_no_key() -> None:
     text = (ROOT / "Dockerfile").read_text("utf-8")
-    assert "--require-hashes" in text
     assert not re.search(r"(ARG|ENV)\s+TELNYX_API_KEY", text)
     name = json.loads((ROOT / "server.json").read_text("utf-8"))["name"]
     assert f'io.modelcontextprotocol.server.name="{name}"' in text
