@@ -59,7 +59,7 @@ class Port:
         """What is answered to these bytes, after which nothing more comes from here."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.number)
         said = b""
-        with suppress(ConnectionError):  # a reset, where it did not want to hear the rest
+        with suppress(OSError):  # it hung up, where it did not want to hear the rest
             writer.write(content)
             writer.write_eof()
             while piece := await reader.read(1000):
