@@ -22,7 +22,8 @@ pytestmark = [
 ]
 SESSION = """
 printf unlocked | gnome-keyring-daemon --unlock --components=secrets >/dev/null
-"$PYTHON" -m telnyx_mcp key set && "$PYTHON" -m telnyx_mcp key set --profile eu
+"$PYTHON" -m telnyx_mcp key set --from-env TELNYX_API_KEY
+"$PYTHON" -m telnyx_mcp key set --from-env TELNYX_API_KEY --profile eu
 unset TELNYX_API_KEY
 "$PYTHON" -m telnyx_mcp doctor --json
 "$PYTHON" -m telnyx_mcp key remove
