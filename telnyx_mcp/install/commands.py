@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from telnyx_mcp import keys
+from telnyx_mcp.commands import to_run
 from telnyx_mcp.install.clients import CLIENTS, Client
 from telnyx_mcp.install.entry import (
     ASKED,
@@ -30,7 +31,7 @@ from telnyx_mcp.install.entry import (
 from telnyx_mcp.install.files import ConfigFile, NotWritten
 from telnyx_mcp.install.formats import FORMATS, NotSafe, put, take
 from telnyx_mcp.install.jsonc import Unreadable
-from telnyx_mcp.install.key import given_key, keep_in_keyring, key_command, left_in_keyring
+from telnyx_mcp.install.key import given_key, keep_in_keyring, left_in_keyring
 from telnyx_mcp.install.person import NotDone, Person
 from telnyx_mcp.keys import KeyNotRead
 from telnyx_mcp.profiles import WrongSettings, checked, configured
@@ -275,7 +276,7 @@ def _printed(
     """Writes the entry to stdout as a file that holds nothing else, for whoever pastes it."""
     if place == "keyring":
         person.say(
-            f"The server takes its key from the keyring: {key_command('set', wish.profile)} puts it there."
+            f"The server takes its key from the keyring: {to_run('key set', wish.profile)} puts it there."
         )
     if place == "profile":
         person.say(_from_variable(wish))

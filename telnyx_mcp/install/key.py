@@ -8,6 +8,7 @@ from itertools import pairwise
 from pydantic import SecretStr
 
 from telnyx_mcp import keys
+from telnyx_mcp.commands import to_run
 from telnyx_mcp.install.entry import KEY, KEY_FROM, args_of, env_of
 from telnyx_mcp.install.person import NotDone, Person
 from telnyx_mcp.keys import KeyNotRead
@@ -63,7 +64,7 @@ def keep_in_keyring(profile: str | None, person: Person) -> None:
         keys.store_key(profile, _typed_key(person, profile) if profile else given_key(person))
         person.say(f"The key is kept in {where}, and in no configuration file.")
     else:
-        person.say(f"{where} has a key already; {key_command('set', profile)} replaces it.")
+        person.say(f"{where} has a key already; {to_run('key set', profile)} replaces it.")
 
 
 def left_in_keyring(entry: object) -> str | None:
@@ -79,13 +80,8 @@ def left_in_keyring(entry: object) -> str | None:
         return None
     return (
         "Its key stays in the keyring, where others may use it; "
-        f"{key_command('remove', profile)} takes it out."
+        f"{to_run('key remove', profile)} takes it out."
     )
-
-
-def key_command(action: str, profile: str | None) -> str:
-    """What to type to `set` or `remove` the key of this profile."""
-    return f"telnyx-account-mcp key {action}" + (f" --profile {profile}" if profile else "")
 
 
 def _key_in(variable: str) -> SecretStr:
@@ -101,7 +97,7 @@ def _typed_key(person: Person, profile: str | None) -> SecretStr:
     if not person.there():
         raise NotDone(
             "There is no terminal to ask for the key at. Name a variable that holds it: "
-            f"{key_command('set', profile)} --from-env NAME"
+            f"{to_run('key set', profile)} --from-env NAME"
         )
     of = f" of {profile}" if profile else ""
     try:
