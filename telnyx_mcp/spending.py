@@ -8,7 +8,7 @@ The two overlap in nothing and are never added.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -20,10 +20,12 @@ from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
 from telnyx_mcp.telnyx.models import ChargesSummary, SummaryLine
-from telnyx_mcp.telnyx.usage import Reading, Tally, read_records
+from telnyx_mcp.telnyx.usage import Reading, Tally, read_records, sample_records
 
 AT_ONCE = 4
 """Requests for parts of a period that are in flight at once."""
+SAMPLED_PAGES = 4
+"""Pages of 50 records that an estimate is made from."""
 
 TOTALS: Mapping[str, tuple[str, ...]] = {
     "total": ("grand_total",),
@@ -123,6 +125,12 @@ class Usage:
         unreadable = self.tally.unreadable
         return f"the cost of {unreadable} is no amount" if unreadable else self.reading.why
 
+    def estimate(self, days: int) -> Iterator[tuple[str, Decimal]]:
+        """What a day costs by the records that were sampled, per currency; exact where all were."""
+        records, total = self.reading.records, self.reading.total
+        for currency, cost in self.tally.costs:
+            yield currency, cost * (records if total is None else total) / records / days
+
 
 _REFUSALS = (Failure.BAD_REQUEST, Failure.FORBIDDEN, Failure.NOT_FOUND)
 
@@ -138,6 +146,22 @@ async def usage_of(
     tally = Tally()
     reading = await read_records(
         client, record_type, *period.instants(), tally.add, progress, deadline=deadline
+    )
+    return Usage(record_type, tally, reading)
+
+
+async def sampled_usage_of(
+    client: TelnyxClient, record_type: str, period: Period, deadline: Deadline
+) -> Usage:
+    """The usage of one record type by some of its records, spread over the period."""
+    tally = Tally()
+    reading = await sample_records(
+        client,
+        record_type,
+        *period.instants(),
+        tally.add,
+        deadline=deadline,
+        most_pages=SAMPLED_PAGES,
     )
     return Usage(record_type, tally, reading)
 

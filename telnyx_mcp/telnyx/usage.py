@@ -10,12 +10,13 @@ Source: Telnyx's OpenAPI document of 2026-07-16 and the description of `filter[r
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from decimal import Decimal
-from typing import Literal, get_args
+from functools import partial
+from typing import Any, Literal, get_args
 
 from telnyx_mcp.money import ZERO, Sums, amount_of
 from telnyx_mcp.telnyx.client import TelnyxClient
@@ -199,10 +200,13 @@ async def read_records(
     `progress` is told after each page. A failure ends the reading, and is told in `error`.
     """
     reading, seen = Reading(), Seen()
-    times = (_wire(start), _wire(end))
-    pages = _pages_of(client, record_type, times, filters or {}, deadline, most_pages)
     try:
-        async with aclosing(pages):
+        first, fetch = await _first_page(client, record_type, start, end, filters, deadline)
+
+        async def page_at(number: int) -> Page[DetailRecord]:
+            return first if number == 1 else await fetch(number)
+
+        async with aclosing(walk(page_at, most_pages=most_pages)) as pages:
             async for page in pages:
                 for record in seen.new(page.items, mark_of):
                     take(record)
@@ -215,50 +219,70 @@ async def read_records(
     return reading
 
 
-async def _pages_of(
+async def sample_records(
     client: TelnyxClient,
     record_type: str,
-    times: tuple[str, str],
-    filters: Mapping[str, str],
+    start: datetime,
+    end: datetime,
+    take: Callable[[DetailRecord], None],
+    *,
     deadline: Deadline,
     most_pages: int,
-) -> AsyncGenerator[Page[DetailRecord], None]:
-    """The pages of the records made between two times.
+) -> Reading:
+    """Hands the records of some pages to `take`, spread evenly from `start` to `end`; all, where there
+    are no more. `total` of what it returns tells how many there are. Failures as in `read_records`."""
+    reading = Reading()
+    try:
+        page, fetch = await _first_page(client, record_type, start, end, None, deadline)
+        reading.total, last = page.total_results, page.total_pages or 1
+        steps = range(1, most_pages)
+        numbers = {1 + (last - 1) * step // steps[-1] for step in steps} - {1}
+        for number in [1, *sorted(numbers)]:
+            page = page if number == 1 else await fetch(number)
+            for record in page.items:
+                take(record)
+            reading.records += len(page.items)
+            reading.more = page.has_more
+    except TelnyxError as error:
+        reading.error = error
+    return reading
+
+
+Fetch = Callable[[int], Coroutine[Any, Any, Page[DetailRecord]]]
+
+
+async def _first_page(
+    client: TelnyxClient,
+    record_type: str,
+    start: datetime,
+    end: datetime,
+    filters: Mapping[str, str] | None,
+    deadline: Deadline,
+) -> tuple[Page[DetailRecord], Fetch]:
+    """The first page of the records made between two times, and how to get the others.
 
     Which field tells the time depends on the record type, and one that a type lacks is refused, in
-    words that are not documented: the likely ones are tried in turn. If all are refused, so is
-    something else, and the first refusal is raised.
+    words that are not documented: the likely ones are tried in turn. If all are refused, something
+    else was, and the first refusal is raised.
     """
-    start, end = times
-    refused: TelnyxError | None = None
-    for field_name in time_fields(record_type):
-        only = {f"filter[{field_name}][gte]": start, f"filter[{field_name}][lt]": end}
-
-        async def fetch(
-            number: int, sort: str = field_name, only: Mapping[str, str] = only
-        ) -> Page[DetailRecord]:
-            return await client.search_detail_records(
-                record_type,
-                filters={**filters, **only},
-                sort=[sort],
-                page=number,
-                page_size=SEARCH_DETAIL_RECORDS.largest_page,
-                deadline=deadline,
-            )
-
-        begun = False
+    refusals: list[TelnyxError] = []
+    for name in time_fields(record_type):
+        times = {f"filter[{name}][gte]": _wire(start), f"filter[{name}][lt]": _wire(end)}
+        search = partial(
+            client.search_detail_records,
+            record_type,
+            filters={**(filters or {}), **times},
+            sort=[name],
+            page_size=SEARCH_DETAIL_RECORDS.largest_page,
+            deadline=deadline,
+        )
         try:
-            async with aclosing(walk(fetch, most_pages=most_pages)) as pages:
-                async for page in pages:
-                    begun = True
-                    yield page
-            return
+            return await search(page=1), lambda number, search=search: search(page=number)
         except TelnyxError as error:
-            if begun or error.failure is not Failure.BAD_REQUEST:
+            if error.failure is not Failure.BAD_REQUEST:
                 raise
-            refused = refused or error
-    if refused:
-        raise refused
+            refusals.append(error)
+    raise refusals[0]
 
 
 def _wire(moment: datetime) -> str:

@@ -11,10 +11,10 @@ from pydantic import Field
 
 from telnyx_mcp.money import ZERO, Sums, amount_of, written
 from telnyx_mcp.periods import Period, period_of
-from telnyx_mcp.spending import Usage, charges_of, usage_of
+from telnyx_mcp.spending import AT_ONCE, Usage, charges_of, sampled_usage_of
 from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.models import Balance
-from telnyx_mcp.telnyx.usage import RECORD_TYPES, Reading
+from telnyx_mcp.telnyx.usage import RECORD_TYPES
 from telnyx_mcp.tools.arguments import Params
 from telnyx_mcp.tools.ranges import SUMMARY_SECONDS
 from telnyx_mcp.tools.results import Result, taken_from
@@ -27,7 +27,7 @@ USAGE_DAYS = 7
 class BalanceParams(Params):
     include_runway: bool = Field(
         False,
-        description="Add how long it lasts at the recent rate: some 200 requests.",
+        description="Add how long it lasts at the recent rate: some 50 requests.",
     )
 
 
@@ -63,19 +63,22 @@ async def _runway(call: Call[BalanceParams], balance: Balance) -> dict[str, Any]
     for each, figures in charges.figures.items():
         daily.add(each, figures["total"] / month.days)
     for usage in usages:
-        for each, cost in usage.tally.costs:
-            daily.add(each, cost / USAGE_DAYS)
+        for each, cost in usage.estimate(USAGE_DAYS):
+            daily.add(each, cost)
     refused = sorted(usage.record_type for usage in usages if usage.refused)
-    missing = [usage.record_type for usage in usages if not usage.whole and not usage.refused]
+    failed = [each for each in usages if each.reading.error or each.tally.unreadable]
+    missing = sorted(each.record_type for each in failed if not each.refused)
     if missing or charges.missing:
         return {"unknown": f"not all of the recent spending could be read: {missing or 'charges'}"}
+    sampled = any(not usage.whole for usage in usages if not usage.refused)
     rates = dict(daily)
     if rates.keys() - {currency}:
         return {"unknown": f"spending is in {', '.join(sorted(rates))}, the balance in {currency}"}
     rate = rates.get(currency, ZERO)
     return {
         "spent_per_day": written(rate.quantize(Decimal("0.01"))),
-        "basis": f"charges of {month.start:%Y-%m}, usage of the {USAGE_DAYS} days before today",
+        "basis": f"charges of {month.start:%Y-%m}, usage of the {USAGE_DAYS} days before today"
+        + (", estimated from a sample of the records" if sampled else ""),
         **({"not_counted": refused} if refused else {}),
         "balance_lasts": _days(balance.balance, rate),
         "available_credit_lasts": _days(balance.available_credit, rate),
@@ -84,14 +87,12 @@ async def _runway(call: Call[BalanceParams], balance: Balance) -> dict[str, Any]
 
 async def _recent_usage(call: Call[Any], period: Period, deadline: Deadline) -> list[Usage]:
     usages: list[Usage] = []
-    few = anyio.CapacityLimiter(2)
-
-    async def progress(_reading: Reading) -> None:
-        await call.progress.report(len(usages), len(RECORD_TYPES), "adding up recent usage")
+    few = anyio.CapacityLimiter(AT_ONCE)
 
     async def one(record_type: str) -> None:
         async with few:
-            usages.append(await usage_of(call.client, record_type, period, deadline, progress))
+            usages.append(await sampled_usage_of(call.client, record_type, period, deadline))
+            await call.progress.report(len(usages), len(RECORD_TYPES), "estimating recent usage")
 
     async with anyio.create_task_group() as tasks:
         for record_type in RECORD_TYPES:
@@ -105,7 +106,10 @@ def _days(amount: str | None, rate: Decimal) -> str:
         return "unknown: Telnyx told no amount"
     if left <= 0:
         return "used up"
-    return f"about {int(left / rate)} days" if rate > 0 else "does not shrink at this rate"
+    if rate <= 0:
+        return "does not shrink at this rate"
+    days = int(left / rate)
+    return f"about {days} days" if days > 1 else f"less than {days + 1} days"
 
 
 GET_BALANCE = ToolSpec(

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -426,9 +427,35 @@ async def test_the_balance_says_how_long_it_lasts_when_asked(
     daily = raw.charged(sandbox, month)["grand_total"] / days + sum(costs, Decimal(0)) / 7
     runway = told["runway"]
     assert Decimal(runway["spent_per_day"]) == daily.quantize(Decimal("0.01"))
-    for name, amount in (("balance", "balance"), ("available_credit", "available_credit")):
-        left = int(Decimal(told[amount]) / daily)
+    assert runway["basis"] == f"charges of {month[0][:7]}, usage of the 7 days before today"
+    for name in ("balance", "available_credit"):
+        left = int(Decimal(told[name]) / daily)
         assert runway[f"{name}_lasts"] == f"about {left} days"
+
+
+async def test_of_many_records_a_few_spread_over_the_week_make_the_runway(
+    scripted: Scripted, scripted_server: AccountServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("telnyx_mcp.tools.balance.RECORD_TYPES", ["messaging"])
+    balance = {"balance": "90.00", "available_credit": "190.00", "currency": "USD"}
+
+    def page(number: int) -> Any:
+        row = {"cost": f"0.0{number}", "currency": "USD"}
+        meta = {"total_pages": 280, "total_results": 14_000}
+        return answer(200, {"data": [row] * 50, "meta": meta})
+
+    scripted.will(answer(200, {"data": balance}), summary("USD", "31.00"), *map(page, range(1, 5)))
+    told = content_of(await call(scripted_server, "telnyx_get_balance", {"include_runway": True}))
+    # 14,000 records at 0.025 are 350.00 in seven days, beside 1.00 a day.
+    assert told["runway"] == {
+        "spent_per_day": "51.00",
+        "basis": "charges of 2026-05, usage of the 7 days before today, estimated from a sample of "
+        "the records",
+        "balance_lasts": "less than 2 days",
+        "available_credit_lasts": "about 3 days",
+    }
+    asked = [parse_qs(urlsplit(each.target).query) for each in scripted.requests[2:]]
+    assert [each["page[number]"] for each in asked] == [["1"], ["94"], ["187"], ["280"]]
 
 
 async def test_a_type_that_is_refused_is_named_beside_the_runway(
