@@ -14,6 +14,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from math import isfinite
 
@@ -21,6 +22,8 @@ LONGEST_BELIEVED = 3600.0
 """Seconds; a longer `Retry-After` is taken at this, a longer reset is not believed."""
 LARGEST_BELIEVED = 10_000_000
 """Requests; a limit above this is not believed."""
+LONGEST_READ = 1000
+"""Characters of a list; no true one is longer."""
 
 Headers = Mapping[str, str]
 
@@ -76,16 +79,19 @@ def told_wait(headers: Headers, now: Callable[[], float] = time.time) -> float |
 
 
 def told_retry(headers: Headers, now: Callable[[], float] = time.time) -> float | None:
-    """Seconds as `retry-after-ms` or `retry-after` tell, 0 to 3600; None without either."""
+    """Seconds as `retry-after-ms` or `retry-after` tell, 0 to 3600; None without either.
+
+    A date is counted from the answer's own `Date`, as this machine's clock may be wrong; `now` is
+    for an answer that has none.
+    """
     after = headers.get("retry-after")
-    for seconds in (
-        _number(headers.get("retry-after-ms"), scale=0.001),
-        _number(after),
-        _until(after, now()),
-    ):
-        if seconds is not None:
-            return min(seconds, LONGEST_BELIEVED)
-    return None
+    seconds = _number(headers.get("retry-after-ms"), scale=0.001)
+    if seconds is None:
+        seconds = _number(after)
+    if seconds is None and (until := _moment(after)) is not None:
+        sent = _moment(headers.get("date"))
+        seconds = max(0.0, until - (now() if sent is None else sent))
+    return None if seconds is None else min(seconds, LONGEST_BELIEVED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +105,15 @@ class _Item:
         return _number(self.parameters.get(name))
 
 
-_MEMBER = re.compile(r'\s*("[^"]*"|[^,;"]+)((?:\s*;[^,"]*(?:"[^"]*")?)*)\s*(?:,|$)')
+_MEMBERS, _PARTS = (re.compile(rf'(?:[^{by}"]|"[^"]*")+') for by in ",;")
 
 
 def _items(text: str) -> Iterator[_Item]:
-    for match in _MEMBER.finditer(text):
-        pairs = (each.partition("=") for each in match[2].split(";"))
-        yield _Item(match[1].strip().strip('"'), {k.strip(): v.strip() for k, _, v in pairs})
+    for member in _MEMBERS.findall(text[:LONGEST_READ]):
+        bare, *parameters = _PARTS.findall(member) or [""]
+        if bare := bare.strip():
+            pairs = (each.partition("=") for each in parameters)
+            yield _Item(bare.strip('"'), {k.strip(): v.strip() for k, _, v in pairs})
 
 
 def _revision_7(now: Mapping[str, _Item], policies: list[_Item]) -> Told:
@@ -130,6 +138,8 @@ def _believed(
         reset = None
     if window is not None and not 0 < window <= LONGEST_BELIEVED:
         window = None
+    if reset is None:
+        reset = window  # the count begins anew within it
     return Told(
         None if limit is None else int(limit),
         None if remaining is None else int(min(remaining, LARGEST_BELIEVED)),
@@ -146,8 +156,10 @@ def _number(text: str | None, scale: float = 1.0) -> float | None:
     return value if isfinite(value) and value >= 0 else None
 
 
-def _until(text: str | None, now: float) -> float | None:
+def _moment(text: str | None) -> float | None:
+    """A date of HTTP, in any of its three forms (RFC 9110 §5.6.7), as seconds since 1970."""
     try:
-        return max(0.0, parsedate_to_datetime(text or "").timestamp() - now)
+        date = parsedate_to_datetime(text or "")
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None

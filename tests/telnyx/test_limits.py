@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import time
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import example, given
@@ -70,6 +72,11 @@ def telnyx(limit: object, remaining: object, reset: object) -> dict[str, str]:
         ),
         ({"ratelimit": '"a, b; c";r=7;t=3;pk=:c2VjcmV0:'}, Told(None, 7, 3.0)),
         ({"ratelimit": '"default";r=50'}, Told(None, 50, None)),
+        # without a reset, the count begins anew within the window
+        (
+            {"ratelimit": '"default";r=0', "ratelimit-policy": '"default";q=100;w=60'},
+            Told(100, 0, 60.0, 60.0),
+        ),
         # Telnyx's own come first
         (telnyx(200, 12, 7) | {"ratelimit": '"default";r=1;t=1'}, Told(200, 12, 7.0)),
     ],
@@ -104,6 +111,17 @@ def test_a_reset_of_more_than_an_hour_is_not_believed(reset: int) -> None:
     assert told(telnyx(200, 0, reset)).reset is None
 
 
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This machine is not where it is UTC (on Windows, where it happens to be)."""
+    take_zone = getattr(time, "tzset", lambda: None)
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "XXX-05:45")
+        take_zone()
+        yield
+    take_zone()
+
+
 @pytest.mark.parametrize(
     ("headers", "seconds"),
     [
@@ -114,7 +132,19 @@ def test_a_reset_of_more_than_an_hour_is_not_believed(reset: int) -> None:
         ({"retry-after": "2.5"}, 2.5),
         ({"retry-after": "Thu, 01 Jan 2026 12:00:30 GMT"}, 30.0),
         ({"retry-after": "Thu, 01 Jan 2026 13:00:30 +0100"}, 30.0),
+        ({"retry-after": "Thu, 01 Jan 2026 12:00:30 -0000"}, 30.0),
+        ({"retry-after": "Thursday, 01-Jan-26 12:00:30 GMT"}, 30.0),
+        ({"retry-after": "Thu Jan  1 12:00:30 2026"}, 30.0),
         ({"retry-after": "Thu, 01 Jan 2026 11:00:00 GMT"}, 0.0),
+        # by the clock of who sent it, where that is told
+        (
+            {
+                "retry-after": "Thu, 01 Jan 2026 12:10:30 GMT",
+                "date": "Thu, 01 Jan 2026 12:10:00 GMT",
+            },
+            30.0,
+        ),
+        ({"retry-after": "Thu, 01 Jan 2026 12:00:30 GMT", "date": "today"}, 30.0),
         ({"retry-after": "Thu, 01 Jan 2099 12:00:00 GMT"}, LONGEST_BELIEVED),
         ({"x-ratelimit-reset": "9"}, 9.0),
         ({"ratelimit": '"default";r=0;t=9'}, 9.0),
@@ -130,7 +160,7 @@ def test_a_reset_of_more_than_an_hour_is_not_believed(reset: int) -> None:
     ],
 )
 def test_the_wait_is_the_first_usable_one_told(
-    headers: dict[str, str], seconds: float | None
+    headers: dict[str, str], seconds: float | None, elsewhere: None
 ) -> None:
     assert told_wait(headers, now=lambda: NOON) == seconds
 
@@ -158,6 +188,10 @@ TEXTS = st.one_of(
 @given(st.dictionaries(st.sampled_from(NAMES), TEXTS))
 @example({"retry-after": "Thu, 99 Jan 2026 99:99:99 GMT"})
 @example({"ratelimit": '"' * 60})
+@example({"ratelimit": "a" + ";" * 60 + '"'})
+@example({"ratelimit": "a" + " " * 2000 + '"', "ratelimit-policy": '";' * 500})
+@example({"x-ratelimit-reset": "1", "x-ratelimit-limit": "a" + ";" * 60 + '"'})
+@example({"ratelimit": ";,;;,=;=,"})
 def test_whatever_is_told_the_figures_are_usable(headers: dict[str, str]) -> None:
     for wait in (told_wait(headers, lambda: NOON), told_retry(headers, lambda: NOON)):
         assert wait is None or 0 <= wait <= LONGEST_BELIEVED
