@@ -22,8 +22,9 @@ EDGE = 0.02
 """Seconds after a window's end until its successor is used."""
 UNTOLD_PERIOD = 10.0
 UNTOLD_GAP = 0.05
-UNTOLD_CLOSED = 1.0
-"""Seconds, where nothing was told: a window, between two turns, and after a bare 429."""
+"""Seconds, where nothing was told: a window, and between two turns."""
+SHORTEST_CLOSED = 1.0
+"""Seconds; no 429 closes for less, whatever it says."""
 SHORTEST_PERIOD = 0.1
 """Seconds; no window is taken to be shorter."""
 STEP = 1.0
@@ -112,7 +113,10 @@ def learn(pace: Pace, seen: Seen, now: float) -> Pace:
     pace = current(pace, now)
     limit, remaining, reset = seen.told.limit or pace.limit, seen.told.remaining, seen.told.reset
     pace = replace(pace, limit=limit)
-    until = seen.received + (UNTOLD_CLOSED if reset is None else reset) if seen.refused else None
+    until = None
+    if seen.refused:
+        reset = reset or None  # as all would come back at once, 0 tells no more than silence
+        until = seen.received + max(reset or 0.0, SHORTEST_CLOSED)
     if limit and remaining is not None and reset is not None:
         counted = _counted(pace, limit - remaining, reset, seen)
         if counted is None:
@@ -121,8 +125,8 @@ def learn(pace: Pace, seen: Seen, now: float) -> Pace:
             pace = counted
             if seen.refused or remaining == 0:
                 until = pace.ends + EDGE
-    if seen.refused and seen.retry_after is not None:
-        until = seen.received + seen.retry_after
+    if seen.refused and seen.retry_after:
+        until = seen.received + max(seen.retry_after, SHORTEST_CLOSED)
         pace = replace(pace, ends=min(pace.ends, max(until, now)))
     return pace if until is None else _closed(pace, until, now)
 

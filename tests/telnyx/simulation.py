@@ -157,13 +157,15 @@ class Changing:
 
 @dataclass
 class Lying:
-    """A fixed window that tells something else."""
+    """A fixed window that tells something else, or all but that truly."""
 
     lie: Mapping[str, str]
+    else_true: bool = False
     window: FixedWindow = field(default_factory=FixedWindow)
 
     def take(self, at: float) -> tuple[bool, dict[str, str]]:
-        return self.window.take(at)[0], dict(self.lie)
+        allowed, told = self.window.take(at)
+        return allowed, (told if self.else_true else {}) | dict(self.lie)
 
 
 @dataclass

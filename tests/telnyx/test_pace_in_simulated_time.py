@@ -66,6 +66,11 @@ def test_a_window_told_truly_is_used_up_and_never_overrun(
             0.95,
             0.02,
         ),
+        (lambda: Lying({"retry-after": "0"}), 0.93, 0.01),
+        (lambda: Lying({"retry-after": "0"}, else_true=True), 0.97, 0.001),
+        (lambda: Lying({"retry-after-ms": "1"}, else_true=True), 0.97, 0.002),
+        (lambda: Lying({"x-ratelimit-reset": "0"}), 0.93, 0.01),
+        (lambda: Lying({"x-ratelimit-reset": "0"}, else_true=True), 0.97, 0.002),
     ],
     ids=[
         "sliding window",
@@ -75,6 +80,11 @@ def test_a_window_told_truly_is_used_up_and_never_overrun(
         "tells half",
         "tells nonsense",
         "always full",
+        "at once, and nothing else",
+        "at once, and the rest truly",
+        "nearly at once",
+        "resets at once, and nothing else",
+        "resets at once, and the rest truly",
     ],
 )
 @pytest.mark.parametrize("copies", [8, 20])
