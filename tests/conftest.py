@@ -285,7 +285,7 @@ class Time:
         self.at += seconds
 
     def pacer(self) -> Pacer:
-        return Pacer(own=OwnPace(self.clock), sleep=self.sleep)
+        return Pacer(own=OwnPace(self.clock), sleep=self.sleep, clock=self.clock)
 
 
 @pytest.fixture

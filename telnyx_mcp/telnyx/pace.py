@@ -11,7 +11,7 @@ All moments are seconds of one clock, the one of the place where the copies keep
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import floor
+from math import floor, inf
 
 from telnyx_mcp.telnyx.limits import Told
 
@@ -27,6 +27,13 @@ SHORTEST_CLOSED = 1.0
 """Seconds; no 429 closes for less, whatever it says."""
 SHORTEST_PERIOD = 0.1
 """Seconds; no window is taken to be shorter."""
+NEAR = 7.5
+"""Seconds, half of what one may wait: the end of the queue behind this is for those who were turned
+away, while some were."""
+RECENT = 2
+"""Periods; who had a turn longer ago may queue there too."""
+LATE = 2.0
+"""Seconds by which one may come late who was told when to come."""
 STEP = 1.0
 """Seconds; a clock that is further back than this was set back."""
 
@@ -72,6 +79,10 @@ class Pace:
     head: float = 0.0
     tail: float = 0.0
     """The first and the last turn of those that wait."""
+    left: tuple[float, ...] = ()
+    """The turns before the last whose callers left, as if nothing had ever been put off."""
+    expected: float = 0.0
+    """Until when somebody who was turned away should be back."""
     slid: float = 0.0
     """Seconds by which turns were put off, in all."""
     written: float = 0.0
@@ -108,9 +119,45 @@ def due(pace: Pace, turn: Turn) -> float:
     return max(turn.at + pace.slid - turn.slid, pace.closed_until)
 
 
+def give_back(pace: Pace, turn: Turn, now: float) -> Pace:
+    """The pace without the turn of one who leaves, and without those before it that are left too,
+    if nobody has come behind them."""
+    pace = current(pace, now)
+    left = [at for at in (*pace.left, turn.at - turn.slid) if at + pace.slid > now]
+    tail, used = pace.tail, pace.used
+    while gone := [at for at in left if abs(at + pace.slid - tail) < pace.gap / 2]:
+        left.remove(gone[0])
+        used -= tail < pace.ends
+        tail -= pace.gap
+    none_waits = tail < pace.head - pace.gap / 2 or tail <= now
+    return replace(
+        pace,
+        used=max(0, used),
+        head=0.0 if none_waits else pace.head,
+        tail=0.0 if none_waits else tail,
+        left=tuple(left),
+    )
+
+
+def turned_away(pace: Pace, turn: Turn) -> Pace:
+    """The pace that expects one back for whom this turn is too far away."""
+    return replace(pace, expected=max(pace.expected, turn.at + LATE))
+
+
+def room(pace: Pace, since: float, now: float) -> float:
+    """Seconds ahead up to which one may queue who had a turn `since` seconds ago.
+
+    While some were turned away, the far end of the queue is theirs: or whoever has just had a turn
+    would always be there before those who come back when they were told to.
+    """
+    return NEAR if now < pace.expected and since < RECENT * pace.period else inf
+
+
 def learn(pace: Pace, seen: Seen, now: float) -> Pace:
     """The pace corrected by an answer."""
     pace = current(pace, now)
+    if seen.received > now + STEP:
+        return pace  # it came before the clock was set back: its moments are none now
     limit, remaining, reset = seen.told.limit or pace.limit, seen.told.remaining, seen.told.reset
     pace = replace(pace, limit=limit)
     until = None

@@ -6,17 +6,34 @@ answers tell (`limits.py`) by the rules of `pace.py`. This module waits.
 
 from __future__ import annotations
 
+import asyncio
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from math import inf
 from typing import Any, TypeVar
 
 import anyio
 
+from telnyx_mcp.telnyx.deadline import Clock
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
 from telnyx_mcp.telnyx.limits import told, told_retry
-from telnyx_mcp.telnyx.pace import Pace, Seen, Turn, current, due, learn, take
-from telnyx_mcp.telnyx.shared_pace import Change, OwnPace, PacePlace, PlaceLost
+from telnyx_mcp.telnyx.pace import (
+    Pace,
+    Seen,
+    Turn,
+    current,
+    due,
+    give_back,
+    learn,
+    room,
+    take,
+    turned_away,
+)
+from telnyx_mcp.telnyx.shared_pace import PATIENCE, OwnPace, PacePlace, PlaceLost
 
 LONGEST_WAIT = 15.0
 """Seconds a call may wait for its turn; a later turn fails at once and says when."""
@@ -31,10 +48,31 @@ Sleep = Callable[[float], Awaitable[None]]
 Waiting = Callable[[float, float], Awaitable[None]]
 """Told how many seconds are left to wait, and how many were waited."""
 T = TypeVar("T")
+ChangeAt = Callable[[PacePlace, Pace, float], tuple[Pace, T]]
+"""A change that also looks at where it is made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A moment on the clock of one place; on another's it means nothing."""
+
+    at: float
+    place: PacePlace
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A turn, and the place that gave it."""
+
+    turn: Turn
+    place: PacePlace
 
 
 class Pacer:
-    """Gives each request its turn. One per server; `own` (with its clock) and `sleep` are injected."""
+    """Gives each request its turn. One per server.
+
+    `own` (with its clock), `sleep` and `clock`, which nobody sets back, are injected.
+    """
 
     def __init__(
         self,
@@ -42,55 +80,81 @@ class Pacer:
         own: OwnPace | None = None,
         sleep: Sleep = anyio.sleep,
         say: Callable[[str], object] = sys.stderr.write,
+        clock: Clock = time.monotonic,
     ) -> None:
         self._own = own or OwnPace()
         self._shared = shared
         self._sleep = sleep
         self._say: Callable[[str], object] | None = say
-        self._share_from = 0.0
-        self._seen: defaultdict[str, list[Seen]] = defaultdict(list)
+        self._clock = clock
+        self._share_from = -inf
+        self._seen: defaultdict[str, list[tuple[PacePlace, Seen]]] = defaultdict(list)
         """Answers that the pace does not know of yet; it learns of them with the next turn."""
+        self._went: dict[str, Moment] = {}
+        """When this process had its last turn."""
 
     async def turn(
         self, endpoint: str, longest: float = LONGEST_WAIT, waiting: Waiting | None = None
-    ) -> float:
+    ) -> Moment:
         """Returns when a request to `endpoint` may go: the moment, for `learn`.
 
         Raises `TelnyxError` (`PACED`, with `retry_in`) at once if that is more than `longest`
         seconds away, and if it is put off beyond them.
         """
-        longest = min(longest, LONGEST_WAIT)
-        turn, wait = await self._change(endpoint, self._taking(endpoint, longest))
-        waited = 0.0
-        while wait > 0:
-            if waited + wait > longest:
-                raise TelnyxError(Failure.PACED, retry_in=round(wait, 1))
-            if waiting and waited + wait > TOLD_FROM:
-                await waiting(wait, waited)
-            nap = min(wait, LOOK_AGAIN)
-            await self._sleep(nap)
-            waited += nap
-            wait = await self._change(endpoint, _left(turn))
-        return self.now()
+        if longest >= PATIENCE:
+            return await self._turn(endpoint, min(longest, LONGEST_WAIT), waiting)
+        with anyio.move_on_after(longest):  # a place may take longer than that
+            return await self._turn(endpoint, longest, waiting)
+        raise TelnyxError(Failure.PACED, retry_in=PATIENCE)
+
+    async def _turn(self, endpoint: str, longest: float, waiting: Waiting | None) -> Moment:
+        began = self._clock()
+        held, wait = await self._change(endpoint, self._taking(endpoint, longest))
+        try:
+            while wait > 0:
+                waited = self._clock() - began
+                if held is None or waited + wait > longest:
+                    raise TelnyxError(Failure.PACED, retry_in=round(wait, 1))
+                if waiting and waited + wait > TOLD_FROM:
+                    await waiting(wait, waited)
+                await self._sleep(min(wait, LOOK_AGAIN))
+                left = longest - (self._clock() - began)
+                held, wait = await self._change(endpoint, self._looking(endpoint, left, held))
+        except asyncio.CancelledError:
+            with anyio.CancelScope(shield=True):
+                await self._give_back(endpoint, held)
+            raise
+        except Exception:
+            await self._give_back(endpoint, held)
+            raise
+        went = self._went[endpoint] = self.now()
+        return went
 
     async def learn(
-        self, endpoint: str, status: int, headers: Mapping[str, str], sent: float
+        self, endpoint: str, status: int, headers: Mapping[str, str], sent: Moment
     ) -> None:
         """Takes in what an answer to a request of the moment `sent` tells of the limit.
 
         What closes the endpoint is told to all copies at once, the rest with the next turn.
         """
+        now = self.now()
+        if sent.place is not now.place:
+            return
         refused = status == 429
         tells = told(headers)
-        self._seen[endpoint].append(
-            Seen(tells, sent, self.now(), refused, told_retry(headers) if refused else None)
-        )
+        retry_after = told_retry(headers) if refused else None
+        self._seen[endpoint].append((now.place, Seen(tells, sent.at, now.at, refused, retry_after)))
         if refused or tells.remaining == 0 or len(self._seen[endpoint]) > 1:
             await self._change(endpoint, self._learning(endpoint))
 
-    def now(self) -> float:
+    async def _give_back(self, endpoint: str, held: _Held | None) -> None:
+        if held:
+            await self._change(endpoint, self._giving_back(held))
+
+    def now(self) -> Moment:
         """The moment, on the clock of the place in use."""
-        return self._place().now()
+        place = self._place()
+        return Moment(place.now(), place)
 
     async def known(self) -> list[dict[str, Any]]:
         """What is known of each endpoint's limit."""
@@ -115,14 +179,13 @@ class Pacer:
             self._shared.close()
 
     def _place(self) -> PacePlace:
-        if self._shared is None or self._own.now() < self._share_from:
+        if self._shared is None or self._clock() < self._share_from:
             return self._own
         return self._shared
 
     def _alone(self, lost: PlaceLost) -> OwnPace:
         """Paces this process by itself for a while, and says so once."""
-        self._share_from = self._own.now() + SHARE_AGAIN
-        self._seen.clear()  # their moments are of the other clock
+        self._share_from = self._clock() + SHARE_AGAIN
         say, self._say = self._say, None
         if say:
             say(
@@ -131,43 +194,67 @@ class Pacer:
             )
         return self._own
 
-    async def _change(self, endpoint: str, change: Change[T]) -> T:
+    async def _change(self, endpoint: str, change: ChangeAt[T]) -> T:
+        place = self._place()
         try:
-            return await self._place().change(endpoint, change)
+            return await place.change(endpoint, partial(change, place))
         except PlaceLost as lost:
-            return await self._alone(lost).change(endpoint, change)
+            own = self._alone(lost)
+            return await own.change(endpoint, partial(change, own))
 
-    def _taking(self, endpoint: str, longest: float) -> Change[tuple[Turn, float]]:
-        seen = self._seen.pop(endpoint, [])
+    def _taking(self, endpoint: str, longest: float) -> ChangeAt[tuple[_Held | None, float]]:
+        """A turn and the seconds until then; no turn if they are more than one may wait."""
+        learning, went = self._learning(endpoint), self._went.get(endpoint)
 
-        def change(pace: Pace, now: float) -> tuple[Pace, tuple[Turn, float]]:
-            for each in seen:
-                pace = learn(pace, each, now)
+        def change(
+            place: PacePlace, pace: Pace, now: float
+        ) -> tuple[Pace, tuple[_Held | None, float]]:
+            pace, _ = learning(place, pace, now)
             taken, turn = take(pace, now)
             wait = turn.at - now
-            return pace if wait > longest else taken, (turn, wait)
+            if wait > 0:
+                since = now - went.at if went and went.place is place else inf
+                if wait > min(longest, room(pace, since, now)):
+                    return turned_away(pace, turn) if wait > longest else pace, (None, wait)
+            return taken, (_Held(turn, place), wait)
 
         return change
 
-    def _learning(self, endpoint: str) -> Change[None]:
+    def _looking(
+        self, endpoint: str, longest: float, held: _Held
+    ) -> ChangeAt[tuple[_Held | None, float]]:
+        """The same turn and the seconds left; a new one where another place keeps the pace now."""
+
+        def change(
+            place: PacePlace, pace: Pace, now: float
+        ) -> tuple[Pace, tuple[_Held | None, float]]:
+            if place is not held.place:
+                return self._taking(endpoint, longest)(place, pace, now)
+            as_it_is = current(pace, now)
+            kept = as_it_is if as_it_is.slid != pace.slid else pace
+            return kept, (held, due(as_it_is, held.turn) - now)
+
+        return change
+
+    def _giving_back(self, held: _Held) -> ChangeAt[None]:
+        """Leaves a turn to others, where it was given."""
+
+        def change(place: PacePlace, pace: Pace, now: float) -> tuple[Pace, None]:
+            return (give_back(pace, held.turn, now) if place is held.place else pace), None
+
+        return change
+
+    def _learning(self, endpoint: str) -> ChangeAt[None]:
+        """Learns what the answers told, but for those that came by another place's clock."""
         seen = self._seen.pop(endpoint, [])
 
-        def change(pace: Pace, now: float) -> tuple[Pace, None]:
-            for each in seen:
-                pace = learn(pace, each, now)
+        def change(place: PacePlace, pace: Pace, now: float) -> tuple[Pace, None]:
+            for where, each in seen:
+                if where is place:
+                    pace = learn(pace, each, now)
             return pace, None
 
         return change
-
-
-def _left(turn: Turn) -> Change[float]:
-    """The seconds left until a turn."""
-
-    def change(pace: Pace, now: float) -> tuple[Pace, float]:
-        as_it_is = current(pace, now)
-        return (as_it_is if as_it_is.slid != pace.slid else pace), due(as_it_is, turn) - now
-
-    return change
 
 
 def _shown(endpoint: str, pace: Pace, now: float) -> dict[str, Any]:

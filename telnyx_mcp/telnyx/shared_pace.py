@@ -26,7 +26,7 @@ from anyio import to_thread
 from telnyx_mcp.place import default_file, private_file
 from telnyx_mcp.telnyx.pace import Pace
 
-PATIENCE = 5.0
+PATIENCE = 1.0
 """Seconds after which a place that others hold is given up."""
 
 _MAKERS_LOCK = 7_466_197_032

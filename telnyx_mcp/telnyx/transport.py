@@ -33,7 +33,7 @@ from telnyx_mcp.telnyx.errors import (
 from telnyx_mcp.telnyx.flights import Flights
 from telnyx_mcp.telnyx.limits import told_wait
 from telnyx_mcp.telnyx.operations import MOST_TRIES, NOT_CONNECTED, Operation
-from telnyx_mcp.telnyx.pacing import LONGEST_WAIT, Pacer, Sleep, Waiting
+from telnyx_mcp.telnyx.pacing import LONGEST_WAIT, Moment, Pacer, Sleep, Waiting
 from telnyx_mcp.telnyx.shared_pace import OwnPace
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Transport:
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
-        self.pacer = pacer or Pacer(own=OwnPace(clock), sleep=sleep)
+        self.pacer = pacer or Pacer(own=OwnPace(clock), sleep=sleep, clock=clock)
         self._retries = _RetryBudget()
         self._flights: Flights[Reply] = Flights()
         self._changes = 0
@@ -199,7 +199,7 @@ class Transport:
         query: Query | None,
         body: Mapping[str, Any] | None,
         deadline: Deadline,
-        turn: float,
+        turn: Moment,
     ) -> Reply:
         import httpx
 

@@ -192,6 +192,8 @@ class Seen:
     failed: int = 0
     longest: float = 0.0
     arrivals: list[float] = field(default_factory=list)
+    without: float = 0.0
+    """The longest that one copy went without being served."""
 
     @property
     def useful(self) -> int:
@@ -209,27 +211,38 @@ def load(
     *,
     think: float = 0.0,
     latency: float = 0.01,
+    obedient: bool = False,
     place: Callable[[], PacePlace] | None = None,
 ) -> Seen:
-    """Copies on one key that ask one after the other; they begin as the world runs on."""
+    """Copies on one key that ask one after the other; they begin as the world runs on.
+
+    Who fails at once asks again in a second, or when it was told to.
+    """
     together = OwnPace(world.clock)
     seen = Seen([0] * copies)
 
     async def copy(number: int) -> None:
-        pacer = Pacer(place() if place else together, OwnPace(world.clock), sleep)
+        pacer = Pacer(
+            place() if place else together, OwnPace(world.clock), sleep, clock=lambda: world.at
+        )
+        served_at = world.at
         while True:
             asked = world.at
             try:
                 turn = await pacer.turn(HERE)
-            except TelnyxError:
+            except TelnyxError as refusal:
                 seen.failed += 1
-                await sleep(1.0)
+                assert refusal.retry_in
+                await sleep(refusal.retry_in if obedient else 1.0)
                 continue
             seen.longest = max(seen.longest, world.at - asked)
             await sleep(latency * world.random.expovariate(1))
             allowed, told = limit.take(world.at)
             seen.arrivals.append(world.at)
-            seen.served[number] += allowed
+            if allowed:
+                seen.served[number] += 1
+                seen.without = max(seen.without, world.at - served_at)
+                served_at = world.at
             seen.refused += not allowed
             await sleep(latency * world.random.expovariate(1))
             await pacer.learn(HERE, 200 if allowed else 429, told, turn)

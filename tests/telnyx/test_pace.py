@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import astuple, replace
 
@@ -10,7 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telnyx_mcp.telnyx.limits import Told
-from telnyx_mcp.telnyx.pace import EDGE, Pace, Seen, Turn, current, due, learn, take
+from telnyx_mcp.telnyx.pace import (
+    EDGE,
+    LATE,
+    NEAR,
+    Pace,
+    Seen,
+    Turn,
+    current,
+    due,
+    give_back,
+    learn,
+    room,
+    take,
+    turned_away,
+)
 
 NOON = 1_700_000_000.0
 
@@ -124,6 +139,76 @@ def test_a_clock_set_back_moves_every_moment_with_it(back: float) -> None:
     assert due(current(pace, NOON + back), turn) - (NOON + back) == pytest.approx(wait)
 
 
+def waiting(count: int) -> tuple[Pace, list[Turn]]:
+    """So many wait for the next window of 5 per 10 s."""
+    pace, given_out = known(limit=5, remaining=0), []
+    for _ in range(count):
+        pace, turn = take(pace, NOON)
+        given_out.append(turn)
+    return pace, given_out
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_when_all_leave_the_queue_nobody_waits_behind_them(order: tuple[int, ...]) -> None:
+    first = take(known(limit=5, remaining=0), NOON)[1]
+    pace, given_out = waiting(3)
+    for each in order:
+        pace = give_back(pace, given_out[each], NOON)
+    assert take(pace, NOON)[1] == first
+    assert pace.left == ()
+
+
+def test_who_leaves_between_others_changes_nothing_for_them() -> None:
+    pace, given_out = waiting(3)
+    last = take(pace, NOON)[1]
+    pace = give_back(pace, given_out[1], NOON)
+    assert take(pace, NOON)[1] == last
+    assert [due(pace, each) for each in given_out] == [each.at for each in given_out]
+
+
+def test_who_leaves_last_leaves_the_turn_to_the_next() -> None:
+    pace, given_out = waiting(3)
+    pace = give_back(pace, given_out[2], NOON)
+    assert take(pace, NOON)[1].at == pytest.approx(given_out[2].at)
+
+
+def test_a_turn_given_back_in_the_window_that_has_begun_is_free_there() -> None:
+    pace, given_out = waiting(7)
+    later = NOON + 10.1
+    pace = current(pace, later)
+    used = pace.used
+    for each in given_out[1:]:
+        pace = give_back(pace, each, later)
+    assert pace.used < used
+    assert take(pace, later)[1].at == later
+
+
+def test_those_who_are_put_off_and_leave_are_not_waited_for() -> None:
+    """A 429 that closes for longer than anybody waits meets a queue."""
+    pace, given_out = waiting(3)
+    refused = Seen(Told(), NOON + 1, NOON + 1, refused=True, retry_after=30.0)
+    pace = learn(pace, refused, NOON + 1)
+    for each in given_out:
+        pace = give_back(pace, each, NOON + 1)
+    assert take(pace, NOON + 1)[1].at == pytest.approx(NOON + 31)
+
+
+def test_while_some_were_turned_away_who_had_a_turn_lately_leaves_them_room() -> None:
+    pace, _ = waiting(7)
+    assert room(pace, 1.0, NOON) == math.inf, "nobody was"
+    _, turn = take(pace, NOON)
+    pace = turned_away(pace, turn)
+    assert room(pace, 1.0, NOON) == NEAR
+    assert room(pace, 3 * pace.period, NOON) == math.inf, "who had none lately"
+    assert room(pace, 1.0, turn.at + LATE) == math.inf, "they are back"
+
+
+def test_an_answer_from_before_the_clock_was_set_back_closes_nothing() -> None:
+    refused = Seen(Told(), NOON, NOON, refused=True, retry_after=2.0)
+    back = NOON - 600
+    assert take(learn(known(), refused, back), back)[1].at == back
+
+
 # --- properties ----------------------------------------------------------------------------------
 
 LIMITS = st.integers(1, 300)
@@ -207,6 +292,6 @@ def test_whatever_is_told_turns_are_in_order_and_nothing_closes_for_more_than_an
         pace = learn(pace, Seen(told, sent, now, refused, after), now)
         last += (pace.slid - slid) if last else 0.0
         assert pace.closed_until <= now + 3600 + EDGE
-        assert all(math.isfinite(each) for each in astuple(pace))
+        assert all(math.isfinite(each) for each in astuple(pace) if each != ())
         assert pace.gap > 0
         assert current(pace, now).ends > now

@@ -124,6 +124,19 @@ def test_small_and_long_limits_are_used_up_too(world: World, limit: int, period:
     assert seen.refused_share < 0.01
 
 
+@pytest.mark.parametrize(("limit", "period"), [(5, 10.0), (10, 10.0), (20, 60.0), (60, 60.0)])
+def test_who_comes_back_when_told_gets_a_turn_though_far_more_is_asked_than_allowed(
+    world: World, limit: int, period: float
+) -> None:
+    seen = load(world, FixedWindow(limit, period), 20, obedient=True)
+    world.run(2000)
+    assert seen.useful >= 0.95 * 2000 * limit / period
+    assert seen.refused_share < 0.001
+    fair = 20 * period / limit
+    assert seen.without < max(5 * fair, 3 * period), "no copy starves"
+    assert min(seen.served) > 0.5 * max(seen.served)
+
+
 def test_while_there_is_room_nobody_waits(world: World) -> None:
     """Ten requests a second, of twenty."""
     seen = load(world, FixedWindow(), 20, think=2.0)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
+from telnyx_mcp.telnyx.limits import Told
+from telnyx_mcp.telnyx.pace import Pace, Seen, learn, take
 from telnyx_mcp.telnyx.pacing import LONGEST_WAIT, SHARE_AGAIN, Pacer
 from telnyx_mcp.telnyx.shared_pace import Change, OwnPace, PlaceLost, T
 from tests.conftest import SECONDS, Time
@@ -103,9 +107,9 @@ async def test_who_is_put_off_beyond_what_is_bearable_is_refused_then(time: Time
     async def sleep(seconds: float) -> None:
         await time.sleep(seconds)
         if len(time.slept) == 2:
-            await other.learn(HERE, 429, {"retry-after": "30"}, time.at)
+            await other.learn(HERE, 429, {"retry-after": "30"}, other.now())
 
-    pacer, other = (Pacer(place, place, sleep) for _ in range(2))
+    pacer, other = (Pacer(place, place, sleep, clock=time.clock) for _ in range(2))
     await answered(pacer, limit(0, 5))
     with pytest.raises(TelnyxError) as caught:
         await pacer.turn(HERE)
@@ -132,7 +136,7 @@ async def test_who_waits_over_two_seconds_is_told(time: Time, wait: float, told:
 
 async def test_whoever_learns_of_a_429_all_copies_wait(time: Time) -> None:
     place = OwnPace(time.clock)
-    one, other = (Pacer(place, place, time.sleep) for _ in range(2))
+    one, other = (Pacer(place, place, time.sleep, clock=time.clock) for _ in range(2))
     await other.turn(HERE)
     await answered(one, {"retry-after": "7"}, status=429)
     await other.turn(HERE)
@@ -141,7 +145,7 @@ async def test_whoever_learns_of_a_429_all_copies_wait(time: Time) -> None:
 
 async def test_what_an_answer_told_is_known_to_all_with_the_next_turn(time: Time) -> None:
     place = OwnPace(time.clock)
-    one, other = (Pacer(place, place, time.sleep) for _ in range(2))
+    one, other = (Pacer(place, place, time.sleep, clock=time.clock) for _ in range(2))
     await answered(one, limit(1, 5))
     await one.turn(HERE)
     await other.turn(HERE)
@@ -165,7 +169,7 @@ class Fragile(OwnPace):
 async def test_a_lost_place_is_said_once_and_tried_again_after_a_while(time: Time) -> None:
     said: list[str] = []
     shared = Fragile(time.clock)
-    pacer = Pacer(shared, OwnPace(time.clock), time.sleep, said.append)
+    pacer = Pacer(shared, OwnPace(time.clock), time.sleep, said.append, time.clock)
     shared.lost = True
     for _ in range(3):
         await answered(pacer, limit(50, 5))
@@ -187,10 +191,131 @@ async def test_a_lost_place_is_said_once_and_tried_again_after_a_while(time: Tim
 async def test_alone_a_process_keeps_to_the_limit_by_itself(time: Time) -> None:
     shared = Fragile(time.clock)
     shared.lost = True
-    pacer = Pacer(shared, OwnPace(time.clock), time.sleep, lambda _: None)
+    pacer = Pacer(shared, OwnPace(time.clock), time.sleep, lambda _: None, time.clock)
     await answered(pacer, limit(0, 5))
     await pacer.turn(HERE)
     assert sum(time.slept) == pytest.approx(5, abs=0.1)
+
+
+@pytest.mark.parametrize("slid", [300.0, -3600.0])
+@pytest.mark.parametrize("lost_first", [False, True], ids=["lost", "found again"])
+async def test_who_waits_while_the_place_changes_gets_a_turn_at_the_other(
+    time: Time, slid: float, lost_first: bool
+) -> None:
+    """What one place says of a turn of another means nothing."""
+    shared, own = Fragile(time.clock), OwnPace(time.clock)
+    full = learn(
+        take(Pace(slid=slid), time.at)[0], Seen(Told(200, 0, 10.0), time.at, time.at), time.at
+    )
+    other = replace(full, slid=0.0)
+    for place, pace in ((shared, full), (own, other)):
+        await place.change(HERE, lambda _, __, pace=pace: (pace, None))
+
+    async def sleep(seconds: float) -> None:
+        await time.sleep(seconds)
+        if len(time.slept) == 2:
+            shared.lost = not lost_first
+            if lost_first:
+                pacer._share_from = time.at
+
+    pacer = Pacer(shared, own, sleep, lambda _: None, time.clock)
+    if lost_first:
+        shared.lost = True
+        await pacer.turn("/elsewhere")
+        shared.lost = False
+    await pacer.turn(HERE)
+    assert sum(time.slept) == pytest.approx(10, abs=0.1)
+
+
+async def test_what_an_answer_told_by_the_clock_of_a_lost_place_is_not_learnt(time: Time) -> None:
+    ahead = Fragile(lambda: time.at + 600)
+    pacer = Pacer(ahead, OwnPace(time.clock), time.sleep, lambda _: None, time.clock)
+    sent = await pacer.turn(HERE)
+    ahead.lost = True
+    await pacer.learn(HERE, 429, {"retry-after": "2"}, sent)
+    await pacer.turn(HERE)
+    assert time.slept == []
+    await pacer.learn(HERE, 429, {"retry-after": "2"}, sent)
+    await pacer.turn(HERE)
+    assert time.slept == [], "and none to a request that went by it"
+
+
+async def test_what_an_answer_told_alone_is_not_learnt_by_the_place_found_again(time: Time) -> None:
+    behind = Fragile(lambda: time.at - 600)
+    pacer = Pacer(behind, OwnPace(time.clock), time.sleep, lambda _: None, time.clock)
+    behind.lost = True
+    await answered(pacer, limit(50, 5))
+    behind.lost = False
+    time.at += SHARE_AGAIN
+    await pacer.turn(HERE)
+    assert (await behind.all())[HERE].limit == 0
+
+
+async def test_a_clock_that_is_set_does_not_keep_a_process_alone(time: Time) -> None:
+    """An hour forward and back: the place is tried again after a minute that really passed."""
+    wrong = 3600.0
+    shared = Fragile(lambda: time.at + wrong)
+    pacer = Pacer(shared, OwnPace(lambda: time.at + wrong), time.sleep, lambda _: None, time.clock)
+    shared.lost = True
+    await pacer.turn(HERE)
+    shared.lost, wrong = False, 0.0
+    time.at += SHARE_AGAIN
+    await pacer.turn(HERE)
+    assert pacer.place == "/there"
+
+
+async def test_who_leaves_while_waiting_holds_up_nobody(time: Time) -> None:
+    """Cancelled, by whomever, or because its caller can't be told."""
+
+    async def sleep(_: float) -> None:
+        await anyio.sleep_forever()
+
+    async def gone(_left: float, _waited: float) -> None:
+        raise RuntimeError("its client is gone")
+
+    place = OwnPace(time.clock)
+    pacer = Pacer(place, place, sleep, clock=time.clock)
+    await answered(pacer, limit(0, 5))
+    before = (await pacer.known())[0]["waiting_s"]
+    async with anyio.create_task_group() as tasks:
+        for _ in range(3):
+            tasks.start_soon(pacer.turn, HERE)
+        tasks.start_soon(anyio.sleep, 0)
+        for _ in range(3):
+            await checkpoint()
+        assert (await pacer.known())[0]["waiting_s"] >= 5
+        with pytest.raises(RuntimeError):
+            await pacer.turn(HERE, waiting=gone)
+        tasks.cancel_scope.cancel()
+    assert (await place.all())[HERE].tail == 0
+    assert before == (await pacer.known())[0]["waiting_s"]
+
+
+async def test_a_place_that_takes_longer_than_a_caller_has_is_not_waited_for(time: Time) -> None:
+    class Slow(OwnPace):
+        async def change(self, endpoint: str, change: Change[T]) -> T:
+            await anyio.sleep_forever()
+            raise AssertionError
+
+    pacer = Pacer(Slow(time.clock), sleep=time.sleep)
+    with anyio.fail_after(SECONDS), pytest.raises(TelnyxError) as caught:
+        await pacer.turn(HERE, longest=0.01)
+    assert caught.value.failure is Failure.PACED
+
+
+async def test_a_wait_counts_as_long_as_it_really_took(time: Time) -> None:
+    """A sleep may take longer than it was to, and the place as well."""
+    place = OwnPace(time.clock)
+
+    async def sleep(seconds: float) -> None:
+        await time.sleep(seconds + 4)
+        await other.learn(HERE, 429, {"retry-after": "9"}, other.now())
+
+    pacer, other = (Pacer(place, place, sleep, clock=time.clock) for _ in range(2))
+    await answered(pacer, limit(0, 5))
+    with pytest.raises(TelnyxError):
+        await pacer.turn(HERE, longest=12)
+    assert len(time.slept) == 1
 
 
 async def test_what_is_known_can_be_shown(time: Time) -> None:
