@@ -118,8 +118,7 @@ class Pacer:
                 if waiting and waited + wait > TOLD_FROM:
                     await waiting(wait, waited)
                 await self._sleep(min(wait, LOOK_AGAIN))
-                left = longest - (self._clock() - began)
-                held, wait = await self._change(endpoint, self._looking(endpoint, left, held))
+                held, wait = await self._change(endpoint, self._looking(endpoint, longest, held))
         except asyncio.CancelledError:
             with anyio.CancelScope(shield=True):
                 await self._give_back(endpoint, held)

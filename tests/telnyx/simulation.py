@@ -232,8 +232,7 @@ def load(
                 turn = await pacer.turn(HERE)
             except TelnyxError as refusal:
                 seen.failed += 1
-                assert refusal.retry_in
-                await sleep(refusal.retry_in if obedient else 1.0)
+                await sleep(refusal.retry_in or 0.0 if obedient else 1.0)
                 continue
             seen.longest = max(seen.longest, world.at - asked)
             await sleep(latency * world.random.expovariate(1))

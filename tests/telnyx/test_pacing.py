@@ -241,14 +241,14 @@ async def test_what_an_answer_told_by_the_clock_of_a_lost_place_is_not_learnt(ti
 
 
 async def test_what_an_answer_told_alone_is_not_learnt_by_the_place_found_again(time: Time) -> None:
-    behind = Fragile(lambda: time.at - 600)
-    pacer = Pacer(behind, OwnPace(time.clock), time.sleep, lambda _: None, time.clock)
-    behind.lost = True
+    ahead = Fragile(lambda: time.at + 600)
+    pacer = Pacer(ahead, OwnPace(time.clock), time.sleep, lambda _: None, time.clock)
+    ahead.lost = True
     await answered(pacer, limit(50, 5))
-    behind.lost = False
+    ahead.lost = False
     time.at += SHARE_AGAIN
     await pacer.turn(HERE)
-    assert (await behind.all())[HERE].limit == 0
+    assert (await ahead.all())[HERE].limit == 0
 
 
 async def test_a_clock_that_is_set_does_not_keep_a_process_alone(time: Time) -> None:
@@ -289,6 +289,32 @@ async def test_who_leaves_while_waiting_holds_up_nobody(time: Time) -> None:
         tasks.cancel_scope.cancel()
     assert (await place.all())[HERE].tail == 0
     assert before == (await pacer.known())[0]["waiting_s"]
+
+
+async def test_a_turn_is_given_back_only_where_it_was_given_and_though_that_takes_a_while(
+    time: Time,
+) -> None:
+    class Far(Fragile):
+        async def change(self, endpoint: str, change: Change[T]) -> T:
+            await checkpoint()
+            return await super().change(endpoint, change)
+
+    async def sleep(_: float) -> None:
+        slept.set()
+        await anyio.sleep_forever()
+
+    for lost in (False, True):
+        slept = anyio.Event()
+        far, own = Far(time.clock), OwnPace(time.clock)
+        pacer = Pacer(far, own, sleep, lambda _: None, time.clock)
+        await answered(pacer, limit(0, 5))
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(pacer.turn, HERE)
+            await slept.wait()
+            far.lost = lost
+            tasks.cancel_scope.cancel()
+        assert ((await far.all())[HERE].tail > 0) is lost
+        assert (await own.all()).get(HERE, Pace()) == Pace()
 
 
 async def test_a_place_that_takes_longer_than_a_caller_has_is_not_waited_for(time: Time) -> None:
