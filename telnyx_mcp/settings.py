@@ -18,6 +18,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from telnyx_mcp.state_url import database_at
+
 TELNYX_API = "https://api.telnyx.com/v2"
 _PORTS = {"https": 443, "http": 80}
 
@@ -154,6 +156,13 @@ class Settings(BaseSettings):
             ZoneInfo(value)
         except (ValueError, OSError, ZoneInfoNotFoundError):
             raise ValueError("must be an IANA name such as UTC or Europe/Berlin") from None
+        return value
+
+    @field_validator("state_url")
+    @classmethod
+    def _usable_place(cls, value: SecretStr | None) -> SecretStr | None:
+        if value:
+            database_at(value.get_secret_value())
         return value
 
     @field_validator("profile")

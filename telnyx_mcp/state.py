@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from telnyx_mcp.place import default_file, private_file
 
@@ -85,7 +85,8 @@ class Store:
             url = self._url()
         except SQLAlchemyError:
             return "TELNYX_MCP_STATE_URL"
-        return (_is_sqlite(url) and url.database) or url.render_as_string(hide_password=True)
+        # What follows the question mark may hold a password too.
+        return (_is_sqlite(url) and url.database) or url.set(query={}).render_as_string()
 
     def salt(self) -> str:
         """What keys are hashed with here, so that a stored hash can't be looked up elsewhere."""
@@ -117,7 +118,10 @@ class Store:
 
     def _url(self) -> sa.URL:
         if self._address:
-            return sa.make_url(self._address)
+            try:
+                return sa.make_url(self._address)
+            except ValueError:
+                raise ArgumentError("Could not parse its port") from None
         return sa.URL.create("sqlite", database=str(default_file()))
 
     @contextmanager
@@ -204,12 +208,22 @@ class Store:
 
     def _words(self, error: Exception) -> str:
         cause = error.orig if isinstance(error, DBAPIError) else error
-        why = " ".join(str(cause).split())[:200]
+        why = " ".join(self._masked(str(cause)).split())[:200]
         low = why.lower()
         for sign, advice in _ADVICE:
             if sign in low:
                 return f"{self.place}: {why}. {advice}"
         return f"{self.place}: {why}."
+
+    def _masked(self, words: str) -> str:
+        """The driver's words without the password, which some repeat."""
+        try:
+            url = self._url()
+        except SQLAlchemyError:
+            return words
+        for password in (url.password, *url.normalized_query.get("password", ())):
+            words = words.replace(str(password), "***") if password else words
+        return words
 
 
 _ADVICE = (

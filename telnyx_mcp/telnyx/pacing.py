@@ -101,9 +101,9 @@ class Pacer:
         Raises `TelnyxError` (`PACED`, with `retry_in`) at once if that is more than `longest`
         seconds away, and if it is put off beyond them.
         """
-        if longest >= PATIENCE:
-            return await self._turn(endpoint, min(longest, LONGEST_WAIT), waiting)
-        with anyio.move_on_after(longest):  # a place may take longer than that
+        if longest >= LONGEST_WAIT:
+            return await self._turn(endpoint, LONGEST_WAIT, waiting)
+        with anyio.move_on_after(longest):  # the place may take longer than that
             return await self._turn(endpoint, longest, waiting)
         raise TelnyxError(Failure.PACED, retry_in=PATIENCE)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
+import os
 import secrets
 import sqlite3
 import threading
@@ -21,13 +21,17 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+import anyio
 from anyio import to_thread
 
 from telnyx_mcp.place import default_file, private_file
+from telnyx_mcp.state_url import Database, database_at
 from telnyx_mcp.telnyx.pace import Pace
 
 PATIENCE = 1.0
-"""Seconds after which a place that others hold is given up."""
+"""Seconds after which a place that others hold, or that does not answer, is given up."""
+OPENING_PATIENCE = 3.0
+"""Seconds likewise, where a server must be connected to first."""
 
 _MAKERS_LOCK = 7_466_197_032
 """The advisory lock under which PostgreSQL's table is made; any number that is always the same."""
@@ -139,8 +143,8 @@ class _Rows:
 class SqlitePace:
     """The pace in a SQLite file, for the copies on one machine.
 
-    A change takes some 20 microseconds and is made at once, without a thread; only if another copy
-    is just writing, it is tried again in one. `clock` is injected.
+    A change takes some 20 microseconds and is made at once; only if another copy is just writing,
+    it is tried again a little later. `clock` is injected.
     """
 
     def __init__(self, path: Path, account: str, clock: Callable[[], float] = time.time) -> None:
@@ -149,6 +153,7 @@ class SqlitePace:
         self._path = path
         self._account = account
         self._rows: _Rows | None = None
+        self._inode: int | None = None
 
     async def change(self, endpoint: str, change: Change[T]) -> T:
         return await self._tried(lambda rows: rows.change(endpoint, change, lambda _: None))
@@ -162,36 +167,29 @@ class SqlitePace:
             rows.close()
 
     async def _tried(self, work: Callable[[_Rows], T]) -> T:
-        try:
-            return work(self._opened())
-        except sqlite3.OperationalError as error:
-            if not _is_busy(error):
-                raise self._lost(error) from None
-        except (sqlite3.Error, OSError) as error:
-            raise self._lost(error) from None
-        return await to_thread.run_sync(self._patiently, work)
-
-    def _patiently(self, work: Callable[[_Rows], T]) -> T:
-        give_up = time.monotonic() + PATIENCE
+        give_up: float | None = None
         while True:
             try:
                 return work(self._opened())
             except (sqlite3.Error, OSError) as error:
-                if not _is_busy(error) or time.monotonic() > give_up:
+                now = time.monotonic()
+                give_up = give_up or now + PATIENCE
+                if not _is_busy(error) or now > give_up:
                     raise self._lost(error) from None
-            time.sleep(0.002)
+            await anyio.sleep(0.002)
 
     def _opened(self) -> _Rows:
+        if self._rows is not None and self._inode != _inode(self.place):
+            self.close()  # it was deleted: the other copies share another one, or will
         if self._rows is None:
             private_file(self._path)
-            connection = sqlite3.connect(
-                self._path, timeout=0, isolation_level=None, check_same_thread=False
-            )
+            connection = sqlite3.connect(self._path, timeout=0, isolation_level=None)
             try:
                 connection.create_function("telnyx_mcp_now", 0, self.now)
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = OFF")
                 self._rows = _Rows(connection, "?", "telnyx_mcp_now()", self._account)
+                self._inode = _inode(self.place)
             except BaseException:
                 connection.close()
                 raise
@@ -205,9 +203,9 @@ class SqlitePace:
 class PostgresPace:
     """The pace in PostgreSQL, for copies on many machines; its clock is the one that counts."""
 
-    def __init__(self, url: str, account: str) -> None:
-        self._url = re.sub(r"^postgresql(\+\w+)?:", "postgresql:", url)
-        self.place = re.sub(r"//[^@/]*@", "//", self._url.partition("?")[0])
+    def __init__(self, database: Database, account: str) -> None:
+        self.place = database.place
+        self._server = database.server
         self._account = account
         self._ahead = time.time() - time.monotonic()
         self._rows: _Rows | None = None
@@ -217,12 +215,10 @@ class PostgresPace:
         return time.monotonic() + self._ahead
 
     async def change(self, endpoint: str, change: Change[T]) -> T:
-        return await to_thread.run_sync(
-            self._tried, lambda rows: rows.change(endpoint, change, self._set_clock)
-        )
+        return await self._patiently(lambda rows: rows.change(endpoint, change, self._set_clock))
 
     async def all(self) -> Mapping[str, Pace]:
-        return await to_thread.run_sync(self._tried, _Rows.all)
+        return await self._patiently(_Rows.all)
 
     def close(self) -> None:
         rows, self._rows = self._rows, None
@@ -232,28 +228,53 @@ class PostgresPace:
     def _set_clock(self, now: float) -> None:
         self._ahead = now - time.monotonic()
 
-    def _tried(self, work: Callable[[_Rows], T]) -> T:
+    async def _patiently(self, work: Callable[[_Rows], T]) -> T:
+        """Done in a thread, which is left to itself when it takes too long or nobody waits."""
+        seconds = PATIENCE if self._rows else OPENING_PATIENCE
+        give_up = time.monotonic() + seconds
+        try:
+            with anyio.fail_after(seconds):
+                return await to_thread.run_sync(self._tried, work, give_up, abandon_on_cancel=True)
+        except TimeoutError:
+            raise PlaceLost(f"{self.place}: no answer within {seconds:g} s") from None
+
+    def _tried(self, work: Callable[[_Rows], T], give_up: float) -> T:
         try:
             import psycopg
         except ImportError as error:
             raise PlaceLost(f"{self.place}: {error}") from None
         with self._one_at_a_time:
+            if time.monotonic() > give_up:
+                raise TimeoutError
             try:
-                if self._rows is None:
-                    self._rows = self._open(psycopg)
+                if rows := self._rows:
+                    try:
+                        return work(rows)
+                    except psycopg.Error:
+                        self.close()  # mostly a connection that was cut: a new one may serve
+                self._rows = self._open(psycopg)
                 return work(self._rows)
             except (psycopg.Error, OSError) as error:
                 self.close()
-                raise PlaceLost(f"{self.place}: {' '.join(str(error).split())[:200]}") from None
+                raise PlaceLost(f"{self.place}: {self._words(error)}") from None
+
+    def _words(self, error: Exception) -> str:
+        words = " ".join(str(error).split())
+        if password := self._server.get("password"):
+            words = words.replace(password, "***")
+        return words[:200]
 
     def _open(self, psycopg: Any) -> _Rows:
         limit = int(PATIENCE * 1000)
+        limits = f"-c lock_timeout={limit} -c statement_timeout={limit} -c synchronous_commit=off"
         connection = psycopg.connect(
-            self._url,
             autocommit=True,
-            connect_timeout=int(PATIENCE),
-            tcp_user_timeout=limit,
-            options=f"-c lock_timeout={limit} -c statement_timeout={limit} -c synchronous_commit=off",
+            **{
+                "connect_timeout": int(OPENING_PATIENCE),
+                "tcp_user_timeout": limit,
+                **self._server,
+                "options": f"{self._server.get('options', '')} {limits}",
+            },
         )
         clock = "extract(epoch FROM clock_timestamp())::float8"
         try:
@@ -268,12 +289,23 @@ class PostgresPace:
 def pace_place(state_url: str | None, key: str, base_url: str) -> PacePlace:
     """Where the copies with this store, key and address keep their pace. Opens nothing."""
     account = f"{base_url} {key}"
-    if state_url and state_url.startswith("postgresql"):
-        return PostgresPace(state_url, account)
-    file = Path(state_url.removeprefix("sqlite:///")) if state_url else default_file()
+    database = database_at(state_url) if state_url else Database(default_file())
+    if database.file is None:
+        return PostgresPace(database, account)
+    file = database.file
     return SqlitePace(file.with_name(f"{file.stem}.pace{file.suffix}"), account)
 
 
+def _inode(path: str) -> int | None:
+    """Which file it is; None where there is none."""
+    try:
+        return os.stat(path).st_ino  # noqa: PTH116 - this is asked each time, and pathlib is slower
+    except FileNotFoundError:
+        return None
+
+
+LARGEST = 1e11
+"""No figure of a pace is larger: the moments are seconds since 1970."""
 _FIELDS = tuple(each.name for each in fields(Pace))
 
 
@@ -282,10 +314,15 @@ def _written(pace: Pace) -> str:
 
 
 def _read(text: str) -> Pace:
-    """The pace as written; an unknown one where another version wrote it."""
+    """The pace as written; an unknown one where another version, or something else, wrote it."""
     try:
-        return Pace(**json.loads(text))
-    except (ValueError, TypeError):
+        written = json.loads(text)
+        left = written.pop("left")
+        for each in (*written.values(), *left):
+            if not -LARGEST < each < LARGEST:
+                return Pace()
+        return Pace(**written, left=tuple(left))
+    except (ValueError, TypeError, KeyError, AttributeError):
         return Pace()
 
 

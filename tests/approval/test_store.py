@@ -247,6 +247,8 @@ def test_reading_goes_on_while_somebody_writes(store: Store, store_url: str) -> 
     [
         ("sqlite:////tmp/a.sqlite3", "/tmp/a.sqlite3"),
         ("postgresql+psycopg://me:secret@h/db", "postgresql+psycopg://me:***@h/db"),
+        ("postgresql+psycopg://h/db?user=me&password=secret", "postgresql+psycopg://h/db"),
+        ("postgresql+psycopg://me@h:secret/db", "TELNYX_MCP_STATE_URL"),
     ],
 )
 def test_its_place_is_told_without_a_password(url: str, place: str) -> None:

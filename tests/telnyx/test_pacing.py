@@ -209,7 +209,11 @@ async def test_who_waits_while_the_place_changes_gets_a_turn_at_the_other(
     )
     other = replace(full, slid=0.0)
     for place, pace in ((shared, full), (own, other)):
-        await place.change(HERE, lambda _, __, pace=pace: (pace, None))
+
+        def change(_: Pace, __: float, pace: Pace = pace) -> tuple[Pace, None]:
+            return pace, None
+
+        await place.change(HERE, change)
 
     async def sleep(seconds: float) -> None:
         await time.sleep(seconds)

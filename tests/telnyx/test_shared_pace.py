@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import math
 import os
 import secrets
 import sqlite3
@@ -15,15 +18,18 @@ from pathlib import Path
 import anyio
 import pytest
 
+from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.telnyx.limits import Told
 from telnyx_mcp.telnyx.pace import Pace, Seen, learn, take
 from telnyx_mcp.telnyx.pacing import Pacer
 from telnyx_mcp.telnyx.shared_pace import (
+    PATIENCE,
     Change,
     PacePlace,
     PlaceLost,
     PostgresPace,
     SqlitePace,
+    _written,
     pace_place,
 )
 from tests.conftest import SECONDS
@@ -237,6 +243,34 @@ async def test_another_who_never_lets_go_is_given_up(
     place.close()
 
 
+async def test_who_leaves_while_another_writes_leaves_at_once(file: Path) -> None:
+    place = SqlitePace(file, "account")
+    await place.change(HERE, taking())
+    writer = sqlite3.connect(file, isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    began = anyio.current_time()
+    with anyio.move_on_after(0.02) as scope:
+        await place.change(HERE, taking())
+    assert scope.cancelled_caught
+    with pytest.raises(TelnyxError):
+        await Pacer(place).turn(HERE, longest=0.02)
+    assert anyio.current_time() - began < PATIENCE / 2
+    writer.close()
+    place.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere a file in use can't be deleted")
+async def test_copies_whose_file_is_deleted_share_the_new_one(places: Places, url: str) -> None:
+    if not url.startswith("sqlite"):
+        pytest.skip("of files only")
+    one, other = places(), places()
+    await one.change(HERE, taking())
+    for each in await anyio.to_thread.run_sync(lambda: list(Path(one.place).parent.iterdir())):
+        await anyio.Path(each).unlink()
+    await other.change(HERE, learning(Told(), refused=True, after=7.0))
+    assert 6.5 < await one.change(HERE, taking()) <= 7
+
+
 def no_folder(file: Path) -> Path:
     (file.parent / "taken").write_text("a file, not a folder", encoding="utf-8")
     return file.parent / "taken" / file.name
@@ -284,7 +318,21 @@ async def test_what_another_version_wrote_counts_as_unknown(file: Path) -> None:
     place = SqlitePace(file, "account")
     await place.change(HERE, taking())
     writer = sqlite3.connect(file, isolation_level=None)
-    for text in ('{"limit": 5, "colour": "red"}', "[]", "no JSON", "{}"):
+    sound = json.loads(_written(Pace()))
+    spoilt = [
+        json.dumps(sound | wrong)
+        for wrong in (
+            {"colour": "red"},
+            {"limit": "5"},
+            {"limit": None},
+            {"tail": 1e300},
+            {"tail": -math.inf},
+            {"ends": math.nan},
+            {"left": 1},
+            {"left": ["1"]},
+        )
+    ]
+    for text in (*spoilt, '{"limit": 5}', "[]", "no JSON", "{}"):
         writer.execute("UPDATE telnyx_mcp_pace SET pace = ? WHERE account <> ''", (text,))
         assert await place.change(HERE, taking()) == 0
     writer.close()
@@ -296,7 +344,7 @@ async def test_what_another_version_wrote_counts_as_unknown(file: Path) -> None:
 
 async def test_a_postgresql_that_is_not_there_costs_one_line_and_no_call(tmp_path: Path) -> None:
     said: list[str] = []
-    place = PostgresPace(f"postgresql+psycopg://user:sesame@/db?host={tmp_path}", "account")
+    place = pace_place(f"postgresql+psycopg://user:sesame@/db?host={tmp_path}", "k", "https://a")
     pacer = Pacer(place, say=said.append)
     with anyio.fail_after(SECONDS):
         for _ in range(3):
@@ -305,3 +353,72 @@ async def test_a_postgresql_that_is_not_there_costs_one_line_and_no_call(tmp_pat
     assert "postgresql://" in line
     assert "sesame" not in line
     pacer.close()
+
+
+def of_postgresql(url: str) -> None:
+    if not url.startswith("postgresql"):
+        pytest.skip("of PostgreSQL only")
+
+
+async def test_a_connection_that_was_cut_is_made_anew(places: Places, url: str) -> None:
+    """As servers do with those that idle, and when they are started again."""
+    of_postgresql(url)
+    one, other = places(), places()
+    assert isinstance(one, PostgresPace)
+    assert isinstance(other, PostgresPace)
+    await one.change(HERE, taking())
+    await other.change(HERE, taking())
+    assert one._rows
+    assert other._rows
+    (process,) = one._rows._connection.execute("SELECT pg_backend_pid()").fetchone()
+    other._rows._connection.execute("SELECT pg_terminate_backend(%s)", (process,))
+    await one.change(HERE, learning(Told(), refused=True, after=7.0))
+    assert 6.5 < await other.change(HERE, taking()) <= 7
+
+
+async def test_a_server_that_accepts_and_never_answers_is_given_up_by_all_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("telnyx_mcp.telnyx.shared_pace.OPENING_PATIENCE", 0.05)
+
+    async def never(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted.append(writer)
+
+    accepted: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(never, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    place = pace_place(f"postgresql://user:sesame@127.0.0.1:{port}/db", "k", "https://a")
+    lost: list[str] = []
+
+    async def ask() -> None:
+        with pytest.raises(PlaceLost) as caught:
+            await place.change(HERE, taking())
+        lost.append(str(caught.value))
+
+    began = anyio.current_time()
+    async with anyio.create_task_group() as tasks:
+        for _ in range(6):
+            tasks.start_soon(ask)
+    assert anyio.current_time() - began < 1
+    assert lost == ["postgresql://127.0.0.1/db: no answer within 0.05 s"] * 6
+    for each in accepted:
+        each.close()
+    server.close()
+    place.close()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:sesame@127.0.0.1:1/db",
+        "postgresql+psycopg://user:se%sesame@127.0.0.1:1/db",
+        "postgresql://user:se/sesame@127.0.0.1:1/db",
+        "postgresql://127.0.0.1:1/db?user=user&password=sesame",
+        "postgresql://127.0.0.1:1/db?sslmode=sesame&password=sesame",
+    ],
+)
+async def test_no_part_of_a_password_is_in_the_words_for_a_lost_place(url: str) -> None:
+    with anyio.fail_after(SECONDS), pytest.raises(PlaceLost) as caught:
+        await pace_place(url, "k", "https://a").change(HERE, taking())
+    assert "postgresql://127.0.0.1/db: " in str(caught.value)
+    assert "sesame" not in str(caught.value)
