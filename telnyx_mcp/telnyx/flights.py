@@ -15,10 +15,11 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from telnyx_mcp.telnyx.deadline import Deadline
-from telnyx_mcp.telnyx.pacing import Waiting
+from telnyx_mcp.telnyx.pacing import LONGEST_WAIT, Waiting
 
-LATER = 5.0
-"""Seconds by which a caller may have more time than the request it joins."""
+LATER = LONGEST_WAIT
+"""Seconds by which a caller may have more time than the request it joins: so long it may have been
+waiting for its turn, and where requests are scarce a second one helps nobody."""
 
 T = TypeVar("T")
 

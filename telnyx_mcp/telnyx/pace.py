@@ -28,8 +28,8 @@ SHORTEST_CLOSED = 1.0
 SHORTEST_PERIOD = 0.1
 """Seconds; no window is taken to be shorter."""
 NEAR = 7.5
-"""Seconds, half of what one may wait: the end of the queue behind this is for those who were turned
-away, while some were."""
+"""Seconds, half of what one may wait: the queue behind this is for those who were turned away, while
+some were."""
 RECENT = 2
 """Periods; who had a turn longer ago may queue there too."""
 LATE = 2.0
@@ -145,12 +145,14 @@ def turned_away(pace: Pace, turn: Turn) -> Pace:
 
 
 def room(pace: Pace, since: float, now: float) -> float:
-    """Seconds ahead up to which one may queue who had a turn `since` seconds ago.
+    """Seconds ahead of now up to which one may queue who had a turn `since` seconds ago.
 
     While some were turned away, the far end of the queue is theirs: or whoever has just had a turn
     would always be there before those who come back when they were told to.
     """
-    return NEAR if now < pace.expected and since < RECENT * pace.period else inf
+    if now >= pace.expected or since >= RECENT * pace.period:
+        return inf
+    return max(pace.head, pace.closed_until, now) - now + NEAR
 
 
 def learn(pace: Pace, seen: Seen, now: float) -> Pace:
@@ -208,7 +210,8 @@ def _next_window(pace: Pace, now: float) -> Pace:
 
 
 def _waiting(pace: Pace, since: float, until: float) -> int:
-    """How many turns were given to those that wait, between two moments."""
+    """How many turns were given to those that wait, between two moments; one less now and then, as
+    moments are not exact to the last digit."""
     since, until = max(since, pace.head), min(until, pace.tail)
     return floor((until - since) / pace.gap) + 1 if until >= since else 0
 

@@ -14,6 +14,7 @@ from telnyx_mcp.telnyx import operations as op
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
+from telnyx_mcp.telnyx.pacing import LONGEST_WAIT
 from telnyx_mcp.telnyx.transport import Transport
 from tests.conftest import SECONDS, Scripted, Time, answer, complaint
 
@@ -152,6 +153,18 @@ async def test_who_has_another_deadline_does_not_share(
             deadline = Deadline.after(seconds, time.clock)
             tasks.start_soon(partial(client.get_balance, deadline=deadline))
     assert len(scripted.requests) == 2
+
+
+async def test_who_comes_while_a_read_has_long_waited_for_its_turn_shares_it(
+    scripted: Scripted, transport: Transport, time: Time
+) -> None:
+    scripted.will_answer(BALANCE)
+    client = TelnyxClient(transport)
+    async with anyio.create_task_group() as tasks:
+        for seconds in (25 - LONGEST_WAIT, 25):
+            deadline = Deadline.after(seconds, time.clock)
+            tasks.start_soon(partial(client.get_balance, deadline=deadline))
+    assert len(scripted.requests) == 1
 
 
 async def test_what_was_asked_before_a_change_tells_nobody_how_it_is_after_it(

@@ -198,7 +198,7 @@ def test_while_some_were_turned_away_who_had_a_turn_lately_leaves_them_room() ->
     assert room(pace, 1.0, NOON) == math.inf, "nobody was"
     _, turn = take(pace, NOON)
     pace = turned_away(pace, turn)
-    assert room(pace, 1.0, NOON) == NEAR
+    assert room(pace, 1.0, NOON) == pytest.approx(10 + EDGE + NEAR), "behind the first in the queue"
     assert room(pace, 3 * pace.period, NOON) == math.inf, "who had none lately"
     assert room(pace, 1.0, turn.at + LATE) == math.inf, "they are back"
 
@@ -207,6 +207,31 @@ def test_an_answer_from_before_the_clock_was_set_back_closes_nothing() -> None:
     refused = Seen(Told(), NOON, NOON, refused=True, retry_after=2.0)
     back = NOON - 600
     assert take(learn(known(), refused, back), back)[1].at == back
+
+
+@pytest.mark.parametrize("reset", [4.0, 30.5], ids=["in this window", "in another one"])
+def test_a_window_told_counts_for_longer_than_what_is_left_of_it(reset: float) -> None:
+    pace = learn(known(), Seen(Told(5, 3, reset, 60.0), NOON, NOON), NOON)
+    assert pace.period == 60
+
+
+def test_those_who_wait_count_in_the_window_that_they_wait_for() -> None:
+    pace, _ = waiting(3)
+    assert current(pace, NOON + 10.01).used == pytest.approx(3, abs=1)
+
+
+def test_those_who_wait_count_in_a_window_that_an_answer_tells_of() -> None:
+    pace, _ = waiting(3)
+    pace = learn(pace, Seen(Told(5, 4, 60.5), NOON + 1, NOON + 1), NOON + 1)
+    assert pace.used == pytest.approx(1 + 3, abs=1)
+
+
+def test_the_window_for_those_who_were_put_off_begins_when_it_opens_for_them() -> None:
+    pace, _ = waiting(3)
+    refused = Seen(Told(), NOON + 1, NOON + 1, refused=True, retry_after=30.0)
+    pace = current(learn(pace, refused, NOON + 1), NOON + 31.01)
+    assert pace.began == NOON + 31
+    assert pace.used == pytest.approx(3, abs=1)
 
 
 # --- properties ----------------------------------------------------------------------------------

@@ -152,6 +152,26 @@ async def test_what_an_answer_told_is_known_to_all_with_the_next_turn(time: Time
     assert sum(time.slept) == pytest.approx(5, abs=0.1)
 
 
+async def test_that_nothing_is_left_all_know_at_once(time: Time) -> None:
+    place = OwnPace(time.clock)
+    one, other = (Pacer(place, place, time.sleep, clock=time.clock) for _ in range(2))
+    await answered(one, limit(0, 5))
+    await other.turn(HERE)
+    assert sum(time.slept) == pytest.approx(5, abs=0.1)
+
+
+async def test_what_several_answers_told_all_know_at_once(time: Time) -> None:
+    """Or twenty copies that begin with many requests each would all go on without a limit."""
+    place = OwnPace(time.clock)
+    one, other = (Pacer(place, place, time.sleep, clock=time.clock) for _ in range(2))
+    turns = [await one.turn(HERE) for _ in range(2)]
+    for remaining, sent in zip((2, 1), turns, strict=True):
+        await one.learn(HERE, 200, limit(remaining, 5), sent)
+    await other.turn(HERE)
+    await other.turn(HERE)
+    assert sum(time.slept) == pytest.approx(5, abs=0.1)
+
+
 class Fragile(OwnPace):
     """A place that can be lost and found."""
 
