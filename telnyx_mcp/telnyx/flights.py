@@ -30,12 +30,12 @@ class _Flight(Generic[T]):
     callers: list[Waiting | None] = field(default_factory=list)
     task: asyncio.Task[T] = field(init=False)
 
-    async def waiting(self, left: float, waited: float) -> None:
-        """Tells every caller that the request waits for its turn."""
+    async def waiting(self, left: float, what_for: str) -> None:
+        """Tells every caller that the request waits."""
         for each in list(self.callers):
             with suppress(Exception):  # who can't be told does not spoil it for the others
                 if each:
-                    await each(left, waited)
+                    await each(left, what_for)
 
     def suits(self, deadline: Deadline) -> bool:
         """Whether the request is over in time for a caller, and does not give up long before."""

@@ -129,7 +129,7 @@ def give_back(pace: Pace, turn: Turn, now: float) -> Pace:
         left.remove(gone[0])
         used -= tail < pace.ends
         tail -= pace.gap
-    none_waits = tail < pace.head - pace.gap / 2 or tail <= now
+    none_waits = tail < pace.head - pace.gap / 2
     return replace(
         pace,
         used=max(0, used),

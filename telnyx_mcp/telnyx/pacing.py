@@ -45,8 +45,8 @@ SHARE_AGAIN = 60.0
 """Seconds after which a place that could not be used is tried again."""
 
 Sleep = Callable[[float], Awaitable[None]]
-Waiting = Callable[[float, float], Awaitable[None]]
-"""Told how many seconds are left to wait, and how many were waited."""
+Waiting = Callable[[float, str], Awaitable[None]]
+"""Told how many seconds are left to wait, and what for."""
 T = TypeVar("T")
 ChangeAt = Callable[[PacePlace, Pace, float], tuple[Pace, T]]
 """A change that also looks at where it is made."""
@@ -116,7 +116,7 @@ class Pacer:
                 if held is None or waited + wait > longest:
                     raise TelnyxError(Failure.PACED, retry_in=round(wait, 1))
                 if waiting and waited + wait > TOLD_FROM:
-                    await waiting(wait, waited)
+                    await waiting(wait, "Telnyx's rate limit")
                 await self._sleep(min(wait, LOOK_AGAIN))
                 held, wait = await self._change(endpoint, self._looking(endpoint, longest, held))
         except asyncio.CancelledError:

@@ -33,7 +33,7 @@ from telnyx_mcp.telnyx.errors import (
 from telnyx_mcp.telnyx.flights import Flights
 from telnyx_mcp.telnyx.limits import told_wait
 from telnyx_mcp.telnyx.operations import MOST_TRIES, NOT_CONNECTED, Operation
-from telnyx_mcp.telnyx.pacing import LONGEST_WAIT, Moment, Pacer, Sleep, Waiting
+from telnyx_mcp.telnyx.pacing import LONGEST_WAIT, TOLD_FROM, Moment, Pacer, Sleep, Waiting
 from telnyx_mcp.telnyx.shared_pace import OwnPace
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class Transport:
         """The JSON that Telnyx answered.
 
         `id` is put into the path, quoted. Values of `query` that are None are left out. `waiting`
-        is told of a longer wait for the rate limit. Identical reads in flight share one request.
+        is told of a longer wait. Identical reads in flight share one request.
         Raises `TelnyxError`, and nothing else, for whatever goes wrong.
         """
         if self._key is None:
@@ -175,6 +175,8 @@ class Transport:
                 if pause is None:
                     raise
                 if error.status != 429:  # whose wait is the pace's, and every copy's
+                    if waiting and pause > TOLD_FROM:
+                        await waiting(pause, "Telnyx to be ready again")
                     await self._sleep(pause)
             else:
                 self._retries.earn()

@@ -21,8 +21,6 @@ class Progress:
         self._done, self._total = max(done, self._done + 0.001), total
         await self._context.report_progress(self._done, total, message)
 
-    async def waiting(self, left: float, waited: float) -> None:
+    async def waiting(self, left: float, what_for: str) -> None:
         """How long the call has to wait, in whole seconds."""
-        await self.report(
-            self._done, self._total, f"waiting {ceil(left)} s for Telnyx's rate limit"
-        )
+        await self.report(self._done, self._total, f"waiting {ceil(left)} s for {what_for}")

@@ -193,12 +193,12 @@ async def test_everybody_who_waits_for_the_limit_is_told(
     heard: dict[str, list[float]] = {"one": [], "other": []}
 
     def client_of(name: str) -> TelnyxClient:
-        async def waiting(left: float, _waited: float) -> None:
+        async def waiting(left: float, _what_for: str) -> None:
             heard[name].append(left)
 
         return TelnyxClient(transport, waiting)
 
-    async def fails(_left: float, _waited: float) -> None:
+    async def fails(_left: float, _what_for: str) -> None:
         raise RuntimeError("its client is gone")
 
     async with anyio.create_task_group() as tasks:

@@ -166,6 +166,14 @@ def test_who_leaves_between_others_changes_nothing_for_them() -> None:
     assert [due(pace, each) for each in given_out] == [each.at for each in given_out]
 
 
+def test_turns_that_have_passed_are_forgotten() -> None:
+    pace, given_out = waiting(3)
+    pace = give_back(pace, given_out[0], NOON)
+    assert len(pace.left) == 1
+    pace = give_back(pace, given_out[1], NOON + 12)
+    assert pace.left == (given_out[1].at,)
+
+
 def test_who_leaves_last_leaves_the_turn_to_the_next() -> None:
     pace, given_out = waiting(3)
     pace = give_back(pace, given_out[2], NOON)

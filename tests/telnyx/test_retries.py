@@ -202,6 +202,23 @@ async def test_a_date_to_try_again_at_is_obeyed(
     assert 3 < sum(time.slept) <= 6
 
 
+@pytest.mark.parametrize(
+    ("status", "what_for"),
+    [(429, "Telnyx's rate limit"), (503, "Telnyx to be ready again")],
+)
+async def test_whoever_waits_long_before_the_next_try_is_told_what_for(
+    scripted: Scripted, transport: Transport, status: int, what_for: str
+) -> None:
+    heard: list[tuple[int, str]] = []
+
+    async def waiting(left: float, what: str) -> None:
+        heard.append((round(left), what))
+
+    scripted.will(complaint(status, headers={"retry-after": "6"}), GOOD)
+    await transport.request(op.GET_BALANCE, waiting=waiting)
+    assert heard[0] == (6, what_for)
+
+
 @pytest.mark.parametrize("status", [429, 503])
 async def test_a_pause_of_more_than_15_seconds_is_told_instead_of_waited_for(
     scripted: Scripted, transport: Transport, time: Time, status: int
