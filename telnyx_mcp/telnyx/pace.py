@@ -161,7 +161,8 @@ def learn(pace: Pace, seen: Seen, now: float) -> Pace:
     if seen.received > now + STEP:
         return pace  # it came before the clock was set back: its moments are none now
     limit, remaining, reset = seen.told.limit or pace.limit, seen.told.remaining, seen.told.reset
-    pace = replace(pace, limit=limit)
+    if limit != pace.limit:
+        pace = replace(pace, limit=limit)
     until = None
     if seen.refused:
         reset = reset or None  # as all would come back at once, 0 tells no more than silence
@@ -195,7 +196,7 @@ def current(pace: Pace, now: float) -> Pace:
         )
     while now >= pace.ends:
         pace = _next_window(pace, now)
-    return replace(pace, written=now)
+    return pace if pace.written == now else replace(pace, written=now)
 
 
 def _next_window(pace: Pace, now: float) -> Pace:
