@@ -21,7 +21,7 @@ from telnyx_mcp.server import AccountServer, build_server
 from telnyx_mcp.settings import Settings
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.pacing import Pacer
-from telnyx_mcp.telnyx.shared_pace import pace_place
+from telnyx_mcp.telnyx.shared_pace import SqlitePace
 from telnyx_mcp.telnyx.transport import Transport
 from telnyx_mcp.tools import TOOLS
 from tests.conftest import (
@@ -162,7 +162,8 @@ async def echoed(
 ) -> AsyncIterator[AccountServer]:
     """A server for the scripted Telnyx that keeps its pace and its exports in files."""
     address = f"sqlite:///{tmp_path}/state.sqlite3"
-    pacer = Pacer(pace_place(address, key, scripted.base_url), sleep=time.sleep)
+    place = SqlitePace(tmp_path / "state.pace.sqlite3", key, time.clock)
+    pacer = Pacer(place, sleep=time.sleep, clock=time.clock)
     transport = Transport(
         SecretStr(key), scripted.base_url, pacer=pacer, clock=time.clock, sleep=time.sleep
     )
