@@ -155,7 +155,8 @@ ADVICE: Mapping[Failure, Advice] = {
     Failure.UNAUTHORIZED: Advice(
         "Telnyx did not accept the API key.",
         "Trying again will not help.",
-        f"Ask the user to check TELNYX_API_KEY: mistyped, deleted or expired? ({_KEY_PAGE})",
+        f"Ask the user to check the API key: mistyped, deleted or expired? ({_KEY_PAGE}; where it is "
+        "taken from, `telnyx-account-mcp doctor` says)",
         Fate.REFUSED,
     ),
     Failure.FORBIDDEN: Advice(
