@@ -47,6 +47,7 @@ class Flights(Generic[T]):
 
     def __init__(self) -> None:
         self._flights: dict[Hashable, _Flight[T]] = {}
+        self._tasks: set[asyncio.Task[T]] = set()
 
     async def share(
         self,
@@ -60,6 +61,7 @@ class Flights(Generic[T]):
         if flight is None or not flight.suits(deadline):
             flight = self._flights[asked] = _Flight(deadline)
             flight.task = asyncio.create_task(start(flight.waiting))
+            self._tasks.add(flight.task)
             flight.task.add_done_callback(partial(self._landed, asked, flight))
         flight.callers.append(waiting)
         try:
@@ -70,8 +72,16 @@ class Flights(Generic[T]):
                 flight.task.cancel()
                 self._forget(asked, flight)
 
+    async def aclose(self) -> None:
+        """Gives up what is in flight, and what was given up before; returns when it is over."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
     def _landed(self, asked: Hashable, flight: _Flight[T], task: asyncio.Task[T]) -> None:
         self._forget(asked, flight)
+        self._tasks.discard(task)
         if not task.cancelled():
             task.exception()  # or asyncio complains if the last caller has just left
 

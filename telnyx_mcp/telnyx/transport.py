@@ -106,7 +106,8 @@ class Transport:
         self._pool: httpx.AsyncClient | None = None
 
     async def aclose(self) -> None:
-        """Closes the connections. A later request opens new ones."""
+        """Gives up what is in flight and closes the connections. A later request opens new ones."""
+        await self._flights.aclose()
         pool, self._pool = self._pool, None
         self.pacer.close()
         if pool is not None:

@@ -208,3 +208,18 @@ async def test_everybody_who_waits_for_the_limit_is_told(
     assert len(scripted.requests) == 2
     assert heard["one"] == heard["other"]
     assert heard["one"][0] == pytest.approx(6, abs=0.1)
+
+
+async def test_who_closes_waits_for_what_was_given_up_to_be_over(
+    scripted: Scripted, client: TelnyxClient
+) -> None:
+    door = Door()
+    scripted.will(door)
+    reading = asyncio.create_task(client.get_balance())
+    with anyio.fail_after(SECONDS):
+        await door.came.wait()
+        reading.cancel()
+        await client.aclose()
+    names = {each.get_coro().__qualname__ for each in asyncio.all_tasks()}  # type: ignore[union-attr]
+    assert not {name for name in names if name.startswith("Transport.")}
+    door.opened.set()
