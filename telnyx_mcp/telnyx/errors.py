@@ -155,8 +155,8 @@ ADVICE: Mapping[Failure, Advice] = {
     Failure.UNAUTHORIZED: Advice(
         "Telnyx did not accept the API key.",
         "Trying again will not help.",
-        f"Ask the user to check the API key: mistyped, deleted or expired? ({_KEY_PAGE}; where it is "
-        "taken from, `telnyx-account-mcp doctor` says)",
+        "Ask the user to check TELNYX_API_KEY, or where else the key is taken from "
+        f"(`telnyx-account-mcp doctor` says): mistyped, deleted or expired? ({_KEY_PAGE})",
         Fate.REFUSED,
     ),
     Failure.FORBIDDEN: Advice(
