@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import secrets
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -167,6 +166,8 @@ class SqlitePace:
             rows.close()
 
     async def _tried(self, work: Callable[[_Rows], T]) -> T:
+        import sqlite3
+
         give_up: float | None = None
         while True:
             try:
@@ -182,6 +183,8 @@ class SqlitePace:
         if self._rows is not None and self._inode != _inode(self.place):
             self.close()  # it was deleted: the other copies share another one, or will
         if self._rows is None:
+            import sqlite3
+
             private_file(self._path)
             connection = sqlite3.connect(self._path, timeout=0, isolation_level=None)
             try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-LATER = ("sqlalchemy", "httpx", "rich", "psycopg", "keyring")
+LATER = ("sqlalchemy", "httpx", "rich", "psycopg", "keyring", "sqlite3")
 """Needed by some calls, or by some commands; each costs the first answer time and memory."""
 
 
