@@ -125,6 +125,11 @@ class Usage:
         unreadable = self.tally.unreadable
         return f"the cost of {unreadable} is no amount" if unreadable else self.reading.why
 
+    @property
+    def countless(self) -> bool:
+        """Whether there are more records than were read, and nobody told how many."""
+        return self.reading.more and self.reading.total is None
+
     def estimate(self, days: int) -> Iterator[tuple[str, Decimal]]:
         """What a day costs by the records that were sampled, per currency; exact where all were."""
         records, total = self.reading.records, self.reading.total

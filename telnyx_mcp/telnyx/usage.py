@@ -235,6 +235,7 @@ async def sample_records(
     try:
         page, fetch = await _first_page(client, record_type, start, end, None, deadline)
         reading.total, last = page.total_results, page.total_pages or 1
+        of_unknown_many = reading.total is None and page.has_more
         steps = range(1, most_pages)
         numbers = {1 + (last - 1) * step // steps[-1] for step in steps} - {1}
         for number in [1, *sorted(numbers)]:
@@ -242,7 +243,7 @@ async def sample_records(
             for record in page.items:
                 take(record)
             reading.records += len(page.items)
-            reading.more = page.has_more
+            reading.more = page.has_more or of_unknown_many
     except TelnyxError as error:
         reading.error = error
     return reading

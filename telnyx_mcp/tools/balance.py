@@ -66,7 +66,9 @@ async def _runway(call: Call[BalanceParams], balance: Balance) -> dict[str, Any]
         for each, cost in usage.estimate(USAGE_DAYS):
             daily.add(each, cost)
     refused = sorted(usage.record_type for usage in usages if usage.refused)
-    failed = [each for each in usages if each.reading.error or each.tally.unreadable]
+    failed = [
+        each for each in usages if each.reading.error or each.tally.unreadable or each.countless
+    ]
     missing = sorted(each.record_type for each in failed if not each.refused)
     if missing or charges.missing:
         return {"unknown": f"not all of the recent spending could be read: {missing or 'charges'}"}

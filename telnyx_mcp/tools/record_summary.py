@@ -96,7 +96,7 @@ async def summarize_detail_records(call: Call[RecordSummaryParams]) -> RecordSum
         all=shown(groups.all),
         groups=rows if asked.group_by else None,
         rest={"groups": others, **shown(rest)} if rest else None,
-        note=" ".join(_notes(asked, groups, reading)) or None,
+        note=" ".join(_notes(call, groups, reading)) or None,
     )
 
 
@@ -113,10 +113,11 @@ def _filters(asked: RecordSummaryParams) -> dict[str, str]:
     return filters
 
 
-def _notes(asked: RecordSummaryParams, groups: Groups, reading: Reading) -> Iterator[str]:
+def _notes(call: Call[RecordSummaryParams], groups: Groups, reading: Reading) -> Iterator[str]:
+    asked, zone = call.params, call.services.zone
     if not reading.whole:
         go_on = (
-            f"go on with start_date={reading.until.date()}, counting that day anew"
+            f"go on with start_date={reading.until.astimezone(zone).date()}, counting that day anew"
             if reading.more and reading.until
             else "call again"
         )

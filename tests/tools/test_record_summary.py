@@ -298,6 +298,20 @@ async def test_a_walk_ends_after_so_many_pages_and_says_where_to_go_on(
     assert len(scripted.requests) == 2
 
 
+async def test_where_to_go_on_is_a_day_of_the_users_zone(
+    settings: Settings, scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(read_records.__kwdefaults__ or {}, "most_pages", 1)
+    there = {"timezone": "America/New_York", "base_url": scripted.base_url}
+    server = build_server(settings.model_copy(update=there), now=lambda: NOW)
+    rows = [{"id": str(row), "created_at": "2026-05-11T02:00:00Z"} for row in range(50)]
+    meta = {"total_pages": 9, "total_results": 450}
+    scripted.will_answer({"data": rows, "meta": meta})
+    told = await summed(server, "recording")
+    await server.accounts.aclose()
+    assert "start_date=2026-05-10," in told["note"], "02:00 in UTC is the evening before there"
+
+
 async def test_a_walk_ends_when_its_time_is_up(
     scripted: Scripted, scripted_server: AccountServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -458,6 +458,21 @@ async def test_of_many_records_a_few_spread_over_the_week_make_the_runway(
     assert [each["page[number]"] for each in asked] == [["1"], ["94"], ["187"], ["280"]]
 
 
+@pytest.mark.parametrize("meta", [{}, {"total_pages": 9}])
+async def test_of_records_that_nobody_counted_no_runway_is_made_up(
+    scripted: Scripted,
+    scripted_server: AccountServer,
+    monkeypatch: pytest.MonkeyPatch,
+    meta: dict[str, int],
+) -> None:
+    monkeypatch.setattr("telnyx_mcp.tools.balance.RECORD_TYPES", ["messaging"])
+    balance = {"balance": "90.00", "currency": "USD"}
+    records = {"data": [{"cost": "1.00", "currency": "USD"}] * 50, "meta": meta}
+    scripted.will(answer(200, {"data": balance}), summary("USD", "31.00"), answer(200, records))
+    told = content_of(await call(scripted_server, "telnyx_get_balance", {"include_runway": True}))
+    assert "messaging" in told["runway"]["unknown"]
+
+
 async def test_a_type_that_is_refused_is_named_beside_the_runway(
     server: AccountServer, sandbox: Sandbox
 ) -> None:
