@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from mcp_types import CallToolResult, Resource, ResourceTemplate
 
 from telnyx_mcp.tools.services import Services
-from telnyx_mcp.tools.untrusted import compact
+from telnyx_mcp.untrusted import compact
 
 JSON = "application/json"
 

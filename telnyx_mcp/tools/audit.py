@@ -15,7 +15,7 @@ from telnyx_mcp.tools.looking import Look
 from telnyx_mcp.tools.ranges import SUMMARY_SECONDS
 from telnyx_mcp.tools.results import ListResult, Row, paging, taken_from
 from telnyx_mcp.tools.tool import Call, ToolSpec
-from telnyx_mcp.tools.untrusted import clean, masked
+from telnyx_mcp.untrusted import clean, masked
 
 
 class AuditParams(Params):

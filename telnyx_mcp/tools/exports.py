@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, Self, TextIO
 
 from telnyx_mcp.tools.tool import Call, Failed
-from telnyx_mcp.tools.untrusted import compact
+from telnyx_mcp.untrusted import compact
 
 LARGEST_FILE = 50 * 1024 * 1024
 _FORMULA = re.compile(

@@ -11,7 +11,7 @@ from typing import Any
 from telnyx_mcp.money import ZERO, written
 from telnyx_mcp.telnyx.models import DetailRecord
 from telnyx_mcp.telnyx.usage import Tally, moment_of
-from telnyx_mcp.tools.untrusted import compact
+from telnyx_mcp.untrusted import compact
 
 MOST_GROUPS = 10_000
 OTHERS = "(others)"

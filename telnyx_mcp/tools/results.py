@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from telnyx_mcp.telnyx.models import Page
 from telnyx_mcp.tokens import about_tokens
-from telnyx_mcp.tools.untrusted import clean, compact
+from telnyx_mcp.untrusted import clean, compact
 
 LARGEST_ANSWER = 7_500
 """Tokens of an answer, as estimated; no answer may have more than 8,000."""

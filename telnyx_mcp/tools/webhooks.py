@@ -24,7 +24,7 @@ from telnyx_mcp.tools.looking import Look
 from telnyx_mcp.tools.ranges import SUMMARY_SECONDS
 from telnyx_mcp.tools.results import ListResult, Result, Row, paging
 from telnyx_mcp.tools.tool import Call, ToolSpec
-from telnyx_mcp.tools.untrusted import clean, compact, masked, masked_headers, masked_url
+from telnyx_mcp.untrusted import clean, compact, masked, masked_headers, masked_url
 
 LONGEST_PAYLOAD = 4000
 LONGEST_BODY = 500

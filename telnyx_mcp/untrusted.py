@@ -44,6 +44,12 @@ def clean(value: Any, longest: int = LONGEST_TEXT) -> Any:
     return value
 
 
+def one_line(text: str, longest: int = 80) -> str:
+    """The text on one line, for a question or a table: cleaned, white space collapsed, cut."""
+    line = " ".join(str(clean(text)).split())
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
+
+
 def _visible(character: str) -> bool:
     return character in _KEPT_CONTROLS or unicodedata.category(character)[0] != "C"
 

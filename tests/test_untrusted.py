@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telnyx_mcp.tools.untrusted import (
+from telnyx_mcp.untrusted import (
     MASK,
     clean,
     masked,
