@@ -1,11 +1,14 @@
 """What a user may set: one class, every setting described.
 
-Nothing else reads the environment, but for the variable that `key_from` names.
+Settings are read from the environment under their documented names only. Besides these, the variable
+that `key_from` names is read, and what the system and the network libraries define (proxies,
+certificates, the display, directories).
 """
 
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from collections.abc import Mapping
 from datetime import UTC, tzinfo
@@ -16,11 +19,23 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from telnyx_mcp.state_url import database_at
 
 TELNYX_API = "https://api.telnyx.com/v2"
+TELNYX_HOSTS = frozenset(
+    {
+        "api.telnyx.com",
+        "api.telnyx.eu",
+        "api.telnyx.com.au",
+        "api.telnyx.ca",
+        "api.telnyx.me",
+    }
+)
+"""Telnyx's own regional endpoints, which all take the same key
+(developers.telnyx.com/docs/account-setup/regional-endpoints)."""
 _PORTS = {"https": 443, "http": 80}
 
 
@@ -34,6 +49,13 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def foreign_address(base_url: str) -> str | None:
+    """Scheme, host and port of an address that is not Telnyx's own; None for Telnyx's own."""
+    parts = urlsplit(base_url)
+    is_telnyx = parts.scheme == "https" and parts.netloc in TELNYX_HOSTS
+    return None if is_telnyx else f"{parts.scheme}://{parts.netloc}"
+
+
 def usable_key(text: str) -> SecretStr | None:
     """The key, or None if it is empty. Raises `ValueError`, which does not show it, where it holds
     what can't stand in a header."""
@@ -43,18 +65,49 @@ def usable_key(text: str) -> SecretStr | None:
     return SecretStr(key) if key else None
 
 
+class _Environment(PydanticBaseSettingsSource):
+    """The documented variables and no others.
+
+    pydantic-settings' own source also reads each field's name, in any case: `BASE_URL` and
+    `MAX_PAYMENT`, which mean something else to other programs.
+    """
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[str | None, str, bool]:
+        """The value, the name it was found under, and that it is not JSON."""
+        variable = str(field.validation_alias)
+        return os.environ.get(variable), variable, False
+
+    def __call__(self) -> dict[str, str]:
+        fields = self.settings_cls.model_fields.items()
+        found = (self.get_field_value(field, name) for name, field in fields)
+        # Hosts set a variable to nothing where the person left a field empty.
+        return {variable: value for value, variable, _ in found if value}
+
+
 class Settings(BaseSettings):
-    """The settings of one server, read once from the environment.
+    """The settings of one server, read once from the environment. In Python they are given by their
+    field names.
 
     Raises `pydantic.ValidationError` for a value that can't be used. `TELNYX_API_KEY` and
     `TELNYX_BASE_URL` are named as in Telnyx's own SDKs.
     """
 
-    # Hosts set a variable to nothing where the person left a field empty. An error names a setting
-    # without what it was set to, as that may be a key.
+    # An error names a setting without what it was set to, as that may be a key.
     model_config = SettingsConfigDict(
-        extra="ignore", populate_by_name=True, env_ignore_empty=True, hide_input_in_errors=True
+        extra="ignore", populate_by_name=True, hide_input_in_errors=True
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What the caller gives wins over the environment. No files are read."""
+        return init_settings, _Environment(settings_cls)
 
     api_key: SecretStr | None = Field(
         None,
@@ -80,7 +133,8 @@ class Settings(BaseSettings):
     base_url: str = Field(
         TELNYX_API,
         validation_alias="TELNYX_BASE_URL",
-        description="The API's address, with `/v2`. https only, except on loopback.",
+        description="The API's address, with `/v2`. https only, except on loopback. A key in the keyring "
+        "belongs to one address.",
     )
     read_only: bool = Field(
         False,
@@ -127,9 +181,9 @@ class Settings(BaseSettings):
     state_url: SecretStr | None = Field(
         None,
         validation_alias="TELNYX_MCP_STATE_URL",
-        description="Where changes are recorded and the pace is shared: sqlite:////path/of/a/file, or "
-        "postgresql+psycopg://user:password@host/database. Default: a file in the user's state "
-        "directory.",
+        description="Where changes are recorded and the pace is shared: sqlite:////path/of/a/file (a whole "
+        "path), or postgresql+psycopg://user:password@host/database. Default: a file in the user's "
+        "state directory.",
     )
 
     timezone: str = Field(

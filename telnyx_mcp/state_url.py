@@ -21,6 +21,13 @@ _URL = re.compile(
 )
 
 
+NOT_WHOLE = (
+    "must name a whole path, as a relative one is another file in each folder the server is started "
+    "from: write sqlite:////path/of/a/file with four slashes (on Windows sqlite:///C:/path/of/a/file), "
+    "without ~"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Database:
     """One of the two."""
@@ -37,8 +44,17 @@ class Database:
         return f"postgresql://{self.server.get('host', '')}/{self.server.get('dbname', '')}"
 
 
+def _whole(file: str) -> Path:
+    """The path. Raises `ValueError` for one that depends on the current folder, or on a ~ that
+    nothing expands: two folders would have two records of changes, each with caps of its own."""
+    if file.startswith(("~", "/~")) or not (file.startswith("/") or Path(file).is_absolute()):
+        raise ValueError(NOT_WHOLE)
+    return Path(file)
+
+
 def database_at(url: str) -> Database:
-    """What the URL names. Raises `ValueError` for what the store can't use."""
+    """What the URL names. Raises `ValueError` for what the store can't use, and for a file without
+    its whole path."""
     if found := _URL.fullmatch(url):
         parts = {name: text for name, text in found.groupdict().items() if text}
         scheme, query = parts.pop("scheme"), parts.pop("query", "")
@@ -51,7 +67,9 @@ def database_at(url: str) -> Database:
                     parts["host"] = parts.pop("ipv6")
                 return Database(server=parts | dict(parse_qsl(query)))
         elif parts.keys() == {"dbname"} and not file.startswith((":memory:", "file:")):
-            return Database(Path(file))
+            return Database(_whole(file))
+        elif parts.keys() == {"host"}:  # sqlite://state.db
+            raise ValueError(NOT_WHOLE)
     raise ValueError(
         "must be sqlite:////path/of/a/file or postgresql+psycopg://user:password@host/database, "
         "with %40 and %2F for an @ and a / in the password"
