@@ -216,6 +216,11 @@ def _install_commands(commands: argparse._SubParsersAction[argparse.ArgumentPars
     key.add_argument(
         "--from-env", metavar="VARIABLE", help="with `set`: take it from there, instead of asking"
     )
+    key.add_argument(
+        "--base-url",
+        metavar="URL",
+        help="the address that the key is for, if it is not Telnyx's own or the profile's",
+    )
     key.set_defaults(command=_key)
 
 
@@ -435,10 +440,10 @@ def _key(options: argparse.Namespace) -> int:
 
     try:
         if options.action == "set":
-            return set_key(options.profile, options.from_env)
+            return set_key(options.profile, options.from_env, base_url=options.base_url)
         if options.from_env is not None:
             raise CommandError("--from-env goes with `key set`")
-        return remove_key(options.profile)
+        return remove_key(options.profile, base_url=options.base_url)
     except NotDone as error:
         raise CommandError(str(error)) from None
 

@@ -1,13 +1,15 @@
 """Where the API key comes from: a variable of the environment, or the system's keyring.
 
 The keyring is the macOS Keychain, Windows Credential Manager, or a Secret Service such as GNOME
-Keyring, through the library `keyring` (the extra of that name).
+Keyring, through the library `keyring` (the extra of that name). An entry belongs to a profile and to
+an address: a key stored for Telnyx is never sent to another host.
 """
 
 from __future__ import annotations
 
 import os
 import pathlib
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from telnyx_mcp.commands import to_run
-from telnyx_mcp.settings import Settings, usable_key
+from telnyx_mcp.settings import TELNYX_API, Settings, foreign_address, usable_key
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -52,6 +54,13 @@ def has_key(settings: Settings) -> bool:
     return settings.key_from == "auto" and settings.api_key is not None
 
 
+def key_command(action: str, profile: str | None, base_url: str) -> str:
+    """The command that a person types to set or remove the key of this profile at this address."""
+    foreign = foreign_address(base_url)
+    address = f" --base-url {shlex.quote(base_url)}" if foreign else ""
+    return to_run(f"key {action}{address}", profile)
+
+
 def place_of_key(settings: Settings) -> str:
     """Where the key of these settings is taken from, as people call it."""
     source, _, name = settings.key_from.partition(":")
@@ -69,15 +78,17 @@ def _missing(settings: Settings) -> KeyNotRead:
             f"There is no API key in {name}, the variable that key_from names{of}.",
             f"Set {name} for whatever starts this, and start it again.",
         )
+    set_key = key_command("set", settings.profile, settings.base_url)
+    foreign = foreign_address(settings.base_url)
+    at = (
+        f" for {foreign}, and a key stored for another address is not sent there" if foreign else ""
+    )
     if source == "keyring":
-        return KeyNotRead(
-            f"There is no API key in the keyring{of}.",
-            f"Run: {to_run('key set', settings.profile)}",
-        )
+        return KeyNotRead(f"There is no API key in the keyring{of}{at}.", f"Run: {set_key}")
     return KeyNotRead(
-        "There is no API key.",
+        f"There is no API key{at}.",
         f"Create one (Mission Control Portal, API Keys). Then: {to_run('install CLIENT', None)}, or "
-        f"{to_run('key set', None)}, or set TELNYX_API_KEY and start this again. If an assistant's "
+        f"{set_key}, or set TELNYX_API_KEY and start this again. If an assistant's "
         "configuration holds it, a command at the terminal needs the same: export "
         "TELNYX_API_KEY=KEY... (and its TELNYX_BASE_URL and TELNYX_MCP_STATE_URL, if it has them), or "
         f"the --profile. To try it without a key: {to_run('serve --sandbox', None)}",
@@ -93,38 +104,45 @@ def key_of(settings: Settings, environment: Mapping[str, str] = os.environ) -> S
     if source == "env":
         return _usable(environment.get(name))
     if source == "keyring":
-        return read_key(settings.profile)
+        return read_key(settings.profile, settings.base_url)
     if settings.api_key is not None or find_spec("keyring") is None:
         return settings.api_key
     try:
-        return read_key(settings.profile)
+        return read_key(settings.profile, settings.base_url)
     except KeyNotRead:
         return None
 
 
-def read_key(profile: str | None) -> SecretStr | None:
-    """What the keyring holds for this profile. May ask the person to unlock it."""
+def read_key(profile: str | None, base_url: str = TELNYX_API) -> SecretStr | None:
+    """What the keyring holds for this profile at this address. May ask the person to unlock it."""
     backend = _backend()
     with _Words("read"):
-        kept = backend.get_password(SERVICE, profile or UNNAMED)
+        kept = backend.get_password(SERVICE, _entry(profile, base_url))
     return _usable(kept)
 
 
-def store_key(profile: str | None, key: SecretStr) -> None:
+def store_key(profile: str | None, key: SecretStr, base_url: str = TELNYX_API) -> None:
     """Puts the key into the keyring, over one that is there."""
     backend = _backend()
     with _Words("written"):
-        backend.set_password(SERVICE, profile or UNNAMED, key.get_secret_value())
+        backend.set_password(SERVICE, _entry(profile, base_url), key.get_secret_value())
 
 
-def remove_key(profile: str | None) -> bool:
+def remove_key(profile: str | None, base_url: str = TELNYX_API) -> bool:
     """Takes the key out of the keyring. False if there was none."""
-    backend = _backend()
+    backend, entry = _backend(), _entry(profile, base_url)
     with _Words("changed"):
-        if backend.get_password(SERVICE, profile or UNNAMED) is None:
+        if backend.get_password(SERVICE, entry) is None:
             return False
-        backend.delete_password(SERVICE, profile or UNNAMED)
+        backend.delete_password(SERVICE, entry)
         return True
+
+
+def _entry(profile: str | None, base_url: str) -> str:
+    """The name of the entry: the profile, and the address unless it is Telnyx's own, whose regional
+    endpoints take one key. No profile is named with a space, so no two names are the same."""
+    name, foreign = profile or UNNAMED, foreign_address(base_url)
+    return f"{name} at {foreign}" if foreign else name
 
 
 def keyring_name() -> str:

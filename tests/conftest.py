@@ -25,6 +25,7 @@ from mcp.client.session import ElicitationFnT
 from mcp_types import CallToolResult
 from pydantic import SecretStr
 
+from telnyx_mcp import profiles
 from telnyx_mcp.server import AccountServer, build_server
 from telnyx_mcp.settings import Settings
 from telnyx_mcp.telnyx.client import TelnyxClient
@@ -323,6 +324,20 @@ def scripted_server(scripted: Scripted, transport: Transport, tmp_path: Path) ->
         state_url=SecretStr(f"sqlite:///{tmp_path}/state.sqlite3"),
     )
     return build_server(settings, transport=transport, now=lambda: NOW)
+
+
+# --- profiles ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The profiles file in the user's configuration directory."""
+    file = tmp_path / "own" / "profiles.toml"
+    file.parent.mkdir(mode=0o700)
+    file.touch(0o600)
+    monkeypatch.delenv("TELNYX_MCP_PROFILES")
+    monkeypatch.setattr(profiles, "profiles_file", lambda: file)
+    return file
 
 
 # --- a keyring -----------------------------------------------------------------------------------

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from telnyx_mcp import keys
-from telnyx_mcp.commands import to_run
 from telnyx_mcp.install.clients import CLIENTS, Client
 from telnyx_mcp.install.entry import (
     ASKED,
@@ -31,7 +30,7 @@ from telnyx_mcp.install.entry import (
 from telnyx_mcp.install.files import ConfigFile, NotWritten
 from telnyx_mcp.install.formats import FORMATS, NotSafe, put, take
 from telnyx_mcp.install.jsonc import Unreadable
-from telnyx_mcp.install.key import given_key, keep_in_keyring, left_in_keyring
+from telnyx_mcp.install.key import address_of, given_key, keep_in_keyring, left_in_keyring
 from telnyx_mcp.install.person import NotDone, Person
 from telnyx_mcp.keys import KeyNotRead
 from telnyx_mcp.profiles import WrongSettings, checked, configured
@@ -97,7 +96,7 @@ def install(wish: Wish, person: Person | None = None) -> int:
         if text != file.text and not _may_write(wish, person):
             return 1
         if place == "keyring":
-            keep_in_keyring(wish.profile, person)
+            keep_in_keyring(wish.profile, person, address_of(wish.profile, new))
         if text == file.text:
             person.say("It is there already; nothing was written.")
             return 0
@@ -275,9 +274,9 @@ def _printed(
 ) -> int:
     """Writes the entry to stdout as a file that holds nothing else, for whoever pastes it."""
     if place == "keyring":
-        person.say(
-            f"The server takes its key from the keyring: {to_run('key set', wish.profile)} puts it there."
-        )
+        address = address_of(wish.profile, {"env": dict(entry.env)})
+        set_key = keys.key_command("set", wish.profile, address)
+        person.say(f"The server takes its key from the keyring: {set_key} puts it there.")
     if place == "profile":
         person.say(_from_variable(wish))
     person.say(f"{client.title}, {file.path}:")

@@ -18,6 +18,7 @@ INPUT = "telnyx_api_key"
 """The name under which a client that asks for the key keeps it."""
 ASKED = f"${{input:{INPUT}}}"
 KEY, KEY_FROM = "TELNYX_API_KEY", "TELNYX_MCP_KEY_FROM"
+ADDRESS = "TELNYX_BASE_URL"
 PLACEHOLDER = "KEY..."
 REMOTE = frozenset({"type", "url", "serverUrl", "httpUrl", "headers"}) | {
     "http_headers",

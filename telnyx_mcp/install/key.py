@@ -8,42 +8,68 @@ from itertools import pairwise
 from pydantic import SecretStr
 
 from telnyx_mcp import keys
-from telnyx_mcp.commands import to_run
-from telnyx_mcp.install.entry import KEY, KEY_FROM, args_of, env_of
+from telnyx_mcp.install.entry import ADDRESS, KEY, KEY_FROM, args_of, env_of
 from telnyx_mcp.install.person import NotDone, Person
 from telnyx_mcp.keys import KeyNotRead
 from telnyx_mcp.profiles import WrongSettings, checked, configured
-from telnyx_mcp.settings import usable_key
+from telnyx_mcp.settings import TELNYX_API, foreign_address, usable_key
 
 
-def set_key(profile: str | None, variable: str | None = None, person: Person | None = None) -> int:
-    """Asks for a key, or takes it from the variable that is named, and puts it into the keyring.
+def set_key(
+    profile: str | None,
+    variable: str | None = None,
+    person: Person | None = None,
+    base_url: str | None = None,
+) -> int:
+    """Asks for a key, or takes it from the variable that is named, and puts it into the keyring for
+    this address; without one, for the address that the profile or the environment names.
 
     Raises `NotDone`.
     """
     person = person or Person()
     try:
-        if profile:
-            configured(profile)
+        address = _address(profile, base_url)
         where = keys.keyring_name()
-        key = _key_in(variable) if variable is not None else _typed_key(person, profile)
-        keys.store_key(profile, key)
+        key = _key_in(variable) if variable is not None else _typed_key(person, profile, address)
+        keys.store_key(profile, key, address)
     except (KeyNotRead, WrongSettings) as error:
         raise NotDone.because(error) from None
-    person.say(f"The key of {profile or 'the default account'} is kept in {where}.")
+    person.say(f"The key of {_whose(profile, address)} is kept in {where}.")
     return 0
 
 
-def remove_key(profile: str | None, person: Person | None = None) -> int:
-    """Takes the key out of the keyring. Raises `NotDone`."""
+def remove_key(
+    profile: str | None, person: Person | None = None, base_url: str | None = None
+) -> int:
+    """Takes the key for this address out of the keyring, as `set_key` put it there. Raises
+    `NotDone`."""
     person = person or Person()
+    address = TELNYX_API
     try:
-        there = keys.remove_key(profile)
-    except KeyNotRead as error:
-        raise NotDone(str(error)) from None
-    of = profile or "the default account"
+        with suppress(WrongSettings):  # a profile that is gone may have left its key
+            address = _address(profile, None)
+        if base_url is not None:
+            address = checked("--base-url: ", base_url=base_url, api_key=None).base_url
+        there = keys.remove_key(profile, address)
+    except (KeyNotRead, WrongSettings) as error:
+        raise NotDone.because(error) from None
+    of = _whose(profile, address)
     person.say(f"The key of {of} was removed." if there else f"There was no key of {of}.")
     return 0
+
+
+def _address(profile: str | None, base_url: str | None) -> str:
+    """The address that a key is for. Raises `WrongSettings`."""
+    # What the environment holds as a key does not matter here.
+    account = configured(profile).main if profile else checked("", api_key=None)
+    if base_url is None:
+        return account.base_url
+    return checked("--base-url: ", base_url=base_url, api_key=None).base_url
+
+
+def _whose(profile: str | None, base_url: str) -> str:
+    foreign = foreign_address(base_url)
+    return (profile or "the default account") + (f" at {foreign}" if foreign else "")
 
 
 def given_key(person: Person) -> SecretStr:
@@ -56,15 +82,29 @@ def given_key(person: Person) -> SecretStr:
     return _typed_key(person, None)
 
 
-def keep_in_keyring(profile: str | None, person: Person) -> None:
-    """Sees to it that the keyring has the key, and asks for it where it has not. Raises `NotDone`."""
+def keep_in_keyring(profile: str | None, person: Person, base_url: str = TELNYX_API) -> None:
+    """Sees to it that the keyring has the key for this address, and asks for it where it has not.
+    Raises `NotDone`."""
     where = keys.keyring_name()
-    if keys.read_key(profile) is None:
+    if keys.read_key(profile, base_url) is None:
         # A profile's key is never that of the environment, which is some other account's.
-        keys.store_key(profile, _typed_key(person, profile) if profile else given_key(person))
+        key = _typed_key(person, profile, base_url) if profile else given_key(person)
+        keys.store_key(profile, key, base_url)
         person.say(f"The key is kept in {where}, and in no configuration file.")
     else:
-        person.say(f"{where} has a key already; {to_run('key set', profile)} replaces it.")
+        replace = keys.key_command("set", profile, base_url)
+        person.say(f"{where} has a key already; {replace} replaces it.")
+
+
+def address_of(profile: str | None, entry: object) -> str:
+    """The address that the server of a client's entry asks: the profile's, else the entry's own."""
+    set_there = env_of(entry).get(ADDRESS)
+    with suppress(WrongSettings):
+        if profile is not None and (own := configured(profile).main.base_url) != TELNYX_API:
+            return own
+        if isinstance(set_there, str):
+            return checked("", base_url=set_there).base_url
+    return TELNYX_API
 
 
 def left_in_keyring(entry: object) -> str | None:
@@ -78,10 +118,8 @@ def left_in_keyring(entry: object) -> str | None:
             key_from = configured(profile).main.key_from
     if key_from != "keyring":
         return None
-    return (
-        "Its key stays in the keyring, where others may use it; "
-        f"{to_run('key remove', profile)} takes it out."
-    )
+    remove = keys.key_command("remove", profile, address_of(profile, entry))
+    return f"Its key stays in the keyring, where others may use it; {remove} takes it out."
 
 
 def _key_in(variable: str) -> SecretStr:
@@ -92,14 +130,15 @@ def _key_in(variable: str) -> SecretStr:
     return key
 
 
-def _typed_key(person: Person, profile: str | None) -> SecretStr:
+def _typed_key(person: Person, profile: str | None, base_url: str = TELNYX_API) -> SecretStr:
     """The key as typed, unseen. Raises `NotDone`."""
     if not person.there():
         raise NotDone(
             "There is no terminal to ask for the key at. Name a variable that holds it: "
-            f"{to_run('key set', profile)} --from-env NAME"
+            f"{keys.key_command('set', profile, base_url)} --from-env NAME"
         )
-    of = f" of {profile}" if profile else ""
+    foreign = foreign_address(base_url)
+    of = (f" of {profile}" if profile else "") + (f" for {foreign}" if foreign else "")
     try:
         key = usable_key(person.hidden(f"Telnyx API key{of} (nothing is shown): "))
     except ValueError as error:
