@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import stat
+import sys
 from pathlib import Path
 
 
@@ -25,3 +27,19 @@ def private_file(path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     path.chmod(0o600)
+
+
+def writable_by(path: Path) -> str | None:
+    """Who besides the user can change the file, or put another in its place: `anyone`, `its group`,
+    `another user`; None if nobody can. Not known on Windows. Raises `OSError`."""
+    if sys.platform == "win32":
+        return None
+    folder, file = path.resolve().parent.stat(), path.stat()
+    for each in (file, folder):
+        if each.st_uid not in {os.getuid(), 0}:
+            return "another user"
+    # In a folder with the sticky bit, such as /tmp, others can't replace the file.
+    modes = file.st_mode | (0 if folder.st_mode & stat.S_ISVTX else folder.st_mode)
+    if modes & stat.S_IWOTH:
+        return "anyone"
+    return "its group" if modes & stat.S_IWGRP else None

@@ -11,14 +11,15 @@
     read_only = true
 
 A profile may hold any setting by its name, but the key itself: a file is no place for one. What a
-profile says wins over the environment, what it does not say comes from there. Its key is in the
-keyring unless `key_from` says otherwise: never in `TELNYX_API_KEY`, which is some other account's.
+profile says wins over the environment, what it does not say comes from there; of the settings that
+limit what can be paid (`stricter.py`), the stricter value wins. Its key is in the keyring unless
+`key_from` says otherwise: never in `TELNYX_API_KEY`, which is some other account's.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -26,8 +27,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from telnyx_mcp.place import profiles_file
+from telnyx_mcp.place import profiles_file, writable_by
 from telnyx_mcp.settings import Settings
+from telnyx_mcp.stricter import Contradiction, strictest
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 SETTABLE = sorted(Settings.model_fields.keys() - {"api_key", "profile", "profiles_file"})
@@ -43,6 +45,10 @@ class Accounts:
 
     main: Settings
     others: Mapping[str, Settings] = field(default_factory=dict)
+    file: Path | None = None
+    """The profiles file that they come from."""
+    notes: Sequence[str] = ()
+    """What the file says about the main account and does not count, in sentences for the user."""
 
 
 def configured(profile: str | None = None) -> Accounts:
@@ -66,7 +72,32 @@ def configured(profile: str | None = None) -> Accounts:
     accounts = {name: _of(name, values, file) for name, values in profiles.items()}
     main = accounts.pop(chosen)
     others = {name: each.model_copy(update={"read_only": True}) for name, each in accounts.items()}
-    return Accounts(main, others)
+    try:
+        limited = strictest(main, profiles[chosen], environment, may_raise=_is_users_own(file))
+    except Contradiction as error:
+        raise WrongSettings(f"{file}, [profiles.{chosen}]: {error}") from None
+    notes = [_ignored(f"{file}, [profiles.{chosen}]", name, main, limited) for name in limited]
+    return Accounts(main.model_copy(update=limited), others, file, notes)
+
+
+def _is_users_own(file: Path) -> bool:
+    """Whether this is the file in the user's configuration directory, which nobody else may write.
+    Only there may a profile raise a cap or grant a budget: `TELNYX_MCP_PROFILES` can name a file
+    that came with a project."""
+    try:
+        is_own = file.samefile(profiles_file())
+        return is_own and writable_by(file) not in {"anyone", "another user"}
+    except OSError:  # there is no such file, or it can't be seen
+        return False
+
+
+def _ignored(where: str, name: str, asked: Settings, limited: Mapping[str, Any]) -> str:
+    variable = Settings.model_fields[name].validation_alias
+    return (
+        f"{where}: {name} = {getattr(asked, name)} is ignored; it is {limited[name]}. A profile can be "
+        f"stricter than {variable}, never looser. Without that variable, only {profiles_file()} can "
+        "raise it, and only if no other user can write that file."
+    )
 
 
 def _read(file: Path) -> tuple[str | None, Mapping[str, Mapping[str, Any]]]:

@@ -88,7 +88,6 @@ def test_what_a_profile_leaves_out_comes_from_the_environment(
 ) -> None:
     file.write_text(TWO, "utf-8")
     monkeypatch.setenv("TELNYX_MCP_MAX_PER_DAY", "300")
-    monkeypatch.setenv("TELNYX_MCP_MAX_PAYMENT", "9")
     assert configured().main.max_per_day == 300
     assert configured().main.max_payment == Decimal("200.00")
     assert configured().main.base_url == TELNYX_API

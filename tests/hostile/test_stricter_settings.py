@@ -1,0 +1,185 @@
+"""The environment against a profile: of two values of a safety setting the stricter counts."""
+
+from __future__ import annotations
+
+import json
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from telnyx_mcp.place import writable_by
+from telnyx_mcp.profiles import Accounts, WrongSettings, configured
+from telnyx_mcp.sandbox import Sandbox
+from telnyx_mcp.settings import VARIABLES, Settings
+from telnyx_mcp.stricter import STRICTER
+from tests.process.harness import environment_for, started
+
+PAYMENT = "telnyx_create_stored_payment_transaction"
+
+
+@pytest.fixture
+def other(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A profiles file elsewhere, which `TELNYX_MCP_PROFILES` names."""
+    file = tmp_path / "project" / "profiles.toml"
+    file.parent.mkdir(mode=0o700)
+    file.touch(0o600)
+    monkeypatch.setenv("TELNYX_MCP_PROFILES", str(file))
+    return file
+
+
+def chosen(file: Path, **values: object) -> Accounts:
+    """The accounts of a file whose one profile says this."""
+    lines = [f"{name} = {json.dumps(value)}\n" for name, value in values.items()]
+    file.write_text("[profiles.main]\n" + "".join(lines), "utf-8")
+    return configured("main")
+
+
+AMOUNTS = sorted(set(STRICTER) - {"read_only", "approval"})
+VARIABLE = {field: name for name, field in VARIABLES.items()}
+
+
+@pytest.mark.parametrize("name", AMOUNTS)
+@pytest.mark.parametrize(("variable", "profile"), [("3", "90000"), ("90000", "3")])
+def test_of_two_amounts_the_smaller_counts_whoever_says_it(
+    own: Path, monkeypatch: pytest.MonkeyPatch, name: str, variable: str, profile: str
+) -> None:
+    monkeypatch.setenv(VARIABLE[name], variable)
+    assert getattr(chosen(own, **{name: profile}).main, name) == 3
+
+
+@pytest.mark.parametrize("name", AMOUNTS)
+def test_a_profile_of_the_users_own_file_may_raise_what_no_variable_sets(
+    own: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    assert getattr(chosen(own, **{name: "90000"}).main, name) == 90000
+    monkeypatch.setenv(VARIABLE[name], "")
+    assert getattr(chosen(own, **{name: "90000"}).main, name) == 90000
+    monkeypatch.setenv("TELNYX_MCP_PROFILES", str(own))
+    accounts = chosen(own, **{name: "90000"})
+    assert (getattr(accounts.main, name), accounts.notes) == (90000, [])
+
+
+@pytest.mark.parametrize("name", AMOUNTS)
+def test_a_file_elsewhere_lowers_and_never_raises(
+    other: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    default = Settings.model_fields[name].get_default()
+    accounts = chosen(other, **{name: "90000"})
+    assert getattr(accounts.main, name) == default
+    (note,) = accounts.notes
+    assert f"{name} = 90000 is ignored; it is {default}" in note
+    monkeypatch.setenv(VARIABLE[name], "80000")
+    assert getattr(chosen(other, **{name: "90000"}).main, name) == 80000
+    lowered = chosen(other, **{name: "7"})
+    assert (getattr(lowered.main, name), lowered.notes) == (7, [])
+    monkeypatch.delenv(VARIABLE[name])
+    assert getattr(chosen(other, **{name: "0"}).main, name) == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+@pytest.mark.parametrize(
+    ("file_mode", "folder_mode", "who", "raises"),
+    [
+        (0o600, 0o700, None, True),
+        (0o644, 0o755, None, True),
+        (0o664, 0o755, "its group", True),
+        (0o600, 0o770, "its group", True),
+        (0o666, 0o700, "anyone", False),
+        (0o600, 0o777, "anyone", False),
+        (0o600, 0o1777, None, True),
+    ],
+)
+def test_a_file_that_anyone_can_write_raises_nothing(
+    own: Path, file_mode: int, folder_mode: int, who: str | None, raises: bool
+) -> None:
+    own.chmod(file_mode)
+    own.parent.chmod(folder_mode)
+    assert writable_by(own) == who
+    accounts = chosen(own, max_payment="900")
+    assert accounts.main.max_payment == Decimal(900 if raises else 500)
+    assert len(accounts.notes) == (not raises)
+
+
+@pytest.mark.parametrize(
+    ("variable", "profile", "result"),
+    [
+        ("1", False, True),
+        ("0", True, True),
+        (None, True, True),
+        ("0", False, False),
+        (None, False, False),
+    ],
+)
+def test_read_only_wins_whoever_says_it(
+    own: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str | None,
+    profile: bool,
+    result: bool,
+) -> None:
+    if variable:
+        monkeypatch.setenv("TELNYX_MCP_READ_ONLY", variable)
+    assert chosen(own, read_only=profile).main.read_only is result
+
+
+@pytest.mark.parametrize(
+    ("variable", "profile", "result"),
+    [
+        ("auto", "browser", "browser"),
+        ("browser", "auto", "browser"),
+        ("terminal", "terminal", "terminal"),
+        (None, "terminal", "terminal"),
+        (None, "auto", "auto"),
+    ],
+)
+def test_a_fixed_way_to_ask_is_stricter_than_auto(
+    own: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str | None,
+    profile: str,
+    result: str,
+) -> None:
+    if variable:
+        monkeypatch.setenv("TELNYX_MCP_APPROVAL", variable)
+    assert chosen(own, approval=profile).main.approval == result
+
+
+def test_two_different_ways_to_ask_are_an_error_that_names_both(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELNYX_MCP_APPROVAL", "browser")
+    with pytest.raises(WrongSettings, match=r"profiles.main\]: .*'terminal'.*'browser'"):
+        chosen(own, approval="terminal")
+    assert chosen(own, approval="terminal", read_only=True).main.read_only
+
+
+def test_what_is_not_about_safety_is_still_the_profiles(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELNYX_MCP_TIMEZONE", "America/New_York")
+    accounts = chosen(own, timezone="Europe/Berlin")
+    assert (accounts.main.timezone, accounts.notes) == ("Europe/Berlin", [])
+
+
+async def test_a_command_says_what_of_a_profile_does_not_count(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    file = tmp_path / "profiles.toml"
+    file.write_text(
+        '[profiles.main]\nkey_from = "env:KEY_MAIN"\nstanding_budget_per_payment = 400\n'
+        "standing_budget_per_day = 400\nmax_payment = 200\n",
+        "utf-8",
+    )
+    environment = environment_for(sandbox, tmp_path) | {
+        "KEY_MAIN": sandbox.key,
+        "TELNYX_MCP_PROFILES": str(file),
+    }
+    arguments = ("call", PAYMENT, "amount=120", "--json", "--profile", "main")
+    async with started(*arguments, environment=environment) as process:
+        _, out, err = await process.ended()
+    assert json.loads(out)["state"] == "proposed"
+    assert sandbox.payments == []
+    assert b"standing_budget_per_payment = 400 is ignored; it is 0.00" in err
+    assert b"max_payment" not in err
