@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -246,13 +247,19 @@ def _state(text: str) -> str:
 
 def _accounts(options: argparse.Namespace) -> Accounts:
     """The account that is meant, and the others, which a sandbox has none of. Keys are not looked
-    up yet."""
+    up yet. Says on stderr what is set and has no effect."""
+    from telnyx_mcp.environment import misspelt, warnings
     from telnyx_mcp.profiles import WrongSettings, configured
 
     try:
         accounts = configured(options.profile)
     except WrongSettings as error:
         raise CommandError(f"{error}. Nothing was started.") from None
+    if options.command is not _doctor:  # which reports them as findings
+        found = misspelt(os.environ, [accounts.main, *accounts.others.values()])
+        for each in (*accounts.notes, *warnings(found)):
+            sys.stderr.write(f"telnyx-account-mcp: {each}\n")
+        sys.stderr.flush()
     return replace(accounts, others={}) if getattr(options, "sandbox", False) else accounts
 
 
@@ -360,7 +367,7 @@ def _doctor(options: argparse.Namespace) -> int:
     return _with_account(
         options,
         accounts.main,
-        lambda settings: run_doctor(settings, accounts.others, as_json=options.json),
+        lambda settings: run_doctor(settings, accounts, as_json=options.json),
     )
 
 

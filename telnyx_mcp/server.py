@@ -38,6 +38,7 @@ from telnyx_mcp.approval.channels.browser import BrowserPages
 from telnyx_mcp.approval.gate import Gate
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.completion import Completer
+from telnyx_mcp.environment import misspelt, why_blocked
 from telnyx_mcp.keys import KeyNotRead, has_key, with_key
 from telnyx_mcp.prompts import read_prompts
 from telnyx_mcp.settings import Settings
@@ -179,14 +180,15 @@ def build_server(
     pages: Pages | None = None,
 ) -> AccountServer:
     """The server for these settings, which may read the `others` too. Opens nothing until the first
-    call."""
+    call. It changes nothing while the environment misspells a setting that limits changes."""
     pages = pages or BrowserPages(now)
+    blocked = why_blocked(misspelt(os.environ, [settings, *(others or {}).values()]))
 
     def account(settings: Settings) -> Account:
-        return Account(settings.profile, lambda: _services(with_key(settings), now, pages))
+        return Account(settings.profile, lambda: _services(with_key(settings), now, pages, blocked))
 
     if has_key(settings) or transport:
-        main = Account.ready(_services(settings, now, pages, transport))
+        main = Account.ready(_services(settings, now, pages, blocked, transport))
     else:
         main = account(settings)
     accounts = Accounts(main, map(account, (others or {}).values()))
@@ -197,12 +199,19 @@ def _services(
     settings: Settings,
     now: Callable[[], datetime],
     pages: Pages,
+    blocked: str | None,
     transport: Transport | None = None,
 ) -> Services:
     transport = transport or transport_of(settings)
     gate = Gate(partial(open_ledger, settings), Channels(settings.approval, pages=pages), now)
     return Services(
-        TelnyxClient(transport), gate, now, settings.zone, settings.export_dir, settings.profile
+        TelnyxClient(transport),
+        gate,
+        now,
+        settings.zone,
+        settings.export_dir,
+        settings.profile,
+        blocked,
     )
 
 

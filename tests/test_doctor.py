@@ -22,10 +22,11 @@ from telnyx_mcp.doctor.operations import CHANGING_OPERATIONS, OPERATIONS
 from telnyx_mcp.doctor.patient import Finding, Level
 from telnyx_mcp.install.clients import Machine
 from telnyx_mcp.keys import store_key
+from telnyx_mcp.profiles import Accounts
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.sandbox.control import NO_PERMISSIONS_KEY
 from telnyx_mcp.server import build_server
-from telnyx_mcp.settings import Settings
+from telnyx_mcp.settings import Settings, foreign_address
 from telnyx_mcp.telnyx import operations
 from tests.conftest import KEY, NOW, Scripted, answer, connected
 
@@ -248,6 +249,70 @@ async def test_a_folder_for_exports_that_is_not_there_is_said(
     assert [of(each, "exports")[0].level for each in (there, gone)] == [Level.OK, Level.FAILED]
 
 
+# --- what is set and should not be ---------------------------------------------------------------
+
+
+async def test_doctor_names_what_is_misspelt_and_fails_for_a_safety_setting_only(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELNYX_MCP_READONLY", "secret-value")
+    monkeypatch.setenv("TELNYX_MCP_TIMEZON", "secret-value")
+    findings = of(await found(settings), "settings")
+    named = {
+        each.found.split()[3]: each.level for each in findings if "not a setting" in each.found
+    }
+    assert named == {"TELNYX_MCP_READONLY,": Level.FAILED, "TELNYX_MCP_TIMEZON,": Level.NOTE}
+    assert "secret-value" not in repr(findings)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api.telnyx.com.example.com/v2",
+        "https://api.telnyx.co/v2",
+        "https://xapi.telnyx.com/v2",
+        "https://telnyx.com/v2",
+        "https://api.telnyx.com:8443/v2",
+        "https://api.telnyx.com./v2",
+        "https://example.com/api.telnyx.com/v2",
+        "https://api-telnyx.com/v2",
+        "http://127.0.0.1:9/v2",
+        "http://localhost/v2",
+        "https://[::1]/v2",
+    ],
+)
+async def test_any_other_address_is_foreign_and_named_by_doctor(tmp_path: Path, url: str) -> None:
+    state_url = SecretStr(f"sqlite:///{tmp_path}/state.sqlite3")
+    asked = Settings(base_url=url, state_url=state_url)
+    host = foreign_address(asked.base_url)
+    assert host
+    (note,) = [
+        each for each in of(await found(asked), "settings") if "not an address" in each.found
+    ]
+    assert note.found.startswith(host)
+    assert note.level is Level.NOTE
+
+
+@pytest.fixture(params=[0o600, 0o666], ids=["private", "open to anyone"])
+def file(own: Path, request: pytest.FixtureRequest) -> Path:
+    """The profiles file, once as it should be and once not."""
+    own.chmod(request.param)
+    return own
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+async def test_what_a_profiles_file_says_in_vain_is_named_and_who_else_can_write_it(
+    settings: Settings, file: Path, request: pytest.FixtureRequest
+) -> None:
+    accounts = Accounts(settings, {}, file, ["max_payment = 900 is ignored"])
+    findings = of([each async for each in examine(settings, profiles=accounts)], "settings")
+    notes = [each.found for each in findings if each.level is Level.NOTE]
+    is_open = "open to anyone" in request.node.name
+    assert "max_payment = 900 is ignored" in notes
+    assert (f"anyone can change {file}" in notes) == is_open
+    assert any("can change" in each for each in notes) == is_open
+
+
 # --- the other accounts, and where each key is ---------------------------------------------------
 
 
@@ -281,7 +346,7 @@ async def test_each_other_account_is_tried_with_its_own_key(
     ("key_from", "missing", "wrong"),
     [
         ("auto", "set TELNYX_API_KEY", "the keyring"),
-        ("keyring", "telnyx-account-mcp key set --profile eu", "the keyring"),
+        ("keyring", "telnyx-account-mcp key set --base-url http://127.0.0.1:", "the keyring"),
         ("env:KM", "Set KM", "KM"),
     ],
 )
@@ -299,7 +364,7 @@ async def test_the_advice_on_a_key_is_about_where_this_one_is_looked_for(
     assert key.level is Level.FAILED
     assert missing in key.do
     monkeypatch.setenv("KM", "KEYwrong")
-    store_key("eu", SecretStr("KEYwrong"))
+    store_key("eu", SecretStr("KEYwrong"), patient.base_url)
     (key,) = of(await found(patient), "key")
     assert key.do.startswith(f"Check the key in {wrong}: mistyped")
 

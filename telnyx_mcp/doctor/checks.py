@@ -22,14 +22,17 @@ from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.commands import PROGRAM, to_run
 from telnyx_mcp.doctor.operations import CHANGING_OPERATIONS, OPERATIONS, Ask
 from telnyx_mcp.doctor.patient import Finding, Level, Patient
+from telnyx_mcp.environment import misspelt
 from telnyx_mcp.install.clients import CLIENTS, Client, Machine
 from telnyx_mcp.install.commands import Wish
 from telnyx_mcp.install.files import ConfigFile, NotWritten
 from telnyx_mcp.install.formats import FORMATS
 from telnyx_mcp.install.jsonc import Unreadable
 from telnyx_mcp.keys import KeyNotRead, place_of_key, with_key
+from telnyx_mcp.place import writable_by
+from telnyx_mcp.profiles import Accounts as ConfiguredAccounts
 from telnyx_mcp.server import transport_of
-from telnyx_mcp.settings import Settings
+from telnyx_mcp.settings import Settings, foreign_address
 from telnyx_mcp.state import Store, StoreError
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.deadline import Deadline
@@ -57,9 +60,10 @@ async def examine(
     settings: Settings,
     others: Mapping[str, Settings] | None = None,
     now: Callable[[], datetime] = utc_now,
+    profiles: ConfiguredAccounts | None = None,
 ) -> AsyncIterator[Finding]:
     """The findings, one after the other. Raises nothing for what is wrong with the patient."""
-    patient = Patient(settings, others or {}, now)
+    patient = Patient(settings, others or {}, now, profiles)
     try:
         for check in CHECKS:
             for finding in await check(patient):
@@ -89,6 +93,46 @@ async def _settings(patient: Patient) -> list[Finding]:
     return [
         Finding("settings", Level.OK, found),
         Finding("settings", Level.OK, "read-only" if set_.read_only else f"caps: {caps}"),
+    ]
+
+
+async def _environment(patient: Patient) -> list[Finding]:
+    """Variables that look like settings and are not."""
+    return [
+        Finding(
+            "settings",
+            Level.FAILED if each.is_safety else Level.NOTE,
+            each.text + (" Until that is fixed, nothing can be changed." if each.is_safety else ""),
+            "Rename or remove it where this server's environment is set, and restart the server.",
+        )
+        for each in misspelt(os.environ, [patient.settings, *patient.others.values()])
+    ]
+
+
+async def _profiles(patient: Patient) -> list[Finding]:
+    """What the profiles file says and does not count, and who else can write it."""
+    if patient.profiles is None or (file := patient.profiles.file) is None:
+        return []
+    findings = [Finding("settings", Level.OK, f"the profiles are in {file}")]
+    findings += [Finding("settings", Level.NOTE, each) for each in patient.profiles.notes]
+    if who := writable_by(file):
+        do = "Take that permission from the file and its folder (chmod go-w), or own them."
+        findings.append(Finding("settings", Level.NOTE, f"{who} can change {file}", do))
+    return findings
+
+
+async def _addresses(patient: Patient) -> list[Finding]:
+    """Which accounts are asked for at an address that is not Telnyx's own."""
+    return [
+        Finding(
+            "settings",
+            Level.NOTE,
+            f"{foreign}{f' (profile {each.profile})' if each.profile else ''} is not an address of "
+            "Telnyx's own: whoever runs it sees the API key and answers in Telnyx's place",
+            "If that is not meant, remove TELNYX_BASE_URL (in a profile: base_url).",
+        )
+        for each in (patient.settings, *patient.others.values())
+        if (foreign := foreign_address(each.base_url))
     ]
 
 
@@ -340,6 +384,9 @@ def _advice(error: TelnyxError, settings: Settings | None = None) -> str:
 CHECKS: Sequence[Check] = (
     _versions,
     _settings,
+    _environment,
+    _profiles,
+    _addresses,
     _key_and_network,
     _others,
     _clock,

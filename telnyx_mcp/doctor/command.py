@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
 from dataclasses import asdict
 
 import anyio
@@ -13,6 +12,7 @@ from rich.text import Text
 
 from telnyx_mcp.doctor.checks import examine
 from telnyx_mcp.doctor.patient import Finding, Level
+from telnyx_mcp.profiles import Accounts
 from telnyx_mcp.settings import Settings
 
 _MARKS = {
@@ -22,12 +22,13 @@ _MARKS = {
 }
 
 
-def run_doctor(settings: Settings, others: Mapping[str, Settings], *, as_json: bool) -> int:
-    """Examines, and prints line by line, or as JSON. 0 if nothing failed, else 1."""
+def run_doctor(settings: Settings, accounts: Accounts, *, as_json: bool) -> int:
+    """Examines these settings, and the other accounts, and prints line by line, or as JSON. 0 if
+    nothing failed, else 1."""
 
     async def examine_all() -> list[Finding]:
         findings: list[Finding] = []
-        async for finding in examine(settings, others):
+        async for finding in examine(settings, accounts.others, profiles=accounts):
             findings.append(finding)
             if not as_json:
                 _print(finding)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from telnyx_mcp.profiles import Accounts
 from telnyx_mcp.server import transport_of
 from telnyx_mcp.settings import Settings
 from telnyx_mcp.telnyx.client import TelnyxClient
@@ -37,6 +38,8 @@ class Patient:
     settings: Settings
     others: Mapping[str, Settings] = field(default_factory=dict)
     now: Callable[[], datetime] = utc_now
+    profiles: Accounts | None = None
+    """What the profiles file said, where the settings come from one."""
     keyed: Settings = field(init=False)
     """The settings with their key, as soon as it was found."""
     client: TelnyxClient = field(init=False)

@@ -28,6 +28,8 @@ class Services:
     """Where files may be written."""
     account: str | None = None
     """The account's name, where the user gave it one."""
+    changes_blocked: str | None = None
+    """Why this server changes nothing, in sentences; None if it may."""
 
     async def aclose(self) -> None:
         await self.client.aclose()

@@ -118,6 +118,8 @@ class AccountTool(Tool):
         spec, progress = self._spec, Progress(context)
         try:
             services, rest = await self._accounts.chosen(arguments, changes=spec.changes)
+            if spec.changes and services.changes_blocked:
+                return failed(f"Nothing was done. {services.changes_blocked} Tell the user.")
             params = parse(spec.params, self.name, rest)
         except InvalidArguments as error:
             return failed(str(error))

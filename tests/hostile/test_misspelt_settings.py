@@ -1,0 +1,229 @@
+"""Variables that look like settings and are not: each is named, and none loosens anything unnoticed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from telnyx_mcp.environment import OTHERS, Misspelt, misspelt
+from telnyx_mcp.sandbox import Sandbox
+from telnyx_mcp.server import build_server
+from telnyx_mcp.settings import VARIABLES, Settings
+from telnyx_mcp.stricter import STRICTER
+from tests.conftest import NOW, Mode, call, content_of, text_of
+from tests.process.harness import environment_for, started
+
+PAYMENT = "telnyx_create_stored_payment_transaction"
+RECHARGE = "telnyx_update_auto_recharge_preferences"
+VALUE = "secret-value-0123"
+"""What a misspelt variable is set to. Never shown."""
+
+SAFETY_NAMES = sorted(name for name, field in VARIABLES.items() if field in STRICTER)
+
+
+def slips(name: str) -> list[str]:
+    """Ways to misspell a name of ours."""
+    short = name.removeprefix("TELNYX_MCP_")
+    return [
+        name.lower(),
+        name.title(),
+        name.replace("_", "-"),
+        name.replace("_", ""),
+        f"{name}_",
+        f"{name}S",
+        name[:-1],
+        f"TELNYX_{short}",
+        f"TELNYX_{short.replace('_', '')}",
+        f"TELNYX_MPC_{short}",
+        f"TELYNX_MCP_{short}",
+        f"TELNX_MCP_{short}",
+        f"TELYNX_{short}",
+        f"TELNYX_MCP_{short[0]}{short[2:]}",
+    ]
+
+
+def found(*names: str) -> list[Misspelt]:
+    return misspelt(dict.fromkeys(names, VALUE))
+
+
+@pytest.mark.parametrize("name", SAFETY_NAMES)
+def test_every_slip_in_a_safety_setting_is_named_with_the_setting_and_blocks_changes(
+    name: str,
+) -> None:
+    for slip in slips(name):
+        (each,) = found(slip)
+        assert (each.nearest, each.is_safety) == (name, True), slip
+        assert slip in each.text
+        assert VALUE not in each.text
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "TELNYX_MCP_CAP",
+        "TELNYX_MCP_DAILY_CAP",
+        "TELNYX_MCP_DAILY_LIMIT",
+        "TELNYX_MCP_MONTHLY_LIMIT",
+        "TELNYX_MCP_SPEND_LIMIT",
+        "TELNYX_MCP_BUDGET",
+        "TELNYX_MCP_BUDGET_PER_DAY",
+        "TELNYX_MCP_MAX",
+        "TELNYX_MCP_MAX_AMOUNT",
+        "TELNYX_MCP_PAYMENT_LIMIT",
+        "TELNYX_MCP_REQUIRE_APPROVAL",
+        "TELNYX_MCP_CONFIRM",
+        "TELNYX_MCP_NO_WRITE",
+        "TELNYX_MCP_READONLY_MODE",
+        "TELNYX_MCP_DRY_RUN",
+        "TELNYX_READ_ONLY_MODE",
+        "TELNYX_MAX_PAYMENTS",
+    ],
+)
+def test_a_name_that_sounds_like_a_limit_blocks_changes_though_it_is_far_from_every_real_one(
+    name: str,
+) -> None:
+    (each,) = found(name)
+    assert each.is_safety
+    assert each.nearest in SAFETY_NAMES
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("TELNYX_MCP_TIMEZON", "TELNYX_MCP_TIMEZONE"),
+        ("TELNYX_MCP_TIME_ZONE", "TELNYX_MCP_TIMEZONE"),
+        ("TELNYX_TIMEZONE", "TELNYX_MCP_TIMEZONE"),
+        ("TELNYX_MCP_STATE_URI", "TELNYX_MCP_STATE_URL"),
+        ("TELNYX_MCP_BASE_URL", "TELNYX_BASE_URL"),
+        ("TELNYX_MCP_API_KEY", "TELNYX_API_KEY"),
+        ("TELNYX_BASEURL", "TELNYX_BASE_URL"),
+        ("telnyx_api_key", "TELNYX_API_KEY"),
+        ("TELYNX_API_KEY", "TELNYX_API_KEY"),
+        ("TELNYX_MCP_COLOUR", None),
+        ("TELNYX_MCP_", None),
+        ("TELNYX_MCP", None),
+    ],
+)
+def test_any_other_slip_is_named_and_blocks_nothing(name: str, nearest: str | None) -> None:
+    (each,) = found(name)
+    assert (each.name, each.nearest, each.is_safety) == (name, nearest, False)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *VARIABLES,
+        *sorted(OTHERS),
+        "TELNYX_API_KEY_EU",
+        "TELNYX_KEY_EU",
+        "TELNYX_MESSAGING_PROFILE_ID",
+        "TELNYX_PHONE_NUMBER",
+        "TELNYX_CONNECTION_ID",
+        "TELNYX_MAX_RETRIES",
+        "TELNYX_WEBHOOK_SECRET",
+        "TELEGRAM_API_KEY",
+        "TWILIO_API_KEY",
+        "READ_ONLY",
+        "MAX_PAYMENT",
+        "MCP_READ_ONLY",
+        "TERM",
+        "T",
+        "TELNYX",
+        "",
+    ],
+)
+def test_what_is_real_or_somebody_elses_is_not_named(name: str) -> None:
+    assert found(name) == []
+
+
+def test_an_empty_variable_and_one_that_holds_a_key_are_not_named() -> None:
+    assert misspelt({"TELNYX_MCP_READONLY": ""}) == []
+    keyed = Settings(key_from="env:TELNYX_MCP_PAYMENT_KEY")
+    assert misspelt({"TELNYX_MCP_PAYMENT_KEY": VALUE}, [keyed]) == []
+    assert misspelt({"TELNYX_MCP_PAYMENT_KEY": VALUE})[0].is_safety
+
+
+def test_a_name_is_shown_without_what_could_steer_a_terminal_and_cut_to_size() -> None:
+    (each,) = found("TELNYX_MCP_\x1b[2J\n\u202e" + "A" * 1000)
+    assert each.text.isascii() or "…" in each.text
+    assert not set(each.text) & set("\x1b\n\u202e")
+    assert len(each.text) < 200
+
+
+@pytest.mark.parametrize("slip", ["TELNYX_READ_ONLY", "TELNYX_MCP_MAX_PAYMNET", "TELNYX_MCP_CAP"])
+async def test_both_changing_tools_refuse_while_a_safety_setting_is_misspelt_and_reading_works(
+    settings: Settings,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    mode: Mode,
+    slip: str,
+) -> None:
+    monkeypatch.setenv(slip, VALUE)
+    budget = {"standing_budget_per_payment": 100, "standing_budget_per_day": 100}
+    server = build_server(settings.model_copy(update=budget), now=lambda: NOW)
+    before = sandbox.balance
+    for tool, arguments in ((PAYMENT, {"amount": "12.00"}), (RECHARGE, {"enabled": False})):
+        refused = await call(server, tool, arguments, mode)
+        assert refused.is_error
+        said = text_of(refused)
+        assert slip in said
+        assert any(name in said for name in SAFETY_NAMES)
+        assert "Nothing was done" in said
+        assert VALUE not in said
+        assert len(said) < 1500
+    assert content_of(await call(server, "telnyx_get_balance", {}, mode))["currency"] == "USD"
+    assert content_of(await call(server, "telnyx_list_changes", {}, mode))["items"] == []
+    assert {each.method for each in sandbox.requests} == {"GET"}
+    assert sandbox.balance == before
+    await server.accounts.aclose()
+
+
+async def test_any_other_misspelt_setting_refuses_nothing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELNYX_MCP_TIMEZON", VALUE)
+    server = build_server(settings, now=lambda: NOW)
+    assert content_of(await call(server, PAYMENT, {"amount": "12.00"}))["change_id"]
+    await server.accounts.aclose()
+
+
+async def test_many_misspelt_settings_make_no_long_refusal(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(50):
+        monkeypatch.setenv(f"TELNYX_MCP_PAYMENT_{number}_{'A' * 100}", VALUE)
+    server = build_server(settings, now=lambda: NOW)
+    said = text_of(await call(server, PAYMENT, {"amount": "12.00"}))
+    assert "And 46 more" in said
+    assert len(said) < 1500
+    await server.accounts.aclose()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("call", "telnyx_get_balance"),
+        ("approve",),
+        ("ledger",),
+        ("serve",),
+        ("call", "--sandbox", "telnyx_get_balance"),
+    ],
+)
+async def test_each_command_says_at_its_start_what_is_misspelt_and_never_the_value(
+    sandbox: Sandbox, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    environment = environment_for(sandbox, tmp_path) | {
+        "TELNYX_MCP_READONLY": VALUE,
+        "TELNYX_MCP_TIMEZON": VALUE,
+    }
+    async with started(*arguments, environment=environment) as process:
+        _, out, err = await process.ended()
+    lines = err.decode().splitlines()
+    for name, real in (
+        ("TELNYX_MCP_READONLY", "TELNYX_MCP_READ_ONLY"),
+        ("TELNYX_MCP_TIMEZON", "TELNYX_MCP_TIMEZONE"),
+    ):
+        (line,) = [each for each in lines if f"sets {name}," in each]
+        assert f"did you mean {real}?" in line
+    assert VALUE.encode() not in out + err
