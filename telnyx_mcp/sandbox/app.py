@@ -1,23 +1,22 @@
-"""The HTTP side: routes, keys, rate limit and faults around the operations, and the control routes."""
+"""The HTTP side: routes, keys, rate limit and faults around the operations."""
 
 from __future__ import annotations
 
-import json
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from telnyx_mcp.sandbox.control_routes import PREFIX, ControlRoutes
 from telnyx_mcp.sandbox.faults import Fault
 from telnyx_mcp.sandbox.operations import OPERATIONS, Call, Operation
 from telnyx_mcp.sandbox.refusals import Refusal, not_found
-from telnyx_mcp.sandbox.replies import SANDBOX_HEADER, Exchange, Reply
+from telnyx_mcp.sandbox.replies import Exchange, Reply
 
 if TYPE_CHECKING:
     from telnyx_mcp.sandbox.control import Sandbox
@@ -28,7 +27,6 @@ UNKNOWN = "unknown"
 
 def build_app(sandbox: Sandbox) -> Starlette:
     """The application: `/v2/...` as Telnyx has it, `/_sandbox/...` to control it."""
-    control = _Control(sandbox)
     return Starlette(
         routes=[
             *(
@@ -39,10 +37,7 @@ def build_app(sandbox: Sandbox) -> Starlette:
                 )
                 for operation in OPERATIONS
             ),
-            Route("/_sandbox/faults", control.faults, methods=["POST"]),
-            Route("/_sandbox/requests", control.requests, methods=["GET"]),
-            Route("/_sandbox/payments", control.payments, methods=["GET"]),
-            Route("/_sandbox/reset", control.reset, methods=["POST"]),
+            Route(f"{PREFIX}/{{path:path}}", ControlRoutes(sandbox)),
             Route("/{path:path}", _Endpoint(sandbox, None), methods=EVERY_METHOD),
         ]
     )
@@ -116,40 +111,6 @@ class _Endpoint:
                 return
             reply = reply or await self._carry_out(operation, call)
         await exchange.misbehave(fault, reply)
-
-
-class _Control:
-    """The sandbox's own routes, for tests and demonstrations in another process. No key needed."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
-
-    async def faults(self, request: Request) -> JSONResponse:
-        """`{"operation", "kind", "times"?, "skip"?, "status"?, ...}`: see `Faults.add`."""
-        try:
-            wanted: Any = json.loads(await request.body())
-            fault = self._sandbox.fault(wanted.pop("operation"), wanted.pop("kind"), **wanted)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            return _json(
-                {"errors": [{"code": "10015", "title": "Bad fault", "detail": str(error)}]}, 400
-            )
-        return _json({"data": {"operation": fault.operation, "kind": fault.kind}}, 201)
-
-    async def requests(self, request: Request) -> JSONResponse:
-        log = self._sandbox.log
-        return _json({"data": [seen.as_dict() for seen in log.seen], "counts": log.counts()})
-
-    async def payments(self, request: Request) -> JSONResponse:
-        return _json({"data": self._sandbox.payments, "balance": str(self._sandbox.balance)})
-
-    async def reset(self, request: Request) -> JSONResponse:
-        self._sandbox.reset()
-        return _json({"data": {"reset": True}})
-
-
-def _json(payload: Any, status: int = 200) -> JSONResponse:
-    name, value = SANDBOX_HEADER
-    return JSONResponse(payload, status, headers={name.decode(): value.decode()})
 
 
 def _key_of(request: Request) -> str:
