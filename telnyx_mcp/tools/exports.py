@@ -22,11 +22,28 @@ from telnyx_mcp.tools.tool import Call, Failed
 from telnyx_mcp.untrusted import compact
 
 LARGEST_FILE = 50 * 1024 * 1024
-_FORMULA = re.compile(
-    r"(^|[;\t])(?:((?:(?!\t)[\s\x00-\x1f\x7f-\x9f\u200b\ufeff])*)(?=[=+\-@＝＋－＠])|(?=[\t\r\n]))"  # noqa: RUF001
+_BREAKS = r"\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029"
+_UNSEEN = (
+    r"\"\s\x00-\x20\x7f-\xa0\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    r"\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff"
 )
-"""Where a cell would become a formula: at its beginning, even behind what is not seen, and where a
-spreadsheet of another country takes a semicolon for its end. They take the wide signs too."""
+"""Blanks, controls and invisible characters, which a spreadsheet may drop, and the quote."""
+_SIGNS = r"=+\-@\uff1d\uff0b\uff0d\uff20\u2212\ufe62\ufe63\ufe66\ufe6b"
+"""The wide and small ones too: spreadsheets of some countries take them for the plain ones."""
+_LINE_BREAK = re.compile(f"[{_BREAKS}]")
+
+
+def _beginnings(separators: str) -> re.Pattern[str]:
+    """Where text would become a formula if a cell began behind each of the separators."""
+    unseen = rf"(?:(?![{separators}])[{_UNSEEN}])*"
+    return re.compile(rf"^(?=[\t\r\n])|(?:^|[{separators}])(?={unseen}[{_SIGNS}])")
+
+
+# A spreadsheet set to another country ends cells at semicolons or tabs. One that ends lines inside
+# of quotes, too, has lost count of the quotes by then, and so may end a cell at a comma anywhere in
+# the row: x\na,"  and  c,=1  become  x | a | ,c | =1. Without a line break, commas stand in quotes.
+_IN_ONE_LINE = _beginnings(rf";\t{_BREAKS}")
+_IN_BROKEN_LINES = _beginnings(rf",;\t{_BREAKS}")
 _HARMLESS = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 
 
@@ -107,14 +124,14 @@ class Export:
         try:
             if not self._columns and batch:
                 self._columns = list(dict.fromkeys(name for row in batch for name in row))
-                writer.writerow([*map(_cell, self._columns), "more"])
+                writer.writerow([*_cells(self._columns), "more"])
             for row in batch:
                 if self._file.tell() > LARGEST_FILE:
                     self.full = True
                     return False
                 more = {name: value for name, value in row.items() if name not in self._columns}
-                cells = [_cell(row.get(name)) for name in self._columns]
-                writer.writerow([*cells, _cell(compact(more)) if more else ""])
+                values = [row.get(name) for name in self._columns]
+                writer.writerow(_cells([*values, more or None]))
                 self.rows += 1
         except OSError as error:
             raise self._cannot(error) from None
@@ -147,9 +164,17 @@ class Export:
         )
 
 
-def _cell(value: Any) -> str:
-    """A value as a spreadsheet shall show it, and not run it."""
+def _cells(values: Iterable[Any]) -> list[str]:
+    """The values of a row as a spreadsheet shall show them, and not run them."""
+    texts = [_text(each) for each in values]
+    broken = any(_LINE_BREAK.search(each) for each in texts)
+    beginnings = _IN_BROKEN_LINES if broken else _IN_ONE_LINE
+    return [
+        each if _HARMLESS.fullmatch(each) else beginnings.sub(r"\g<0>'", each) for each in texts
+    ]
+
+
+def _text(value: Any) -> str:
     if value is None:
         return ""
-    text = value if isinstance(value, str) else compact(value)
-    return text if _HARMLESS.fullmatch(text) else _FORMULA.sub(r"\1'\2", text)
+    return value if isinstance(value, str) else compact(value)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +21,7 @@ from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server import AccountServer, build_server
 from telnyx_mcp.settings import Settings
 from telnyx_mcp.tools import exports
-from telnyx_mcp.tools.exports import Export, ExportError, _cell
+from telnyx_mcp.tools.exports import Export, ExportError, _cells
 from tests import raw
 from tests.conftest import NOW, call, content_of, text_of
 
@@ -205,15 +207,91 @@ def test_what_only_later_rows_have_is_kept_too(folder: Path) -> None:
     ],
 )
 def test_no_cell_is_a_formula(value: Any, shown: str) -> None:
-    assert _cell(value) == shown
+    assert _cells([value]) == [shown]
 
 
-@given(st.text("=+-@;\t\r\n \u00a0\ufeff'1aé", max_size=12) | st.text(max_size=30))
-def test_whatever_the_text_no_spreadsheet_takes_it_for_a_formula(text: str) -> None:
-    cell = _cell(text)
-    if re.fullmatch(r"[+-]?\d+(\.\d+)?", cell, re.ASCII):
-        return
-    for each in re.split("[;\t]", cell):
-        assert not each.strip().startswith(("=", "+", "-", "@"))
-    assert not cell.startswith(("\t", "\r", "\n"))
-    assert cell.replace("'", "") == text.replace("'", "")
+SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20\u2212\ufe62\ufe63\ufe66\ufe6b"
+BREAKS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
+UNSEEN = " \u00a0\u3000\u200b\u2060\u00ad\u202e\ufe0f\u3164\ufeff\x00\x7f"
+NASTY = SIGNS + BREAKS + UNSEEN + "\",;\t'1a"
+PLAIN_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
+
+
+def read_anywhere(text: str) -> Iterator[str]:
+    """The cells that spreadsheets of several countries make of a file: split at commas, semicolons
+    or tabs; lines read whole, or ended by whatever could end one, even inside of quotes."""
+    for delimiter in ",;\t":
+        whole = io.StringIO(text, newline="")
+        yield from (cell for row in csv.reader(whole, delimiter=delimiter) for cell in row)
+        for line in text.splitlines():
+            yield from (cell for row in csv.reader([line], delimiter=delimiter) for cell in row)
+
+
+def runs(cell: str) -> bool:
+    """Whether a spreadsheet may take the cell for a formula, once it dropped what is not seen."""
+    seen = cell.lstrip(UNSEEN + BREAKS + '\t"')
+    return seen[:1] in {*SIGNS} and not PLAIN_NUMBER.fullmatch(cell)
+
+
+def written(folder: Path, rows: list[dict[str, Any]]) -> str:
+    with Export(folder, "x", NOW) as export:
+        export.write(rows)
+        path = Path(export.finish(complete=True).path)
+    text = path.read_bytes().decode()
+    path.unlink()
+    return text
+
+
+nasty_text = st.text(NASTY, max_size=12) | st.text(max_size=12)
+
+
+@given(
+    rows=st.lists(
+        st.fixed_dictionaries(
+            {"a": nasty_text, "b": nasty_text}, optional={"c": st.lists(nasty_text, max_size=3)}
+        ),
+        min_size=1,
+        max_size=3,
+    )
+)
+@hypothesis.settings(max_examples=1000)
+def test_no_spreadsheet_of_any_country_finds_a_formula(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]]
+) -> None:
+    text = written(tmp_path_factory.getbasetemp() / "formulas", rows)
+    assert [cell for cell in read_anywhere(text) if runs(cell)] == []
+
+
+@given(rows=st.lists(st.fixed_dictionaries({"a": nasty_text, "b": nasty_text}), min_size=1))
+def test_a_guarded_cell_differs_by_apostrophes_only(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, str]]
+) -> None:
+    text = written(tmp_path_factory.getbasetemp() / "formulas", rows)
+    read = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert [(each["a"].replace("'", ""), each["b"].replace("'", "")) for each in read] == [
+        (each["a"].replace("'", ""), each["b"].replace("'", "")) for each in rows
+    ]
+
+
+@pytest.mark.parametrize(
+    "start", ["\n", "\r", "\t", ";", "\v", "\x85", "\u2028", ';"', "\n  ", ";\u200b"]
+)
+@pytest.mark.parametrize("sign", SIGNS)
+def test_a_formula_begins_nowhere_within_a_cell(tmp_path: Path, start: str, sign: str) -> None:
+    text = written(tmp_path, [{"a": f"x{start}{sign}1+1", "b": "y"}])
+    assert [cell for cell in read_anywhere(text) if runs(cell)] == []
+    assert f"{start[0]}'" in text
+
+
+def test_a_comma_is_guarded_only_where_a_line_break_could_end_the_quotes(tmp_path: Path) -> None:
+    numbers = ["+14155550100", "+14155550101"]
+    plain = written(tmp_path, [{"a": "one line", "b": numbers}])
+    assert json.loads(next(csv.DictReader([*plain.splitlines()]))["b"]) == numbers
+    broken = written(tmp_path, [{"a": 'x\na,"', "b": "c,=1+1"}])
+    assert "c,'=1+1" in broken
+
+
+def test_lines_of_text_and_blank_ones_stay_as_they_are(tmp_path: Path) -> None:
+    lines = "Dear customer,\n\n1 = one\r\n\r\nBye; see you"
+    text = written(tmp_path, [{"a": lines}])
+    assert next(csv.DictReader(io.StringIO(text, newline="")))["a"] == lines
