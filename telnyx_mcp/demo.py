@@ -71,8 +71,9 @@ def run_demo() -> int:
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith("TELNYX_")
         }
+        # -P: a json.py or telnyx_mcp in the current folder is not imported.
         server = StdioServerParameters(
-            command=sys.executable, args=["-m", "telnyx_mcp"], env=environment | account
+            command=sys.executable, args=["-P", "-m", "telnyx_mcp"], env=environment | account
         )
         try:
             return anyio.run(_ask, server)

@@ -98,7 +98,8 @@ def own_command() -> Sequence[str]:
         )
     suffix = ".exe" if sys.platform == "win32" else ""
     script = Path(sysconfig.get_path("scripts")) / f"telnyx-account-mcp{suffix}"
-    return [str(script)] if script.exists() else [sys.executable, "-m", "telnyx_mcp"]
+    # -P, as a client starts the server in whatever folder a project lies in.
+    return [str(script)] if script.exists() else [sys.executable, "-P", "-m", "telnyx_mcp"]
 
 
 def compact(value: object) -> str:
