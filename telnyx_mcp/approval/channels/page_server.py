@@ -24,6 +24,7 @@ from starlette.types import Receive, Scope, Send
 
 from telnyx_mcp.approval.changes import Change
 from telnyx_mcp.approval.channels import page, typed_matches
+from telnyx_mcp.approval.channels.bounded import BACKLOG, BoundedProtocol
 from telnyx_mcp.state import StoreError
 
 if TYPE_CHECKING:
@@ -168,7 +169,8 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http="h11",
+                http=BoundedProtocol,
+                backlog=BACKLOG,
                 ws="none",
                 loop="asyncio",
                 lifespan="off",
