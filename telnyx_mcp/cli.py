@@ -6,8 +6,9 @@ import argparse
 import gc
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from telnyx_mcp import __version__
@@ -100,6 +101,17 @@ def _parser() -> argparse.ArgumentParser:
 
     serve = commands.add_parser("serve", help="serve MCP (the default command)")
     serve.add_argument("--http", metavar="HOST:PORT", help="Streamable HTTP on loopback, not stdio")
+    token = serve.add_mutually_exclusive_group()
+    token.add_argument(
+        "--token-file",
+        metavar="PATH",
+        help="with --http: a file with the token that clients send; created if missing",
+    )
+    token.add_argument(
+        "--no-token",
+        action="store_true",
+        help="with --http: answer every user and program of this computer",
+    )
     _account_options(serve)
     serve.set_defaults(command=_serve)
 
@@ -269,27 +281,53 @@ def _serve(options: argparse.Namespace) -> int:
     gc.disable()
     import anyio
 
-    from telnyx_mcp.server import build_server, serve_http, serve_stdio
+    from telnyx_mcp.server import build_server, serve_stdio
 
+    if (options.token_file or options.no_token) and not options.http:
+        raise CommandError("--token-file and --no-token go with --http")
     address = _address(options.http) if options.http else None
     accounts = _accounts(options)
     gc.enable()
     gc.freeze()
 
     def run(settings: Settings) -> int:
-        server = build_server(settings, others=accounts.others)
         if address:
-            anyio.run(serve_http, server, *address)
-        else:
-            if sys.stdin.isatty():
-                sys.stderr.write(
-                    "telnyx-account-mcp: serving MCP on stdin and stdout, for an assistant to "
-                    "start. To see what it does: telnyx-account-mcp demo\n"
-                )
-            anyio.run(serve_stdio, server)
+            return _serve_http(options, address, settings, accounts.others)
+        if sys.stdin.isatty():
+            sys.stderr.write(
+                "telnyx-account-mcp: serving MCP on stdin and stdout, for an assistant to "
+                "start. To see what it does: telnyx-account-mcp demo\n"
+            )
+        anyio.run(serve_stdio, build_server(settings, others=accounts.others))
         return 0
 
     return _with_account(options, accounts.main, run)
+
+
+def _serve_http(
+    options: argparse.Namespace,
+    address: tuple[str, int],
+    settings: Settings,
+    others: Mapping[str, Settings],
+) -> int:
+    from pathlib import Path
+
+    import anyio
+
+    from telnyx_mcp.http_server import serve_http
+    from telnyx_mcp.http_token import TokenError, find_token
+    from telnyx_mcp.server import build_server
+
+    file = Path(options.token_file).expanduser() if options.token_file else None
+    try:
+        token = find_token(settings.http_token, file, wanted=not options.no_token)
+    except TokenError as error:
+        raise CommandError(f"{error}. Nothing was started.") from None
+    if token is None:  # a budget that anybody could spend
+        settings = settings.model_copy(update={"standing_budget_per_payment": Decimal(0)})
+    server = build_server(settings, others=others, client_may_answer=token is not None)
+    anyio.run(serve_http, server, *address, token)
+    return 0
 
 
 def _with_account(

@@ -32,7 +32,8 @@ from telnyx_mcp.settings import Settings
 from telnyx_mcp.stricter import Contradiction, strictest
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
-SETTABLE = sorted(Settings.model_fields.keys() - {"api_key", "profile", "profiles_file"})
+_NOT_A_PROFILES = {"api_key", "profile", "profiles_file", "http_token"}
+SETTABLE = sorted(Settings.model_fields.keys() - _NOT_A_PROFILES)
 
 
 class WrongSettings(Exception):

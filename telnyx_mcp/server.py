@@ -1,4 +1,4 @@
-"""Puts it together into an MCP server, and runs it over stdio or HTTP."""
+"""Puts it together into an MCP server, and runs it over stdio. HTTP is in `http_server`."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from difflib import get_close_matches
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import anyio
 from mcp.server.caching import CacheableMethod, CacheHint
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError, ToolError
-from mcp.server.transport_security import TransportSecuritySettings
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     INVALID_PARAMS,
@@ -92,6 +91,7 @@ class AccountServer(MCPServer[None]):
             log_level="WARNING",
             lifespan=_lifespan,  # type: ignore[arg-type]
             cache_hints=CACHE_HINTS,
+            subscriptions=False,  # the lists never change, and a stream would outlive its use
         )
         self._completer = Completer(accounts.main)
         for prompt in read_prompts():
@@ -178,17 +178,26 @@ def build_server(
     transport: Transport | None = None,
     now: Callable[[], datetime] = utc_now,
     pages: Pages | None = None,
+    client_may_answer: bool = True,
 ) -> AccountServer:
     """The server for these settings, which may read the `others` too. Opens nothing until the first
-    call. It changes nothing while the environment misspells a setting that limits changes."""
+    call. It changes nothing while the environment misspells a setting that limits changes.
+
+    `client_may_answer` says whether an answer of the MCP client approves a change. False where
+    anybody could be the client: then only the page in the browser and the terminal approve.
+    """
     pages = pages or BrowserPages(now)
     blocked = why_blocked(misspelt(os.environ, [settings, *(others or {}).values()]))
 
+    def services(settings: Settings, transport: Transport | None = None) -> Services:
+        channels = Channels(settings.approval, pages=pages, client_may_answer=client_may_answer)
+        return _services(settings, now, channels, transport or transport_of(settings), blocked)
+
     def account(settings: Settings) -> Account:
-        return Account(settings.profile, lambda: _services(with_key(settings), now, pages, blocked))
+        return Account(settings.profile, lambda: services(with_key(settings)))
 
     if has_key(settings) or transport:
-        main = Account.ready(_services(settings, now, pages, blocked, transport))
+        main = Account.ready(services(settings, transport))
     else:
         main = account(settings)
     accounts = Accounts(main, map(account, (others or {}).values()))
@@ -198,12 +207,11 @@ def build_server(
 def _services(
     settings: Settings,
     now: Callable[[], datetime],
-    pages: Pages,
+    channels: Channels,
+    transport: Transport,
     blocked: str | None,
-    transport: Transport | None = None,
 ) -> Services:
-    transport = transport or transport_of(settings)
-    gate = Gate(partial(open_ledger, settings), Channels(settings.approval, pages=pages), now)
+    gate = Gate(partial(open_ledger, settings), channels, now)
     return Services(
         TelnyxClient(transport),
         gate,
@@ -247,38 +255,23 @@ async def _leave_on_signal(server: AccountServer, serving: anyio.CancelScope) ->
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async for _ in signals:
             serving.cancel()
-            with anyio.CancelScope(shield=True), anyio.move_on_after(SHUTDOWN_SECONDS):
-                for each in server.accounts.made:
-                    await each.gate.idle()
-            for each in server.accounts.made:
-                with suppress(Exception):
-                    each.gate.close()
-            atexit._run_exitfuncs()  # what a sandbox or a page left in temporary directories
-            sys.stderr.flush()
-            os._exit(0)
+            with anyio.CancelScope(shield=True):
+                await changes_recorded(server)
+            leave_process(server)
 
 
-async def serve_http(server: AccountServer, host: str, port: int) -> None:
-    """Serves Streamable HTTP at `/mcp`, on loopback, for local clients only."""
-    import uvicorn
+async def changes_recorded(server: AccountServer) -> None:
+    """Returns when nothing that was sent is still waiting for its answer, or after the longest wait."""
+    with anyio.move_on_after(SHUTDOWN_SECONDS):
+        for each in server.accounts.made:
+            await each.gate.idle()
 
-    shown = f"[{host}]" if ":" in host else host
-    app = server.streamable_http_app(
-        host=host,
-        transport_security=TransportSecuritySettings(
-            enable_dns_rebinding_protection=True,
-            allowed_hosts=["127.0.0.1:*", "localhost:*", "[::1]:*"],
-            allowed_origins=["http://127.0.0.1:*", "http://localhost:*", "http://[::1]:*"],
-        ),
-    )
-    config = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=int(SHUTDOWN_SECONDS),
-    )
-    sys.stderr.write(f"telnyx-account-mcp: serving http://{shown}:{port}/mcp\n")
+
+def leave_process(server: AccountServer) -> NoReturn:
+    """Ends the process with status 0, whatever its threads still wait for."""
+    for each in server.accounts.made:
+        with suppress(Exception):
+            each.gate.close()
+    atexit._run_exitfuncs()  # what a sandbox or a page left in temporary directories
     sys.stderr.flush()
-    await uvicorn.Server(config).serve()
+    os._exit(0)

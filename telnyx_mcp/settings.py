@@ -65,6 +65,25 @@ def usable_key(text: str) -> SecretStr | None:
     return SecretStr(key) if key else None
 
 
+SHORTEST_TOKEN = 16
+
+
+def usable_token(text: str) -> SecretStr:
+    """The bearer token of `serve --http`. Raises `ValueError`, which does not show it, for one that
+    is too short, or that can't stand in a header."""
+    token = text.strip()
+    if (
+        len(token) < SHORTEST_TOKEN
+        or not token.isascii()
+        or not token.isprintable()
+        or " " in token
+    ):
+        raise ValueError(
+            f"a token has at least {SHORTEST_TOKEN} letters, digits or signs, and no spaces"
+        )
+    return SecretStr(token)
+
+
 class _Environment(PydanticBaseSettingsSource):
     """The documented variables and no others.
 
@@ -198,6 +217,13 @@ class Settings(BaseSettings):
         description="The folder that CSV files are written to. Without it nothing is exported.",
     )
 
+    http_token: SecretStr | None = Field(
+        None,
+        validation_alias="TELNYX_MCP_HTTP_TOKEN",
+        description="The bearer token that clients of `serve --http` must send, of at least 16 "
+        "characters. Default: a new one at each start.",
+    )
+
     @property
     def zone(self) -> tzinfo:
         """The zone whose days count."""
@@ -239,6 +265,11 @@ class Settings(BaseSettings):
     def _usable_key(cls, value: SecretStr | None) -> SecretStr | None:
         return usable_key(value.get_secret_value()) if value else None
 
+    @field_validator("http_token")
+    @classmethod
+    def _usable_token(cls, value: SecretStr | None) -> SecretStr | None:
+        return usable_token(value.get_secret_value()) if value else None
+
     @field_validator("key_from")
     @classmethod
     def _known_source(cls, value: str) -> str:
@@ -266,5 +297,5 @@ VARIABLES: Mapping[str, str] = {
     str(each.validation_alias): name for name, each in Settings.model_fields.items()
 }
 """Every variable of the environment that sets something, and the setting's name."""
-SECRETS = frozenset({"TELNYX_API_KEY", "TELNYX_MCP_STATE_URL"})
+SECRETS = frozenset({"TELNYX_API_KEY", "TELNYX_MCP_STATE_URL", "TELNYX_MCP_HTTP_TOKEN"})
 """Those whose values are never shown."""

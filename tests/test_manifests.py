@@ -63,7 +63,7 @@ def test_every_setting_is_named_and_secrets_are_marked(server: dict[str, Any]) -
     variables = server["packages"][0]["environmentVariables"]
     assert [each["name"] for each in variables] == list(VARIABLES)
     secret = {each["name"] for each in variables if each.get("isSecret")}
-    assert secret == {"TELNYX_API_KEY", "TELNYX_MCP_STATE_URL"}
+    assert secret == {"TELNYX_API_KEY", "TELNYX_MCP_STATE_URL", "TELNYX_MCP_HTTP_TOKEN"}
     assert [each["name"] for each in variables if each.get("isRequired")] == ["TELNYX_API_KEY"]
 
 

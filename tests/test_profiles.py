@@ -107,6 +107,7 @@ def test_a_profile_keeps_its_key_in_the_keyring_unless_it_says_otherwise(file: P
         ("[profiles.a]\ncolour = 1", "there are: approval, base_url"),
         (f'[profiles.a]\napi_key = "{KEY}"', "does not belong in a file.*key set --profile a"),
         (f'[profiles.a]\nkey = "{KEY}"', "does not belong in a file"),
+        ('[profiles.a]\nhttp_token = "0123456789abcdef"', "there is no setting 'http_token'"),
         ('[profiles.a]\nkey_from = "auto"', 'must be "keyring" or "env:NAME"'),
         ("[profiles.a]\nmax_payment = -1", r"\[profiles.a\]: .*greater than or equal"),
         ('[profiles."a b"]', "letters, digits"),

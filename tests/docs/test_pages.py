@@ -20,6 +20,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
+from telnyx_mcp.http_server import about_token
+from telnyx_mcp.http_token import Token
 from telnyx_mcp.install.clients import CLIENTS
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.settings import VARIABLES
@@ -215,6 +217,10 @@ def test_every_configuration_that_is_shown_is_one(snippet: Snippet) -> None:
     tables = {each.table for each in CLIENTS.values()} & data.keys()
     for table in tables:
         for server in data[table].values():
+            if "url" in server:
+                shown = about_token(server["url"], Token("", "a file"))
+                assert data == json.loads(shown[shown.index("{") :])
+                continue
             assert Path(server["command"]).name == "telnyx-account-mcp"
             assert server["env"].keys() <= VARIABLES.keys()
 

@@ -14,12 +14,19 @@ from typing import Any
 
 import httpx
 import pytest
-from mcp import Client
 
 from telnyx_mcp.sandbox import Sandbox
 from tests.conftest import REVISIONS
 from tests.hostile.test_stdio_wire import MEBIBYTE, held, peak
-from tests.process.harness import ServerProcess, environment_for, started
+from tests.process.harness import (
+    BEARER,
+    OVER_HTTP,
+    TOKEN,
+    ServerProcess,
+    client_of,
+    environment_for,
+    started,
+)
 from tests.process.test_http import accepts, free_port
 
 pytestmark = pytest.mark.skipif(
@@ -30,7 +37,11 @@ KEPT = 32 * MEBIBYTE
 """At most this much more is held, at any time: bodies end at 4 MiB, the SDK's bound. 18 were measured."""
 PER_SESSION = 150 * 1024
 """An open session of the revision 2025-11-25; 45 KiB were measured. It is closed when idle."""
-HEADERS = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
+HEADERS = {
+    **BEARER,
+    "accept": "application/json, text/event-stream",
+    "content-type": "application/json",
+}
 INITIALIZE = {
     "jsonrpc": "2.0",
     "id": 1,
@@ -72,13 +83,13 @@ class Port:
 async def serving(sandbox: Sandbox, folder: Path) -> AsyncIterator[Port]:
     """A server that afterwards must answer both revisions, and end when told."""
     port = free_port()
-    environment = environment_for(sandbox, folder)
+    environment = {**environment_for(sandbox, folder), **OVER_HTTP}
     async with started("--http", f"127.0.0.1:{port}", environment=environment) as server:
         await accepts(port)
         made = Port(port, server)
         yield made
         for mode in REVISIONS:
-            async with Client(made.url, mode=mode) as client:
+            async with client_of(made.url, mode) as client:
                 result = await client.call_tool("telnyx_get_balance", {})
             assert (result.structured_content or {})["currency"] == "USD"
         server.process.terminate()
@@ -86,6 +97,8 @@ async def serving(sandbox: Sandbox, folder: Path) -> AsyncIterator[Port]:
     assert out == b""
     assert b"Traceback" not in err
     assert sandbox.key.encode() not in err
+    assert TOKEN.encode() not in err
+    assert server.process.returncode == 0
 
 
 async def _pieces() -> AsyncIterator[bytes]:
@@ -115,6 +128,7 @@ REFUSED: Mapping[str, dict[str, Any]] = {
     "a made-up session": {"headers": HEADERS | {"mcp-session-id": "x" * 1000}, "json": INITIALIZE},
     "another version": {"headers": HEADERS | {"mcp-protocol-version": "1999"}, "json": INITIALIZE},
     "a long header": {"headers": HEADERS | {"x-long": "y" * 200_000}},
+    "no token": {"headers": {**HEADERS, "authorization": ""}, "json": INITIALIZE},
     "GET": {"method": "GET"},
     "DELETE": {"method": "DELETE"},
     "PUT": {"method": "PUT", "json": INITIALIZE},
@@ -141,7 +155,10 @@ async def test_what_is_no_request_is_refused(sandbox: Sandbox, tmp_path: Path) -
     assert sandbox.requests[2:] == []  # the two of the calls afterwards
 
 
-HEAD = b"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+HEAD = (
+    b"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    b"Authorization: Bearer " + TOKEN.encode() + b"\r\n"
+)
 NO_HTTP = (
     b"",
     b"\r\n\r\n",
@@ -182,7 +199,7 @@ async def test_many_who_stop_in_the_middle_keep_nobody_else_waiting(
         stopped = [await asyncio.open_connection("127.0.0.1", port.number) for _ in range(200)]
         for _, writer in stopped:
             writer.write(HEAD + b"Content-Length: 1000\r\n\r\n{")
-        async with Client(port.url) as client:
+        async with client_of(port.url) as client:
             assert not (await client.call_tool("telnyx_get_balance", {})).is_error
         for _, writer in stopped:
             writer.close()

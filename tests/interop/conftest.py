@@ -8,7 +8,7 @@ import pytest
 
 from telnyx_mcp.sandbox import Sandbox
 from tests.interop.processes import NODE_MODULES, OLDEST_NODE, find_node
-from tests.process.harness import environment_for
+from tests.process.harness import TOKEN, environment_for
 
 
 @pytest.fixture(scope="session")
@@ -26,4 +26,8 @@ def node() -> Path:
 @pytest.fixture
 def environment(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
     """That of a server for the sandbox, and of a user without anything."""
-    return {**environment_for(sandbox, tmp_path), "HOME": str(tmp_path)}
+    return {
+        **environment_for(sandbox, tmp_path),
+        "HOME": str(tmp_path),
+        "TELNYX_MCP_HTTP_TOKEN": TOKEN,
+    }

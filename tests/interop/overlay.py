@@ -33,7 +33,8 @@ from mcp_types import (
 )
 from pydantic import AnyUrl
 
-from telnyx_mcp.server import AccountServer, build_server, serve_http
+from telnyx_mcp.http_server import serve_http
+from telnyx_mcp.server import AccountServer, build_server
 from telnyx_mcp.settings import Settings
 from tests.interop import overlay_asking, overlay_schemas
 
@@ -220,7 +221,7 @@ class Overlaid(AccountServer):
 def main(address: str) -> None:
     server = Overlaid(build_server(Settings()))
     host, port = address.split(":")
-    anyio.run(serve_http, server, host, int(port))
+    anyio.run(serve_http, server, host, int(port), None)  # the suite sends no token
 
 
 if __name__ == "__main__":

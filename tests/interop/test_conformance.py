@@ -14,7 +14,7 @@ from mcp import Client
 
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server import AccountServer
-from tests.interop.processes import NODE_MODULES, OVERLAID, PLAIN, run, serving
+from tests.interop.processes import NODE_MODULES, OPEN, OVERLAID, run, serving
 from tests.interop.scenarios import (
     EXPECTED_FAILURES,
     LEFT_OUT,
@@ -82,7 +82,7 @@ def succeeded(checks: list[Check]) -> list[str]:
 
 @pytest.mark.parametrize(("scenario", "revision"), pairs(ON_ANY_SERVER))
 def test_the_server_conforms(results: Results, scenario: str, revision: str) -> None:
-    checks = results(PLAIN, revision)[scenario]
+    checks = results(OPEN, revision)[scenario]
     assert wrong(checks) == []
     assert succeeded(checks)
 

@@ -15,6 +15,7 @@ from telnyx_mcp.resources import READABLE
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.tools import TOOLS
 from tests.interop.processes import NODE_MODULES, PLAIN, run, serving
+from tests.process.harness import TOKEN
 
 pytestmark = pytest.mark.interop
 
@@ -43,7 +44,7 @@ def inspect(
     environment["TELNYX_MCP_APPROVAL"] = "elicitation"  # so that no page is opened
     if request.param == "http":
         with serving(*PLAIN, environment=environment) as url:
-            yield asking("--server-url", url)
+            yield asking("--server-url", url, "--header", f"Authorization: Bearer {TOKEN}")
     else:
         yield asking(*settings_of(environment), "--", sys.executable, "-m", "telnyx_mcp")
 

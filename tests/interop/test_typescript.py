@@ -18,6 +18,7 @@ from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.tools import TOOLS
 from tests import raw
 from tests.interop.processes import HERE, PLAIN, run, serving
+from tests.process.harness import TOKEN
 
 pytestmark = pytest.mark.interop
 
@@ -98,6 +99,7 @@ def report_of(
         "sdk": made.sdk,
         "mode": made.mode,
         "url": url,
+        "headers": {"authorization": f"Bearer {TOKEN}"},
         "server": stdio,
         "calls": calls,
         "person": person,

@@ -78,7 +78,9 @@ client.onerror = (error) => report.errors.push(String(error));
 if (plan.person) client.setRequestHandler(sdk.question, async (request) => answered(request));
 
 const transport = plan.url
-  ? new sdk.StreamableHTTPClientTransport(new URL(plan.url))
+  ? new sdk.StreamableHTTPClientTransport(new URL(plan.url), {
+      requestInit: { headers: plan.headers },
+    })
   : new sdk.StdioClientTransport({ ...plan.server, stderr: "pipe" });
 // Version 1 tells the revision to its transport alone.
 transport.setProtocolVersion ??= (revision) => (report.revision = revision);

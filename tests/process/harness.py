@@ -9,14 +9,33 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import anyio
+import httpx2
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
 
 from telnyx_mcp.sandbox import Sandbox
 
 SECONDS = 20
 KEPT = ("PATH", "HOME", "TELNYX_MCP_PROFILES", "PYTHON_KEYRING_BACKEND")
+
+
+TOKEN = "tests-token-0123456789abcdef"
+"""What clients of a server over HTTP send, where its environment says so."""
+OVER_HTTP = {"TELNYX_MCP_HTTP_TOKEN": TOKEN}
+BEARER = {"authorization": f"Bearer {TOKEN}"}
+
+
+@asynccontextmanager
+async def client_of(
+    url: str, mode: Literal["legacy", "auto"] = "auto", token: str = TOKEN, **more: Any
+) -> AsyncIterator[Client]:
+    """A client over HTTP that carries the token."""
+    http = httpx2.AsyncClient(headers={"authorization": f"Bearer {token}"}, timeout=30)
+    async with http, Client(streamable_http_client(url, http_client=http), mode=mode, **more) as it:
+        yield it
 
 
 def environment_for(sandbox: Sandbox, folder: Path) -> dict[str, str]:

@@ -9,12 +9,11 @@ from pathlib import Path
 import anyio
 import httpx
 import pytest
-from mcp import Client
 
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.tools import TOOLS
 from tests.conftest import Mode
-from tests.process.harness import environment_for, started
+from tests.process.harness import BEARER, OVER_HTTP, client_of, environment_for, started
 
 
 def free_port() -> int:
@@ -38,24 +37,24 @@ async def test_it_serves_both_revisions_over_http_on_loopback(
     sandbox: Sandbox, mode: Mode, tmp_path: Path
 ) -> None:
     port = free_port()
-    environment = environment_for(sandbox, tmp_path)
+    environment = {**environment_for(sandbox, tmp_path), **OVER_HTTP}
     async with started("serve", "--http", f"127.0.0.1:{port}", environment=environment) as server:
         await accepts(port)
-        async with Client(f"http://127.0.0.1:{port}/mcp", mode=mode) as client:
+        async with client_of(f"http://127.0.0.1:{port}/mcp", mode) as client:
             result = await client.call_tool("telnyx_get_balance", {})
         assert (result.structured_content or {})["currency"] == "USD"
         server.process.terminate()
-        assert await server.process.wait() in (0, -15)
+        assert await server.process.wait() == 0
 
 
 async def test_a_foreign_host_or_origin_is_refused() -> None:
     port = free_port()
-    async with started("--http", str(port), environment={}):
+    async with started("--http", str(port), environment=OVER_HTTP):
         await accepts(port)
         async with httpx.AsyncClient() as browser:
             for header in ({"host": "evil.example"}, {"origin": "https://evil.example"}):
                 answer = await browser.post(
-                    f"http://127.0.0.1:{port}/mcp", headers=header, json={"jsonrpc": "2.0"}
+                    f"http://127.0.0.1:{port}/mcp", headers=BEARER | header, json={"jsonrpc": "2.0"}
                 )
                 assert answer.status_code in (403, 421)
 

@@ -59,18 +59,21 @@ class Pages(Protocol):
 
 
 class Channels:
-    """The ways to ask, in order. Without `pages` there is no browser."""
+    """The ways to ask, in order. Without `pages` there is no browser; without `client_may_answer`
+    the client is not asked, as it may be anybody."""
 
     def __init__(
         self,
         fixed: ChannelName = "auto",
         *,
         pages: Pages | None = None,
+        client_may_answer: bool = True,
         wait: float = WAIT_SECONDS,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         self._fixed = fixed
         self._pages = pages
+        self._client_may_answer = client_may_answer
         self._wait = wait
         self._sleep = sleep
 
@@ -81,7 +84,8 @@ class Channels:
         if self._fixed in ("auto", "elicitation"):
             from telnyx_mcp.approval.channels import client
 
-            reply = await client.ask(change, context)
+            may_answer = self._client_may_answer
+            reply = await client.ask(change, context) if may_answer else Reply.CANNOT_ASK
             if reply is not Reply.CANNOT_ASK or self._fixed == "elicitation":
                 return reply
         if self._fixed in ("auto", "browser"):
