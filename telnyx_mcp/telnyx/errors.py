@@ -40,6 +40,7 @@ class Failure(StrEnum):
     NOT_JSON = "not_json"
     WRONG_SHAPE = "wrong_shape"
     TOO_LARGE = "too_large"
+    ENCODED = "encoded"
     REDIRECT = "redirect"
     BAD_REQUEST = "bad_request"
     UNAUTHORIZED = "unauthorized"
@@ -138,6 +139,13 @@ ADVICE: Mapping[Failure, Advice] = {
         "The answer is larger than 16 MB and was not read.",
         "Trying again will not help.",
         "Ask for a shorter range or a smaller page.",
+        Fate.UNKNOWN,
+    ),
+    Failure.ENCODED: Advice(
+        "The answer is compressed in a way that was not asked for, or more than once, and was not read.",
+        "Trying again will probably not help.",
+        "Ask the user to check the proxy, and TELNYX_BASE_URL if it is set: Telnyx compresses once, "
+        "with gzip.",
         Fate.UNKNOWN,
     ),
     Failure.REDIRECT: Advice(

@@ -22,6 +22,7 @@ from pydantic import SecretStr
 from telnyx_mcp import __version__
 from telnyx_mcp.settings import is_loopback
 from telnyx_mcp.telnyx.deadline import Clock, Deadline
+from telnyx_mcp.telnyx.decoding import ACCEPTED, Body
 from telnyx_mcp.telnyx.errors import (
     BY_STATUS,
     OWN_RATE_LIMIT_CODE,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     import httpx
 
 CONNECT_SECONDS = 5.0
-LARGEST_REPLY = 16 * 1024 * 1024
 SANDBOX_HEADER = "x-telnyx-sandbox"
 
 Query = Mapping[str, str | int | None]
@@ -216,6 +216,7 @@ class Transport:
             timeout=httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS)),
         )
         begun = _Begun()
+        content, unread = b"", None
         if operation.method != "GET":
             request.extensions["trace"] = begun.trace
         try:
@@ -223,6 +224,8 @@ class Transport:
                 response = await pool.send(request, stream=True)
                 try:
                     content = await _read(response)
+                except TelnyxError as error:
+                    unread = error
                 finally:
                     await response.aclose()
         except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError) as error:
@@ -235,6 +238,9 @@ class Transport:
             raise lost from None
         self.date = response.headers.get("date", "")
         await self.pacer.learn(operation.path, response.status_code, response.headers, turn)
+        if unread:
+            unread.status = response.status_code
+            raise unread
         return _classify(operation, response, self._without_key(content))
 
     def _without_key(self, content: bytes) -> bytes:
@@ -251,6 +257,7 @@ class Transport:
             headers={
                 "authorization": f"Bearer {key}",
                 "accept": "application/json",
+                "accept-encoding": ACCEPTED,
                 "user-agent": f"telnyx-account-mcp/{__version__}",
             },
             follow_redirects=False,
@@ -281,14 +288,10 @@ class _Begun:
 
 
 async def _read(response: httpx.Response) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in response.aiter_bytes():
-        size += len(chunk)
-        if size > LARGEST_REPLY:
-            raise TelnyxError(Failure.TOO_LARGE, status=response.status_code)
-        chunks.append(chunk)
-    return b"".join(chunks)
+    body = Body(response.headers.get("content-encoding", ""))
+    async for chunk in response.aiter_raw():
+        body.feed(chunk)
+    return body.content()
 
 
 def _failure_of(error: Exception, httpx_: Any) -> Failure:
@@ -307,7 +310,6 @@ def _failure_of(error: Exception, httpx_: Any) -> Failure:
         (httpx_.ConnectError, Failure.CONNECT),
         (httpx_.UnsupportedProtocol, Failure.CONNECT),
         (httpx_.InvalidURL, Failure.CONNECT),
-        (httpx_.DecodingError, Failure.NOT_JSON),
     ):
         if isinstance(error, kind):
             return failure

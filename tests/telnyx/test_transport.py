@@ -14,8 +14,9 @@ from pydantic import SecretStr
 
 from telnyx_mcp.telnyx import operations as op
 from telnyx_mcp.telnyx.deadline import Deadline
+from telnyx_mcp.telnyx.decoding import LARGEST_REPLY
 from telnyx_mcp.telnyx.errors import Failure, Fate, TelnyxError
-from telnyx_mcp.telnyx.transport import LARGEST_REPLY, SANDBOX_HEADER, Transport
+from telnyx_mcp.telnyx.transport import SANDBOX_HEADER, Transport
 from tests.conftest import (
     KEY,
     SECONDS,
