@@ -43,6 +43,8 @@ CLOCK_MAY_DIFFER = timedelta(seconds=90)
 EACH_MAY_TAKE = 10.0
 NOT_REACHED = frozenset(
     {
+        Failure.ENVIRONMENT,
+        Failure.PROXY,
         Failure.DNS,
         Failure.CONNECT,
         Failure.CONNECT_TIMEOUT,

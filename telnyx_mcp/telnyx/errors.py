@@ -31,9 +31,11 @@ class Failure(StrEnum):
     NO_KEY = "no_key"
     READ_ONLY = "read_only"
     PACED = "paced"
+    ENVIRONMENT = "environment"
     DNS = "dns"
     CONNECT = "connect"
     CONNECT_TIMEOUT = "connect_timeout"
+    PROXY = "proxy"
     TLS = "tls"
     TIMEOUT = "timeout"
     RESET = "reset"
@@ -86,6 +88,12 @@ ADVICE: Mapping[Failure, Advice] = {
         "Wait, then call again; ask for larger pages or narrower ranges to need fewer requests.",
         Fate.NOT_SENT,
     ),
+    Failure.ENVIRONMENT: Advice(
+        "A variable in the environment of this server can't be used, so nothing was sent.",
+        "Trying again will not help until it is corrected.",
+        "Ask the user to correct the variable named above, or to remove it, and to restart the server.",
+        Fate.NOT_SENT,
+    ),
     Failure.DNS: Advice(
         "The address of Telnyx could not be looked up.",
         "Trying again may help once the network is back.",
@@ -102,6 +110,13 @@ ADVICE: Mapping[Failure, Advice] = {
         "Telnyx did not accept a connection in time.",
         "Trying again in a minute may help.",
         "Ask the user to check the network, proxy and firewall.",
+        Fate.NOT_SENT,
+    ),
+    Failure.PROXY: Advice(
+        "The proxy refused to connect to Telnyx, so nothing was sent.",
+        "Trying again may help if the proxy was only busy.",
+        "Ask the user to check the proxy that HTTPS_PROXY or ALL_PROXY names: its address, user and "
+        "password, and whether it lets requests to api.telnyx.com through.",
         Fate.NOT_SENT,
     ),
     Failure.TLS: Advice(

@@ -11,7 +11,7 @@ from enum import Enum
 
 from telnyx_mcp.telnyx.errors import Failure
 
-NOT_CONNECTED = frozenset({Failure.DNS, Failure.CONNECT, Failure.CONNECT_TIMEOUT})
+NOT_CONNECTED = frozenset({Failure.DNS, Failure.CONNECT, Failure.CONNECT_TIMEOUT, Failure.PROXY})
 LOST_OR_BUSY = NOT_CONNECTED | {
     Failure.TIMEOUT,
     Failure.RESET,

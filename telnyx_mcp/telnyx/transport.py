@@ -6,6 +6,7 @@ The only module that imports httpx.
 from __future__ import annotations
 
 import json
+import os
 import random
 import ssl
 import time
@@ -232,6 +233,8 @@ class Transport:
             # TimeoutError of fail_after is an OSError.
             failure = _failure_of(error, httpx)
             why = f"address {self._base_url}" if failure in NOT_CONNECTED else ""
+            if failure is Failure.PROXY:
+                why = f"the proxy said {str(error)[:100]!a}"
             lost = TelnyxError(failure, why)
             if operation.method != "GET":
                 lost.fate = Fate.UNKNOWN if begun.sending else Fate.NOT_SENT
@@ -252,21 +255,36 @@ class Transport:
     def _open(self, httpx_: Any) -> httpx.AsyncClient:
         key = self._key.get_secret_value() if self._key else ""
         address = urlsplit(self._base_url)
-        self._pool = pool = httpx_.AsyncClient(
-            base_url=self._base_url,
-            headers={
-                "authorization": f"Bearer {key}",
-                "accept": "application/json",
-                "accept-encoding": ACCEPTED,
-                "user-agent": f"telnyx-account-mcp/{__version__}",
-            },
-            follow_redirects=False,
-            trust_env=not is_loopback(address.hostname or ""),
-            # Plain http is allowed on loopback only; certificates would be loaded for nothing.
-            verify=address.scheme == "https",
-            limits=httpx_.Limits(max_connections=20, max_keepalive_connections=10),
-        )
+        try:
+            self._pool = pool = httpx_.AsyncClient(
+                base_url=self._base_url,
+                headers={
+                    "authorization": f"Bearer {key}",
+                    "accept": "application/json",
+                    "accept-encoding": ACCEPTED,
+                    "user-agent": f"telnyx-account-mcp/{__version__}",
+                },
+                follow_redirects=False,
+                trust_env=not is_loopback(address.hostname or ""),  # no proxy to loopback
+                # Plain http is allowed on loopback only; certificates would be loaded for nothing.
+                verify=address.scheme == "https" and httpx_.create_ssl_context(),
+                limits=httpx_.Limits(max_connections=20, max_keepalive_connections=10),
+            )
+        except (OSError, ImportError, ValueError, httpx_.InvalidURL) as error:
+            raise TelnyxError(Failure.ENVIRONMENT, _unusable(error)) from None
         return pool  # type: ignore[no-any-return]
+
+
+_CERTIFICATES = frozenset({"SSL_CERT_FILE", "SSL_CERT_DIR"})
+_PROXIES = frozenset({"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"})
+
+
+def _unusable(error: Exception) -> str:
+    """The variables of the environment for which no client could be made. Never their values, which
+    may hold a password: the error may quote a part of it."""
+    meant = _CERTIFICATES if isinstance(error, OSError) else _PROXIES
+    names = ", ".join(sorted(name for name in os.environ if name.upper() in meant))
+    return f"{names}: SOCKS needs the package socksio" if isinstance(error, ImportError) else names
 
 
 def _spellings(key: str) -> tuple[bytes, ...]:
@@ -282,9 +300,10 @@ class _Begun:
 
     sending = False
 
-    async def trace(self, event: str, _info: Mapping[str, Any]) -> None:
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
         if event.endswith("send_request_headers.started"):
-            self.sending = True
+            # The request for a tunnel, which goes to a proxy, is not the request.
+            self.sending = info["request"].method != b"CONNECT"
 
 
 async def _read(response: httpx.Response) -> bytes:
@@ -307,6 +326,7 @@ def _failure_of(error: Exception, httpx_: Any) -> Failure:
         (httpx_.ConnectTimeout, Failure.CONNECT_TIMEOUT),
         (httpx_.TimeoutException, Failure.TIMEOUT),
         (TimeoutError, Failure.TIMEOUT),
+        (httpx_.ProxyError, Failure.PROXY),
         (httpx_.ConnectError, Failure.CONNECT),
         (httpx_.UnsupportedProtocol, Failure.CONNECT),
         (httpx_.InvalidURL, Failure.CONNECT),

@@ -1,0 +1,340 @@
+"""To whom the key is shown: a real TLS server with certificates of every kind, directly and behind a
+real proxy, that notes each byte it could read."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import warnings
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import anyio
+import pytest
+import trustme
+from pydantic import SecretStr
+
+from telnyx_mcp.telnyx import operations as op
+from telnyx_mcp.telnyx.deadline import Deadline
+from telnyx_mcp.telnyx.errors import Failure, Fate
+from telnyx_mcp.telnyx.transport import Transport
+from tests.conftest import KEY, SECONDS, Time
+from tests.telnyx.test_transport import failure_of
+
+PAYMENT = op.CREATE_STORED_PAYMENT_TRANSACTION
+NAME = "api.telnyx.test"
+HERE = ("127.0.0.1", NAME)
+DAY = timedelta(days=1)
+OPERATIONS = [PAYMENT, op.UPDATE_AUTO_RECHARGE_PREFERENCES, op.GET_BALANCE]
+
+Certificate = Callable[[trustme.CA], ssl.SSLContext]
+
+
+# --- certificates --------------------------------------------------------------------------------
+
+
+def shows(*leaves: trustme.LeafCert) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    for each in leaves:
+        each.configure_cert(context)
+    return context
+
+
+def right(ca: trustme.CA) -> ssl.SSLContext:
+    return shows(ca.issue_cert(*HERE))
+
+
+def untrusted(_: trustme.CA) -> ssl.SSLContext:
+    return right(trustme.CA())
+
+
+def self_signed(_: trustme.CA) -> ssl.SSLContext:
+    alone = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with alone.cert_pem.tempfile() as cert, alone.private_key_pem.tempfile() as key:
+        context.load_cert_chain(cert, key)
+    return context
+
+
+def expired(ca: trustme.CA) -> ssl.SSLContext:
+    now = datetime.now(UTC)
+    return shows(ca.issue_cert(*HERE, not_before=now - 9 * DAY, not_after=now - DAY))
+
+
+def not_yet_valid(ca: trustme.CA) -> ssl.SSLContext:
+    now = datetime.now(UTC)
+    return shows(ca.issue_cert(*HERE, not_before=now + DAY, not_after=now + 9 * DAY))
+
+
+def for_another_name(ca: trustme.CA) -> ssl.SSLContext:
+    return shows(ca.issue_cert("api.telnyx.example", "127.0.0.2", "*.api.telnyx.test"))
+
+
+def right_only_as_common_name(ca: trustme.CA) -> ssl.SSLContext:
+    return shows(ca.issue_cert("api.telnyx.example", common_name=NAME))
+
+
+def without_its_intermediate(ca: trustme.CA) -> ssl.SSLContext:
+    leaf = ca.create_child_ca().issue_cert(*HERE)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with leaf.cert_chain_pems[0].tempfile() as cert, leaf.private_key_pem.tempfile() as key:
+        context.load_cert_chain(cert, key)
+    return context
+
+
+def right_but_of_an_old_version(ca: trustme.CA) -> ssl.SSLContext:
+    context = right(ca)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    return context
+
+
+BAD = [
+    untrusted,
+    self_signed,
+    expired,
+    not_yet_valid,
+    for_another_name,
+    right_only_as_common_name,
+    without_its_intermediate,
+    right_but_of_an_old_version,
+]
+
+
+# --- a server and a proxy ------------------------------------------------------------------------
+
+
+@dataclass
+class Listener:
+    """Notes what it could read; `answer` goes out after each head of a request."""
+
+    answer: bytes = b""
+    forward_to: int = 0
+    """A port of loopback, for a proxy."""
+    read: bytearray = field(default_factory=bytearray)
+    connections: int = 0
+    port: int = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while chunk := await reader.read(65536):
+                self.read += chunk
+                if self.read.endswith((b"\r\n\r\n", b"}")):
+                    writer.write(self.answer)
+                    await writer.drain()
+                    if self.forward_to:
+                        await self._forward(reader, writer)
+        except OSError:
+            pass
+        finally:
+            writer.close()
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner, outer = await asyncio.open_connection("127.0.0.1", self.forward_to)
+
+        async def copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+            try:
+                while chunk := await source.read(65536):
+                    if sink is outer:
+                        self.read += chunk
+                    sink.write(chunk)
+                    await sink.drain()
+            except OSError:
+                pass
+            finally:
+                sink.close()
+
+        await asyncio.gather(copy(reader, outer), copy(inner, writer))
+
+
+@asynccontextmanager
+async def listening(listener: Listener, tls: ssl.SSLContext | None) -> AsyncIterator[Listener]:
+    server = await asyncio.start_server(listener.serve, "127.0.0.1", 0, ssl=tls)
+    listener.port = server.sockets[0].getsockname()[1]
+    try:
+        yield listener
+    finally:
+        server.close()
+
+
+ANSWER = b'HTTP/1.1 200 OK\r\ncontent-length: 29\r\n\r\n{"data":{"balance":"300.00"}}'
+TUNNEL = b"HTTP/1.1 200 Connection established\r\n\r\n"
+
+
+@pytest.fixture
+def ca(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
+    """The one authority that this machine trusts."""
+    made = trustme.CA()
+    made.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    return made
+
+
+@dataclass
+class Way:
+    """A way to a TLS server."""
+
+    server: Listener
+    transport: Transport
+    proxy: Listener | None
+
+
+@asynccontextmanager
+async def a_way(
+    tls: ssl.SSLContext, proxy_says: bytes | None, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Way]:
+    """To a server with this context: directly, or through a proxy that answers so."""
+    time = Time()
+    async with listening(Listener(ANSWER), tls) as server:
+        proxy = Listener(proxy_says or b"", server.port if proxy_says == TUNNEL else 0)
+        async with listening(proxy, None):
+            host = "127.0.0.1"
+            if proxy_says is not None:
+                monkeypatch.setenv("HTTPS_PROXY", f"http://user:Swordfish@127.0.0.1:{proxy.port}")
+                host = NAME
+            transport = Transport(
+                SecretStr(KEY),
+                f"https://{host}:{server.port}/v2",
+                clock=time.clock,
+                sleep=time.sleep,
+            )
+            try:
+                yield Way(server, transport, None if proxy_says is None else proxy)
+            finally:
+                await transport.aclose()
+
+
+DIRECTLY_OR_NOT = pytest.mark.parametrize(
+    "proxy_says", [None, TUNNEL], ids=["directly", "through a proxy"]
+)
+
+
+# --- the tests -----------------------------------------------------------------------------------
+
+
+@DIRECTLY_OR_NOT
+@pytest.mark.parametrize("operation", OPERATIONS)
+async def test_a_server_with_the_right_certificate_is_asked(
+    ca: trustme.CA,
+    monkeypatch: pytest.MonkeyPatch,
+    operation: op.Operation,
+    proxy_says: bytes | None,
+) -> None:
+    async with a_way(right(ca), proxy_says, monkeypatch) as way:
+        with anyio.fail_after(SECONDS):
+            reply = await way.transport.request(operation, body={})
+        assert reply.body == {"data": {"balance": "300.00"}}
+        assert KEY.encode() in way.server.read, "or the other tests would prove nothing"
+        if way.proxy:
+            assert way.proxy.read.startswith(b"CONNECT ")
+            assert KEY.encode() not in way.proxy.read
+
+
+@DIRECTLY_OR_NOT
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("certificate", BAD)
+async def test_a_server_with_another_certificate_gets_no_byte_of_a_request(
+    ca: trustme.CA,
+    monkeypatch: pytest.MonkeyPatch,
+    certificate: Certificate,
+    operation: op.Operation,
+    proxy_says: bytes | None,
+) -> None:
+    async with a_way(certificate(ca), proxy_says, monkeypatch) as way:
+        error = await failure_of(way.transport, operation, body={"amount": "120.00"})
+        assert (error.failure, error.fate) == (Failure.TLS, Fate.NOT_SENT)
+        assert bytes(way.server.read) == b""
+        assert not way.proxy or KEY.encode() not in way.proxy.read
+
+
+@DIRECTLY_OR_NOT
+async def test_nothing_is_trusted_beyond_what_this_machine_trusts(
+    monkeypatch: pytest.MonkeyPatch, proxy_says: bytes | None
+) -> None:
+    """The right certificate, of an authority that was never made known."""
+    async with a_way(right(trustme.CA()), proxy_says, monkeypatch) as way:
+        error = await failure_of(way.transport, PAYMENT, body={"amount": "120.00"})
+        assert (error.failure, error.fate) == (Failure.TLS, Fate.NOT_SENT)
+        assert bytes(way.server.read) == b""
+
+
+@pytest.mark.parametrize(
+    "proxy_says",
+    [
+        b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n",
+        b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n",
+        b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 3600\r\ncontent-length: 0\r\n\r\n",
+        b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n",
+    ],
+    ids=["403", "407", "429", "502"],
+)
+@pytest.mark.parametrize("operation", OPERATIONS)
+async def test_a_proxy_that_refuses_the_tunnel_is_named_and_nothing_was_sent(
+    ca: trustme.CA, monkeypatch: pytest.MonkeyPatch, proxy_says: bytes, operation: op.Operation
+) -> None:
+    async with a_way(right(ca), proxy_says, monkeypatch) as way:
+        error = await failure_of(way.transport, operation, body={"amount": "120.00"})
+        assert (error.failure, error.fate) == (Failure.PROXY, Fate.NOT_SENT)
+        assert "proxy" in str(error)
+        assert proxy_says[9:12].decode() in str(error)
+        assert "Sword" not in str(error), "the proxy's password"
+        assert way.proxy
+        assert KEY.encode() not in way.proxy.read
+
+
+@pytest.mark.parametrize(
+    "proxy_says",
+    [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\nnot a tunnel" + b"." * 100],
+    ids=["nothing", "nonsense", "something else than a tunnel"],
+)
+async def test_a_proxy_that_makes_no_tunnel_gets_no_byte_of_a_payment(
+    ca: trustme.CA, monkeypatch: pytest.MonkeyPatch, proxy_says: bytes
+) -> None:
+    async with a_way(right(ca), proxy_says, monkeypatch) as way:
+        error = await failure_of(
+            way.transport, PAYMENT, body={"amount": "120.00"}, deadline=Deadline.after(0.5)
+        )
+        assert error.fate is Fate.NOT_SENT
+        assert way.proxy
+        assert KEY.encode() not in way.proxy.read
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SSL_CERT_FILE", "/nowhere/ca.pem"),
+        ("SSL_CERT_FILE", __file__),
+        ("HTTPS_PROXY", "nonsense://user:Swordfish@127.0.0.1:9"),
+        ("HTTPS_PROXY", "http://user:Swordfish@127.0.0.1:port"),
+        ("ALL_PROXY", "http://user:Swordfish@[::1"),
+        ("https_proxy", "http://user:Swordfish/Swordfish@127.0.0.1:9"),
+        ("all_proxy", "socks5://user:Swordfish@127.0.0.1:9"),
+    ],
+    ids=[
+        "no such file",
+        "no certificates",
+        "unknown scheme",
+        "no port",
+        "no address",
+        "slash in the password",
+        "SOCKS",
+    ],
+)
+@pytest.mark.parametrize("operation", OPERATIONS)
+async def test_a_variable_that_cannot_be_used_is_named_and_nothing_was_sent(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, operation: op.Operation
+) -> None:
+    monkeypatch.setenv(variable, value)
+    transport = Transport(SecretStr(KEY), "https://telnyx.invalid/v2")
+    error = await failure_of(transport, operation, body={"amount": "120.00"})
+    await transport.aclose()
+    assert (error.failure, error.fate) == (Failure.ENVIRONMENT, Fate.NOT_SENT)
+    assert variable in str(error)
+    assert "Sword" not in str(error), "the proxy's password"
