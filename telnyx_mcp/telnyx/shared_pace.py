@@ -9,14 +9,16 @@ with its first call; the four statements below are the same for both databases.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -31,6 +33,8 @@ PATIENCE = 1.0
 """Seconds after which a place that others hold, or that does not answer, is given up."""
 OPENING_PATIENCE = 3.0
 """Seconds likewise, where a server must be connected to first."""
+CONTENDED_PATIENCE = 10.0
+"""Seconds after which a place is given up that answers, but always lets others write first."""
 
 _MAKERS_LOCK = 7_466_197_032
 """The advisory lock under which PostgreSQL's table is made; any number that is always the same."""
@@ -203,6 +207,31 @@ class SqlitePace:
         return PlaceLost(f"{self.place}: {error}")
 
 
+@dataclass(eq=False, slots=True)
+class _Wanted:
+    """A change that waits to be made, and what came of it."""
+
+    change: Change[Any]
+    result: asyncio.Future[Any]
+
+
+def _together(changes: Sequence[Change[Any]]) -> Change[list[Any]]:
+    """One change that makes all of these, one after the other, and returns what each returned or
+    raised."""
+
+    def change(pace: Pace, now: float) -> tuple[Pace, list[Any]]:
+        outcomes: list[Any] = []
+        for each in changes:
+            try:
+                pace, outcome = each(pace, now)
+            except Exception as error:  # noqa: BLE001 - raised where that change was asked for
+                outcome = error
+            outcomes.append(outcome)
+        return pace, outcomes
+
+    return change
+
+
 class PostgresPace:
     """The pace in PostgreSQL, for copies on many machines; its clock is the one that counts."""
 
@@ -213,52 +242,112 @@ class PostgresPace:
         self._ahead = time.time() - time.monotonic()
         self._rows: _Rows | None = None
         self._one_at_a_time = threading.Lock()
+        self._answered = 0.0
+        """When the server was last heard of."""
+        self._wanted: dict[str, list[_Wanted]] = {}
+        """The changes that wait, by endpoint."""
+        self._at_work: asyncio.Task[None] | None = None
 
     def now(self) -> float:
         return time.monotonic() + self._ahead
 
     async def change(self, endpoint: str, change: Change[T]) -> T:
-        return await self._patiently(lambda rows: rows.change(endpoint, change, self._set_clock))
+        """As in `PacePlace`. Changes that come while another is on its way wait for it and are then
+        made together: a server may be far away, and each change costs two ways there and back."""
+        wanted = _Wanted(change, asyncio.get_running_loop().create_future())
+        self._wanted.setdefault(endpoint, []).append(wanted)
+        if self._at_work is None or self._at_work.done():
+            self._at_work = asyncio.create_task(self._make_all())
+        result: T = await wanted.result
+        return result
 
     async def all(self) -> Mapping[str, Pace]:
         return await self._patiently(_Rows.all)
 
     def close(self) -> None:
+        if self._at_work:
+            self._at_work.cancel()
+        self._drop()
+
+    def _drop(self) -> None:
         rows, self._rows = self._rows, None
         if rows:
             rows.close()
 
     def _set_clock(self, now: float) -> None:
-        self._ahead = now - time.monotonic()
+        self._answered = time.monotonic()
+        self._ahead = now - self._answered
+
+    async def _make_all(self) -> None:
+        try:
+            while self._wanted:
+                endpoint = next(iter(self._wanted))
+                wanted = [each for each in self._wanted.pop(endpoint) if not each.result.done()]
+                if wanted:
+                    await self._make(endpoint, wanted)
+        finally:
+            for each in chain.from_iterable(self._wanted.values()):
+                each.result.cancel()
+            self._wanted.clear()
+
+    async def _make(self, endpoint: str, wanted: Sequence[_Wanted]) -> None:
+        together = _together([each.change for each in wanted])
+        try:
+            outcomes = await self._patiently(
+                lambda rows: rows.change(endpoint, together, self._set_clock)
+            )
+        except PlaceLost as lost:
+            outcomes = [PlaceLost(str(lost)) for _ in wanted]
+        except BaseException:
+            for each in wanted:
+                each.result.cancel()
+            raise
+        for each, outcome in zip(wanted, outcomes, strict=True):
+            if each.result.done():
+                continue  # whoever asked has left
+            if isinstance(outcome, Exception):
+                each.result.set_exception(outcome)
+            else:
+                each.result.set_result(outcome)
 
     async def _patiently(self, work: Callable[[_Rows], T]) -> T:
-        """Done in a thread, which is left to itself when it takes too long or nobody waits."""
+        """Done in a thread, which is left to itself when the server is silent for too long or nobody
+        waits."""
         seconds = PATIENCE if self._rows else OPENING_PATIENCE
-        give_up = time.monotonic() + seconds
+        self._answered = began = time.monotonic()
+        given_up = threading.Event()
+        working = asyncio.ensure_future(
+            to_thread.run_sync(self._tried, work, given_up, abandon_on_cancel=True)
+        )
         try:
-            with anyio.fail_after(seconds):
-                return await to_thread.run_sync(self._tried, work, give_up, abandon_on_cancel=True)
-        except TimeoutError:
-            raise PlaceLost(f"{self.place}: no answer within {seconds:g} s") from None
+            while not working.done():
+                until = min(self._answered + seconds, began + CONTENDED_PATIENCE)
+                if time.monotonic() >= until:
+                    raise PlaceLost(f"{self.place}: no answer within {seconds:g} s")
+                await asyncio.wait({working}, timeout=until - time.monotonic())
+            return working.result()
+        finally:
+            given_up.set()
+            working.cancel()
 
-    def _tried(self, work: Callable[[_Rows], T], give_up: float) -> T:
+    def _tried(self, work: Callable[[_Rows], T], given_up: threading.Event) -> T:
         try:
             import psycopg
         except ImportError as error:
             raise PlaceLost(f"{self.place}: {error}") from None
         with self._one_at_a_time:
-            if time.monotonic() > give_up:
-                raise TimeoutError
+            if given_up.is_set():
+                raise PlaceLost(self.place)  # nobody waits for it
             try:
                 if rows := self._rows:
                     try:
                         return work(rows)
                     except psycopg.Error:
-                        self.close()  # mostly a connection that was cut: a new one may serve
+                        self._drop()  # mostly a connection that was cut: a new one may serve
                 self._rows = self._open(psycopg)
                 return work(self._rows)
             except (psycopg.Error, OSError) as error:
-                self.close()
+                self._drop()
                 raise PlaceLost(f"{self.place}: {self._words(error)}") from None
 
     def _words(self, error: Exception) -> str:

@@ -11,13 +11,15 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 import anyio
 import pytest
 
+from telnyx_mcp.state_url import Database, database_at
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.telnyx.limits import Told
 from telnyx_mcp.telnyx.pace import Pace, Seen, learn, take
@@ -374,6 +376,131 @@ async def test_a_connection_that_was_cut_is_made_anew(places: Places, url: str) 
     other._rows._connection.execute("SELECT pg_terminate_backend(%s)", (process,))
     await one.change(HERE, learning(Told(), refused=True, after=7.0))
     assert 6.5 < await other.change(HERE, taking()) <= 7
+
+
+@asynccontextmanager
+async def far_away(url: str, seconds: float) -> AsyncIterator[Callable[[str], PostgresPace]]:
+    """Makes places on the same PostgreSQL, so many seconds away, there and back."""
+    server = dict(database_at(url).server)
+    host, port = server.get("host", "127.0.0.1"), server.get("port", "5432")
+    at_once = asyncio.get_running_loop().time
+
+    async def carry(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        on_the_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+
+        async def deliver() -> None:
+            while True:
+                due, chunk = await on_the_way.get()
+                await asyncio.sleep(max(0.0, due - at_once()))
+                if not chunk:
+                    return
+                sink.write(chunk)
+
+        delivering = asyncio.create_task(deliver())
+        chunk = b"first"
+        while chunk:
+            try:
+                chunk = await source.read(65536)
+            except ConnectionError:
+                chunk = b""
+            on_the_way.put_nowait((at_once() + seconds / 2, chunk))
+        await delivering
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner, outer = await (
+            asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
+            if host.startswith("/")
+            else asyncio.open_connection(host, int(port))
+        )
+        connections.append(asyncio.current_task())
+        try:
+            done, rest = await asyncio.wait(
+                [
+                    asyncio.create_task(carry(reader, outer)),
+                    asyncio.create_task(carry(inner, writer)),
+                ],
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            for each in (*rest, *done):
+                each.cancel()
+        finally:
+            for sink in (outer, writer):
+                sink.close()
+                with suppress(ConnectionError):
+                    await sink.wait_closed()
+
+    listening = await asyncio.start_server(forward, "127.0.0.1", 0)
+    there = {"host": "127.0.0.1", "port": str(listening.sockets[0].getsockname()[1])}
+    made: list[PostgresPace] = []
+    connections: list[asyncio.Task[None] | None] = []
+
+    def another(key: str) -> PostgresPace:
+        made.append(PostgresPace(Database(server=server | there), key))
+        return made[-1]
+
+    yield another
+    for each in made:
+        each.close()
+    listening.close()
+    with anyio.fail_after(SECONDS):
+        await asyncio.gather(*filter(None, connections))
+
+
+@pytest.mark.parametrize(("copies", "reads"), [(1, 60), (1, 300), (8, 60)])
+async def test_the_pace_stays_shared_though_the_database_is_20_ms_away_and_many_ask_at_once(
+    url: str, key: str, copies: int, reads: int
+) -> None:
+    of_postgresql(url)
+    said: list[str] = []
+    async with far_away(url, 0.02) as place:
+        pacers = [Pacer(place(key), say=said.append) for _ in range(copies)]
+        with anyio.fail_after(SECONDS):
+            async with anyio.create_task_group() as tasks:
+                for _ in range(reads):
+                    for pacer in pacers:
+                        tasks.start_soon(pacer.turn, HERE)
+            (known,) = (await place(key).all()).values()
+        assert said == []
+        assert all(pacer.place for pacer in pacers)
+        assert known.used == copies * reads, "every turn was counted once, for all"
+
+
+async def test_who_leaves_before_its_change_was_made_takes_no_turn_and_holds_up_nobody(
+    url: str, key: str
+) -> None:
+    of_postgresql(url)
+    async with far_away(url, 0.02) as place:
+        one = place(key)
+        await one.change(HERE, taking())
+        staying = asyncio.create_task(one.change(HERE, taking()))
+        await asyncio.sleep(0)  # it is on its way; the next have to wait for it
+        leaving = [asyncio.create_task(one.change(HERE, taking())) for _ in range(5)]
+        await asyncio.sleep(0)
+        for each in leaving:
+            each.cancel()
+        with anyio.fail_after(SECONDS):
+            await staying
+            await one.change(HERE, taking())
+            assert (await one.all())[HERE].used == 3
+
+
+async def test_a_change_that_fails_takes_nobody_elses_with_it(url: str, key: str) -> None:
+    of_postgresql(url)
+
+    def fails(_pace: Pace, _now: float) -> tuple[Pace, None]:
+        raise ArithmeticError
+
+    async with far_away(url, 0.0) as place:
+        one = place(key)
+        with anyio.fail_after(SECONDS):
+            results = await asyncio.gather(
+                one.change(HERE, taking()),
+                one.change(HERE, fails),
+                one.change(HERE, taking()),
+                return_exceptions=True,
+            )
+            assert [type(each) for each in results] == [float, ArithmeticError, float]
+            assert (await one.all())[HERE].used == 2
 
 
 async def test_a_server_that_accepts_and_never_answers_is_given_up_by_all_at_once(
