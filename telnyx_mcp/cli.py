@@ -127,6 +127,11 @@ def _parser() -> argparse.ArgumentParser:
 
     doctor = commands.add_parser("doctor", help="try everything it needs, and say what is wrong")
     doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
+    doctor.add_argument(
+        "--clear-pace",
+        action="store_true",
+        help="first open what an answer of too many requests (429) closed, for all copies on the key",
+    )
     _account_options(doctor)
     doctor.set_defaults(command=_doctor)
 
@@ -405,7 +410,9 @@ def _doctor(options: argparse.Namespace) -> int:
     return _with_account(
         options,
         accounts.main,
-        lambda settings: run_doctor(settings, accounts, as_json=options.json),
+        lambda settings: run_doctor(
+            settings, accounts, as_json=options.json, clear_pace=options.clear_pace
+        ),
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from anyio import to_thread
 from keyring.backend import KeyringBackend
 from mcp.client.session import ClientRequestContext
 from mcp_types import ElicitRequestParams, ElicitResult
@@ -506,3 +507,40 @@ def test_it_can_be_tried_on_a_sandbox_which_has_no_other_accounts(
     assert status == 0
     assert "a pretend account" in shown
     assert "eu:" not in shown
+
+
+async def test_a_closed_pace_is_shown_and_what_the_text_says_to_type_opens_it(
+    scripted: Scripted,
+    settings: Settings,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    good = answer(200, {"data": {"balance": "300.00"}})
+    scripted.will(answer(429, b"slow down", {"retry-after": "86400"}), good)
+    closed = settings.model_copy(update={"base_url": scripted.base_url})
+    findings = await found(closed)
+    (network,) = of(findings, "network")
+    assert "answers" in network.found, "the first request came through to the proxy"
+    (_, pace) = of(findings, "pace")
+    assert pace.level is Level.NOTE
+    assert pace.found.startswith("/balance is closed until ")
+    assert "something in front of Telnyx (a proxy or gateway) answered 429" in pace.found
+
+    asked = len(scripted.requests)
+    (network,) = of(await found(closed), "network")
+    assert network.found.startswith("not tried: ")
+    assert "/balance" not in {each.target for each in scripted.requests[asked:]}
+
+    program, *words = pace.do.removeprefix("To open it now: ").split()
+    assert program == "telnyx-account-mcp"
+    key, state = closed.api_key, closed.state_url
+    assert key
+    assert state
+    monkeypatch.setenv("TELNYX_API_KEY", key.get_secret_value())
+    monkeypatch.setenv("TELNYX_BASE_URL", closed.base_url)
+    monkeypatch.setenv("TELNYX_MCP_STATE_URL", state.get_secret_value())
+    await to_thread.run_sync(main, words)
+    shown = capsys.readouterr().out
+    assert "opened again for all copies: /balance" in shown
+    assert "is closed until" not in shown
+    assert of(await found(closed), "network")[0].found.startswith(scripted.base_url)

@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from itertools import pairwise
 from pathlib import PurePath
+from typing import Any
 
 from anyio import to_thread
 
@@ -63,9 +64,14 @@ async def examine(
     others: Mapping[str, Settings] | None = None,
     now: Callable[[], datetime] = utc_now,
     profiles: ConfiguredAccounts | None = None,
+    *,
+    clear_pace: bool = False,
 ) -> AsyncIterator[Finding]:
-    """The findings, one after the other. Raises nothing for what is wrong with the patient."""
-    patient = Patient(settings, others or {}, now, profiles)
+    """The findings, one after the other. Raises nothing for what is wrong with the patient.
+
+    `clear_pace` first opens what a 429 closed, for all copies on the key.
+    """
+    patient = Patient(settings, others or {}, now, profiles, clear_pace)
     try:
         for check in CHECKS:
             for finding in await check(patient):
@@ -139,16 +145,31 @@ async def _addresses(patient: Patient) -> list[Finding]:
 
 
 async def _key_and_network(patient: Patient) -> list[Finding]:
-    """What one request for the balance tells: is there a key, a way to Telnyx, and is it accepted."""
+    """Is there a key, a way to Telnyx, and is it accepted."""
     try:
         patient.use(await to_thread.run_sync(with_key, patient.settings))
     except KeyNotRead as error:
         return [Finding("key", Level.FAILED, error.why, error.do)]
+    return [*await _pace_cleared(patient), *await _balance(patient)]
+
+
+async def _pace_cleared(patient: Patient) -> list[Finding]:
+    if not patient.clear_pace:
+        return []
+    opened = await patient.client.transport.pacer.reopen()
+    found = f"opened again for all copies: {', '.join(opened)}" if opened else "nothing was closed"
+    return [Finding("pace", Level.OK, found)]
+
+
+async def _balance(patient: Patient) -> list[Finding]:
+    """What one request for the balance tells."""
     try:
         await patient.client.get_balance(deadline=Deadline.after(EACH_MAY_TAKE))
     except TelnyxError as error:
         if error.failure in NOT_REACHED:
             return [Finding("network", Level.FAILED, error.happened, _advice(error))]
+        if error.failure is Failure.PACED:
+            return [Finding("network", Level.NOTE, f"not tried: {error.happened}")]
         patient.reached = True
         reached = Finding("network", Level.OK, f"{patient.settings.base_url} answers")
         if error.failure is Failure.UNAUTHORIZED:
@@ -259,11 +280,12 @@ async def _store(patient: Patient) -> list[Finding]:
 
 
 async def _pace(patient: Patient) -> list[Finding]:
-    if not patient.reached:
+    if patient.keyed.api_key is None:
         return []
-    await patient.client.transport.pacer.known()
-    if place := patient.client.transport.pacer.place:
-        return [Finding("pace", Level.OK, f"shared by all copies on this key, in {place}")]
+    pacer = patient.client.transport.pacer
+    closed = [_closed(patient, each) for each in await pacer.known() if "closed_s" in each]
+    if place := pacer.place:
+        return [Finding("pace", Level.OK, f"shared by all copies on this key, in {place}"), *closed]
     return [
         Finding(
             "pace",
@@ -272,6 +294,17 @@ async def _pace(patient: Patient) -> list[Finding]:
             "Copies on the same key may then be refused now and then; the line above says why.",
         )
     ]
+
+
+def _closed(patient: Patient, known: Mapping[str, Any]) -> Finding:
+    until = patient.now() + timedelta(seconds=known["closed_s"])
+    clock = until.astimezone(patient.settings.zone).strftime("%H:%M:%S %Z")
+    return Finding(
+        "pace",
+        Level.NOTE,
+        f"{known['endpoint']} is closed until {clock} ({known['closed_s']:.0f} s): {known['closed_by']}",
+        f"To open it now: {to_run('doctor --clear-pace', patient.settings.profile)}",
+    )
 
 
 async def _approval(patient: Patient) -> list[Finding]:

@@ -22,13 +22,16 @@ _MARKS = {
 }
 
 
-def run_doctor(settings: Settings, accounts: Accounts, *, as_json: bool) -> int:
+def run_doctor(
+    settings: Settings, accounts: Accounts, *, as_json: bool, clear_pace: bool = False
+) -> int:
     """Examines these settings, and the other accounts, and prints line by line, or as JSON. 0 if
     nothing failed, else 1."""
 
     async def examine_all() -> list[Finding]:
         findings: list[Finding] = []
-        async for finding in examine(settings, accounts.others, profiles=accounts):
+        examining = examine(settings, accounts.others, profiles=accounts, clear_pace=clear_pace)
+        async for finding in examining:
             findings.append(finding)
             if not as_json:
                 _print(finding)

@@ -40,6 +40,8 @@ class Patient:
     now: Callable[[], datetime] = utc_now
     profiles: Accounts | None = None
     """What the profiles file said, where the settings come from one."""
+    clear_pace: bool = False
+    """Whether to open what a 429 closed, before anything is tried."""
     keyed: Settings = field(init=False)
     """The settings with their key, as soon as it was found."""
     client: TelnyxClient = field(init=False)

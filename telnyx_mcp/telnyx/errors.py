@@ -207,9 +207,10 @@ ADVICE: Mapping[Failure, Advice] = {
         Fate.REFUSED,
     ),
     Failure.THROTTLED: Advice(
-        "Too many requests, says something in front of Telnyx (not Telnyx itself).",
+        "Too many requests: something in front of Telnyx (a proxy or gateway) answered 429, not Telnyx "
+        "itself.",
         "The same call will work {when}.",
-        "Wait, then call again.",
+        "Wait, then call again. If it goes on, ask the user to check the proxy.",
         Fate.UNKNOWN,
     ),
     Failure.UNEXPECTED_STATUS: Advice(

@@ -5,12 +5,18 @@ turn of its own, one after the other at the limit's rate from the next window on
 window as its burst), so that nothing rushes in when it opens and whoever came first goes first.
 What the answers tell corrects the count; a 429 puts all given turns off by the same time.
 
+Headers may lie. Only a 429 of Telnyx's own closes for more than a minute; a limit that drops counts
+from the window after the next; and where the told count leaves this key little of its limit, one
+request now and then tries it: if more get through than were told to be left, the count is not
+believed for a while.
+
 All moments are seconds of one clock, the one of the place where the copies keep the pace.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import IntEnum
 from math import floor, inf
 
 from telnyx_mcp.telnyx.limits import Told
@@ -25,6 +31,16 @@ UNTOLD_GAP = 0.05
 """Seconds, where nothing was told: a window, and between two turns."""
 SHORTEST_CLOSED = 1.0
 """Seconds; no 429 closes for less, whatever it says."""
+LONGEST_BELIEVED = 60.0
+"""Seconds; nothing but a 429 of Telnyx's own closes for more, or makes a window longer."""
+LONGEST_CUT = LONGEST_BELIEVED - EDGE
+FAIR_PART = 0.2
+"""Where a told count leaves nothing though less than this part of the limit was used here, and did so
+in the window before too, it is tried whether that is true."""
+TRY_GAPS = 4
+"""Gaps between two such tries."""
+DOUBT = 600.0
+"""Seconds for which a told count is not believed that was found to be wrong."""
 SHORTEST_PERIOD = 0.1
 """Seconds; no window is taken to be shorter."""
 NEAR = 7.5
@@ -36,6 +52,18 @@ LATE = 2.0
 """Seconds by which one may come late who was told when to come."""
 STEP = 1.0
 """Seconds; a clock that is further back than this was set back."""
+
+
+class ClosedBy(IntEnum):
+    """Who said that nothing may go."""
+
+    NOBODY = 0
+    COUNT = 1
+    """The headers of an answer, which told that nothing is left."""
+    TELNYX = 2
+    """A 429 with Telnyx's own code."""
+    PROXY = 3
+    """A 429 without it: of something in front of Telnyx."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +85,8 @@ class Seen:
     """429"""
     retry_after: float | None = None
     """Seconds, as told."""
+    own: bool = False
+    """Whether a 429 carries Telnyx's own code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +102,27 @@ class Pace:
     """Whether `ends` is from an answer, not reckoned."""
     used: int = 0
     """Turns given out in this window, or more if the answers say so."""
+    given: int = 0
+    """Turns given out in this window."""
+    highest: int = 0
+    highest_before: int = 0
+    """The highest limit told in this window, and in the one before."""
+    starved: bool = False
+    starved_before: bool = False
+    """Whether a told count left little of the limit, in this window and in the one before."""
+    left_told: int = 0
+    """How many more may get through, by the lowest count told in this window, until `left_until`."""
+    left_until: float = 0.0
+    """When that window ends at the earliest."""
+    left_since: float = 0.0
+    """When that was told."""
+    doubted_until: float = 0.0
+    """Until when told counts are not believed."""
     longest: float = 0.0
     longest_before: float = 0.0
     """The longest reset told in this window, and in the one before."""
     closed_until: float = 0.0
+    closed_by: int = ClosedBy.NOBODY
     head: float = 0.0
     tail: float = 0.0
     """The first and the last turn of those that wait."""
@@ -108,7 +155,7 @@ def take(pace: Pace, now: float) -> tuple[Pace, Turn]:
         if pace.limit and pace.used >= pace.limit:
             at = pace.ends + EDGE
         else:
-            pace = replace(pace, used=pace.used + 1)
+            pace = replace(pace, used=pace.used + 1, given=pace.given + 1)
     if at > now:
         pace = replace(pace, head=pace.head if waiting else at, tail=at)
     return pace, Turn(at, pace.slid)
@@ -124,15 +171,16 @@ def give_back(pace: Pace, turn: Turn, now: float) -> Pace:
     if nobody has come behind them."""
     pace = current(pace, now)
     left = [at for at in (*pace.left, turn.at - turn.slid) if at + pace.slid > now]
-    tail, used = pace.tail, pace.used
+    tail, gone_now = pace.tail, 0
     while gone := [at for at in left if abs(at + pace.slid - tail) < pace.gap / 2]:
         left.remove(gone[0])
-        used -= tail < pace.ends
+        gone_now += tail < pace.ends
         tail -= pace.gap
     none_waits = tail < pace.head - pace.gap / 2
     return replace(
         pace,
-        used=max(0, used),
+        used=max(0, pace.used - gone_now),
+        given=max(0, pace.given - gone_now),
         head=0.0 if none_waits else pace.head,
         tail=0.0 if none_waits else tail,
         left=tuple(left),
@@ -160,25 +208,106 @@ def learn(pace: Pace, seen: Seen, now: float) -> Pace:
     pace = current(pace, now)
     if seen.received > now + STEP:
         return pace  # it came before the clock was set back: its moments are none now
-    limit, remaining, reset = seen.told.limit or pace.limit, seen.told.remaining, seen.told.reset
-    if limit != pace.limit:
-        pace = replace(pace, limit=limit)
+    if not (seen.refused and seen.own):
+        seen = _of_a_minute(seen)
+    pace = _limited(pace, seen)
+    remaining, reset = seen.told.remaining, seen.told.reset
     until = None
     if seen.refused:
         reset = reset or None  # as all would come back at once, 0 tells no more than silence
         until = seen.received + max(reset or 0.0, SHORTEST_CLOSED)
-    if limit and remaining is not None and reset is not None:
-        counted = _counted(pace, limit - remaining, reset, seen)
+    if pace.limit and remaining is not None and reset is not None:
+        believed = seen.refused or now >= pace.doubted_until
+        if not believed:
+            pace = replace(pace, used=pace.given)
+        pace = _weighed(pace, remaining, reset, seen, now)
+        used = pace.limit - remaining if believed else 0
+        counted = _counted(pace, used, reset, seen)
         if counted is None:
             until = None
         else:
             pace = counted
-            if seen.refused or remaining == 0:
+            if seen.refused or (believed and remaining == 0):
                 until = pace.ends + EDGE
+            if not seen.refused and pace.given < FAIR_PART * pace.limit and pace.used >= pace.limit:
+                if pace.starved_before:
+                    pace = replace(pace, used=pace.limit - 1)  # one more may go, soon
+                    until = seen.received + TRY_GAPS * pace.gap
+                pace = replace(pace, starved=True)
     if seen.refused and seen.retry_after:
         until = seen.received + max(seen.retry_after, SHORTEST_CLOSED)
         pace = replace(pace, ends=min(pace.ends, max(until, now)))
-    return pace if until is None else _closed(pace, until, now)
+    if until is None:
+        return pace
+    if not (seen.refused and seen.own):
+        until = min(until, seen.received + LONGEST_BELIEVED)
+    return _closed(pace, until, now, _closer(seen))
+
+
+def reopen(pace: Pace, now: float) -> Pace:
+    """The pace as if nothing had closed it; those that wait go on from now, in their order."""
+    pace = current(pace, now)
+    by = max(0.0, pace.head - now) if pace.tail > now else 0.0
+    return replace(
+        pace,
+        ends=now,
+        closed_until=0.0,
+        closed_by=ClosedBy.NOBODY,
+        head=pace.head - by,
+        tail=pace.tail - by,
+        slid=pace.slid - by,
+    )
+
+
+def _of_a_minute(seen: Seen) -> Seen:
+    """An answer without anything longer than a minute. What is cut is no whole number of seconds, as
+    those are taken to be rounded up."""
+
+    def cut(seconds: float | None) -> float | None:
+        return seconds if seconds is None or seconds <= LONGEST_BELIEVED else LONGEST_CUT
+
+    told = replace(seen.told, reset=cut(seen.told.reset), window=cut(seen.told.window))
+    return replace(seen, told=told, retry_after=cut(seen.retry_after))
+
+
+def _limited(pace: Pace, seen: Seen) -> Pace:
+    """The pace with the highest limit told lately.
+
+    A limit of which nothing is used, though an answer came, is no true one: it may not be slower
+    than silence.
+    """
+    told = seen.told.limit
+    if told is None:
+        return pace
+    if (seen.told.remaining or 0) >= told and told < UNTOLD_PERIOD / UNTOLD_GAP:
+        return replace(pace, limit=0, highest=0, highest_before=0) if told == pace.limit else pace
+    highest = max(pace.highest, told)
+    return replace(pace, highest=highest, limit=max(highest, pace.highest_before))
+
+
+def _weighed(pace: Pace, remaining: int, reset: float, seen: Seen, now: float) -> Pace:
+    """The pace that doubts what is told if more got through than was said to be left."""
+    if seen.refused:
+        return pace
+    if pace.left_since < seen.sent and seen.received < pace.left_until:
+        if pace.left_told == 0 and now >= pace.doubted_until:
+            return replace(pace, doubted_until=now + DOUBT)
+        pace = replace(pace, left_told=max(0, pace.left_told - 1))
+        if remaining >= pace.left_told:
+            return pace
+    rounding = 1.0 if reset == int(reset) else 0.0
+    return replace(
+        pace,
+        left_told=remaining,
+        left_since=seen.received,
+        left_until=seen.sent + reset - rounding,
+    )
+
+
+def _closer(seen: Seen) -> ClosedBy:
+    if not seen.refused:
+        return ClosedBy.COUNT
+    return ClosedBy.TELNYX if seen.own else ClosedBy.PROXY
 
 
 def current(pace: Pace, now: float) -> Pace:
@@ -202,12 +331,24 @@ def current(pace: Pace, now: float) -> Pace:
 def _next_window(pace: Pace, now: float) -> Pace:
     """The window after this one, reckoned: it begins with the first request in it."""
     before = pace.longest if pace.told else pace.longest_before
-    pace = replace(pace, longest=0.0, longest_before=before, told=False)
+    highest = pace.highest or pace.highest_before
+    pace = replace(
+        pace,
+        longest=0.0,
+        longest_before=before,
+        highest=0,
+        highest_before=highest,
+        limit=highest,
+        starved=False,
+        starved_before=pace.starved,
+        told=False,
+    )
     if pace.tail < pace.ends:
-        return replace(pace, began=now, ends=now + pace.period, used=0)
+        return replace(pace, began=now, ends=now + pace.period, used=0, given=0)
     began = max(pace.head, pace.ends)
     ends = began + pace.period
-    return replace(pace, began=began, ends=ends, used=_waiting(pace, began, ends))
+    waiting = _waiting(pace, began, ends)
+    return replace(pace, began=began, ends=ends, used=waiting, given=waiting)
 
 
 def _waiting(pace: Pace, since: float, until: float) -> int:
@@ -228,11 +369,15 @@ def _counted(pace: Pace, used: int, reset: float, seen: Seen) -> Pace | None:
     if seen.sent < pace.began and earliest < pace.began:
         return None
     if pace.told and earliest >= pace.ends:
+        waiting = _waiting(pace, seen.received, latest)
         return replace(
             pace,
             began=seen.sent,
             ends=latest,
-            used=used + _waiting(pace, seen.received, latest),
+            used=used + waiting,
+            given=waiting,
+            starved=False,
+            starved_before=pace.starved,
             longest=seen.told.window or reset,
             longest_before=pace.longest,
         )
@@ -245,11 +390,11 @@ def _counted(pace: Pace, used: int, reset: float, seen: Seen) -> Pace | None:
     )
 
 
-def _closed(pace: Pace, until: float, now: float) -> Pace:
+def _closed(pace: Pace, until: float, now: float, by_whom: ClosedBy) -> Pace:
     """The pace with nothing going before `until`; those that wait keep their order and distance."""
     if until <= pace.closed_until:
         return pace
-    pace = replace(pace, closed_until=until)
+    pace = replace(pace, closed_until=until, closed_by=by_whom)
     if pace.tail <= now:
         return pace
     next_turn = max(pace.head, pace.tail - floor((pace.tail - now) / pace.gap) * pace.gap)

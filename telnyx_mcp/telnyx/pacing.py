@@ -22,6 +22,7 @@ from telnyx_mcp.telnyx.deadline import Clock
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
 from telnyx_mcp.telnyx.limits import told, told_retry
 from telnyx_mcp.telnyx.pace import (
+    ClosedBy,
     Pace,
     Seen,
     Turn,
@@ -29,6 +30,7 @@ from telnyx_mcp.telnyx.pace import (
     due,
     give_back,
     learn,
+    reopen,
     room,
     take,
     turned_away,
@@ -60,12 +62,25 @@ class Moment:
     place: PacePlace
 
 
+CLOSED_BY: Mapping[int, str] = {
+    ClosedBy.COUNT: "an answer of Telnyx told that nothing is left",
+    ClosedBy.TELNYX: "Telnyx answered 429",
+    ClosedBy.PROXY: "something in front of Telnyx (a proxy or gateway) answered 429, not Telnyx "
+    "itself",
+}
+"""Who said that nothing may go, in words."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Held:
     """A turn, and the place that gave it."""
 
     turn: Turn
     place: PacePlace
+
+
+_Waits = tuple[_Held | None, float, str]
+"""A turn, or none that may be waited for; the seconds until then; who closed the pace."""
 
 
 class Pacer:
@@ -109,16 +124,17 @@ class Pacer:
 
     async def _turn(self, endpoint: str, longest: float, waiting: Waiting | None) -> Moment:
         began = self._clock()
-        held, wait = await self._change(endpoint, self._taking(endpoint, longest))
+        held, wait, why = await self._change(endpoint, self._taking(endpoint, longest))
         try:
             while wait > 0:
                 waited = self._clock() - began
                 if held is None or waited + wait > longest:
-                    raise TelnyxError(Failure.PACED, retry_in=round(wait, 1))
+                    raise TelnyxError(Failure.PACED, why, retry_in=round(wait, 1))
                 if waiting and waited + wait > TOLD_FROM:
                     await waiting(wait, "Telnyx's rate limit")
                 await self._sleep(min(wait, LOOK_AGAIN))
-                held, wait = await self._change(endpoint, self._looking(endpoint, longest, held))
+                looking = self._looking(endpoint, longest, held)
+                held, wait, why = await self._change(endpoint, looking)
         except asyncio.CancelledError:
             with anyio.CancelScope(shield=True):
                 await self._give_back(endpoint, held)
@@ -130,11 +146,18 @@ class Pacer:
         return went
 
     async def learn(
-        self, endpoint: str, status: int, headers: Mapping[str, str], sent: Moment
+        self,
+        endpoint: str,
+        status: int,
+        headers: Mapping[str, str],
+        sent: Moment,
+        *,
+        own: bool = False,
     ) -> None:
         """Takes in what an answer to a request of the moment `sent` tells of the limit.
 
-        What closes the endpoint is told to all copies at once, the rest with the next turn.
+        `own`: a 429 carries Telnyx's own code; without it, it closes for a minute at most. What
+        closes the endpoint is told to all copies at once, the rest with the next turn.
         """
         now = self.now()
         if sent.place is not now.place:
@@ -142,7 +165,8 @@ class Pacer:
         refused = status == 429
         tells = told(headers)
         retry_after = told_retry(headers) if refused else None
-        self._seen[endpoint].append((now.place, Seen(tells, sent.at, now.at, refused, retry_after)))
+        seen = Seen(tells, sent.at, now.at, refused, retry_after, own)
+        self._seen[endpoint].append((now.place, seen))
         if refused or tells.remaining == 0 or len(self._seen[endpoint]) > 1:
             await self._change(endpoint, self._learning(endpoint))
 
@@ -156,7 +180,7 @@ class Pacer:
         return Moment(place.now(), place)
 
     async def known(self) -> list[dict[str, Any]]:
-        """What is known of each endpoint's limit."""
+        """What is known of each endpoint's limit; `closed_s` and `closed_by` while it is closed."""
         for endpoint in list(self._seen):
             await self._change(endpoint, self._learning(endpoint))
         place = self._place()
@@ -167,6 +191,13 @@ class Pacer:
             paces = await place.all()
         now = place.now()
         return [_shown(endpoint, pace, now) for endpoint, pace in sorted(paces.items())]
+
+    async def reopen(self) -> list[str]:
+        """Opens every endpoint that is closed, for all copies. Returns which were."""
+        closed = [each["endpoint"] for each in await self.known() if "closed_s" in each]
+        for each in closed:
+            await self._change(each, lambda _, pace, now: (reopen(pace, now), None))
+        return closed
 
     @property
     def place(self) -> str:
@@ -201,37 +232,32 @@ class Pacer:
             own = self._alone(lost)
             return await own.change(endpoint, partial(change, own))
 
-    def _taking(self, endpoint: str, longest: float) -> ChangeAt[tuple[_Held | None, float]]:
+    def _taking(self, endpoint: str, longest: float) -> ChangeAt[_Waits]:
         """A turn and the seconds until then; no turn if they are more than one may wait."""
         learning, went = self._learning(endpoint), self._went.get(endpoint)
 
-        def change(
-            place: PacePlace, pace: Pace, now: float
-        ) -> tuple[Pace, tuple[_Held | None, float]]:
+        def change(place: PacePlace, pace: Pace, now: float) -> tuple[Pace, _Waits]:
             pace, _ = learning(place, pace, now)
             taken, turn = take(pace, now)
             wait = turn.at - now
             if wait > 0:
                 since = now - went.at if went and went.place is place else inf
                 if wait > min(longest, room(pace, since, now)):
-                    return turned_away(pace, turn) if wait > longest else pace, (None, wait)
-            return taken, (_Held(turn, place), wait)
+                    pace = turned_away(pace, turn) if wait > longest else pace
+                    return pace, (None, wait, _closed_by(pace, now))
+            return taken, (_Held(turn, place), wait, "")
 
         return change
 
-    def _looking(
-        self, endpoint: str, longest: float, held: _Held
-    ) -> ChangeAt[tuple[_Held | None, float]]:
+    def _looking(self, endpoint: str, longest: float, held: _Held) -> ChangeAt[_Waits]:
         """The same turn and the seconds left; a new one where another place keeps the pace now."""
 
-        def change(
-            place: PacePlace, pace: Pace, now: float
-        ) -> tuple[Pace, tuple[_Held | None, float]]:
+        def change(place: PacePlace, pace: Pace, now: float) -> tuple[Pace, _Waits]:
             if place is not held.place:
                 return self._taking(endpoint, longest)(place, pace, now)
             as_it_is = current(pace, now)
             kept = as_it_is if as_it_is.slid != pace.slid else pace
-            return kept, (held, due(as_it_is, held.turn) - now)
+            return kept, (held, due(as_it_is, held.turn) - now, _closed_by(as_it_is, now))
 
         return change
 
@@ -256,6 +282,11 @@ class Pacer:
         return change
 
 
+def _closed_by(pace: Pace, now: float) -> str:
+    """Who closed the pace, in words; empty where it is open."""
+    return CLOSED_BY.get(pace.closed_by, "") if pace.closed_until > now else ""
+
+
 def _shown(endpoint: str, pace: Pace, now: float) -> dict[str, Any]:
     pace = current(pace, now)
     limit = {
@@ -264,8 +295,11 @@ def _shown(endpoint: str, pace: Pace, now: float) -> dict[str, Any]:
         "remaining": max(0, pace.limit - pace.used),
         "resets_in_s": round(max(0.0, pace.ends - now), 1),
     }
+    why = _closed_by(pace, now)
+    closed = {"closed_s": round(pace.closed_until - now, 1), "closed_by": why}
     return {
         "endpoint": endpoint,
         **(limit if pace.limit else {}),
+        **(closed if why else {}),
         "waiting_s": round(max(0.0, pace.tail - now, pace.closed_until - now), 1),
     }

@@ -35,6 +35,7 @@ from telnyx_mcp.telnyx.errors import (
 from telnyx_mcp.telnyx.flights import Flights
 from telnyx_mcp.telnyx.limits import told_wait
 from telnyx_mcp.telnyx.operations import MOST_TRIES, NOT_CONNECTED, Operation
+from telnyx_mcp.telnyx.pace import LONGEST_BELIEVED
 from telnyx_mcp.telnyx.pacing import LONGEST_WAIT, TOLD_FROM, Moment, Pacer, Sleep, Waiting
 from telnyx_mcp.telnyx.shared_pace import OwnPace
 
@@ -240,9 +241,11 @@ class Transport:
                 lost.fate = Fate.UNKNOWN if begun.sending else Fate.NOT_SENT
             raise lost from None
         self.date = response.headers.get("date", "")
-        await self.pacer.learn(operation.path, response.status_code, response.headers, turn)
+        status, headers = response.status_code, response.headers
+        own = status == 429 and _is_telnyx_own(content)
+        await self.pacer.learn(operation.path, status, headers, turn, own=own)
         if unread:
-            unread.status = response.status_code
+            unread.status = status
             raise unread
         return _classify(operation, response, self._without_key(content))
 
@@ -336,6 +339,15 @@ def _failure_of(error: Exception, httpx_: Any) -> Failure:
     return Failure.RESET
 
 
+def _is_telnyx_own(content: bytes) -> bool:
+    """Whether a 429 is Telnyx's own, as its code tells."""
+    try:
+        complaints = complaints_in(pydantic_core.from_json(content), {})
+    except ValueError:
+        return False
+    return any(each.code == OWN_RATE_LIMIT_CODE for each in complaints)
+
+
 def _classify(operation: Operation, response: httpx.Response, content: bytes) -> Reply:
     """The reply of a 2xx with JSON; every other answer as the `TelnyxError` it means."""
     status = response.status_code
@@ -357,7 +369,9 @@ def _classify(operation: Operation, response: httpx.Response, content: bytes) ->
         failure = Failure.SERVER_ERROR
     else:
         failure = BY_STATUS.get(status, Failure.UNEXPECTED_STATUS)
+    retry_in = told_wait(response.headers) if status in (429, 503) else None
     if failure is Failure.THROTTLED and any(c.code == OWN_RATE_LIMIT_CODE for c in complaints):
         failure = Failure.RATE_LIMITED
-    retry_in = told_wait(response.headers) if status in (429, 503) else None
+    elif failure is Failure.THROTTLED and retry_in:
+        retry_in = min(retry_in, LONGEST_BELIEVED)
     raise TelnyxError(failure, "", status, complaints, retry_in, sandbox)

@@ -169,6 +169,21 @@ class Lying:
 
 
 @dataclass
+class Told:
+    """A fixed window whose answers carry what `tell` makes of the true headers: it gets those, the
+    number of the answer, and whether the request was let through."""
+
+    tell: Callable[[dict[str, str], int, bool], dict[str, str]]
+    window: FixedWindow = field(default_factory=FixedWindow)
+    number: int = 0
+
+    def take(self, at: float) -> tuple[bool, dict[str, str]]:
+        allowed, told = self.window.take(at)
+        self.number += 1
+        return allowed, self.tell(told, self.number, allowed)
+
+
+@dataclass
 class Shared:
     """A fixed window of which others on the same key use so many a second."""
 

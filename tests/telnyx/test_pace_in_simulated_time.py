@@ -16,6 +16,7 @@ from tests.telnyx.simulation import (
     Shared,
     SlidingWindow,
     TokenBucket,
+    Told,
     World,
     load,
 )
@@ -96,6 +97,108 @@ def test_other_limits_and_liars_cost_little(
     assert seen.refused_share <= refused
     assert seen.failed <= 2
     assert min(seen.served) > 0.9 * max(seen.served)
+
+
+LIMIT, REMAINING, RESET = (f"x-ratelimit-{each}" for each in ("limit", "remaining", "reset"))
+FAR = "Fri, 31 Dec 9999 23:59:59 GMT"
+PAST = "Fri, 31 Dec 1999 23:59:59 GMT"
+Tell = Callable[[dict[str, str], int, bool], dict[str, str]]
+
+
+def always(**lie: object) -> Tell:
+    """The truth but for this, in each answer."""
+    names = {"limit": LIMIT, "remaining": REMAINING, "reset": RESET}
+    false = {names[name]: str(value) for name, value in lie.items()}
+    return lambda true, _number, _allowed: true | false
+
+
+def jumps(*limits: int) -> Tell:
+    """One limit after the other, and no more left than that."""
+
+    def tell(true: dict[str, str], number: int, _allowed: bool) -> dict[str, str]:
+        limit = limits[number % len(limits)]
+        left = min(limit, int(true[REMAINING]))
+        return true | {LIMIT: str(limit), REMAINING: str(left)}
+
+    return tell
+
+
+def refuses(**lie: str) -> Tell:
+    """Nothing but this, in each 429."""
+    false = {name.replace("_", "-"): value for name, value in lie.items()}
+    return lambda _true, _number, allowed: {} if allowed else false
+
+
+def once(at: int, lie: dict[str, str]) -> Tell:
+    """The truth, but for this in one answer."""
+    return lambda true, number, _allowed: true | (lie if number == at else {})
+
+
+LIES: dict[str, Tell] = {
+    "nothing": lambda *_: {},
+    "nothing is left": always(remaining=0),
+    "one is left": always(remaining=1),
+    "three are left": always(remaining=3),
+    "nothing is left, for a minute": always(remaining=0, reset=60),
+    "nothing is left, for an hour": always(remaining=0, reset=3600),
+    "nothing is left of a million": always(remaining=0, limit=1_000_000),
+    "nothing is left, in the form of the draft": lambda *_: {
+        "ratelimit": '"a";r=0;t=3600',
+        "ratelimit-policy": '"a";q=200;w=3600',
+    },
+    "nothing is left, now and then": lambda true, number, _: (
+        true | ({REMAINING: "0"} if number % 20 == 0 else {})
+    ),
+    "nothing is left for an hour, once": once(50, {REMAINING: "0", RESET: "3600"}),
+    "a limit of 1": always(limit=1),
+    "a limit of 2, all of it left": always(limit=2, remaining=2),
+    "a limit that jumps down": jumps(1, 200),
+    "a limit that jumps up": jumps(200, 1_000_000),
+    "a limit that jumps": jumps(1, 1_000_000, 50, 7, 200, 3000),
+    "a limit of 0": always(limit=0),
+    "a negative limit": always(limit=-7),
+    "a huge limit": always(limit="9" * 40),
+    "a window of an hour": always(limit="200;w=3600"),
+    "a reset in a minute": always(reset=60),
+    "a reset in ten minutes": always(reset=600),
+    "a reset in an hour": always(reset=3600),
+    "a reset at a moment of 2023": always(reset=1_700_000_000),
+    "a reset in the past": always(reset=-5),
+    "no number": always(limit="NaN", remaining="nan", reset="inf"),
+    "empty values": always(limit="", remaining="", reset=""),
+    "negative figures": always(remaining=-1, reset=-1),
+    "an hour after each 429": refuses(retry_after="3600"),
+    "a day after each 429": refuses(retry_after="86400"),
+    "milliseconds without end": refuses(retry_after_ms="9e99"),
+    "a date far away": refuses(retry_after=FAR),
+    "a date in the past": refuses(retry_after=PAST),
+    "a negative wait": refuses(retry_after="-1"),
+    "no number to wait": refuses(retry_after="nan"),
+    "an hour to wait, though it was let through": once(50, {"retry-after": "3600"}),
+}
+
+
+@pytest.mark.parametrize("copies", [1, 8])
+@pytest.mark.parametrize("lie", LIES)
+def test_whatever_headers_tell_a_tenth_of_what_is_allowed_is_used(
+    world: World, lie: str, copies: int
+) -> None:
+    seconds = 400
+    seen = load(world, Told(LIES[lie]), copies)
+    world.run(seconds)
+    assert seen.useful >= 0.1 * seconds * 20
+    assert seen.refused_share < 0.05
+
+
+@pytest.mark.parametrize("limit", [(40, 60.0), (1000, 60.0)], ids=["40 a minute", "1000 a minute"])
+@pytest.mark.parametrize("lie", LIES)
+def test_limits_by_the_minute_are_used_whatever_headers_tell(
+    world: World, lie: str, limit: tuple[int, float]
+) -> None:
+    seconds = 400
+    seen = load(world, Told(LIES[lie], FixedWindow(*limit)), 4)
+    world.run(seconds)
+    assert seen.useful >= 0.1 * seconds * limit[0] / limit[1]
 
 
 def test_a_limit_that_changes_is_followed(world: World) -> None:

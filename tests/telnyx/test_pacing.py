@@ -382,3 +382,59 @@ async def test_what_is_known_can_be_shown(time: Time) -> None:
         "waiting_s": 0.0,
     }
     assert invoices == {"endpoint": "/invoices", "waiting_s": 0.0}
+
+
+# --- who closed it, for how long -----------------------------------------------------------------
+
+FAR = "Fri, 31 Dec 9999 23:59:59 GMT"
+LONG = ["61", "3600", "86400", "1e30", FAR]
+
+
+@pytest.mark.parametrize("after", LONG)
+@pytest.mark.parametrize("more", [{}, limit(0, 3600), limit(5, 60.5)])
+async def test_a_429_without_telnyx_own_code_closes_for_a_minute_at_most_and_says_who_said_it(
+    time: Time, after: str, more: Mapping[str, str]
+) -> None:
+    pacer = time.pacer()
+    await answered(pacer, {**more, "retry-after": after}, 429)
+    with pytest.raises(TelnyxError) as caught:
+        await pacer.turn(HERE)
+    assert caught.value.failure is Failure.PACED
+    assert "something in front of Telnyx (a proxy or gateway) answered 429" in str(caught.value)
+    (known,) = await pacer.known()
+    assert 59 < known["closed_s"] <= 60
+    time.at += 60.1
+    await pacer.turn(HERE)
+
+
+async def test_telnyx_own_429_closes_for_as_long_as_it_says(time: Time) -> None:
+    pacer = time.pacer()
+    sent = await pacer.turn(HERE)
+    await pacer.learn(HERE, 429, {"retry-after": "600"}, sent, own=True)
+    with pytest.raises(TelnyxError) as caught:
+        await pacer.turn(HERE)
+    assert caught.value.retry_in == pytest.approx(600, abs=0.1)
+    assert "Telnyx answered 429" in str(caught.value)
+    assert "proxy" not in str(caught.value)
+
+
+@pytest.mark.parametrize("reset", ["60", "61", "3599", "3600"])
+async def test_the_headers_of_an_answer_close_for_a_minute_at_most(time: Time, reset: str) -> None:
+    pacer = time.pacer()
+    await answered(pacer, limit(0, reset))
+    (known,) = await pacer.known()
+    assert 59 < known["closed_s"] <= 60
+
+
+async def test_what_was_closed_can_be_opened_and_those_who_wait_go_on_at_once(time: Time) -> None:
+    pacer = time.pacer()
+    await answered(pacer, {"retry-after": "12"}, 429)
+
+    async def opened(left: float, _what_for: str) -> None:
+        if left < 11:
+            await pacer.reopen()
+
+    await pacer.turn(HERE, waiting=opened)
+    assert time.clock() <= 1003, "it looks again once a second"
+    assert "closed_s" not in (await pacer.known())[0]
+    await pacer.turn(HERE)
