@@ -31,6 +31,7 @@ class Failure(StrEnum):
     NO_KEY = "no_key"
     READ_ONLY = "read_only"
     PACED = "paced"
+    TOO_LATE = "too_late"
     ENVIRONMENT = "environment"
     DNS = "dns"
     CONNECT = "connect"
@@ -86,6 +87,13 @@ ADVICE: Mapping[Failure, Advice] = {
         "The rate limit of Telnyx is used up, so nothing was sent.",
         "The same call will work {when}.",
         "Wait, then call again; ask for larger pages or narrower ranges to need fewer requests.",
+        Fate.NOT_SENT,
+    ),
+    Failure.TOO_LATE: Advice(
+        "The time for this call was over before its first byte could leave, as when the machine slept, "
+        "so nothing was sent.",
+        "The same call may work now.",
+        "Call again if it is still wanted.",
         Fate.NOT_SENT,
     ),
     Failure.ENVIRONMENT: Advice(

@@ -217,7 +217,7 @@ class Transport:
             json=body,
             timeout=httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS)),
         )
-        begun = _Begun()
+        begun = _Begun(deadline)
         content, unread = b"", None
         if operation.method != "GET":
             request.extensions["trace"] = begun.trace
@@ -299,12 +299,17 @@ def _spellings(key: str) -> tuple[bytes, ...]:
 
 
 class _Begun:
-    """Notes whether the first byte of a request was handed to the connection."""
+    """Notes whether the first byte of a request was handed to the connection. Raises `TOO_LATE`
+    instead, right before it, once the deadline has passed."""
 
-    sending = False
+    def __init__(self, deadline: Deadline) -> None:
+        self.sending = False
+        self._deadline = deadline
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
         if event.endswith("send_request_headers.started"):
+            if self._deadline.has_passed():
+                raise TelnyxError(Failure.TOO_LATE)
             # The request for a tunnel, which goes to a proxy, is not the request.
             self.sending = info["request"].method != b"CONNECT"
 

@@ -120,12 +120,14 @@ class Listener:
     read: bytearray = field(default_factory=bytearray)
     connections: int = 0
     port: int = 0
+    on_read: Callable[[], object] = lambda: None
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         try:
             while chunk := await reader.read(65536):
                 self.read += chunk
+                self.on_read()
                 if self.read.endswith((b"\r\n\r\n", b"}")):
                     writer.write(self.answer)
                     await writer.drain()
@@ -338,3 +340,76 @@ async def test_a_variable_that_cannot_be_used_is_named_and_nothing_was_sent(
     assert (error.failure, error.fate) == (Failure.ENVIRONMENT, Fate.NOT_SENT)
     assert variable in str(error)
     assert "Sword" not in str(error), "the proxy's password"
+
+
+# --- a request that would come too late ----------------------------------------------------------
+
+
+@dataclass
+class Jumping:
+    """A clock that is put forward."""
+
+    at: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+@pytest.mark.parametrize("sleeps", ["the clock of the machine", "the clock that counts awake time"])
+@pytest.mark.parametrize("operation", [PAYMENT, op.UPDATE_AUTO_RECHARGE_PREFERENCES])
+@DIRECTLY_OR_NOT
+async def test_a_change_whose_time_passed_while_it_connected_is_not_sent(
+    ca: trustme.CA,
+    monkeypatch: pytest.MonkeyPatch,
+    sleeps: str,
+    operation: op.Operation,
+    proxy_says: bytes | None,
+) -> None:
+    """As when a laptop sleeps: some clocks go on, some stand still."""
+    clock, wall = Jumping(), Jumping()
+    tls = right(ca)
+
+    def sleep(*_: object) -> None:
+        jumping = wall if sleeps == "the clock of the machine" else clock
+        jumping.at += 21
+
+    tls.sni_callback = sleep  # called in the middle of the handshake
+    async with a_way(tls, proxy_says, monkeypatch) as way:
+        error = await failure_of(
+            way.transport,
+            operation,
+            body={"amount": "120.00"},
+            deadline=Deadline.after(20, clock, wall),
+        )
+        assert (error.failure, error.fate) == (Failure.TOO_LATE, Fate.NOT_SENT)
+        assert bytes(way.server.read) == b""
+
+
+@pytest.mark.parametrize("operation", [PAYMENT, op.UPDATE_AUTO_RECHARGE_PREFERENCES])
+async def test_a_change_whose_time_passed_before_an_open_connection_was_used_is_not_sent(
+    ca: trustme.CA, monkeypatch: pytest.MonkeyPatch, operation: op.Operation
+) -> None:
+    async with a_way(right(ca), None, monkeypatch) as way:
+        await way.transport.request(op.GET_BALANCE)
+        before = bytes(way.server.read)
+        times = iter([1000.0, 1021.0])
+        error = await failure_of(
+            way.transport, operation, body={}, deadline=Deadline.after(20, wall=times.__next__)
+        )
+        assert (error.failure, error.fate) == (Failure.TOO_LATE, Fate.NOT_SENT)
+        assert bytes(way.server.read) == before
+        assert way.server.connections == 1
+        assert (await way.transport.request(PAYMENT, body={})).body, "the next one is made"
+
+
+async def test_a_payment_that_began_in_time_is_read_though_the_machine_slept_meanwhile(
+    ca: trustme.CA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wall = Jumping()
+    async with a_way(right(ca), None, monkeypatch) as way:
+        way.server.on_read = lambda: setattr(wall, "at", wall.at + 3600)
+        reply = await way.transport.request(
+            PAYMENT, body={"amount": "120.00"}, deadline=Deadline.after(20, wall=wall)
+        )
+        assert wall.at > 4000
+        assert reply.body == {"data": {"balance": "300.00"}}
