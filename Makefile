@@ -68,6 +68,8 @@ docs: $(READY)
 	@$(BIN)/python scripts/manifests.py
 	@$(BIN)/python -m tests.docs.blocks
 	@$(BIN)/python -m tests.test_tokens_of_answers
+	@$(BIN)/python -m tests.approval.test_fault_matrix
+	@$(BIN)/python -m tests.hostile.security_page
 
 pictures: $(READY)
 	@$(BIN)/python -m tests.docs.picture

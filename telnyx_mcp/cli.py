@@ -37,17 +37,19 @@ examples:
 
 _APPROVE = """\
 Shows what an assistant proposed and what waits for your approval, and asks you about one change:
-the only one, or the one you name. A payment wants its amount typed, any other change `yes`.
-Needs a real terminal. Changes nothing by itself: the assistant calls again after you approved.
+the only one, or the one you name. Type the largest sum that can be charged to approve, or `yes` where
+nothing can be. Withdraws an approval that was not used yet. Needs a real terminal. Sends nothing by
+itself: the assistant calls again after you approved.
 """
 _LEDGER = """\
 Lists the changes of the configured account, newest first; with an ID, one of them in full: the
 question word for word, who approved it and how, when it was sent, what came of it, and the evidence.
+`ledger link` links a new API key to its account: caps, references and unknown payments stay.
 """
 _RESOLVE = """\
-Says what came of a change whose outcome is unknown, after you looked into the Mission Control
-Portal. While a payment is unknown, no other is made. Shows the evidence first, and asks you to
-confirm.
+Records what came of a change whose outcome is unknown, after you looked into the Mission Control
+Portal. While a payment is unknown, no other is made. Shows the evidence, asks what you found unless
+--paid or --not-paid says it, and asks you to confirm.
 """
 _CLIENTS = "claude-desktop, claude-code, cursor, vscode, windsurf, zed, gemini or codex"
 _INSTALL = """\
@@ -148,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _ledger_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from telnyx_mcp.approval.changes import State
+    from telnyx_mcp.approval.change import State
 
     def add(name: str, help: str, description: str) -> argparse.ArgumentParser:
         return commands.add_parser(
@@ -164,7 +166,9 @@ def _ledger_commands(commands: argparse._SubParsersAction[argparse.ArgumentParse
     approve.set_defaults(command=_approve)
 
     ledger = add("ledger", "what was changed or proposed, and what came of it", _LEDGER)
-    ledger.add_argument("id", metavar="ID", nargs="?", help="show this one in full")
+    ledger.add_argument(
+        "id", metavar="ID", nargs="?", help="show this one in full; `link`: see above"
+    )
     ledger.add_argument("--json", action="store_true", help="print complete records as JSON")
     ledger.add_argument("--limit", metavar="N", type=_count, default=20, help="how many (20)")
     ledger.add_argument(
@@ -178,9 +182,9 @@ def _ledger_commands(commands: argparse._SubParsersAction[argparse.ArgumentParse
 
     resolve = add("resolve", "say what came of an unknown payment", _RESOLVE)
     resolve.add_argument("id", metavar="ID", help="as `ledger` shows it")
-    found = resolve.add_mutually_exclusive_group(required=True)
-    found.add_argument("--paid", action="store_true", help="it happened")
-    found.add_argument("--not-paid", action="store_true", help="it did not happen")
+    found = resolve.add_mutually_exclusive_group()
+    found.add_argument("--paid", action="store_true", default=None, help="it happened")
+    found.add_argument("--not-paid", dest="paid", action="store_false", help="it did not happen")
     resolve.add_argument("--note", metavar="TEXT", default="", help="how you know; kept with it")
     resolve.set_defaults(command=_resolve)
 
@@ -424,8 +428,10 @@ def _approve(options: argparse.Namespace) -> int:
 
 def _ledger(options: argparse.Namespace) -> int:
     from telnyx_mcp import people
-    from telnyx_mcp.approval.changes import State
+    from telnyx_mcp.approval.change import State
 
+    if options.id == "link":
+        return _on_ledger(options, people.link)
     state = State(options.state) if options.state else None
     return _on_ledger(
         options,

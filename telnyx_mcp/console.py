@@ -18,7 +18,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from telnyx_mcp.approval.channels.terminal import forget_typed
+from telnyx_mcp.approval.channels.terminal import discard_typed
 from telnyx_mcp.server import build_server
 from telnyx_mcp.settings import Settings
 from telnyx_mcp.tools import TOOLS
@@ -93,7 +93,7 @@ async def _typed(prompt: str) -> str:
             answered.set_result(line)
 
     def read() -> None:
-        forget_typed()
+        discard_typed()
         sys.stderr.write(prompt)
         sys.stderr.flush()
         line = sys.stdin.readline().strip()

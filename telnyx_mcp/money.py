@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 
 ZERO = Decimal(0)
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d{1,4})?", re.ASCII | re.IGNORECASE)
 MOST_DIGITS = MOST_DECIMALS = 15
 """An amount beyond these is none: it could be neither added nor written down in reason."""
 
@@ -14,8 +16,11 @@ def amount_of(value: object) -> Decimal | None:
     """The amount that a text or number says; None for what is no amount of money."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
+    text = str(value).strip()
+    if not _NUMBER.fullmatch(text):  # Decimal also takes full-width digits, underscores, NaN
+        return None
     try:
-        amount = Decimal(str(value))
+        amount = Decimal(text)
     except InvalidOperation:
         return None
     if not amount.is_finite() or amount.adjusted() > MOST_DIGITS:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -16,29 +16,21 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from telnyx_mcp.approval.changes import LIFETIME, PAYMENT, Change, State
+from telnyx_mcp.approval.change import PAYMENT, WAITING, Change, State
 from telnyx_mcp.approval.opening import open_ledger
+from telnyx_mcp.approval.reasons import LINK, title_of
+from telnyx_mcp.approval.replies import REPLIES
+from telnyx_mcp.approval.signature import this_user
 from telnyx_mcp.commands import to_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from telnyx_mcp.approval.accounts import LedgerAccount
     from telnyx_mcp.approval.ledger import Ledger
     from telnyx_mcp.settings import Settings
 
 MOST_WAITING = 100
-
-WHY_NOT_UNKNOWN: Mapping[State, str] = {
-    State.PROPOSED: "it still waits for an answer, and nothing was sent",
-    State.APPROVED: "it is approved, and nothing was sent yet",
-    State.SENDING: "it is being sent, and its answer may still come; look again in a minute",
-    State.SUCCEEDED: "Telnyx confirmed it, or a person did before",
-    State.REFUSED: "it did not happen",
-    State.NOT_SENT: "it was never sent",
-    State.DECLINED: "a person declined it, and nothing was sent",
-    State.EXPIRED: "its approval ran out, and nothing was sent",
-}
-"""Why there is nothing to resolve."""
 
 
 class WronglyCalled(Exception):
@@ -53,7 +45,8 @@ def now_utc() -> datetime:
 
 
 def approve(settings: Settings, id: str | None) -> int:
-    """Shows what waits, asks about one change, and records the answer. 0 if there was one.
+    """Shows what waits, asks about one change, and records the answer; offers to withdraw an approval
+    that was not used yet. 0 if there was an answer.
 
     Raises `WronglyCalled` where nobody can be asked.
     """
@@ -63,35 +56,133 @@ def approve(settings: Settings, id: str | None) -> int:
             "assistant. Nothing was approved."
         )
     with _ledger(settings) as ledger:
-        waiting = ledger.newest(MOST_WAITING, state=State.PROPOSED)
-        change = _chosen(ledger, waiting, id)
+        change = _chosen(ledger, id)
         if change is None:
             return 1
-        from telnyx_mcp.approval.channels import Reply, terminal
+        if change.state is State.APPROVED:
+            return _withdraw(ledger, change)
+        change = _checked(settings, change)
+        return 1 if change is None else _ask(settings, ledger, change)
 
-        _say(f"\n{change.question}\n", style="bold")
-        if change.amount is not None and (why := ledger.refusal(change.amount, now_utc())):
-            _say(f"As things stand it would not be sent, approved or not: {why}\n", style="yellow")
-        terminal.forget_typed()
-        reply = terminal.ask(change, input, _say)
-        if reply is Reply.CANCELLED:
-            until = _until(change)
-            _say(f"Nothing was approved or declined. It waits until {until:%H:%M} UTC.")
-            return 1
-        decide = ledger.approve if reply is Reply.APPROVED else ledger.decline
-        decided = decide(change.id, "terminal", now_utc())
-        if decided is None:
-            ledger.sweep(now_utc())
-            _too_late(ledger.get(change.id))
-            return 1
-        if reply is Reply.DECLINED:
-            _say("Declined. The assistant is told so.")
-        else:
-            _say(
-                "Approved. The assistant can call again; the approval is good until "
-                f"{_until(decided):%H:%M} UTC."
+
+def _checked(settings: Settings, change: Change) -> Change | None:
+    """The change, or the one with a fresh question where this one is no longer true. None, with the
+    reason printed, if it may no longer be asked."""
+    import anyio
+
+    from telnyx_mcp.approval.ledger_async import NotAllowed
+    from telnyx_mcp.server import services_of
+
+    async def check() -> Change:
+        services = services_of(settings, now_utc)
+        try:
+            return await services.gate.check(change.id)
+        finally:
+            await services.aclose()
+
+    try:
+        current = anyio.run(check)
+    except NotAllowed as refusal:
+        _say(str(refusal), style="yellow")
+        return None
+    if current.id != change.id:
+        _say(
+            f"The question {change.id} is no longer true; {current.id} replaces it.", style="yellow"
+        )
+    return current
+
+
+def _ask(settings: Settings, ledger: Ledger, change: Change) -> int:
+    from telnyx_mcp.approval.channels import AskOutcome, terminal
+
+    _say(f"\n{change.question.text}\n", style="bold")
+    terminal.discard_typed()
+    asked = terminal.ask(change.question, input, _say)
+    if asked is AskOutcome.CANCELLED:
+        _say(f"Nothing was approved or declined. It waits until {change.expires_at:%H:%M} UTC.")
+        return 1
+    decide = ledger.approve if asked is AskOutcome.APPROVED else ledger.decline
+    decided = decide(change.id, "terminal", now_utc(), this_user())
+    if decided is None:
+        _too_late(ledger.get(change.id, now_utc()))
+        return 1
+    if decided.state is State.VOID:
+        _say(f"Nothing was approved. {decided.happened}", style="yellow")
+        fresh = _checked(settings, decided)
+        return 1 if fresh is None or fresh.id == change.id else _ask(settings, ledger, fresh)
+    if asked is AskOutcome.DECLINED:
+        _say("Declined. The assistant will see it.")
+    else:
+        _say(
+            "Approved. The assistant can call again; the approval is good until "
+            f"{decided.expires_at:%H:%M} UTC. Until it is sent you can withdraw it: "
+            f"{to_run(f'approve {change.id}', ledger.profile)}"
+        )
+    return 0
+
+
+def _withdraw(ledger: Ledger, change: Change) -> int:
+    from telnyx_mcp.approval.channels import terminal
+
+    _say(f"\n{change.question.text}\n", style="bold")
+    _say("It is approved, and nothing was sent yet.")
+    terminal.discard_typed()
+    try:
+        typed = input("To withdraw the approval, type withdraw (Enter: leave it approved): ")
+    except EOFError:
+        typed = ""
+    if typed.strip().lower() != "withdraw":
+        _say("It stays approved.")
+        return 1
+    if ledger.withdraw(change.id, "terminal", now_utc(), this_user()) is None:
+        _too_late(ledger.get(change.id, now_utc()))
+        return 1
+    _say("Withdrawn. Nothing is sent.")
+    return 0
+
+
+def link(settings: Settings) -> int:
+    """Links this API key to an account of the ledger, as the user says. 0 if it is linked then.
+
+    Raises `WronglyCalled` without a terminal: an agent that runs commands can't vouch for a key.
+    """
+    with _ledger(settings) as ledger:
+        if ledger.is_linked():
+            _say("This API key is linked to its account in the ledger already.")
+            return 0
+        known = [each for each in ledger.known_accounts() if each.changes]
+        if not at_terminal():
+            raise WronglyCalled(
+                "ledger link asks a person which account the key belongs to, and there is no terminal "
+                "to ask at. Nothing was linked."
             )
-        return 0
+        _say("The ledger holds the changes of these accounts:")
+        for number, each in enumerate(known, 1):
+            of = f", {each.address}" if each.address else ""
+            _say(f"  {number}  {each.label}{of}: {each.changes} changes")
+        _say(
+            "If this API key belongs to one of them, type its number: caps, references and unknown "
+            "payments stay. If it belongs to another account, type new."
+        )
+        return _link_to(ledger, known)
+
+
+def _link_to(ledger: Ledger, known: Sequence[LedgerAccount]) -> int:
+    from telnyx_mcp.approval.accounts import Identity
+    from telnyx_mcp.approval.channels import terminal
+
+    terminal.discard_typed()
+    try:
+        typed = input("Number, or new (Enter: do nothing): ").strip().lower()
+    except EOFError:
+        typed = ""
+    numbers = {str(number): each.id for number, each in enumerate(known, 1)}
+    if typed != "new" and typed not in numbers:
+        _say("Nothing was linked.")
+        return 1
+    ledger.link(numbers.get(typed), Identity(), now_utc())
+    _say("Linked." if typed in numbers else "Linked to a new account.")
+    return 0
 
 
 def show_ledger(
@@ -100,7 +191,7 @@ def show_ledger(
     """Prints the newest changes, or one of them in full. 0 unless that one is not there."""
     with _ledger(settings) as ledger:
         if id is not None:
-            change = ledger.get(id)
+            change = ledger.get(id, now_utc())
             if change is None:
                 return _no_such(ledger, id)
             if as_json:
@@ -108,13 +199,14 @@ def show_ledger(
             else:
                 _show(change, ledger.profile)
             return 0
-        found = ledger.newest(limit + 1, state=state)
+        found = ledger.newest(limit + 1, now_utc(), state=state)
     shown = found[:limit]
     if as_json:
         _print_json([record_of(each) for each in shown])
     elif not shown:
         which = f" that is {state}" if state else ""
         _say(f"No change{which} is recorded for {_whose(ledger)}.")
+        _say_unlinked(ledger)
     else:
         _table(shown)
         if len(found) > limit:
@@ -123,14 +215,15 @@ def show_ledger(
     return 0
 
 
-def resolve(settings: Settings, id: str, *, paid: bool, note: str) -> int:
-    """Records what a person found out about an unknown change. 0 if it was unknown.
+def resolve(settings: Settings, id: str, *, paid: bool | None, note: str) -> int:
+    """Records what a person found out about an unknown change, and asks where `paid` is None. 0 if it
+    was unknown.
 
     Raises `WronglyCalled` without a real terminal: an agent that runs commands is no person who
     looked.
     """
     with _ledger(settings) as ledger:
-        change = ledger.get(id)
+        change = ledger.get(id, now_utc())
         if change is None:
             return _no_such(ledger, id)
         if change.state is not State.UNKNOWN:
@@ -138,21 +231,38 @@ def resolve(settings: Settings, id: str, *, paid: bool, note: str) -> int:
         _show(change, ledger.profile)
         if not at_terminal():
             raise WronglyCalled(
-                "resolve wants a person's confirmation, and there is no terminal to ask at. Nothing "
+                "resolve needs a person's confirmation, and there is no terminal to ask at. Nothing "
                 "was resolved."
             )
+        if paid is None and (paid := _found()) is None:
+            _say("Nothing was resolved.")
+            return 1
         _say(f"\nYou say that it {'happened' if paid else 'did not happen'}.", style="bold")
         if not _confirmed(change):
             _say("Nothing was resolved.")
             return 1
         said = f"Found {'to have happened' if paid else 'not to have happened'}."
-        resolved = ledger.resolve(id, paid=paid, note=f"{said} {note}".strip(), now=now_utc())
+        resolved = ledger.resolve(
+            id, paid=paid, note=f"{said} {note}".strip(), now=now_utc(), by=this_user()
+        )
         if resolved is None:
-            return _not_unknown(ledger.get(id) or change)
-        _say(f"Resolved: {what(change)} is {resolved.state} now.")
+            return _not_unknown(ledger.get(id, now_utc()) or change)
+        _say(f"Resolved: {title_of(change)} is {resolved.state} now.")
         if change.operation == PAYMENT:
             _payments_again(ledger)
     return 0
+
+
+def _found() -> bool | None:
+    """Whether the person found that the change happened; None if they don't say."""
+    from telnyx_mcp.approval.channels import terminal
+
+    terminal.discard_typed()
+    try:
+        typed = input("Did it happen? Type paid or not paid (Enter: do nothing): ")
+    except EOFError:
+        return None
+    return {"paid": True, "not paid": False, "not-paid": False}.get(typed.strip().lower())
 
 
 # --- what a change looks like ----------------------------------------------------------------------
@@ -169,27 +279,21 @@ def record_of(change: Change) -> dict[str, Any]:
         "state": str(change.state),
         "approved_by": None if change.state is State.DECLINED else change.channel or None,
         "declined_by": change.channel or None if change.state is State.DECLINED else None,
+        "decided_by": change.decided_by or None,
+        "requested_via": change.requested_via or None,
         "sent_by": change.owner or None,
         "happened": change.happened or None,
         "note": change.note or None,
-        "question": change.question,
+        "question": change.question.text,
         "basis": dict(change.basis),
         "evidence": dict(change.evidence),
-        "proposed_at": change.proposed_at.isoformat(timespec="milliseconds"),
-        "updated_at": change.updated_at.isoformat(timespec="milliseconds"),
-        "waits_until": _until(change).isoformat(timespec="milliseconds")
-        if change.state in (State.PROPOSED, State.APPROVED)
-        else None,
+        "proposed_at": _iso(change.proposed_at),
+        "decided_at": _iso(change.decided_at),
+        "sent_at": _iso(change.sent_at),
+        "updated_at": _iso(change.updated_at),
+        "waits_until": _iso(change.expires_at) if change.state in WAITING else None,
+        "replaced_by": change.replaced_by,
     }
-
-
-def what(change: Change) -> str:
-    """What it is, in a few words."""
-    if change.operation == PAYMENT:
-        named = f" ({change.reference})" if change.reference else ""
-        return f"pay {change.amount}{named}"
-    values = ", ".join(f"{name} {_plain(value)}" for name, value in change.arguments.items())
-    return f"{change.operation.replace('_', ' ')}: {values}"
 
 
 def facts_of(change: Change) -> list[tuple[str, str]]:
@@ -200,11 +304,15 @@ def facts_of(change: Change) -> list[tuple[str, str]]:
     answered = "declined by" if change.state is State.DECLINED else "approved by"
     facts = [
         ("id", change.id),
-        ("change", what(change)),
+        ("change", title_of(change)),
         ("state", f"{change.state}, since {_time(change.updated_at)}"),
         ("proposed", _time(change.proposed_at)),
-        (answered, change.channel),
+        ("requested via", change.requested_via),
+        (answered, " by ".join(filter(None, (change.channel, change.decided_by)))),
+        ("decided", _time(change.decided_at)),
+        ("sent", _time(change.sent_at)),
         ("sent by", change.owner),
+        ("replaced by", change.replaced_by or ""),
         ("what happened", change.happened),
         *((name.replace("_", " "), _plain(value)) for name, value in sorted(evidence.items())),
         ("note", change.note),
@@ -213,7 +321,7 @@ def facts_of(change: Change) -> list[tuple[str, str]]:
 
 
 def _show(change: Change, profile: str | None) -> None:
-    _say(change.question, style="bold")
+    _say(change.question.text, style="bold")
     _say("")
     facts = facts_of(change)
     width = max(len(name) for name, _ in facts) + 2
@@ -222,9 +330,8 @@ def _show(change: Change, profile: str | None) -> None:
     if change.state is State.UNKNOWN:
         resolve = to_run(f"resolve {change.id}", profile)
         _say(
-            "\nNobody knows whether it happened. Look into the Mission Control Portal, then run\n"
-            f"  {resolve} --paid      if it happened\n"
-            f"  {resolve} --not-paid  if it did not",
+            f"\n{REPLIES[State.UNKNOWN].heading}. Look into the Mission Control Portal, then run\n"
+            f"  {resolve}",
             style="yellow",
         )
 
@@ -240,7 +347,7 @@ def _table(changes: list[Change]) -> None:
             Text(each.state, style="yellow" if each.state is State.UNKNOWN else ""),
             Text(f"{each.updated_at:%Y-%m-%d %H:%M}"),
             Text(each.channel or "–"),
-            _text(what(each)),
+            _text(title_of(each)),
         )
     Console(highlight=False).print(table)
 
@@ -250,34 +357,37 @@ def _table(changes: list[Change]) -> None:
 
 @contextmanager
 def _ledger(settings: Settings) -> Iterator[Ledger]:
-    """The ledger of the configured account, swept. Raises `StoreError`."""
+    """The ledger of the configured account. Raises `StoreError`."""
     ledger = open_ledger(settings)
     try:
-        ledger.sweep(now_utc())
         yield ledger
     finally:
         ledger.close()
 
 
-def _chosen(ledger: Ledger, waiting: list[Change], id: str | None) -> Change | None:
+def _chosen(ledger: Ledger, id: str | None) -> Change | None:
     """The change to ask about, after showing what waits; None, with words, if there is none."""
     if id is not None:
-        change = ledger.get(id)
+        change = ledger.get(id, now_utc())
         if change is None:
             _no_such(ledger, id)
-        elif change.state is not State.PROPOSED:
+        elif change.state not in WAITING and not change.replaced_by:
             _too_late(change)
         else:
             return change
         return None
+    found = ledger.newest(MOST_WAITING, now_utc())
+    waiting = [each for each in found if each.state in WAITING]
     if not waiting:
         _say(f"Nothing waits for approval for {_whose(ledger)}.")
+        _say_unlinked(ledger)
         return None
     count = "1 change waits" if len(waiting) == 1 else f"{len(waiting)} changes wait"
     _say(f"{count} for approval:")
     for each in waiting:
-        span = f"since {each.proposed_at:%H:%M}, until {_until(each):%H:%M} UTC"
-        _say(f"  {each.id}  {what(each)}, {span}")
+        span = f"since {each.proposed_at:%H:%M}, until {each.expires_at:%H:%M} UTC"
+        approved = ", approved" if each.state is State.APPROVED else ""
+        _say(f"  {each.id}  {title_of(each)}{approved}, {span}")
     if len(waiting) == 1:
         return waiting[0]
     _say(f"Answer one: {to_run('approve ID', ledger.profile)}")
@@ -287,24 +397,24 @@ def _chosen(ledger: Ledger, waiting: list[Change], id: str | None) -> Change | N
 def _confirmed(change: Change) -> bool:
     from telnyx_mcp.approval.channels import terminal
 
-    terminal.forget_typed()
+    terminal.discard_typed()
     try:
-        typed = input(f"To confirm, type {terminal.wanted(change)}: ")
+        typed = input(f"To confirm, type {terminal.expected(change.question)}: ")
     except EOFError:
         _say("")
         return False
-    return terminal.agrees(typed, change)
+    return terminal.agrees(typed, change.question)
 
 
 def _payments_again(ledger: Ledger) -> None:
-    others = ledger.newest(MOST_WAITING, state=State.UNKNOWN)
+    others = ledger.newest(MOST_WAITING, now_utc(), state=State.UNKNOWN)
     blocking = [each for each in others if each.operation == PAYMENT]
     if not blocking:
         _say("Payments can be made again.")
         return
     _say("No payment is made yet; still unknown:")
     for each in blocking:
-        _say(f"  {each.id}  {what(each)}, {_time(each.updated_at)}")
+        _say(f"  {each.id}  {title_of(each)}, {_time(each.updated_at)}")
 
 
 def _too_late(change: Change | None) -> None:
@@ -315,8 +425,8 @@ def _too_late(change: Change | None) -> None:
 
 
 def _not_unknown(change: Change) -> int:
-    why = WHY_NOT_UNKNOWN[change.state]
-    _say(f"There is nothing to resolve: {what(change)} is {change.state}: {why}.", stderr=True)
+    why = REPLIES[change.state].why_not_unknown
+    _say(f"There is nothing to resolve: {title_of(change)} is {change.state}: {why}.", stderr=True)
     return 1
 
 
@@ -336,13 +446,20 @@ def _whose(ledger: Ledger) -> str:
     return "the account whose key is used here (of a profile: --profile NAME)"
 
 
-def _until(change: Change) -> datetime:
-    """When it expires."""
-    return LIFETIME + (change.proposed_at if change.state is State.PROPOSED else change.updated_at)
+def _say_unlinked(ledger: Ledger) -> None:
+    if ledger.hides_changes():
+        _say(
+            "This API key is not linked to an account of the ledger yet. If it replaced another key: "
+            f"{to_run(LINK, ledger.profile)}"
+        )
 
 
-def _time(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="milliseconds") if moment else None
+
+
+def _time(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else ""
 
 
 def _plain(value: object) -> str:

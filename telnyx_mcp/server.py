@@ -46,8 +46,9 @@ from telnyx_mcp.telnyx.deadline import CALL_SECONDS
 from telnyx_mcp.telnyx.pacing import Pacer
 from telnyx_mcp.telnyx.shared_pace import pace_place
 from telnyx_mcp.telnyx.transport import Transport
-from telnyx_mcp.tools import TOOLS
+from telnyx_mcp.tools import TOOLS, requests_for
 from telnyx_mcp.tools.accounts import Account, Accounts
+from telnyx_mcp.tools.change_requests import Surroundings
 from telnyx_mcp.tools.services import Services, utc_now
 
 INSTRUCTIONS = """\
@@ -191,7 +192,7 @@ def build_server(
 
     def services(settings: Settings, transport: Transport | None = None) -> Services:
         channels = Channels(settings.approval, pages=pages, client_may_answer=client_may_answer)
-        return _services(settings, now, channels, transport or transport_of(settings), blocked)
+        return services_of(settings, now, channels, transport or transport_of(settings), blocked)
 
     def account(settings: Settings) -> Account:
         return Account(settings.profile, lambda: services(with_key(settings)))
@@ -204,16 +205,24 @@ def build_server(
     return AccountServer(accounts, read_only=settings.read_only)
 
 
-def _services(
+def services_of(
     settings: Settings,
-    now: Callable[[], datetime],
-    channels: Channels,
-    transport: Transport,
-    blocked: str | None,
+    now: Callable[[], datetime] = utc_now,
+    channels: Channels | None = None,
+    transport: Transport | None = None,
+    blocked: str | None = None,
 ) -> Services:
-    gate = Gate(partial(open_ledger, settings), channels, now)
+    """What tools work with for these settings, whose key was looked up. Without `channels` nobody is
+    asked anywhere but at the terminal. `blocked` is why nothing may be changed."""
+    client = TelnyxClient(transport or transport_of(settings))
+    gate = Gate(
+        partial(open_ledger, settings),
+        channels or Channels("terminal"),
+        now,
+        requests_for(Surroundings(client, now, settings.profile)),
+    )
     return Services(
-        TelnyxClient(transport),
+        client,
         gate,
         now,
         settings.zone,

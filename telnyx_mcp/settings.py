@@ -299,3 +299,8 @@ VARIABLES: Mapping[str, str] = {
 """Every variable of the environment that sets something, and the setting's name."""
 SECRETS = frozenset({"TELNYX_API_KEY", "TELNYX_MCP_STATE_URL", "TELNYX_MCP_HTTP_TOKEN"})
 """Those whose values are never shown."""
+
+
+def variable_of(setting: str) -> str:
+    """The environment variable of a setting: `TELNYX_MCP_MAX_PAYMENT` for `max_payment`."""
+    return str(Settings.model_fields[setting].validation_alias)

@@ -12,8 +12,9 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
@@ -21,7 +22,10 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from telnyx_mcp.place import default_file, private_file
 
 BUSY_SECONDS = 30
-SCHEMA_VERSION = 1
+READABLE_FROM = 1
+"""The oldest format that can read and write this store: version 1 ignores what was added since."""
+REVISION = 2
+"""The format that this version writes."""
 _WRITERS_LOCK = 7_466_197_031
 """The advisory lock that PostgreSQL's writers take in turn; any number that is always the same."""
 
@@ -32,6 +36,8 @@ schema_version = sa.Table(
     metadata,
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("salt", sa.String(32), nullable=False),
+    # Revision 2. `version` says who can read the store, `revision` what it was brought to.
+    sa.Column("revision", sa.Integer),
 )
 
 changes = sa.Table(
@@ -55,11 +61,66 @@ changes = sa.Table(
     sa.Column("proposed_at", sa.BigInteger, nullable=False),
     sa.Column("sent_at", sa.BigInteger),
     sa.Column("updated_at", sa.BigInteger, nullable=False),
+    # Revision 2. All may be null, as copies of version 1 go on writing rows without them.
+    sa.Column("question_data", sa.Text),
+    sa.Column("requested_via", sa.Text),
+    sa.Column("decided_by", sa.Text),
+    sa.Column("decided_at", sa.BigInteger),
+    sa.Column("signature", sa.String(64)),
+    sa.Column("voided", sa.Text),
+    sa.Column("replaced_by", sa.String(32)),
+    sa.Column("closed_at", sa.BigInteger),
+    sa.Column("lease_until", sa.BigInteger),
     sa.Index("telnyx_mcp_changes_by_state", "account", "operation", "state", "updated_at"),
 )
 
-MIGRATIONS: Mapping[int, tuple[str, ...]] = {}
-"""Statements that bring a store from the version before to this one."""
+accounts = sa.Table(
+    "telnyx_mcp_accounts",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("name", sa.Text),
+    sa.Column("address", sa.Text),
+    sa.Column("user_id", sa.Text),
+    sa.Column("email", sa.Text),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+)
+
+keys = sa.Table(
+    "telnyx_mcp_keys",
+    metadata,
+    sa.Column("key_hash", sa.String(64), primary_key=True),
+    sa.Column("account", sa.String(64), nullable=False),
+    sa.Column("linked_at", sa.BigInteger, nullable=False),
+    sa.Column("linked_by", sa.String(16), nullable=False),
+)
+
+_ADDED = (
+    *("question_data TEXT", "requested_via TEXT", "decided_by TEXT", "decided_at BIGINT"),
+    *("signature VARCHAR(64)", "voided TEXT", "replaced_by VARCHAR(32)"),
+    *("closed_at BIGINT", "lease_until BIGINT"),
+)
+MIGRATIONS: Mapping[int, tuple[str, ...]] = {
+    # In version 1 an account was the hash of its only key: that hash stays its id.
+    2: (
+        *(f"ALTER TABLE {changes.name} ADD COLUMN {column}" for column in _ADDED),
+        f"ALTER TABLE {schema_version.name} ADD COLUMN revision INTEGER",
+        f"CREATE TABLE {accounts.name} (id VARCHAR(64) PRIMARY KEY, name TEXT, address TEXT, "
+        "user_id TEXT, email TEXT, created_at BIGINT NOT NULL)",
+        f"CREATE TABLE {keys.name} (key_hash VARCHAR(64) PRIMARY KEY, "
+        "account VARCHAR(64) NOT NULL, linked_at BIGINT NOT NULL, linked_by VARCHAR(16) NOT NULL)",
+        f"INSERT INTO {accounts.name} (id, created_at) "  # noqa: S608 - our own names
+        f"SELECT account, MIN(proposed_at) FROM {changes.name} GROUP BY account",
+        f"INSERT INTO {keys.name} (key_hash, account, linked_at, linked_by) "  # noqa: S608
+        f"SELECT id, id, created_at, 'version 1' FROM {accounts.name}",
+    ),
+}
+"""Statements that bring a store from the revision before to this one. They only add: tables, and
+columns that may be null or have a default."""
+
+
+def ticks(moment: datetime) -> int:
+    """A moment as the store keeps it: milliseconds since 1970."""
+    return round(moment.timestamp() * 1000)
 
 
 class StoreError(Exception):
@@ -187,24 +248,26 @@ class Store:
     def _migrate(self, engine: sa.Engine) -> None:
         """Makes the tables, or brings older ones to this version. Raises `StoreError` for newer."""
         with self._transaction(engine, writes=False) as connection:
-            if _version(connection) == SCHEMA_VERSION:
+            found = _format(connection)
+            if found and found.readable_from <= REVISION <= found.revision:
                 return
         with self._transaction(engine, writes=True) as connection:
-            version = _version(connection)
-            if version is None:
+            found = _format(connection)
+            if found is None:
                 metadata.create_all(connection)
-                row = {"version": SCHEMA_VERSION, "salt": secrets.token_hex(16)}
-                connection.execute(schema_version.insert().values(row))
+                row = {"version": READABLE_FROM, "revision": REVISION}
+                salt = {"salt": secrets.token_hex(16)}
+                connection.execute(schema_version.insert().values(row | salt))
                 return
-            if version > SCHEMA_VERSION:
+            if found.readable_from > REVISION:
                 raise StoreError(
                     f"{self.place} was written by a newer telnyx-account-mcp (its format is "
-                    f"{version}, this one knows {SCHEMA_VERSION}). Update this one."
+                    f"{found.readable_from}, this one knows {REVISION}). Update this one."
                 )
-            for step in range(version + 1, SCHEMA_VERSION + 1):
+            for step in range(found.revision + 1, REVISION + 1):
                 for statement in MIGRATIONS[step]:
                     connection.execute(sa.text(statement))
-            connection.execute(schema_version.update().values(version=SCHEMA_VERSION))
+                connection.execute(schema_version.update().values(revision=step))
 
     def _words(self, error: Exception) -> str:
         cause = error.orig if isinstance(error, DBAPIError) else error
@@ -244,11 +307,22 @@ def _is_sqlite(url: sa.URL) -> bool:
     return url.get_backend_name() == "sqlite"
 
 
-def _version(connection: sa.Connection) -> int | None:
-    """The version of the tables; None where there are none yet."""
-    if not sa.inspect(connection).has_table(schema_version.name):
+class _Format(NamedTuple):
+    """Which versions can use the tables: from `readable_from` on, brought up to `revision`."""
+
+    readable_from: int
+    revision: int
+
+
+def _format(connection: sa.Connection) -> _Format | None:
+    """The format of the tables; None where there are none yet."""
+    inspector = sa.inspect(connection)
+    if not inspector.has_table(schema_version.name):
         return None
-    return int(connection.execute(sa.select(schema_version.c.version)).scalar_one())
+    columns = {each["name"] for each in inspector.get_columns(schema_version.name)}
+    revision = schema_version.c.revision if "revision" in columns else sa.literal(1)
+    row = connection.execute(sa.select(schema_version.c.version, revision)).one()
+    return _Format(row[0], row[1] or row[0])
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -175,7 +175,7 @@ async def test_a_record_that_can_not_be_kept_is_said(settings: Settings, tmp_pat
     folder.mkdir()
     url = SecretStr(f"sqlite:///{folder}")
     findings = await found(settings.model_copy(update={"state_url": url}))
-    assert "record" in failed(findings)
+    assert "ledger" in failed(findings)
 
 
 async def type_it(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
@@ -194,7 +194,7 @@ async def test_a_payment_of_unknown_outcome_is_said_with_what_to_run(
     assert paid.structured_content
     change = paid.structured_content["change_id"]
     (unknown,) = [
-        each for each in of(await found(settings), "record") if each.level is Level.FAILED
+        each for each in of(await found(settings), "ledger") if each.level is Level.FAILED
     ]
     assert f"resolve {change}" in unknown.do
     assert "no other payment is made" in unknown.found

@@ -1,134 +1,140 @@
-"""The one way to change something: propose -> ask -> claim -> act once -> record.
+"""The one way to change something: propose, ask, claim, send once, record.
 
 The gate owns the identity of a change. Calling again with the same arguments resumes what is
-pending, or tells what came of it within `LIFETIME`, instead of asking or acting again. A change is
-on the disk as `sending` before it is sent, by the one caller that wins the claim; what then goes
-wrong without a certain answer is `unknown`, never tried again, and left to a person.
+pending, or repeats its outcome within `LIFETIME`, instead of asking or sending again. A change is on
+the disk as `sending` before it is sent, by the one caller that wins the claim. What then fails without
+a certain answer is `unknown`: it is never sent again, and a person has to find out.
+
+A question is true when it is answered. If another payment was sent since it was written, or the
+account's figures moved, the change is void, and a fresh question takes its place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import anyio
 from mcp.server.mcpserver import Context
 from mcp_types import InputRequiredResult
 
-from telnyx_mcp.approval.changes import PAYMENT, Change, State
-from telnyx_mcp.approval.channels import Channels, Reply
-from telnyx_mcp.approval.thread import NotAllowed, in_thread
+from telnyx_mcp.approval.change import STANDING, WAITING, Change, State
+from telnyx_mcp.approval.channels import AskOutcome, Channels
+from telnyx_mcp.approval.channels.elicitation import client_name
+from telnyx_mcp.approval.ledger_async import NotAllowed, in_thread
+from telnyx_mcp.approval.reasons import Blocked, UnknownPayment
+from telnyx_mcp.approval.request import CannotCheck, ChangeRequest, RequestFactory, SendFailed
 
 if TYPE_CHECKING:
-    from telnyx_mcp.approval.ledger import Ledger
+    from telnyx_mcp.approval.ledger import Decision, Ledger
 
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """The question for the person, and the account's figures that it was written from."""
-
-    question: str
-    basis: Mapping[str, Any] = field(default_factory=dict)
-
-
-async def nothing_changed(_change: Change) -> str | None:
-    return None
-
-
-async def no_evidence(_change: Change) -> Mapping[str, Any]:
-    return {}
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the model asks for. `arguments` alone identify it, or `reference` where there is one."""
-
-    operation: str
-    arguments: Mapping[str, Any]
-    summary: str
-    """What it is, in a few words: "paying 120.00"."""
-    draft: Callable[[], Awaitable[Draft]]
-    """Writes the question; asked for once per proposal."""
-    send: Callable[[], Awaitable[Mapping[str, Any]]]
-    """Does it, once. Returns the evidence; raises `SendFailed`."""
-    voided_by: Callable[[Change], Awaitable[str | None]] = nothing_changed
-    """Why what was approved is no longer what would happen; None if it is."""
-    evidence: Callable[[Change], Awaitable[Mapping[str, Any]]] = no_evidence
-    """What can be learnt of the outcome afterwards."""
-    reference: str | None = None
-    amount: Decimal | None = None
-
-
-class SendFailed(Exception):
-    """A change that was not confirmed: `state` is `refused`, `not_sent` or `unknown`."""
-
-    def __init__(self, state: State, happened: str, evidence: Mapping[str, Any]) -> None:
-        super().__init__(happened)
-        self.state = state
-        self.evidence = evidence
+MOST_ROUNDS = 3
+"""How often a call asks again because the question stopped being true."""
+CONFIRMED = "Telnyx confirmed it."
+CUT_OFF = "It was cut off before an answer came."
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Where a change stands after a call, and whether this call only told what was already so."""
+    """Where a change stands after a call, and whether this call only repeats what was so before."""
 
     change: Change
-    reply: Reply | None = None
-    told_again: bool = False
+    asked: AskOutcome | None = None
+    is_repeat: bool = False
 
 
 class Gate:
-    """Lets changes happen that a person approved. The ledger is opened with the first change."""
+    """Sends the changes that a person approved. The ledger is opened with the first change."""
 
     def __init__(
         self,
         open_ledger: Callable[[], Ledger],
         channels: Channels,
         now: Callable[[], datetime],
+        request_for: RequestFactory,
     ) -> None:
         self._open_ledger = open_ledger
         self._channels = channels
         self._now = now
+        self._request_for = request_for
         self._ledger: Ledger | None = None
         self._opening = anyio.Lock()
         self._in_flight = 0
         self._landed = anyio.Condition()
 
     async def ledger(self) -> Ledger:
-        """The ledger, open and swept of what nobody will finish. Raises `NotAllowed`."""
+        """The ledger, open. Raises `NotAllowed`."""
         async with self._opening:
             if self._ledger is None:
                 self._ledger = await in_thread(self._open_ledger)
-        await in_thread(self._ledger.sweep, self._now())
         return self._ledger
 
     async def carry_out(
-        self, wanted: Wanted, context: Context[Any, Any]
+        self, request: ChangeRequest, context: Context[Any, Any]
     ) -> Outcome | InputRequiredResult:
-        """The outcome of the change, or the question for the client to bring to the person.
+        """The outcome of the change, or the question for the client to bring to the user.
 
         Raises `NotAllowed`, and whatever writing the question raises; nothing was sent then.
         """
         ledger = await self.ledger()
-        change = await self._known(ledger, wanted, context.request_state)
+        via = client_name(context)
+        change = await self._find(ledger, request, context.request_state)
+        if change and change.state is State.PROPOSED and context.request_state != change.id:
+            change = await self._void_if_moved(ledger, change)
+        if change and change.state is State.VOID:
+            change = await self._replacement(ledger, change, request, via)
+        if change and change.state not in WAITING:
+            return Outcome(change, is_repeat=True)
+        for _ in range(MOST_ROUNDS):
+            change = change or await self._propose(ledger, request, via)
+            answers = context.request_state == change.id
+            if change.state is State.PROPOSED or answers:
+                asked, decision = await self._ask(ledger, change, context)
+                if isinstance(asked, InputRequiredResult):
+                    return asked
+                if decision is None:
+                    change = await self._reread(ledger, change)
+                    if change.state is not State.APPROVED:
+                        if change.state is not State.VOID:
+                            return Outcome(change, asked)
+                        change = await self._replacement(ledger, change, request, via)
+                        continue
+            else:
+                asked, decision = None, None
+            sent = await self._claim_and_send(ledger, change, request, decision)
+            if sent is None:
+                return Outcome(await self._reread(ledger, change), asked, is_repeat=True)
+            if sent.state is not State.VOID:
+                return Outcome(sent, asked)
+            change = await self._replacement(ledger, sent, request, via)
+        raise NotAllowed(
+            "Nothing was sent: the account's figures keep changing while the question waits. Call "
+            "again in a minute to ask again."
+        )
+
+    async def check(self, id: str) -> Change:
+        """The change as it stands; where its question is no longer true, the one with a fresh
+        question that replaces it. For channels outside of a call: the page and the terminal.
+
+        Raises `NotAllowed` if the change is not there, or no fresh question may be asked.
+        """
+        ledger = await self.ledger()
+        change = await in_thread(ledger.get, id, self._now())
         if change is None:
-            change = await self._proposed(ledger, wanted)
-        answers = context.request_state == change.id
-        if change.state is State.PROPOSED or (change.state is State.APPROVED and answers):
-            reply = await self._asked(ledger, change, wanted, context)
-            if isinstance(reply, InputRequiredResult):
-                return reply
-            await in_thread(ledger.sweep, self._now())
-            change = await _reread(ledger, change)
-            if change.state is not State.APPROVED:
-                return Outcome(change, reply)
-        elif change.state is not State.APPROVED:
-            return Outcome(change, told_again=True)
-        return await self._claimed_and_sent(ledger, change, wanted)
+            raise NotAllowed("Nothing was sent: there is no such change.")
+        request = self._request_for(change.operation, change.arguments)
+        if change.state is State.PROPOSED:
+            change = await self._void_if_untrue(ledger, change, request)
+        if change.state is State.VOID:
+            return await self._replacement(ledger, change, request, change.requested_via)
+        return change
+
+    async def show_page(self, change: Change) -> bool:
+        """Whether a page of this change is open in the user's browser."""
+        return await self._channels.show(change, await self.ledger(), self.check)
 
     def close(self) -> None:
         """Closes the pages and the ledger. A later change opens them again."""
@@ -143,98 +149,193 @@ class Gate:
             while self._in_flight:
                 await self._landed.wait()
 
-    async def _known(self, ledger: Ledger, wanted: Wanted, answering: str | None) -> Change | None:
+    # --- propose
+
+    async def _find(
+        self, ledger: Ledger, request: ChangeRequest, answering: str | None
+    ) -> Change | None:
         """The change that this call is about, if there is one. `answering` is the id that a client
-        sent back with the person's answer."""
-        if answering and (change := await in_thread(ledger.get, answering)):
-            if (change.operation, change.arguments) != (wanted.operation, wanted.arguments):
+        sent back with the user's answer."""
+        if not await in_thread(ledger.is_linked):
+            await in_thread(ledger.identify, await request.identity(), self._now())
+        if answering and (change := await in_thread(ledger.get, answering, self._now())):
+            if (change.operation, change.arguments) != (request.operation, request.arguments):
                 raise NotAllowed(
                     "Nothing was sent: the answer belongs to another change. Call again."
                 )
             return change
         return await in_thread(
-            ledger.find, wanted.operation, wanted.arguments, wanted.reference, self._now()
+            ledger.find, request.operation, request.arguments, request.reference, self._now()
         )
 
-    async def _proposed(self, ledger: Ledger, wanted: Wanted) -> Change:
-        """A new proposal, if the policy lets it be made; or one that another call made meanwhile."""
-        if wanted.operation == PAYMENT:
-            refusal = await in_thread(ledger.refusal, wanted.amount or Decimal(0), self._now())
-            if refusal:
-                raise NotAllowed(f"Nothing was sent: {refusal}")
-        draft = await wanted.draft()
-        return await in_thread(
-            ledger.propose,
-            wanted.operation,
-            wanted.arguments,
-            reference=wanted.reference,
-            amount=wanted.amount,
-            question=draft.question,
-            basis=draft.basis,
-            now=self._now(),
+    async def _propose(
+        self, ledger: Ledger, request: ChangeRequest, via: str, replaces: Change | None = None
+    ) -> Change:
+        """A new proposal, if the policy allows it; or one that another call made meanwhile."""
+        from telnyx_mcp.approval.ledger import AT_ONCE, MARK, HistoryMoved
+
+        await self._refuse_early(ledger, request)
+        for _ in range(MOST_ROUNDS):
+            history = await in_thread(ledger.history, self._now())
+            draft = await request.draft(history.payments)
+            question = draft.question
+            if replaces:
+                question = replace(question, notes=(_why_again(replaces), *question.notes))
+            basis = {**draft.basis, MARK: history.mark}
+            if draft.at_once is not None:
+                basis[AT_ONCE] = str(draft.at_once)
+            with suppress(HistoryMoved):
+                return await in_thread(
+                    ledger.propose,
+                    request.operation,
+                    request.arguments,
+                    reference=request.reference,
+                    amount=request.amount,
+                    question=question,
+                    basis=basis,
+                    now=self._now(),
+                    requested_via=via,
+                    replaces=replaces.id if replaces else None,
+                )
+        raise NotAllowed("Nothing was sent: other payments are being made now. Call again.")
+
+    async def _refuse_early(self, ledger: Ledger, request: ChangeRequest) -> None:
+        """Raises `NotAllowed` where the policy forbids the change, before Telnyx is asked anything. A
+        payment that is blocked by one of unknown outcome opens the page that asks what came of it."""
+        reason = await in_thread(
+            ledger.refusal, request.operation, request.amount, None, self._now()
         )
+        if reason is None:
+            return
+        if isinstance(reason, UnknownPayment):
+            await self.show_page(reason.change)
+        raise NotAllowed(f"Nothing was sent: {Blocked(reason, ledger.profile)}")
 
-    async def _asked(
-        self, ledger: Ledger, change: Change, wanted: Wanted, context: Context[Any, Any]
-    ) -> Reply | InputRequiredResult | None:
-        """What came of asking; the decision itself is in the ledger then."""
-        if await in_thread(ledger.stands_for, change, self._now()):
-            await in_thread(ledger.approve, change.id, "standing", self._now())
-            return None
-        reply = await self._channels.ask(change, ledger, context)
-        if reply is Reply.APPROVED:
-            await in_thread(ledger.approve, change.id, "elicitation", self._now())
-        elif reply is Reply.DECLINED:
-            await in_thread(
-                ledger.decline, change.id, "elicitation", self._now(), approved_too=True
-            )
-        return reply
+    async def _replacement(
+        self, ledger: Ledger, void: Change, request: ChangeRequest, via: str
+    ) -> Change:
+        """The change with a fresh question in the place of a void one."""
+        if void.replaced_by and (
+            found := await in_thread(ledger.get, void.replaced_by, self._now())
+        ):
+            return found
+        return await self._propose(ledger, request, via, replaces=void)
 
-    async def _claimed_and_sent(self, ledger: Ledger, change: Change, wanted: Wanted) -> Outcome:
-        if voided := await wanted.voided_by(change):
-            await in_thread(ledger.void, change.id, voided, self._now())
-            return Outcome(await _reread(ledger, change))
+    async def _void_if_moved(self, ledger: Ledger, change: Change) -> Change:
+        """The change, void if another one was sent since its question was written."""
+        from telnyx_mcp.approval.ledger import MARK, MOVED
+
+        history = await in_thread(ledger.history, self._now())
+        if change.basis.get(MARK) in (None, history.mark):
+            return change
+        return await in_thread(ledger.void, change.id, MOVED, self._now()) or change
+
+    async def _void_if_untrue(
+        self, ledger: Ledger, change: Change, request: ChangeRequest
+    ) -> Change:
+        """The change, void if its question is no longer true. Where Telnyx can't be asked it stays as
+        it is: it is checked again before it is sent."""
+        change = await self._void_if_moved(ledger, change)
+        if change.state is State.PROPOSED:
+            with suppress(CannotCheck):
+                if why := await request.void_reason(change):
+                    await in_thread(ledger.void, change.id, why, self._now())
+        return await self._reread(ledger, change)
+
+    # --- ask
+
+    async def _ask(
+        self, ledger: Ledger, change: Change, context: Context[Any, Any]
+    ) -> tuple[AskOutcome | InputRequiredResult | None, Decision | None]:
+        """What came of asking, and the decision to claim the change with. A decision on the page or
+        at the terminal is in the ledger instead."""
+        from telnyx_mcp.approval.ledger import Decision
+
+        now = self._now()
+        if await in_thread(ledger.stands_for, change, now):
+            return None, Decision(STANDING, "standing budget")
+        asked = await self._channels.ask(change, ledger, context, self.check, self._now)
+        via = client_name(context)
+        if asked is AskOutcome.APPROVED:
+            return asked, Decision("elicitation", via)
+        if asked is AskOutcome.DECLINED:
+            decline = (change.id, "elicitation", self._now(), via)
+            await in_thread(ledger.decline, *decline, approved_too=True)
+        elif asked is AskOutcome.CANCELLED:
+            await in_thread(ledger.close_question, change.id, self._now())
+        return asked, None
+
+    # --- claim, send, record
+
+    async def _claim_and_send(
+        self,
+        ledger: Ledger,
+        change: Change,
+        request: ChangeRequest,
+        decision: Decision | None,
+    ) -> Change | None:
+        """The change after it was sent, or void; None if another caller decided or sent it."""
+        standing = (decision.channel if decision else change.channel) == STANDING
+        if not standing and (why := await self._untrue(change, request)):
+            return await in_thread(ledger.void, change.id, why, self._now())
         with anyio.CancelScope(shield=True):
             self._in_flight += 1
             try:
-                claimed = await in_thread(ledger.claim, change.id, self._now())
-                sent = await self._sent(ledger, claimed, wanted) if claimed else None
+                claimed = await in_thread(ledger.claim, change.id, self._now(), decision)
+                if claimed is None or claimed.state is State.VOID:
+                    return claimed
+                sent = await self._send(ledger, claimed, request)
             finally:
+                ledger.landed(change.id)
                 self._in_flight -= 1
                 async with self._landed:
                     self._landed.notify_all()
-        if sent is None:
-            return Outcome(await _reread(ledger, change), told_again=True)
-        return Outcome(sent)
+        if sent.state is State.UNKNOWN:
+            with suppress(NotAllowed):
+                await self.show_page(sent)
+        return sent
 
-    async def _sent(self, ledger: Ledger, change: Change, wanted: Wanted) -> Change:
+    async def _untrue(self, change: Change, request: ChangeRequest) -> str | None:
+        """Why the question is no longer true. Raises `NotAllowed` if that can't be found out."""
+        try:
+            return await request.void_reason(change)
+        except CannotCheck as error:
+            raise NotAllowed(
+                "Nothing was sent: whether the question is still true could not be checked just "
+                f"before sending. {error} The approval stays good until "
+                f"{change.expires_at:%H:%M} UTC; call again with the same arguments."
+            ) from None
+
+    async def _send(self, ledger: Ledger, change: Change, request: ChangeRequest) -> Change:
         """The change after sending it once and recording what came of it, whatever that is."""
-        state, told = State.UNKNOWN, "It was cut off before an answer came."
+        state, happened = State.UNKNOWN, CUT_OFF
         evidence: Mapping[str, Any] = {}
         try:
-            evidence = await wanted.send()
-            state, told = State.SUCCEEDED, "Telnyx confirmed it."
+            evidence = await request.send()
+            state, happened = State.SUCCEEDED, CONFIRMED
         except SendFailed as error:
-            state, told, evidence = error.state, str(error), error.evidence
+            state, happened, evidence = error.state, str(error), error.evidence
         except Exception as error:  # noqa: BLE001 - whatever it is, it may have happened
-            told = f"The answer could not be understood ({type(error).__name__})."
-        after = replace(change, state=state, happened=told, evidence=evidence)
+            happened = f"The answer could not be understood ({type(error).__name__})."
+        after = replace(change, state=state, happened=happened, evidence=evidence)
         try:
             await self._record(ledger, after)
         except NotAllowed as error:
             lost = (
-                f"{told} This could not be written down, so the record will call it unknown. Show "
-                f"the user this: {error.reason}"
+                f"{happened} This could not be written to the ledger, which will call it unknown. "
+                f"Show the user this: {error.reason}"
             )
             return replace(after, happened=lost, unrecorded=True)
         with suppress(Exception):  # evidence helps, and its lack changes nothing that happened
-            await in_thread(ledger.add_evidence, change.id, await wanted.evidence(change))
-            after = await _reread(ledger, after)
+            learnt = await request.evidence(change)
+            await in_thread(ledger.add_evidence, change.id, learnt, self._now())
+        with suppress(NotAllowed):
+            after = await self._reread(ledger, after)
         return after
 
     async def _record(self, ledger: Ledger, after: Change) -> None:
-        """Writes the outcome down. One that comes after the change was called unknown is kept as
-        evidence for the person who resolves it."""
+        """Records the outcome. One that says nothing certain, and comes after a person resolved the
+        change, is kept as evidence."""
         told = (after.id, after.state, after.happened, after.evidence, self._now())
         try:
             recorded = await in_thread(ledger.record, *told)
@@ -242,10 +343,13 @@ class Gate:
             recorded = await in_thread(ledger.record, *told)
         if recorded is None:
             late = {**after.evidence, "late_answer": f"{after.state}: {after.happened}"}
-            await in_thread(ledger.add_evidence, after.id, late)
+            await in_thread(ledger.add_evidence, after.id, late, self._now())
+
+    async def _reread(self, ledger: Ledger, change: Change) -> Change:
+        """The change as it stands now."""
+        found = await in_thread(ledger.get, change.id, self._now())
+        return change if found is None else found
 
 
-async def _reread(ledger: Ledger, change: Change) -> Change:
-    """The change as it stands now."""
-    found = await in_thread(ledger.get, change.id)
-    return change if found is None else found
+def _why_again(void: Change) -> str:
+    return f"This question replaces an earlier one. {void.happened}"

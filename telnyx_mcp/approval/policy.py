@@ -1,4 +1,4 @@
-"""What the operator allows: caps on payments, and a standing budget for unattended agents."""
+"""What the operator allows: caps on charges, and a standing budget for unattended agents."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
+from telnyx_mcp.approval.reasons import OverCap
+
 DAY = timedelta(hours=24)
 MONTH = timedelta(days=30)
+_NOTHING = Decimal("0.00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +32,28 @@ class Policy:
     max_payment: Decimal = Decimal("500.00")
     max_per_day: Decimal = Decimal("1000.00")
     max_per_30_days: Decimal = Decimal("5000.00")
-    standing_per_payment: Decimal = Decimal("0.00")
-    standing_per_day: Decimal = Decimal("0.00")
+    standing_per_payment: Decimal = _NOTHING
+    standing_per_day: Decimal = _NOTHING
+    one_question: bool = True
+    """Whether an account has one open question at a time."""
 
-    def refusal(self, amount: Decimal, spent: Spent) -> str | None:
-        """Why a payment may not be made; None if it may, once approved."""
-        for sum_, cap, words, setting in (
-            (amount, self.max_payment, "one payment", "TELNYX_MCP_MAX_PAYMENT"),
-            (spent.day + amount, self.max_per_day, "24 hours", "TELNYX_MCP_MAX_PER_DAY"),
-            (spent.month + amount, self.max_per_30_days, "30 days", "TELNYX_MCP_MAX_PER_30_DAYS"),
-        ):
-            if sum_ > cap:
-                already = (
-                    f" ({sum_ - amount} already paid or possibly paid)" if sum_ > amount else ""
-                )
-                return (
-                    f"{amount} would exceed the cap of {cap} for {words}{already}. Only the user "
-                    f"can raise it, with {setting}."
-                )
+    def refusal(self, amount: Decimal, spent: Spent) -> OverCap | None:
+        """The cap that a payment would exceed; None if it stays within all of them."""
+        caps = (
+            ("max_payment", "one payment", self.max_payment, _NOTHING),
+            ("max_per_day", "24 hours", self.max_per_day, spent.day),
+            ("max_per_30_days", "30 days", self.max_per_30_days, spent.month),
+        )
+        for setting, span, cap, used in caps:
+            if used + amount > cap:
+                return OverCap(amount, cap, span, setting, used)
+        return None
+
+    def recharge_refusal(self, at_once: Decimal) -> OverCap | None:
+        """The cap that one automatic recharge could exceed; None if none could. `at_once` is the
+        largest sum that Telnyx could charge at once."""
+        if at_once > self.max_payment:
+            return OverCap(at_once, self.max_payment, "one payment", "max_payment", _NOTHING)
         return None
 
     def stands_for(self, amount: Decimal, spent: Spent) -> bool:

@@ -17,9 +17,10 @@ from typing import Any
 from anyio import to_thread
 
 from telnyx_mcp import __version__
-from telnyx_mcp.approval.changes import PAYMENT, State
-from telnyx_mcp.approval.channels.browser import persons_browser
+from telnyx_mcp.approval.change import PAYMENT, State
+from telnyx_mcp.approval.channels.browser import users_browser
 from telnyx_mcp.approval.opening import open_ledger
+from telnyx_mcp.approval.reasons import LINK
 from telnyx_mcp.commands import PROGRAM, to_run
 from telnyx_mcp.doctor.operations import CHANGING_OPERATIONS, OPERATIONS, Ask
 from telnyx_mcp.doctor.patient import Finding, Level, Patient
@@ -253,17 +254,18 @@ async def _store(patient: Patient) -> list[Finding]:
     def look() -> list[Finding]:
         ledger = open_ledger(patient.keyed)
         try:
-            ledger.sweep(patient.now())
-            unknown = ledger.newest(10, state=State.UNKNOWN)
+            unknown = ledger.newest(10, patient.now(), state=State.UNKNOWN)
+            unlinked = ledger.hides_changes()
         finally:
             ledger.close()
         url = patient.settings.state_url
         place = Store(url.get_secret_value() if url else None).place
         return [
-            Finding("record", Level.OK, f"changes are recorded in {place}"),
+            Finding("ledger", Level.OK, f"changes are recorded in {place}"),
+            *([_unlinked(patient.settings.profile)] if unlinked else []),
         ] + [
             Finding(
-                "record",
+                "ledger",
                 Level.FAILED if each.operation == PAYMENT else Level.NOTE,
                 f"nobody knows what came of change {each.id}"
                 + (", so no other payment is made" if each.operation == PAYMENT else ""),
@@ -276,7 +278,17 @@ async def _store(patient: Patient) -> list[Finding]:
     try:
         return await to_thread.run_sync(look)
     except StoreError as error:
-        return [Finding("record", Level.FAILED, str(error), "Until then nothing can be changed.")]
+        return [Finding("ledger", Level.FAILED, str(error), "Until then nothing can be changed.")]
+
+
+def _unlinked(profile: str | None) -> Finding:
+    return Finding(
+        "ledger",
+        Level.NOTE,
+        "this API key is not linked to an account of the ledger yet",
+        "The first change links it if Telnyx confirms whose it is. If the key replaced another one: "
+        + to_run(LINK, profile),
+    )
 
 
 async def _pace(patient: Patient) -> list[Finding]:
@@ -312,7 +324,7 @@ async def _approval(patient: Patient) -> list[Finding]:
     set_, way = patient.settings, patient.settings.approval
     if set_.read_only:
         return []
-    screen = persons_browser() is not None
+    screen = users_browser() is not None
     no_screen = "no screen is known here (DISPLAY, WAYLAND_DISPLAY)"
     ways = {
         # Only the client can tell, and it is not here.

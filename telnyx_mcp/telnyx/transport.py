@@ -356,7 +356,8 @@ def _is_telnyx_own(content: bytes) -> bool:
 def _classify(operation: Operation, response: httpx.Response, content: bytes) -> Reply:
     """The reply of a 2xx with JSON; every other answer as the `TelnyxError` it means."""
     status = response.status_code
-    sandbox = SANDBOX_HEADER in response.headers
+    # Believed from this machine only: nothing out there may call a real account a pretend one.
+    sandbox = SANDBOX_HEADER in response.headers and is_loopback(response.request.url.host)
     try:
         body = pydantic_core.from_json(content, allow_inf_nan=False)
     except ValueError:

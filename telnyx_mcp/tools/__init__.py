@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from telnyx_mcp.approval.request import ChangeRequest, RequestFactory
 from telnyx_mcp.tools.audit import LIST_AUDIT_EVENTS
 from telnyx_mcp.tools.auto_recharge import (
     GET_AUTO_RECHARGE_PREFERENCES,
     UPDATE_AUTO_RECHARGE_PREFERENCES,
+    RechargeRequest,
 )
 from telnyx_mcp.tools.balance import GET_BALANCE
+from telnyx_mcp.tools.change_requests import AccountRequest, Surroundings
 from telnyx_mcp.tools.charges import GET_CHARGES_BREAKDOWN, GET_CHARGES_SUMMARY
 from telnyx_mcp.tools.detail_records import SEARCH_DETAIL_RECORDS
 from telnyx_mcp.tools.invoices import GET_INVOICE, LIST_INVOICES
 from telnyx_mcp.tools.list_changes import LIST_CHANGES
-from telnyx_mcp.tools.payments import CREATE_STORED_PAYMENT_TRANSACTION
+from telnyx_mcp.tools.payments import CREATE_STORED_PAYMENT_TRANSACTION, PaymentRequest
 from telnyx_mcp.tools.record_summary import SUMMARIZE_DETAIL_RECORDS
 from telnyx_mcp.tools.spend import SUMMARIZE_SPEND
 from telnyx_mcp.tools.tool import ToolSpec
@@ -39,3 +43,17 @@ TOOLS: tuple[ToolSpec[Any, Any], ...] = (
     UPDATE_AUTO_RECHARGE_PREFERENCES,
     CREATE_STORED_PAYMENT_TRANSACTION,
 )
+
+REQUESTS: Mapping[str, type[AccountRequest]] = {
+    each.operation: each for each in (PaymentRequest, RechargeRequest)
+}
+"""The operations that change something."""
+
+
+def requests_for(around: Surroundings) -> RequestFactory:
+    """Makes the request of a change from its operation and arguments, as the ledger keeps them."""
+
+    def request(operation: str, arguments: Mapping[str, Any]) -> ChangeRequest:
+        return REQUESTS[operation](arguments, around)
+
+    return request

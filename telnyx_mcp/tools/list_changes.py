@@ -6,11 +6,18 @@ from typing import Any
 
 from pydantic import Field
 
-from telnyx_mcp.approval.changes import Change
-from telnyx_mcp.approval.thread import NotAllowed, in_thread
+from telnyx_mcp.approval.change import Change
+from telnyx_mcp.approval.ledger_async import NotAllowed, in_thread
+from telnyx_mcp.approval.reasons import LINK
+from telnyx_mcp.commands import to_run
 from telnyx_mcp.tools.arguments import Params
 from telnyx_mcp.tools.results import ListResult, Row
 from telnyx_mcp.tools.tool import Call, Failed, ToolSpec
+
+NOT_LINKED = (
+    "This API key is not linked to an account of the ledger yet, so changes made with an earlier key "
+    "are not shown. The first change links it, or the user can run `{link}` in a terminal."
+)
 
 
 class ChangesParams(Params):
@@ -25,7 +32,10 @@ class ChangeRow(Row):
     proposed_at: str
     sent_at: str | None = None
     updated_at: str
-    approved_by: str | None = None
+    requested_via: str | None = Field(None, description="The MCP client that asked for it.")
+    approved_by: str | None = Field(None, description="The channel.")
+    decided_by: str | None = Field(None, description="Who approved or declined it.")
+    decided_at: str | None = None
     happened: str | None = None
     evidence: dict[str, Any] | None = None
     resolution: str | None = None
@@ -40,10 +50,11 @@ class ChangesResult(ListResult):
 async def list_changes(call: Call[ChangesParams]) -> ChangesResult:
     try:
         ledger = await call.services.gate.ledger()
-        found = await in_thread(ledger.newest, call.params.limit + 1)
+        hides = await in_thread(ledger.hides_changes)
+        found = await in_thread(ledger.newest, call.params.limit + 1, call.services.now())
     except NotAllowed as refusal:
         raise Failed(
-            "The record of changes can't be read, so this tells nothing about what was sent. "
+            "The ledger of changes can't be read, so this tells nothing about what was sent. "
             f"{refusal.reason}"
         ) from None
     shown = found[: call.params.limit]
@@ -51,6 +62,7 @@ async def list_changes(call: Call[ChangesParams]) -> ChangesResult:
         items=[row_of(each) for each in shown],
         returned=len(shown),
         has_more=len(found) > len(shown),
+        note=NOT_LINKED.format(link=to_run(LINK, ledger.profile)) if hides else None,
     )
 
 
@@ -64,7 +76,10 @@ def row_of(change: Change) -> ChangeRow:
         proposed_at=change.proposed_at.isoformat(timespec="seconds"),
         sent_at=change.sent_at.isoformat(timespec="seconds") if change.sent_at else None,
         updated_at=change.updated_at.isoformat(timespec="seconds"),
+        requested_via=change.requested_via or None,
         approved_by=change.approved_by or None,
+        decided_by=change.decided_by or None,
+        decided_at=change.decided_at.isoformat(timespec="seconds") if change.decided_at else None,
         happened=change.happened or None,
         evidence=dict(change.evidence) or None,
         resolution=change.note or None,

@@ -4,37 +4,63 @@ from __future__ import annotations
 
 import time
 import unicodedata
-from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Annotated, Any, ClassVar
 
 from mcp_types import CallToolResult, InputRequiredResult
 from pydantic import AfterValidator, Field
 
-from telnyx_mcp.approval.changes import PAYMENT, Change, State
-from telnyx_mcp.approval.gate import Draft, Wanted
-from telnyx_mcp.approval.policy import DAY
-from telnyx_mcp.approval.thread import in_thread
+from telnyx_mcp.approval.change import PAYMENT, Change
+from telnyx_mcp.approval.question import Fact, Question
+from telnyx_mcp.approval.request import CannotCheck, Draft
+from telnyx_mcp.money import amount_of
 from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
 from telnyx_mcp.telnyx.models import StoredPaymentTransaction
 from telnyx_mcp.tools.arguments import Params, PositiveAmount, Text
-from telnyx_mcp.tools.changes import (
+from telnyx_mcp.tools.change_requests import (
+    CHECK_SECONDS,
     DRAFT_SECONDS,
     EVIDENCE_SECONDS,
+    NOT_KNOWN,
     SEND_SECONDS,
-    ChangeResult,
-    account_name,
-    carry_out,
-    opening_lines,
-    sending,
+    AccountRequest,
+    Surroundings,
+    amount_text,
+    balance_moved,
+    currency_of,
+    payment_notes,
+    quoted,
+    send_failure,
 )
+from telnyx_mcp.tools.changes import ChangeResult, carry_out
 from telnyx_mcp.tools.tool import Call, ToolSpec
 
-Reference = Annotated[
-    Text, AfterValidator(lambda text: unicodedata.normalize("NFKC", text).casefold())
-]
-"""A name for a payment; case and ways to write the same letter make no difference."""
+SMALLEST_PAYMENT = Decimal("10.00")
+"""Telnyx takes no smaller one (support.telnyx.com, "Add funds")."""
+_NO_NAMES = {"null", "none", "undefined"}
+
+
+def _reference(text: str) -> str:
+    """One spelling for one name: case and ways to write the same letter make no difference."""
+    name = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    if not name.isascii() or not name.isprintable() or name in _NO_NAMES:
+        raise ValueError(
+            "must be a name of ASCII letters, digits and punctuation, such as invoice-2026-05; leave "
+            "it out if the user gave none"
+        )
+    return name
+
+
+def _at_least(amount: str) -> str:
+    if Decimal(amount) < SMALLEST_PAYMENT:
+        raise ValueError(f"must be {SMALLEST_PAYMENT} or more, the smallest payment Telnyx takes")
+    return amount
+
+
+Reference = Annotated[Text, AfterValidator(_reference)]
+PaymentAmount = Annotated[PositiveAmount, AfterValidator(_at_least)]
 
 
 class PaymentParams(Params):
@@ -42,8 +68,8 @@ class PaymentParams(Params):
         "currency": "The amount is always in the account's currency."
     }
 
-    amount: PositiveAmount = Field(
-        description="In the account's currency, e.g. 120.00. Exactly what the user said."
+    amount: PaymentAmount = Field(
+        description="In the account's currency, e.g. 120.00; at least 10.00. Exactly what the user said."
     )
     reference: Reference | None = Field(
         None, description="A name for this payment: the same reference is never paid twice."
@@ -61,103 +87,102 @@ class PaymentResult(ChangeResult):
     balance_after: str | None = None
 
 
-async def create_stored_payment_transaction(
-    call: Call[PaymentParams],
-) -> CallToolResult | InputRequiredResult:
-    asked = call.params
+class PaymentRequest(AccountRequest):
+    """A payment with the stored payment method."""
 
-    async def pay() -> Mapping[str, Any]:
-        # By the clock on the wall: a machine that sleeps meanwhile must not send long after.
-        receipt = await call.client.create_stored_payment_transaction(
-            asked.amount, deadline=Deadline.after(SEND_SECONDS, time.time)
+    operation = PAYMENT
+
+    def __init__(self, arguments: Mapping[str, Any], around: Surroundings) -> None:
+        super().__init__(arguments, around)
+        self._wire_amount: str = arguments["amount"]
+        self.amount: Decimal = Decimal(self._wire_amount)
+        self.reference = arguments.get("reference")
+
+    @property
+    def summary(self) -> str:
+        return f"paying {self.amount}"
+
+    async def draft(self, payments: Sequence[Change]) -> Draft:
+        deadline = Deadline.after(DRAFT_SECONDS)
+        balance = await self._client.get_balance(deadline=deadline)
+        currency = currency_of(balance)
+        before = amount_of(balance.balance)
+        after = NOT_KNOWN if before is None else amount_text(before + self.amount, currency)
+        paid = sum((each.amount or Decimal(0) for each in payments), Decimal("0.00"))
+        facts = [
+            *await self.opening_facts(),
+            Fact("Balance now", amount_text(balance.balance, currency)),
+            Fact("Balance after", after),
+            *([Fact("Reference", quoted(self.reference))] if self.reference else []),
+            Fact("Paid through this server in the last 24 hours", f"{paid}{currency}"),
+        ]
+        question = Question(
+            f"Pay {self.amount}{currency} from the stored payment method into your Telnyx account?",
+            tuple(facts),
+            tuple(payment_notes(payments, self.amount)),
+            f"To approve, type the amount: {self.amount}",
+            str(self.amount),
+            f"Pay {self.amount}{currency}",
         )
-        if not receipt.id:
-            raise TelnyxError(Failure.WRONG_SHAPE, "the receipt has no id")
-        return _difference(receipt, asked.amount) | {
-            "amount": asked.amount,
+        return Draft(question, {"balance": balance.balance}, self.amount)
+
+    async def void_reason(self, change: Change) -> str | None:
+        try:
+            balance = await self._client.get_balance(deadline=Deadline.after(CHECK_SECONDS))
+        except TelnyxError as error:
+            raise CannotCheck(error.happened) from None
+        return balance_moved(change.basis.get("balance"), balance.balance, self.amount)
+
+    async def send(self) -> Mapping[str, Any]:
+        # By the clock on the wall: a machine that sleeps meanwhile must not send long after.
+        deadline = Deadline.after(SEND_SECONDS, time.time)
+        try:
+            receipt = await self._client.create_stored_payment_transaction(
+                self._wire_amount, deadline=deadline
+            )
+            if not receipt.id:
+                raise TelnyxError(Failure.WRONG_SHAPE, "the receipt has no id")
+        except TelnyxError as error:
+            raise send_failure(error) from None
+        return self._difference(receipt) | {
+            "amount": self._wire_amount,
             "amount_cents": receipt.amount_cents,
             "currency": receipt.amount_currency,
             "transaction_id": receipt.id,
             "processor_status": receipt.processor_status,
             "created_at": receipt.created_at,
-            "reference": asked.reference,
+            "reference": self.reference,
         }
 
-    async def balance_after(change: Change) -> Mapping[str, Any]:
+    async def evidence(self, change: Change) -> Mapping[str, Any]:
         """The balance around the payment: evidence for a person, never taken as proof."""
         before = {"balance_before": change.basis.get("balance")}
         try:
-            balance = await call.client.get_balance(deadline=Deadline.after(EVIDENCE_SECONDS))
+            balance = await self._client.get_balance(deadline=Deadline.after(EVIDENCE_SECONDS))
             return before | {"balance_after": balance.balance}
         except TelnyxError:
             return before
 
-    wanted = Wanted(
-        operation=PAYMENT,
-        arguments=asked.model_dump(exclude_none=True),
-        summary=f"paying {asked.amount}",
-        draft=lambda: _draft(call),
-        send=sending(pay),
-        evidence=balance_after,
-        reference=asked.reference,
-        amount=Decimal(asked.amount),
-    )
-    return await carry_out(call, wanted, PaymentResult)
+    def _difference(self, receipt: StoredPaymentTransaction) -> dict[str, Any]:
+        """A note where the receipt is for another amount than was asked."""
+        cents = receipt.amount_cents
+        if cents is None or cents == int(self.amount * 100):
+            return {}
+        return {"note": f"Telnyx says it charged {cents} cents, not {self.amount}. Tell the user."}
 
 
-async def _draft(call: Call[PaymentParams]) -> Draft:
-    """The question for the person, from the account's figures of now."""
-    asked = call.params
-    deadline = Deadline.after(DRAFT_SECONDS)
-    balance = await call.client.get_balance(deadline=deadline)
-    currency = balance.currency or ""
-    lines = [
-        f"Pay {asked.amount} {currency}".rstrip()
-        + " from the stored payment method into your Telnyx account?",
-        *opening_lines(call, await account_name(call, deadline)),
-        f"Balance now: {balance.balance} {currency}; after: {_sum(balance.balance, asked.amount)} "
-        f"{currency}".rstrip(),
-    ]
-    if asked.reference:
-        lines.append(f"Reference: {asked.reference}")
-    now = call.services.now()
-    ledger = await call.services.gate.ledger()
-    recent = await in_thread(ledger.payments_since, now - DAY)
-    paid = sum((each.amount or Decimal(0) for each in recent), Decimal("0.00"))
-    lines.append(f"Paid through this server in the last 24 hours: {paid} {currency}".rstrip())
-    lines += [
-        f"NOTE: {each.amount} was {_words(each.state)} at {each.sent_at:%Y-%m-%d %H:%M} UTC."
-        for each in recent
-        if each.amount == Decimal(asked.amount) or each.state is State.UNKNOWN
-    ]
-    question = "\n".join([*lines, f"To approve, type the amount: {asked.amount}"])
-    return Draft(question, {"balance": balance.balance})
-
-
-def _difference(receipt: StoredPaymentTransaction, amount: str) -> dict[str, Any]:
-    """A note where the receipt is for another amount than was asked."""
-    cents = receipt.amount_cents
-    if cents is None or cents == int(Decimal(amount) * 100):
-        return {}
-    return {"note": f"Telnyx says it charged {cents} cents, not {amount}. Tell the user."}
-
-
-def _words(state: State) -> str:
-    return "already paid" if state is State.SUCCEEDED else "sent with an unknown outcome"
-
-
-def _sum(balance: str | None, amount: str) -> str:
-    try:
-        return str(Decimal(balance or "") + Decimal(amount))
-    except InvalidOperation:
-        return "not known"
+async def create_stored_payment_transaction(
+    call: Call[PaymentParams],
+) -> CallToolResult | InputRequiredResult:
+    request = PaymentRequest(call.params.model_dump(exclude_none=True), call.surroundings)
+    return await carry_out(call, request, PaymentResult)
 
 
 CREATE_STORED_PAYMENT_TRANSACTION = ToolSpec(
     name="telnyx_create_stored_payment_transaction",
     title="Pay (moves real money)",
-    description="Charges the stored payment method and adds the amount to the balance, once the server "
-    "asked a person. Call only when the user asked for a payment, once. If the state is unknown, never "
+    description="Charges the stored payment method and adds the amount to the balance, after a person "
+    "approves it. Call only when the user asked for a payment, once. If the state is unknown, never "
     "try again: tell the user.",
     params=PaymentParams,
     result=PaymentResult,

@@ -23,6 +23,7 @@ from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.tools.accounts import ARGUMENT, Accounts
 from telnyx_mcp.tools.arguments import InvalidArguments, Params, input_schema, parse
+from telnyx_mcp.tools.change_requests import Surroundings
 from telnyx_mcp.tools.progress import Progress
 from telnyx_mcp.tools.results import ListResult, Result, answer, failed
 from telnyx_mcp.tools.services import Services
@@ -41,6 +42,11 @@ class Call(Generic[P]):
     context: Context[Any, Any]
     client: TelnyxClient
     progress: Progress
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """What a request for a change works with."""
+        return Surroundings(self.client, self.services.now, self.services.account)
 
     @property
     def day(self) -> date:

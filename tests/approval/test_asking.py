@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import anyio
@@ -105,6 +106,7 @@ async def test_a_payment_is_made_when_the_person_types_its_amount(
     person = Person(types("120.00"))
     result = await ask(server, person, PAY, {"amount": "120"}, mode)
     assert state_of(result) == "succeeded"
+    assert (result.structured_content or {})["message"] == "Done: paying 120.00."
     assert [payment["amount_cents"] for payment in sandbox.payments] == [12000]
     assert len(person.questions) == 1
 
@@ -373,10 +375,10 @@ async def test_two_calls_at_once_for_the_same_payment_pay_once(
 
 
 @pytest.mark.parametrize("mode", REVISIONS)
-async def test_auto_recharge_is_changed_when_the_person_ticks_it(
+async def test_auto_recharge_is_changed_when_the_person_types_the_largest_charge(
     server: AccountServer, sandbox: Sandbox, mode: str
 ) -> None:
-    person = Person(TICKS)
+    person = Person(types("475.00"))
     result = await ask(
         server,
         person,
@@ -387,8 +389,10 @@ async def test_auto_recharge_is_changed_when_the_person_ticks_it(
     assert state_of(result) == "succeeded"
     after = (result.structured_content or {})["after"]
     assert (after["threshold_amount"], after["recharge_amount"]) == ("75.00", "150.00")
-    assert "threshold_amount:" in person.questions[0]
-    assert "at most 475.00 USD" in person.questions[0]
+    assert "falls below: 100.00 -> 75.00 USD" in person.questions[0]
+    assert "One recharge charges at most: 475.00 USD" in person.questions[0]
+    message = (result.structured_content or {})["message"]
+    assert message == "Done: changing the auto-recharge preferences."
     assert [json.loads(r.body) for r in sandbox.requests if r.method == "PATCH"] == [
         {"enabled": True, "threshold_amount": "75.00", "recharge_amount": "150.00"}
     ]
@@ -457,3 +461,34 @@ async def test_a_payment_in_flight_finishes_when_the_call_is_cancelled(
             again = await client.call_tool(PAY, {"amount": "120.00"})
     assert state_of(again) == "succeeded"
     assert len(sandbox.payments) == 1
+
+
+@pytest.mark.parametrize("mode", REVISIONS)
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (DECLINES, "Nothing was sent: the user declined paying 120.00"),
+        (types("12"), "Nothing was sent: what the user typed is not the amount."),
+        (CANCELS, "Nothing was sent: the question was closed without an answer."),
+    ],
+)
+async def test_the_first_call_never_says_that_it_only_repeats_an_outcome(
+    server: AccountServer, mode: str, answer: ElicitResult, message: str
+) -> None:
+    result = await ask(server, Person(answer), PAY, {"amount": "120.00"}, mode)
+    assert (result.structured_content or {})["message"].startswith(message)
+    assert "Nothing new was done" not in said(result)
+
+
+async def test_a_payment_from_the_standing_budget_is_not_called_a_repeat(
+    settings: Settings, sandbox: Sandbox, time: Time
+) -> None:
+    budget = {"standing_budget_per_payment": "50.00", "standing_budget_per_day": "50.00"}
+    server = build_server(settings.model_copy(update=budget_of(budget)), now=time)
+    result = await ask(server, None, PAY, {"amount": "50.00"})
+    assert (result.structured_content or {})["message"] == "Done: paying 50.00."
+    assert len(sandbox.payments) == 1
+
+
+def budget_of(amounts: dict[str, str]) -> dict[str, Decimal]:
+    return {name: Decimal(amount) for name, amount in amounts.items()}

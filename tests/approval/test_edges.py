@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from mcp_types import ElicitResult
 
-from telnyx_mcp.approval.changes import Change, State
+from telnyx_mcp.approval.change import Change, State
 from telnyx_mcp.approval.ledger import SENDING_LEASE, Ledger
 from telnyx_mcp.approval.opening import open_ledger
+from telnyx_mcp.approval.question import Question
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server import AccountServer, build_server
 from telnyx_mcp.settings import Settings
@@ -73,12 +73,13 @@ async def test_a_payment_lost_on_monday_is_looked_for_on_monday(
         CALL,
         reference=None,
         amount=Decimal("120.00"),
-        question="?",
+        question=Question("?"),
         basis={},
         now=sent,
     )
     other.approve(lost.id, "terminal", sent)
     other.claim(lost.id, sent)
+    other.landed(lost.id)  # as if the process that sent it had ended
     wall.passes(days=3)
     refused = await ask(server, PAYS, PAY, {"amount": "50.00"})
     assert f"at {sent:%Y-%m-%d %H:%M} UTC" in said(refused)
@@ -97,7 +98,7 @@ async def test_a_payment_that_cannot_be_written_down_is_told_as_made(
     result = await ask(server, PAYS, PAY, CALL)
     assert len(sandbox.payments) == 1
     assert state_of(result) == "succeeded"
-    assert "could not be written down" in said(result)
+    assert "could not be written to the ledger" in said(result)
     assert "Nothing was sent" not in said(result)
 
 
@@ -110,36 +111,53 @@ async def test_evidence_that_cannot_be_had_changes_no_outcome(
     assert "written down" not in said(result)
 
 
-async def test_an_answer_that_comes_after_the_change_was_called_unknown_is_kept_as_evidence(
+async def test_an_answer_that_comes_after_a_person_resolved_it_is_told_and_kept_as_what_it_is(
     server: AccountServer, other: Ledger, wall: Time, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record: Callable[..., Change | None] = Ledger.record
 
-    def late(
-        self: Ledger,
-        id: str,
-        state: State,
-        happened: str,
-        evidence: Mapping[str, Any],
-        now: datetime,
-    ) -> Change | None:
-        other.sweep(now + SENDING_LEASE)
-        return record(self, id, state, happened, evidence, now)
+    def late(self: Ledger, id: str, *told: Any) -> Change | None:
+        assert other.resolve(id, paid=False, note="", now=wall.moment + SENDING_LEASE)
+        return record(self, id, *told)
 
     monkeypatch.setattr(Ledger, "record", late)
     result = await ask(server, PAYS, PAY, CALL)
-    assert state_of(result) == "unknown"
-    (change,) = other.newest(1)
-    assert change.evidence["late_answer"] == "succeeded: Telnyx confirmed it."
+    assert state_of(result) == "succeeded"
+    assert "Telnyx confirmed it. You had resolved it as not paid before." in said(result)
+    (change,) = other.newest(1, wall.moment)
+    assert change.state is State.SUCCEEDED
     assert change.evidence["transaction_id"]
+    assert other.spent(wall.moment).day == 120
+
+
+async def test_an_uncertain_answer_after_a_person_resolved_it_changes_nothing(
+    server: AccountServer,
+    sandbox: Sandbox,
+    other: Ledger,
+    wall: Time,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    record: Callable[..., Change | None] = Ledger.record
+
+    def late(self: Ledger, id: str, *told: Any) -> Change | None:
+        assert other.resolve(id, paid=True, note="", now=wall.moment + SENDING_LEASE)
+        return record(self, id, *told)
+
+    monkeypatch.setattr(Ledger, "record", late)
+    sandbox.fault("create_stored_payment_transaction", "drop_after")
+    result = await ask(server, PAYS, PAY, CALL)
+    assert state_of(result) == "succeeded"
+    (change,) = other.newest(1, wall.moment)
+    assert change.evidence["late_answer"].startswith("unknown: ")
 
 
 async def test_a_setting_that_was_set_otherwise_since_is_asked_again(
     server: AccountServer, sandbox: Sandbox
 ) -> None:
-    person = Person(TICKS)
+    person = Person(TICKS, types("430.00"), TICKS)
     for enabled in (False, True, False):
-        result = await ask(server, person, UPDATE, {"enabled": enabled})
+        sums = {"threshold_amount": "80.00", "recharge_amount": "100.00"} if enabled else {}
+        result = await ask(server, person, UPDATE, {"enabled": enabled, **sums})
         assert state_of(result) == "succeeded"
         assert (result.structured_content or {})["after"]["enabled"] is enabled
     assert len(person.questions) == 3
@@ -158,7 +176,7 @@ async def test_a_person_who_declines_in_the_client_is_heard_though_it_was_approv
     server: AccountServer, sandbox: Sandbox, other: Ledger, wall: Time, mode: Mode
 ) -> None:
     def approved_at_the_terminal(_question: str) -> ElicitResult:
-        (waiting,) = other.newest(1)
+        (waiting,) = other.newest(1, wall.moment)
         assert other.approve(waiting.id, "terminal", wall.moment)
         return DECLINES
 
@@ -167,17 +185,21 @@ async def test_a_person_who_declines_in_the_client_is_heard_though_it_was_approv
     assert sandbox.payments == []
 
 
-async def test_preferences_somebody_else_changed_meanwhile_void_the_approval(
+async def test_preferences_somebody_else_changed_meanwhile_are_asked_about_again(
     server: AccountServer, sandbox: Sandbox, mode: Mode
 ) -> None:
     def changed_elsewhere(_question: str) -> ElicitResult:
         sandbox.account.preferences["recharge_amount"] = "999.00"
         return TICKS
 
-    result = await ask(server, Person(changed_elsewhere), UPDATE, {"enabled": False}, mode)
-    assert state_of(result) == "expired"
-    assert "Somebody else changed" in said(result)
-    assert all(request.method == "GET" for request in sandbox.requests)
+    person = Person(changed_elsewhere)
+    result = await ask(server, person, UPDATE, {"enabled": False}, mode)
+    assert state_of(result) == "succeeded"
+    assert len(person.questions) == 2
+    assert (
+        "NOTE: This question replaces an earlier one. Somebody else changed" in person.questions[1]
+    )
+    assert len([request for request in sandbox.requests if request.method == "PATCH"]) == 1
 
 
 async def test_what_else_telnyx_tells_of_the_preferences_has_no_part_in_a_change(
@@ -200,7 +222,7 @@ async def test_a_question_does_not_call_auto_recharge_off_where_telnyx_does_not_
 ) -> None:
     sandbox.fault("get_auto_recharge_preferences", "absent_fields", times=None)
     person = Person(DECLINES)
-    await ask(server, person, UPDATE, {"recharge_amount": "900.00", "threshold_amount": "1.00"})
+    await ask(server, person, UPDATE, {"recharge_amount": "90.00", "threshold_amount": "10.00"})
     assert "does not say whether auto-recharge is on" in person.questions[0]
     assert "nothing is charged" not in person.questions[0]
 
@@ -223,7 +245,7 @@ async def test_a_receipt_is_read_before_it_is_believed(
 ) -> None:
     balance = answer(200, {"data": {"balance": "10.00", "currency": "USD"}})
     account = answer(200, {"data": {"user_email": "a@example.com"}})
-    scripted.will(balance, account, answer(200, {"data": receipt}), balance)
+    scripted.will(account, balance, account, balance, answer(200, {"data": receipt}), balance)
     result = await ask(scripted_server, PAYS, PAY, CALL)
     assert state_of(result) == state
     assert says in said(result)
@@ -242,7 +264,7 @@ async def test_what_is_no_plain_amount_is_not_taken_for_one(
 async def test_a_reference_is_the_same_in_any_case(
     server: AccountServer, sandbox: Sandbox, wall: Time
 ) -> None:
-    for reference in ("Invoice Café", "invoice cafe\u0301"):
+    for reference in ("Invoice  7", " invoice \uff17"):
         await ask(server, PAYS, PAY, CALL | {"reference": reference})
         wall.passes(days=1)
     assert len(sandbox.payments) == 1

@@ -31,7 +31,7 @@ from mcp.client.session import ClientRequestContext
 from mcp_types import CallToolResult, ElicitRequestFormParams, ElicitRequestParams, ElicitResult
 from pydantic import SecretStr
 
-from telnyx_mcp.approval.changes import State
+from telnyx_mcp.approval.change import State
 from telnyx_mcp.approval.channels import Channels
 from telnyx_mcp.approval.gate import Gate
 from telnyx_mcp.approval.ledger import Ledger
@@ -45,7 +45,9 @@ from telnyx_mcp.telnyx import operations as op
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.transport import Reply, Transport
+from telnyx_mcp.tools import requests_for
 from telnyx_mcp.tools.accounts import Account, Accounts
+from telnyx_mcp.tools.change_requests import Surroundings
 from telnyx_mcp.tools.services import Services
 from tests.conftest import KEY, NOW, Time, connected, text_of
 from tests.process.harness import environment_for, started
@@ -349,7 +351,10 @@ class Trial:
         text = text_of(result)
         if (asked, sent, ended) == (1, 1, "succeeded"):
             return ASKS_AND_SENDS
-        if (asked, sent) == (0, 0) and "until a person has found out no other is made" in text:
+        if (asked, sent) == (
+            0,
+            0,
+        ) and "no other payment is made until a person has found out" in text:
             return BLOCKED
         if (asked, sent) == (0, 0) and "Nothing new was done by this call" in text:
             return TOLD_AGAIN
@@ -379,7 +384,7 @@ async def check(settings: Settings, sandbox: Sandbox, subject: Subject, row: Row
 
             assert trial.sent(subject.method) == ends.requests
             assert done(sandbox, subject) == ends.done
-            (change,) = (await (await server.accounts.main.services()).gate.ledger()).newest(2)
+            (change,) = (await (await server.accounts.main.services()).gate.ledger()).newest(2, NOW)
             assert change.state == ends.state
             assert change.owner
             assert result.is_error == (ends.state is not State.SUCCEEDED)
@@ -461,8 +466,9 @@ def impatient(settings: Settings, state_file: Path) -> AccountServer:
         store = Store(f"sqlite:///{state_file}", busy_seconds=0.2)
         return Ledger.of(store, KEY, settings.base_url, Owner.this_process(), Policy())
 
-    gate = Gate(open_it, Channels(), lambda: NOW)
     client = TelnyxClient(Transport(settings.api_key, settings.base_url))
+    requests = requests_for(Surroundings(client, lambda: NOW))
+    gate = Gate(open_it, Channels(), lambda: NOW, requests)
     return AccountServer(
         Accounts(Account.ready(Services(client, gate, lambda: NOW))), read_only=False
     )
@@ -476,7 +482,7 @@ AS_ROOT = pytest.mark.skipif(
 async def nothing_went(client: Client, sandbox: Sandbox, says: str) -> None:
     result = await client.call_tool(PAY, dict(PAYMENT.arguments))
     assert result.is_error
-    assert "Nothing was sent: the record of changes can't be used" in text_of(result)
+    assert "Nothing was sent: the ledger of changes can't be used" in text_of(result)
     assert says in text_of(result)
     assert not any(each.method == "POST" for each in sandbox.requests)
     assert not (await client.call_tool("telnyx_get_balance", {})).is_error
@@ -537,12 +543,12 @@ async def test_an_outcome_that_cannot_be_recorded_is_told_and_the_ledger_says_un
                     await anyio.sleep(0.01)
         assert len(sandbox.payments) == 1
         assert "Nothing was sent" not in text_of(results[0])
-        assert "could not be written down" in text_of(results[0])
+        assert "could not be written to the ledger" in text_of(results[0])
         again = Trial(client, sandbox, Agreeable())
         assert "sent 0" in await again.next("POST", PAY, PAYMENT.arguments)
     ledger = await (await impatient.accounts.main.services()).gate.ledger()
-    ledger.sweep(NOW + timedelta(minutes=2))
-    assert [each.state for each in ledger.newest(2)] == [State.UNKNOWN]
+    later = NOW + timedelta(minutes=2)
+    assert [each.state for each in ledger.newest(2, later)] == [State.UNKNOWN]
     ledger.close()
 
 
@@ -561,7 +567,7 @@ async def test_nothing_is_sent_when_the_disk_is_full(sandbox: Sandbox, tmp_path:
         await server.send({"jsonrpc": "2.0", "id": asked["id"], "result": answer})
         while (message := await server.receive()).get("id") != called:
             pass
-        assert "Nothing was sent: the record" in message["result"]["content"][0]["text"]
+        assert "Nothing was sent: the ledger" in message["result"]["content"][0]["text"]
         balance = await server.ask("tools/call", {"name": "telnyx_get_balance", "arguments": {}})
         assert not balance.get("isError")
     assert not any(each.method == "POST" for each in sandbox.requests)

@@ -25,13 +25,13 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from telnyx_mcp.approval.changes import LIFETIME, PAYMENT, PENDING, REMEMBERED, Change, State
+from telnyx_mcp.approval.change import LIFETIME, PAYMENT, PENDING, REMEMBERED, Change, State
 from telnyx_mcp.approval.channels import Channels, Reply
 from telnyx_mcp.approval.gate import Draft, Gate, Outcome, SendFailed, Wanted
 from telnyx_mcp.approval.ledger import Blocked, Ledger
+from telnyx_mcp.approval.ledger_async import NotAllowed
 from telnyx_mcp.approval.owner import Owner
 from telnyx_mcp.approval.policy import DAY, MONTH, Policy
-from telnyx_mcp.approval.thread import NotAllowed
 from telnyx_mcp.state import Store
 
 POLICY = Policy(max_payment=Decimal(500), max_per_day=Decimal(1000), max_per_30_days=Decimal(1500))

@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import pytest
 
-from telnyx_mcp.approval.changes import Change, State
+from telnyx_mcp.approval.change import Change, State
 from telnyx_mcp.approval.channels import Reply
 from telnyx_mcp.approval.gate import Gate, Outcome, Wanted
 from telnyx_mcp.approval.ledger import Ledger

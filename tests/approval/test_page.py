@@ -23,42 +23,48 @@ import httpx
 import pytest
 from mcp_types import CallToolResult
 
-from telnyx_mcp.approval.changes import PAYMENT, Change, State
+from telnyx_mcp.approval.change import PAYMENT, Change, State
 from telnyx_mcp.approval.channels import Channels
 from telnyx_mcp.approval.channels import browser as browser_channel
-from telnyx_mcp.approval.channels.browser import BrowserPages, open_in_browser, persons_browser
+from telnyx_mcp.approval.channels.browser import BrowserPages, open_in_browser, users_browser
 from telnyx_mcp.approval.gate import Gate
 from telnyx_mcp.approval.ledger import Ledger
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.approval.owner import Owner
 from telnyx_mcp.approval.policy import Policy
+from telnyx_mcp.approval.question import Fact, Question
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server import AccountServer, build_server
 from telnyx_mcp.settings import Settings
 from telnyx_mcp.state import Store, StoreError
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.transport import Transport
+from telnyx_mcp.tools import requests_for
 from telnyx_mcp.tools.accounts import Account, Accounts
+from telnyx_mcp.tools.change_requests import Surroundings
 from telnyx_mcp.tools.services import Services
 from tests.conftest import Mode, connected, text_of
 
 PAY = "telnyx_create_stored_payment_transaction"
-PAYMENT_QUESTION = """\
-Pay 120.00 USD from the stored payment method into your Telnyx account?
-SANDBOX: a pretend account, no real money.
-Account: billing@acme.example
-Balance now: 84.10 USD; after: 204.10 USD
-Reference: <b>June</b> & "top-up"
-Paid through this server in the last 24 hours: 120.00 USD
-NOTE: 120.00 was already paid at 2026-06-15 09:12 UTC.
-To approve, type the amount: 120.00"""
-RECHARGE_QUESTION = """\
-Change when Telnyx charges your stored payment method by itself?
-enabled: no -> yes
-threshold_amount: 50.00 -> 75.00
-recharge_amount: 100.00 -> 150.00
-A recharge charges what is missing up to the threshold plus the recharge amount: from a balance of \
-zero, 225.00 in the account's currency. It may happen at once."""
+PAYMENT_QUESTION = Question(
+    "Pay 120.00 USD from the stored payment method into your Telnyx account?",
+    (
+        Fact("Sandbox", "a pretend account, no real money"),
+        Fact("Account", "billing@acme.example"),
+        Fact("Balance now", "84.10 USD"),
+        Fact("Balance after", "204.10 USD"),
+        Fact("Reference", '<b>June</b> & "top-up"'),
+        Fact("Paid through this server in the last 24 hours", "120.00 USD"),
+    ),
+    ("120.00 was already paid at 2026-06-15 09:12 UTC.",),
+    "To approve, type the amount: 120.00",
+    "120.00",
+    "Pay 120.00 USD",
+)
+RECHARGE_QUESTION = Question(
+    "Change when Telnyx charges your stored payment method automatically?",
+    (Fact("Auto-recharge", "on -> off"), Fact("Charged automatically after that", "nothing")),
+)
 PAYS = {"decision": "approve", "amount": "120.00"}
 DECLINES = {"decision": "decline"}
 TICKS = {"decision": "approve", "approve": "yes"}
@@ -114,7 +120,7 @@ class Page:
         return self.link.partition("/change/")[0]
 
     def state(self) -> State:
-        found = self.ledger.get(self.change.id)
+        found = self.ledger.get(self.change.id, self.now())
         assert found
         return found.state
 
@@ -137,7 +143,8 @@ def fetch(method: str, url: str, **more: Any) -> httpx.Response:
 
 def open_ledger_in(directory: Path) -> Ledger:
     store = Store(f"sqlite:///{directory}/state.sqlite3")
-    return Ledger.of(store, "KEY0123", "https://telnyx.test", Owner.this_process(), Policy())
+    policy = Policy(one_question=False)
+    return Ledger.of(store, "KEY0123", "https://telnyx.test", Owner.this_process(), policy)
 
 
 def propose(ledger: Ledger, now: Clock, amount: str | None = "120.00") -> Change:
@@ -209,16 +216,16 @@ def visible(answer: httpx.Response) -> str:
 def test_it_shows_the_question_word_for_word(page: Page) -> None:
     answer = page.get()
     assert answer.status_code == 200
-    for line in PAYMENT_QUESTION.splitlines():
+    for line in PAYMENT_QUESTION.text.splitlines():
         assert line in visible(answer)
     assert "<b>June" not in answer.text
-    assert ">Pay 120.00</button>" in answer.text
+    assert ">Pay 120.00 USD</button>" in answer.text
     assert ">Decline</button>" in answer.text
 
 
 def test_it_shows_another_change_with_a_box_to_tick(recharge: Page) -> None:
     answer = recharge.get()
-    for line in RECHARGE_QUESTION.splitlines():
+    for line in RECHARGE_QUESTION.text.splitlines():
         assert line in visible(answer)
     assert 'type="checkbox"' in answer.text
     assert 'type="text"' not in answer.text
@@ -255,7 +262,7 @@ def test_typing_the_amount_approves(page: Page, typed: str) -> None:
     assert [each.status_code for each in answer.history] == [303]
     assert str(answer.url) == page.link
     assert "Approved" in visible(answer)
-    found = page.ledger.get(page.change.id)
+    found = page.ledger.get(page.change.id, page.now())
     assert found
     assert found.channel == "browser"
 
@@ -304,7 +311,7 @@ def test_what_an_unknown_payment_of_a_profile_needs_is_said_with_the_profile(pag
     page.post({"decision": "approve", "amount": "120.00"})
     page.ledger.claim(page.change.id, page.now())
     page.ledger.record(page.change.id, State.UNKNOWN, "No answer came.", {}, page.now())
-    assert f"telnyx-account-mcp resolve {page.change.id} --profile eu --paid" in visible(page.get())
+    assert f"telnyx-account-mcp resolve {page.change.id} --profile eu" in visible(page.get())
 
 
 def test_declining_needs_nothing_typed(page: Page) -> None:
@@ -322,7 +329,7 @@ def test_the_first_decision_counts_and_the_page_tells_it(
     reloaded = page.get()
     assert decided.text == again.text == reloaded.text
     assert page.state() is (State.APPROVED if first is PAYS else State.DECLINED)
-    assert "<form" not in reloaded.text
+    assert 'value="approve"' not in reloaded.text
 
 
 def test_of_many_answers_at_once_one_decides(page: Page) -> None:
@@ -345,7 +352,7 @@ def test_of_many_answers_at_once_one_decides(page: Page) -> None:
 def test_after_ten_minutes_it_decides_nothing(page: Page) -> None:
     page.now.passes(minutes=10)
     answer = page.post(PAYS)
-    assert page.state() is State.PROPOSED
+    assert page.state() is State.EXPIRED
     assert "Expired Nothing was sent. Nobody answered in time." in visible(answer)
     assert "<form" not in answer.text
     assert "Expired" in visible(page.get())
@@ -619,7 +626,7 @@ def test_without_a_screen_nothing_is_opened_or_started(
     assert not anyio.run(pages.show, propose(ledger, now), ledger)
     assert threading.active_count() <= before + 1  # the worker that looked into it
     monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
-    assert persons_browser() is open_in_browser
+    assert users_browser() is open_in_browser
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="BROWSER names a script")
@@ -707,7 +714,8 @@ def wire(settings: Settings, now: Clock, *, wait: float) -> Wired:
     pages = BrowserPages(now, desk)
     client = TelnyxClient(Transport(settings.api_key, settings.base_url))
     channels = Channels(settings.approval, pages=pages, wait=wait)
-    gate = Gate(partial(open_ledger, settings), channels, now)
+    requests = requests_for(Surroundings(client, now))
+    gate = Gate(partial(open_ledger, settings), channels, now, requests)
     accounts = Accounts(Account.ready(Services(client, gate, now)))
     return Wired(AccountServer(accounts, read_only=False), desk, pages)
 
@@ -752,7 +760,7 @@ async def test_a_call_waits_for_the_page_and_goes_on_from_its_decision(
         told = await anyio.to_thread.run_sync(answers, wired.desk.links[-1], PAYS)
     assert state_of(result) == state
     assert [payment["amount_cents"] for payment in sandbox.payments] == [12000] * paid
-    assert messages == ["Asking the person on a page in the browser"]
+    assert messages == ["Asking the user on a page in the browser"]
     assert ("Done Telnyx confirmed it." if paid else "Declined") in visible(told)
     secret = wired.desk.links[-1].rpartition("/")[2]
     assert secret not in result.model_dump_json()

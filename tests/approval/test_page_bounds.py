@@ -11,8 +11,8 @@ import anyio
 import httpx
 import pytest
 
-from telnyx_mcp.approval.channels import bounded
 from telnyx_mcp.approval.channels.browser import BrowserPages
+from telnyx_mcp.approval.page import bounded
 from tests.approval.test_page import PAYS, Clock, Desk, fetch, open_ledger_in, propose
 
 SECONDS = 10.0

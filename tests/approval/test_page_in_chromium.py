@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
-from telnyx_mcp.approval.changes import State
+from telnyx_mcp.approval.change import State
 from telnyx_mcp.approval.channels.browser import BrowserPages, open_in_browser
 from telnyx_mcp.approval.ledger import Ledger
 from tests.approval.test_page import (
@@ -231,9 +231,9 @@ def recharge(ledger: Ledger, now: Clock) -> Iterator[Page]:
 def test_the_private_file_leads_to_the_question(browser: Browser, page: Page) -> None:
     browser.go(page.desk.files[0].as_uri())
     arrives(browser, page.link)
-    for line in PAYMENT_QUESTION.splitlines():
+    for line in PAYMENT_QUESTION.text.splitlines():
         assert line in " ".join(browser.value_of("document.body.textContent").split())
-    assert browser.value_of("document.title") == "Pay 120.00 · telnyx-account-mcp"
+    assert browser.value_of("document.title") == "Pay 120.00 USD · telnyx-account-mcp"
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs a process list")
@@ -304,7 +304,7 @@ def test_declining_needs_no_typing(browser: Browser, page: Page) -> None:
 
 def test_a_ticked_box_approves_another_change(browser: Browser, recharge: Page) -> None:
     browser.go(recharge.link)
-    for line in RECHARGE_QUESTION.splitlines():
+    for line in RECHARGE_QUESTION.text.splitlines():
         assert line in browser.value_of("document.body.textContent")
     browser.click("button.go")
     assert recharge.state() is State.PROPOSED
@@ -362,7 +362,7 @@ def test_it_can_be_answered_by_keyboard_alone(browser: Browser, page: Page) -> N
         browser.press(TAB)
         order.append(browser.focused())
         assert browser.value_of("getComputedStyle(document.activeElement).outlineWidth") == "3px"
-    assert order == ["amount", "Pay 120.00", "Decline"]
+    assert order == ["amount", "Pay 120.00 USD", "Decline"]
     browser.go(page.link)
     browser.press(TAB, *"120.00", ENTER)
     browser.shows("Approved")
@@ -420,10 +420,35 @@ def test_every_text_stands_out_from_its_ground(
         browser.go(link)
         assert browser.value_of(CONTRAST) >= 4.5
         grounds.add(browser.value_of("getComputedStyle(document.body).backgroundColor"))
-    page.post({"decision": "decline"})
+    page.post({"decision": "approve", "amount": "120.00"})
+    for _ in range(2):  # the page that withdraws, then the one that resolves
+        browser.go(page.link)
+        assert browser.value_of(CONTRAST) >= 4.5
+        page.ledger.claim(page.change.id, page.now())
+        page.ledger.record(page.change.id, State.UNKNOWN, "No answer came.", {}, page.now())
     browser.go(page.link)
     assert browser.value_of(CONTRAST) >= 4.5
     assert grounds == {"rgb(238, 241, 245)" if scheme == "light" else "rgb(14, 18, 24)"}
+
+
+def test_an_approval_is_withdrawn_by_a_click(browser: Browser, page: Page) -> None:
+    page.post({"decision": "approve", "amount": "120.00"})
+    browser.go(page.link)
+    browser.click("button.stop")
+    browser.shows("Declined")
+    assert page.state() is State.DECLINED
+
+
+def test_an_unknown_payment_is_resolved_by_typing_its_amount(browser: Browser, page: Page) -> None:
+    page.post({"decision": "approve", "amount": "120.00"})
+    page.ledger.claim(page.change.id, page.now())
+    page.ledger.record(page.change.id, State.UNKNOWN, "No answer came.", {}, page.now())
+    browser.go(page.link)
+    browser.shows("Nobody knows whether it happened")
+    browser.type("#amount", "120.00")
+    browser.click("button[value=paid]")
+    browser.shows("Done")
+    assert page.state() is State.SUCCEEDED
 
 
 def test_a_form_of_another_site_does_not_answer(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from telnyx_mcp.approval.changes import PAYMENT, Change, State
+from telnyx_mcp.approval.change import PAYMENT, Change, State
 from telnyx_mcp.approval.ledger import SENDING_LEASE, Blocked, Ledger
 from telnyx_mcp.approval.owner import Owner
 from telnyx_mcp.approval.policy import DAY, MONTH, Policy, Spent

@@ -22,7 +22,7 @@ import anyio
 import pytest
 import sqlalchemy as sa
 
-from telnyx_mcp.approval.changes import PAYMENT, Change, State
+from telnyx_mcp.approval.change import PAYMENT, Change, State
 from telnyx_mcp.approval.ledger import Blocked, Ledger
 from telnyx_mcp.approval.owner import Owner
 from telnyx_mcp.approval.policy import Policy

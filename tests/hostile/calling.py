@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import jsonschema
@@ -48,6 +49,12 @@ class Caller:
     portal: BlockingPortal
     answer: ElicitResult = field(default_factory=lambda: DECLINES)
     tools: Mapping[str, Tool] = field(default_factory=dict)
+    moment: datetime = NOW
+    """What the server's clock shows."""
+
+    def passes(self, **span: float) -> None:
+        """Lets time pass: a question that waits is over then, and so is a decline."""
+        self.moment += timedelta(**span)
 
     def call(self, tool: str, arguments: Arguments) -> CallToolResult:
         return cast(CallToolResult, self.portal.call(self.client.call_tool, tool, arguments))
@@ -60,15 +67,16 @@ class Caller:
 @contextmanager
 def calling(settings: Settings, mode: Mode) -> Iterator[Caller]:
     """A caller of a server with these settings."""
-    server = build_server(settings, now=lambda: NOW)
+    server = build_server(settings, now=lambda: made.moment)
 
     async def person(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
         return made.answer
 
+    made = Caller(None, None)  # type: ignore[arg-type]
     connecting = Client(server, mode=mode, elicitation_callback=person)
     with start_blocking_portal() as portal:
         with portal.wrap_async_context_manager(connecting) as client:
-            made = Caller(client, portal)
+            made.client, made.portal = client, portal
             made.tools = {each.name: each for each in portal.call(client.list_tools).tools}
             yield made
         portal.call(server.accounts.aclose)

@@ -140,6 +140,7 @@ def test_no_answer_but_the_amount_pays(account: Account) -> None:
         content: dict[str, Any] | None, action: Literal["accept", "decline", "cancel"]
     ) -> None:
         account.caller.answer = ElicitResult(action=action, content=content)
+        account.caller.passes(minutes=11)
         check(account, PAY, {"amount": "10.00", "reference": f"fuzz {next(numbers)}"})
 
     try:
@@ -151,6 +152,7 @@ def test_no_answer_but_the_amount_pays(account: Account) -> None:
 def test_the_amount_pays(account: Account) -> None:
     """So that the test above is one of the answers, and not of a tool that never pays."""
     account.caller.answer = ElicitResult(action="accept", content={"amount": "10.00"})
+    account.caller.passes(minutes=11)
     before = account.sandbox.balance
     try:
         account.caller.call(PAY, {"amount": "10.00", "reference": "in earnest"})

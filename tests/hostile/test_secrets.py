@@ -183,7 +183,8 @@ async def echoed(
 
 async def _approves(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
     QUESTIONS.append(params.message)
-    return ElicitResult(action="accept", content={"amount": "10.00", "approve": True})
+    amount = params.message.rpartition("type the amount: ")[2]
+    return ElicitResult(action="accept", content={"amount": amount, "approve": True})
 
 
 QUESTIONS: list[str] = []

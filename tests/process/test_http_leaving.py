@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from mcp.client.session import ClientRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp_types import ElicitRequestParams, ElicitResult
 
-from telnyx_mcp.approval.changes import State
+from telnyx_mcp.approval.change import State
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.settings import Settings
@@ -212,7 +213,7 @@ async def test_a_payment_that_was_sent_is_recorded_and_its_outcome_reaches_the_c
         assert await port.server.process.wait() == 0
     settings = Settings(**environment)  # type: ignore[arg-type]
     ledger = open_ledger(settings)
-    [change] = ledger.newest(2)
+    [change] = ledger.newest(2, datetime.now(UTC))
     ledger.close()
     assert change.state is State.SUCCEEDED
     assert change.evidence["transaction_id"] == sandbox.payments[0]["id"]

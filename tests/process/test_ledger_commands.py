@@ -19,7 +19,7 @@ from typing import Any
 import anyio
 import pytest
 
-from telnyx_mcp.approval.changes import LIFETIME, PAYMENT, Change, State
+from telnyx_mcp.approval.change import LIFETIME, PAYMENT, Change, State
 from telnyx_mcp.approval.ledger import Ledger
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.cli import main

@@ -7,15 +7,16 @@ the call; the page and the terminal write their decision into the ledger, where 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import datetime
 from decimal import Decimal
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import anyio
 
-from telnyx_mcp.approval.changes import Change, State
-from telnyx_mcp.approval.thread import in_thread
+from telnyx_mcp.approval.change import Change, State
+from telnyx_mcp.approval.ledger_async import in_thread
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
@@ -25,13 +26,17 @@ if TYPE_CHECKING:
 
 ChannelName = Literal["auto", "elicitation", "browser", "terminal"]
 
-WAIT_SECONDS = 20.0
+CLIENT_SECONDS = 45.0
+"""How long a client that declared elicitation may take to answer. After that it is taken for one that
+can't ask, and the next channel follows."""
+PAGE_SECONDS = 20.0
 """How long a call waits for the page to be answered: with all that a call does besides, under the
 60 s after which hosts give a call up."""
+PAGE_SECONDS_AFTER_CLIENT = 2.0
 LOOK_SECONDS = 0.25
 
 
-class Reply(Enum):
+class AskOutcome(Enum):
     """What came of asking."""
 
     APPROVED = auto()
@@ -39,20 +44,28 @@ class Reply(Enum):
     CANCELLED = auto()
     """The question was closed without an answer."""
     MISTYPED = auto()
-    """Approved, but what was typed is not the amount."""
+    """Approved, but what was typed is not the figure."""
     CANNOT_ASK = auto()
     """This channel reaches nobody."""
+    NO_ANSWER = auto()
+    """The client declared that it can ask, and did not answer."""
+    TOO_LATE = auto()
+    """The client answered after the question had moved on to the next channel."""
     ON_PAGE = auto()
-    """The question is on a page in the person's browser."""
+    """The question is on a page in the user's browser."""
     AT_TERMINAL = auto()
-    """The question waits for the person to come to the terminal."""
+    """The question waits for the user to come to the terminal."""
+
+
+Check = Callable[[str], Coroutine[Any, Any, Change]]
+"""The change with this id as it stands, or the one with a fresh question that replaces it."""
 
 
 class Pages(Protocol):
-    """Shows questions in the person's browser."""
+    """Shows questions in the user's browser."""
 
-    async def show(self, change: Change, ledger: Ledger) -> bool:
-        """Whether a page with this question is open, or was already."""
+    async def show(self, change: Change, ledger: Ledger, check: Check | None = None) -> bool:
+        """Whether a page of this change is open, or was already."""
         ...
 
     def close(self) -> None: ...
@@ -68,40 +81,92 @@ class Channels:
         *,
         pages: Pages | None = None,
         client_may_answer: bool = True,
-        wait: float = WAIT_SECONDS,
+        wait: float = PAGE_SECONDS,
+        client_wait: float = CLIENT_SECONDS,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         self._fixed = fixed
         self._pages = pages
         self._client_may_answer = client_may_answer
         self._wait = wait
+        self._client_wait = client_wait
         self._sleep = sleep
+        self._silent: set[str] = set()
+        """Clients that declared elicitation and did not answer."""
+        self._asked: dict[str, datetime] = {}
+        """When a client of revision 2026-07-28 was given the question of a change."""
 
     async def ask(
-        self, change: Change, ledger: Ledger, context: Context[Any, Any]
-    ) -> Reply | InputRequiredResult:
+        self,
+        change: Change,
+        ledger: Ledger,
+        context: Context[Any, Any],
+        check: Check | None,
+        now: Callable[[], datetime],
+    ) -> AskOutcome | InputRequiredResult:
         """What came of asking by the first channel that reaches somebody."""
+        wait = self._wait
         if self._fixed in ("auto", "elicitation"):
-            from telnyx_mcp.approval.channels import client
-
-            may_answer = self._client_may_answer
-            reply = await client.ask(change, context) if may_answer else Reply.CANNOT_ASK
-            if reply is not Reply.CANNOT_ASK or self._fixed == "elicitation":
-                return reply
+            outcome = await self._ask_client(change, context, now())
+            if outcome is AskOutcome.NO_ANSWER:
+                wait = min(wait, PAGE_SECONDS_AFTER_CLIENT)
+            elif outcome is not AskOutcome.CANNOT_ASK:
+                return outcome
+            if self._fixed == "elicitation":
+                return outcome
         if self._fixed in ("auto", "browser"):
-            if self._pages and await self._pages.show(change, ledger):
-                await self._decided(change, ledger, context)
-                return Reply.ON_PAGE
+            if self._pages and await self._pages.show(change, ledger, check):
+                await self._decided(change, ledger, context, now, wait)
+                return AskOutcome.ON_PAGE
             if self._fixed == "browser":
-                return Reply.CANNOT_ASK
-        return Reply.AT_TERMINAL
+                return AskOutcome.CANNOT_ASK
+        return AskOutcome.AT_TERMINAL
 
-    async def _decided(self, change: Change, ledger: Ledger, context: Context[Any, Any]) -> None:
+    async def show(self, change: Change, ledger: Ledger, check: Check | None) -> bool:
+        """Whether a page of this change is open in the browser, where the user allows pages."""
+        allowed = self._fixed in ("auto", "browser")
+        return bool(allowed and self._pages and await self._pages.show(change, ledger, check))
+
+    async def _ask_client(
+        self, change: Change, context: Context[Any, Any], now: datetime
+    ) -> AskOutcome | InputRequiredResult:
+        from telnyx_mcp.approval.channels import elicitation
+
+        if not self._client_may_answer:
+            return AskOutcome.CANNOT_ASK
+        client = elicitation.client_name(context)
+        answers = elicitation.brings_answer(change, context)
+        if client in self._silent:
+            return AskOutcome.TOO_LATE if answers else AskOutcome.CANNOT_ASK
+        if not elicitation.can_ask(context):
+            return AskOutcome.CANNOT_ASK
+        if not elicitation.is_modern(context):
+            outcome = await elicitation.ask_and_wait(change, context, self._client_wait)
+        elif answers:
+            self._asked.pop(change.id, None)
+            return elicitation.answer(change, context)
+        else:
+            asked = self._asked.setdefault(change.id, now)
+            if (now - asked).total_seconds() < self._client_wait:
+                return elicitation.question(change)
+            outcome = AskOutcome.NO_ANSWER
+        if outcome is AskOutcome.NO_ANSWER:
+            self._silent.add(client)
+        return outcome
+
+    async def _decided(
+        self,
+        change: Change,
+        ledger: Ledger,
+        context: Context[Any, Any],
+        now: Callable[[], datetime],
+        wait: float,
+    ) -> None:
         """Returns when the ledger holds a decision, or after the longest wait."""
-        with anyio.move_on_after(self._wait):
-            await context.report_progress(0, message="Asking the person on a page in the browser")
+        with anyio.move_on_after(wait):
+            await context.report_progress(0, message="Asking the user on a page in the browser")
             while True:
-                found = await in_thread(ledger.get, change.id)
+                found = await in_thread(ledger.get, change.id, now())
                 if found is None or found.state is not State.PROPOSED:
                     return
                 await self._sleep(LOOK_SECONDS)
@@ -115,7 +180,7 @@ class Channels:
 _TYPED = re.compile(r"\$?\s*(\d+(?:\.\d{1,2})?)\s*(?:USD)?", re.ASCII | re.IGNORECASE)
 
 
-def typed_matches(typed: object, amount: Decimal) -> bool:
+def typed_matches(typed: object, figure: str) -> bool:
     """Whether a person typed this amount, `$` and `USD` allowed."""
-    written = _TYPED.fullmatch(typed.strip()) if isinstance(typed, str) else None
-    return written is not None and Decimal(written[1]) == amount
+    found = _TYPED.fullmatch(typed.strip()) if isinstance(typed, str) else None
+    return found is not None and Decimal(found[1]) == Decimal(figure)

@@ -6,6 +6,7 @@ whatever a browser is started with stands in the process list for everyone.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import shutil
@@ -14,20 +15,24 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from telnyx_mcp.approval.changes import LIFETIME, Change
-from telnyx_mcp.approval.thread import in_thread
+from telnyx_mcp.approval.change import LIFETIME, Change, State
+from telnyx_mcp.approval.ledger_async import NotAllowed, in_thread
 
 if TYPE_CHECKING:
-    from telnyx_mcp.approval.channels.page_server import PageServer
+    from telnyx_mcp.approval.channels import Check
     from telnyx_mcp.approval.ledger import Ledger
+    from telnyx_mcp.approval.page.server import PageServer
 
 OpenFile = Callable[[Path], bool]
-"""Opens a file in the person's browser; False if it can't."""
+"""Opens a file in the user's browser; False if it can't."""
+
+CheckFromThread = Callable[[str], Change | None]
 
 OPENED_WITHIN = 5.0
 LOADED_WITHIN = timedelta(seconds=20)
@@ -45,13 +50,22 @@ _FORWARDING = """\
 """
 
 
+CHECKED_WITHIN = 10.0
+"""How long a page waits to know whether its question is still true."""
+MOST_PAGES = 100
+"""Pages that stay open as receipts; older ones are forgotten."""
+
+
 @dataclass(slots=True)
 class _Opened:
-    """One page: the directory with its file, what deletes that in the end, and how far it came."""
+    """One page: its secret, the directory with its file, what deletes that in the end, how far it
+    came, and how to check whether its question is still true."""
 
+    secret: str
     directory: Path
     timer: threading.Timer
     since: datetime
+    check: CheckFromThread
     loaded: bool = False
 
 
@@ -65,9 +79,32 @@ class BrowserPages:
         self._server: PageServer | None = None
         self._open: dict[str, _Opened] = {}
 
-    async def show(self, change: Change, ledger: Ledger) -> bool:
-        """Whether a page with this question is open, or was already. Raises `NotAllowed`."""
-        return await in_thread(self._show, change, ledger)
+    async def show(self, change: Change, ledger: Ledger, check: Check | None = None) -> bool:
+        """Whether a page of this change is open, or was already. `check` runs in this event loop when
+        the page is shown or answered, for as long as the loop runs. Raises `NotAllowed`."""
+        return await in_thread(self._show, change, ledger, _from_thread(check))
+
+    def opens(self, change_id: str, secret: str) -> bool:
+        """Whether this is the secret of the change's page."""
+        page = self._open.get(change_id)
+        return page is not None and secrets.compare_digest(page.secret, secret)
+
+    def check(self, change_id: str) -> Change | None:
+        """The change as it stands, or the one with a fresh question that replaces it, which then has
+        the same page. None if that can't be found out now; raises `NotAllowed`."""
+        page = self._open[change_id]
+        change = page.check(change_id)
+        if change is not None:
+            with self._lock:
+                self._open.setdefault(change.id, page)
+        return change
+
+    def loaded(self, change_id: str) -> None:
+        """Deletes the file of a page that the browser has."""
+        if page := self._open.get(change_id):
+            page.loaded = True
+            page.timer.cancel()
+            shutil.rmtree(page.directory, ignore_errors=True)
 
     def close(self) -> None:
         """Closes the port, within seconds, and deletes the files. A later question opens it again."""
@@ -78,52 +115,54 @@ class BrowserPages:
             for change_id in list(self._open):
                 self._forget(change_id)
 
-    def _show(self, change: Change, ledger: Ledger) -> bool:
-        open_file = self._open_file or persons_browser()
+    def _show(self, change: Change, ledger: Ledger, check: CheckFromThread) -> bool:
+        open_file = self._open_file or users_browser()
         if open_file is None:
             return False
         with self._lock:
-            if known := self._open.get(change.id):
+            known = self._open.get(change.id)
+            if known and not self._is_stale(known, change):
                 return known.loaded or self._now() - known.since < LOADED_WITHIN
             try:
                 server = self._serving(ledger)
-                secret = secrets.token_urlsafe(32)
-                ledger.set_secret(change.id, secret)
-                link = f"http://{server.authority}/change/{change.id}/{secret}"
-                opened = open_file(self._private_file(change.id, link))
+                opened = open_file(self._private_file(change.id, server.authority, check))
             except (OSError, subprocess.SubprocessError):
                 opened = False
             if not opened:
                 self._forget(change.id)
             return opened
 
+    def _is_stale(self, page: _Opened, change: Change) -> bool:
+        """Whether the user has long gone away from the page, and has to answer there after all."""
+        old = self._now() - page.since >= LOADED_WITHIN
+        return change.state is State.UNKNOWN and page.loaded and old
+
     def _serving(self, ledger: Ledger) -> PageServer:
         if self._server is None:
-            from telnyx_mcp.approval.channels.page_server import PageServer
+            from telnyx_mcp.approval.page.server import PageServer
 
-            server = PageServer(ledger, self._now, self._loaded)
+            server = PageServer(ledger, self._now, self)
             server.start()
             self._server = server
         self._server.ledger = ledger
         return self._server
 
-    def _private_file(self, change_id: str, link: str) -> Path:
-        """A file that forwards to the link, readable for this user only, in a directory of its own."""
+    def _private_file(self, change_id: str, authority: str, check: CheckFromThread) -> Path:
+        """A file that forwards to the page, readable for this user only, in a directory of its own."""
+        secret = secrets.token_urlsafe(32)
+        link = f"http://{authority}/change/{change_id}/{secret}"
         directory = Path(tempfile.mkdtemp(prefix="telnyx-account-mcp-", dir=_snap_directory()))
-        timer = threading.Timer(LIFETIME.total_seconds(), self._forget, [change_id])
+        lifetime = LIFETIME.total_seconds()
+        timer = threading.Timer(lifetime, shutil.rmtree, [directory], {"ignore_errors": True})
         timer.daemon = True
         timer.start()
-        self._open[change_id] = _Opened(directory, timer, self._now())
+        for oldest in list(self._open)[: max(0, len(self._open) - MOST_PAGES)]:
+            self._forget(oldest)
+        self._open[change_id] = _Opened(secret, directory, timer, self._now(), check)
         file = directory / "approve.html"
         file.touch(mode=0o600, exist_ok=False)
         file.write_text(_FORWARDING.format(link=link), encoding="utf-8")
         return file
-
-    def _loaded(self, change_id: str) -> None:
-        """Deletes the file of a page that the browser has."""
-        if opened := self._open.get(change_id):
-            opened.loaded = True
-            shutil.rmtree(opened.directory, ignore_errors=True)
 
     def _forget(self, change_id: str) -> None:
         """Deletes what is left of a page that is too old, or never opened."""
@@ -132,8 +171,33 @@ class BrowserPages:
             shutil.rmtree(opened.directory, ignore_errors=True)
 
 
-def persons_browser() -> OpenFile | None:
-    """What opens a file in the person's browser; None where there is no screen."""
+def _from_thread(check: Check | None) -> CheckFromThread:
+    """The same check for another thread, which waits for its result in this event loop. None where
+    the check can't be made any more; raises `NotAllowed`."""
+    loop = asyncio.get_running_loop()
+
+    def checked(change_id: str) -> Change | None:
+        if check is None or loop.is_closed():
+            return None
+        checking = check(change_id)
+        try:
+            future: Future[Change] = asyncio.run_coroutine_threadsafe(checking, loop)
+        except RuntimeError:  # the loop was closed meanwhile
+            checking.close()
+            return None
+        try:
+            return future.result(CHECKED_WITHIN)
+        except NotAllowed:
+            raise
+        except Exception:  # noqa: BLE001 - checked again, strictly, before anything is sent
+            future.cancel()
+            return None
+
+    return checked
+
+
+def users_browser() -> OpenFile | None:
+    """What opens a file in the user's browser; None where there is no screen."""
     screens = ("DISPLAY", "WAYLAND_DISPLAY")
     if sys.platform in ("win32", "darwin") or any(os.environ.get(name) for name in screens):
         return open_in_browser

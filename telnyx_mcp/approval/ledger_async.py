@@ -1,4 +1,4 @@
-"""The ledger blocks, so it is used from a thread; what it refuses is said in words for the model."""
+"""The ledger blocks, so it is used from a thread; what it refuses becomes a sentence for the model."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ class NotAllowed(Exception):
 
 async def in_thread(work: Callable[..., T], *arguments: Any, **named: Any) -> T:
     """What `work` returns. Raises `NotAllowed` for the ledger's refusals and the store's failures."""
-    from telnyx_mcp.approval.ledger import Blocked
+    from telnyx_mcp.approval.reasons import Blocked
     from telnyx_mcp.state import StoreError
 
     try:
         return await anyio.to_thread.run_sync(partial(work, *arguments, **named))
     except Blocked as blocked:
-        raise NotAllowed(f"Nothing was sent: {blocked}") from None
+        raise NotAllowed(f"Nothing was sent: {blocked}", str(blocked)) from blocked
     except StoreError as error:
         raise NotAllowed(
-            f"Nothing was sent: the record of changes can't be used, and nothing goes without it. "
-            f"{error} Ask the user to see to that, then call again.",
+            "Nothing was sent: the ledger of changes can't be used, and nothing is sent without it. "
+            f"{error} Ask the user to fix that, then call again.",
             str(error),
         ) from None

@@ -2,8 +2,9 @@
 
 A port on this computer can be reached by every site that the browser shows, so a request counts
 only with the page's own secret, under the page's own name (`Host`), and, if it answers, from the
-page itself (`Origin`, `Sec-Fetch-Site`). What is decided goes into the ledger; the page is shown
-from there, so that reloading, going back and clicking twice change nothing.
+page itself (`Origin`, `Sec-Fetch-Site`). A decision goes into the ledger; the page is shown from
+there, so that reloading, going back and clicking twice change nothing. Whether the question is still
+true is checked whenever it is shown and answered; if it is not, the page goes on to a fresh one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qs
 
 import uvicorn
@@ -22,9 +23,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from telnyx_mcp.approval.changes import Change
-from telnyx_mcp.approval.channels import page, typed_matches
-from telnyx_mcp.approval.channels.bounded import BACKLOG, BoundedProtocol
+from telnyx_mcp.approval.change import Change, State
+from telnyx_mcp.approval.channels import typed_matches
+from telnyx_mcp.approval.ledger_async import NotAllowed
+from telnyx_mcp.approval.page import render
+from telnyx_mcp.approval.page.bounded import BACKLOG, BoundedProtocol
+from telnyx_mcp.approval.reasons import Blocked
+from telnyx_mcp.approval.signature import this_user
 from telnyx_mcp.state import StoreError
 
 if TYPE_CHECKING:
@@ -37,9 +42,11 @@ READY_WITHIN = 10.0
 STOPPED_WITHIN = 3.0
 
 _PATH = re.compile(r"/change/([0-9a-f]{1,32})/([A-Za-z0-9_-]{20,100})")
+_POLICY = (
+    "default-src 'none'; style-src 'sha256-{style}'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
 _HEADERS = {
-    "content-security-policy": f"default-src 'none'; style-src 'sha256-{page.STYLE_HASH}'; "
-    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     "x-content-type-options": "nosniff",
     "cache-control": "no-store",
     # Not no-referrer: the form would be sent with `Origin: null`.
@@ -50,15 +57,30 @@ _HEADERS = {
 }
 
 
+class OpenPages(Protocol):
+    """The pages that are open, by the secrets in their links."""
+
+    def opens(self, change_id: str, secret: str) -> bool:
+        """Whether this is the secret of the change's page."""
+        ...
+
+    def loaded(self, change_id: str) -> None:
+        """Notes that the browser has the page."""
+        ...
+
+    def check(self, change_id: str) -> Change | None:
+        """The change as it stands, or the one that replaces it; None if that can't be found out.
+        Blocks; raises `NotAllowed`."""
+        ...
+
+
 class PageServer:
     """A thread with the port. `ledger` may be replaced by a later one of the same account."""
 
-    def __init__(
-        self, ledger: Ledger, now: Callable[[], datetime], loaded: Callable[[str], None]
-    ) -> None:
+    def __init__(self, ledger: Ledger, now: Callable[[], datetime], pages: OpenPages) -> None:
         self.ledger = ledger
         self._now = now
-        self._loaded = loaded
+        self._pages = pages
         self._ready = threading.Event()
         # Named as TCP, or asyncio would not switch off Nagle's delay on the connections accepted.
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -96,9 +118,12 @@ class PageServer:
         except ClientDisconnect:
             return
         except StoreError:
-            text = "The record of changes can't be used, and nothing is decided without it. Reload."
+            text = "The ledger of changes can't be used, and nothing is decided without it. Reload."
             response = _notice(503, "Not now", text)
+        except (Blocked, NotAllowed) as refusal:
+            response = _notice(409, "No longer possible", str(refusal))
         response.headers.update(_HEADERS)
+        response.headers["content-security-policy"] = _POLICY.format(style=render.style_hash())
         await response(scope, receive, send)
 
     def _refused(self, request: Request) -> Response | None:
@@ -127,39 +152,81 @@ class PageServer:
             return _not_found()
         change_id, secret = path.groups()
         # Not anyio's threads: an idle one would hold up the end of a process that never stops this.
-        if not await asyncio.to_thread(self.ledger.opens, change_id, secret):
-            return _not_found()
-        change = await asyncio.to_thread(self.ledger.get, change_id)
+        return await asyncio.to_thread(self._page, request, change_id, secret, body)
+
+    def _page(self, request: Request, change_id: str, secret: str, body: bytes) -> Response:
+        """The page of a change; after an answer, a redirect to it. Blocks."""
+        change = self._current(change_id) if self._pages.opens(change_id, secret) else None
         if change is None:
             return _not_found()
+        if change.id != change_id:  # a fresh question took the place of the one in the link
+            return _see(change.id, secret)
         if request.method == "POST":
-            mistaken = not await asyncio.to_thread(self._decided, change, body)
-            return RedirectResponse(request.scope["path"] + ("?again=" if mistaken else ""), 303)
-        self._loaded(change_id)
-        now = self._now()
-        if page.waits_for_answer(change, now):
-            return HTMLResponse(
-                page.question(change, now, mistaken="again" in request.query_params)
-            )
-        return HTMLResponse(page.decided(change, now, self.ledger.profile))
+            decided = self._decide(change, parse_qs(body.decode("latin-1")))
+            if decided and decided.state is State.VOID:
+                decided = self._pages.check(decided.id) or decided
+            return _see(decided.id if decided else change.id, secret, "" if decided else "?again=")
+        self._pages.loaded(change_id)
+        mistaken = "again" in request.query_params
+        if change.state is State.PROPOSED:
+            return HTMLResponse(render.question(change, self._now(), mistaken=mistaken))
+        page = render.decided(change, self._now(), self.ledger.profile, mistaken=mistaken)
+        return HTMLResponse(page)
 
-    def _decided(self, change: Change, body: bytes) -> bool:
-        """Puts the answer into the ledger, where only the first counts; False if it is mistaken."""
-        form = parse_qs(body.decode("latin-1"))
-        if form.get("decision") == ["decline"]:
-            self.ledger.decline(change.id, CHANNEL, self._now())
-        elif form.get("decision") == ["approve"] and _confirmed(change, form):
-            self.ledger.approve(change.id, CHANNEL, self._now())
-        else:
-            return False
-        return True
+    def _current(self, change_id: str) -> Change | None:
+        """The change as it stands; a question that is no longer true is replaced before it is shown
+        or answered."""
+        change = self.ledger.get(change_id, self._now())
+        if change and (change.state is State.PROPOSED or change.replaced_by):
+            return self._pages.check(change_id) or change
+        return change
+
+    def _decide(self, change: Change, form: Mapping[str, list[str]]) -> Change | None:
+        """The change after the answer went into the ledger, where only the first counts; None if the
+        answer is mistaken."""
+        act = {
+            "decline": self._decline,
+            "withdraw": self._withdraw,
+            "approve": self._approve,
+            "paid": self._resolve,
+            "not_paid": self._resolve,
+        }.get("".join(form.get("decision", [])))
+        return act(change, form) if act else None
+
+    def _decline(self, change: Change, _form: Mapping[str, list[str]]) -> Change:
+        declined = self.ledger.decline(change.id, CHANNEL, self._now(), this_user())
+        return declined or change
+
+    def _withdraw(self, change: Change, _form: Mapping[str, list[str]]) -> Change:
+        withdrawn = self.ledger.withdraw(change.id, CHANNEL, self._now(), this_user())
+        return withdrawn or change
+
+    def _approve(self, change: Change, form: Mapping[str, list[str]]) -> Change | None:
+        if not _is_confirmed(change, form):
+            return None if change.state is State.PROPOSED else change
+        return self.ledger.approve(change.id, CHANNEL, self._now(), this_user()) or change
+
+    def _resolve(self, change: Change, form: Mapping[str, list[str]]) -> Change | None:
+        if not _is_confirmed(change, form):
+            return None if change.state is State.UNKNOWN else change
+        paid = form["decision"] == ["paid"]
+        note = f"Found {'to have happened' if paid else 'not to have happened'}."
+        resolved = self.ledger.resolve(
+            change.id, paid=paid, note=note, now=self._now(), channel=CHANNEL, by=this_user()
+        )
+        return resolved or change
 
 
-def _confirmed(change: Change, form: Mapping[str, list[str]]) -> bool:
-    """Whether the amount was typed, or the box ticked."""
-    if change.amount is None:
+def _is_confirmed(change: Change, form: Mapping[str, list[str]]) -> bool:
+    """Whether the figure was typed, or the box ticked."""
+    typed = change.question.typed
+    if typed is None:
         return form.get("approve") == ["yes"]
-    return typed_matches("".join(form.get("amount", [])), change.amount)
+    return typed_matches("".join(form.get("amount", [])), typed)
+
+
+def _see(change_id: str, secret: str, query: str = "") -> Response:
+    return RedirectResponse(f"/change/{change_id}/{secret}{query}", 303)
 
 
 class _Server(uvicorn.Server):
@@ -210,4 +277,4 @@ def _not_found() -> Response:
 
 
 def _notice(status: int, heading: str, text: str) -> Response:
-    return HTMLResponse(page.notice(heading, text), status)
+    return HTMLResponse(render.notice(heading, text), status)

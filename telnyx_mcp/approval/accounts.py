@@ -1,0 +1,185 @@
+"""Whose changes the ledger holds: an account has an id of its own, and API keys are linked to it.
+
+A key that is replaced, as people do after an incident, must not forget the caps, the references and
+the block by an unknown payment. A new key is linked when Telnyx says that it belongs to a known
+account, or when the user says so (`telnyx-account-mcp ledger link`). Keys are stored as salted hashes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from telnyx_mcp.approval.reasons import Blocked, UnlinkedKey
+from telnyx_mcp.state import accounts, changes, keys, ticks
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who Telnyx says that an account is; a part that it did not say is None."""
+
+    user_id: str | None = None
+    email: str | None = None
+
+    @property
+    def name(self) -> str | None:
+        """What people call the account."""
+        return self.email or self.user_id
+
+    @property
+    def is_known(self) -> bool:
+        return self.name is not None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerAccount:
+    """An account in the ledger."""
+
+    id: str
+    name: str | None
+    """The profile it was first used with."""
+    address: str | None
+    """The API's address; None for an account of version 1 of the ledger."""
+    identity: Identity
+    changes: int
+    """How many changes the ledger holds of it."""
+
+    @property
+    def label(self) -> str:
+        """What people can tell it by."""
+        named = self.identity.name or f"account {self.id[:8]}"
+        profile = f" (profile {self.name})" if self.name else ""
+        return f"{named}{profile}"
+
+    def is_same(self, identity: Identity) -> bool:
+        """Whether Telnyx names the same user. The e-mail counts where a user id is missing."""
+        mine = self.identity
+        if mine.user_id and identity.user_id:
+            return mine.user_id == identity.user_id
+        return bool(mine.email) and mine.email == identity.email
+
+
+def key_hash(salt: str, address: str, api_key: str) -> str:
+    """What stands for a key in the ledger: it can't be looked up in another one."""
+    return hashlib.sha256(f"{salt}\n{address}\n{api_key}".encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLink:
+    """The link from one API key, at one address, to its account."""
+
+    hash: str
+    address: str
+    profile: str | None
+
+    def account(self, connection: sa.Connection) -> str | None:
+        """The account of this key; None if it is not linked yet."""
+        query = sa.select(keys.c.account).where(keys.c.key_hash == self.hash)
+        if found := connection.execute(query).scalar():
+            return str(found)
+        # A copy of version 1 may write to the same store: its accounts are the hashes of their keys.
+        of_this_key = sa.select(changes.c.id).where(changes.c.account == self.hash).limit(1)
+        return self.hash if connection.execute(of_this_key).scalar() else None
+
+    def link(self, connection: sa.Connection, account: str, how: str, now: datetime) -> None:
+        """Links this key to an account of the ledger."""
+        connection.execute(
+            keys.insert().values(
+                key_hash=self.hash, account=account, linked_at=ticks(now), linked_by=how
+            )
+        )
+
+    def add_account(
+        self, connection: sa.Connection, identity: Identity, how: str, now: datetime
+    ) -> str:
+        """Adds a new account for this key, and returns its id."""
+        account = secrets.token_hex(16)
+        connection.execute(
+            accounts.insert().values(
+                id=account,
+                name=self.profile,
+                address=self.address,
+                user_id=identity.user_id,
+                email=identity.email,
+                created_at=ticks(now),
+            )
+        )
+        self.link(connection, account, how, now)
+        return account
+
+    def complete(self, connection: sa.Connection, account: str, identity: Identity) -> None:
+        """Adds what the ledger does not know yet of the key's account: address, name, identity."""
+        known = connection.execute(accounts.select().where(accounts.c.id == account)).mappings()
+        row = known.first()
+        if row is None:  # written by a copy of version 1
+            added = {"id": account, "created_at": 0}
+            connection.execute(accounts.insert().values(added))
+        facts = {
+            "address": self.address,
+            "name": self.profile,
+            "user_id": identity.user_id,
+            "email": identity.email,
+        }
+        missing = {
+            name: value for name, value in facts.items() if value and not (row and row[name])
+        }
+        if missing:
+            connection.execute(accounts.update().where(accounts.c.id == account).values(missing))
+
+    def find_or_add(self, connection: sa.Connection, identity: Identity, now: datetime) -> str:
+        """The account of this key, linked now if Telnyx confirms it or no other can be meant.
+
+        Raises `Blocked` where the user has to say which account it is.
+        """
+        if account := self.account(connection):
+            if account == self.hash and not self._is_linked(connection):
+                self.complete(connection, account, identity)
+                self.link(connection, account, "version 1", now)
+            return account
+        known = known_accounts(connection)
+        for each in known:
+            if each.is_same(identity):
+                self.link(connection, each.id, "telnyx", now)
+                return each.id
+        candidates = [
+            each for each in known if each.changes and each.address in (None, self.address)
+        ]
+        if candidates and not self._is_another(identity, candidates):
+            raise Blocked(UnlinkedKey([each.label for each in candidates]), self.profile)
+        return self.add_account(connection, identity, "first", now)
+
+    def _is_linked(self, connection: sa.Connection) -> bool:
+        query = sa.select(keys.c.account).where(keys.c.key_hash == self.hash)
+        return connection.execute(query).scalar() is not None
+
+    def _is_another(self, identity: Identity, candidates: Iterable[LedgerAccount]) -> bool:
+        """Whether this is certainly an account of its own: a profile with a new name, whose user
+        Telnyx names, and names otherwise than that of every account in the ledger."""
+        return (
+            self.profile is not None
+            and identity.is_known
+            and all(each.name != self.profile and each.identity.is_known for each in candidates)
+        )
+
+
+def known_accounts(connection: sa.Connection) -> list[LedgerAccount]:
+    """Every account of the ledger, in the order they came."""
+    of_account = sa.select(keys.c.key_hash).where(keys.c.account == accounts.c.id)
+    mine = sa.or_(changes.c.account == accounts.c.id, changes.c.account.in_(of_account))
+    count = sa.select(sa.func.count()).select_from(changes).where(mine).scalar_subquery()
+    query = sa.select(accounts, count.label("changes")).order_by(accounts.c.created_at)
+    return [
+        LedgerAccount(
+            row["id"],
+            row["name"],
+            row["address"],
+            Identity(row["user_id"], row["email"]),
+            row["changes"],
+        )
+        for row in connection.execute(query).mappings()
+    ]

@@ -1,0 +1,107 @@
+"""A change, and the states it goes through."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from telnyx_mcp.approval.question import Question
+
+
+class State(StrEnum):
+    """Where a change stands. `proposed -> approved -> sending ->` one of the outcomes."""
+
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    SENDING = "sending"
+    SUCCEEDED = "succeeded"
+    REFUSED = "refused"
+    NOT_SENT = "not_sent"
+    UNKNOWN = "unknown"
+    DECLINED = "declined"
+    EXPIRED = "expired"
+    VOID = "void"
+    """What the question said stopped being true before the change was sent."""
+
+
+WAITING = frozenset({State.PROPOSED, State.APPROVED})
+"""Nothing was sent, and it still can be."""
+PENDING = WAITING | {State.SENDING}
+MAY_HAVE_HAPPENED = frozenset({State.SENDING, State.SUCCEEDED, State.UNKNOWN})
+"""What counts against the caps, and what a reference names for good."""
+REMEMBERED = frozenset({State.SUCCEEDED, State.UNKNOWN, State.DECLINED})
+"""Outcomes that are repeated, instead of asking or sending again, for `LIFETIME`."""
+
+LIFETIME = timedelta(minutes=10)
+"""How long a proposal waits for an answer, an approval can be used, an outcome is repeated."""
+
+CLOCK_SKEW = timedelta(minutes=1)
+"""How far clocks may differ. A clock set back further voids proposals and approvals: otherwise they
+would never expire."""
+
+PAYMENT = "create_stored_payment_transaction"
+"""The operation that the daily and monthly caps, the standing budget and the block by an unknown
+payment apply to."""
+RECHARGE = "update_auto_recharge_preferences"
+
+STANDING = "standing"
+"""The channel of a payment that the standing budget approved, without asking anyone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One row of the ledger, with its state at the moment it was read."""
+
+    id: str
+    operation: str
+    arguments: Mapping[str, Any]
+    reference: str | None
+    amount: Decimal | None
+    question: Question
+    """What the approver was shown, word for word."""
+    basis: Mapping[str, Any]
+    """The figures that the question was written from."""
+    state: State
+    channel: str
+    """How it was approved or declined: elicitation, browser, terminal or standing."""
+    requested_via: str
+    """The MCP client that asked for it: its name and version."""
+    decided_by: str
+    """Who approved or declined it: the client's name, or the user of this computer."""
+    owner: str
+    """The process that sends it."""
+    happened: str
+    """What came of it, in a sentence for the model and the user."""
+    evidence: Mapping[str, Any]
+    note: str
+    """What a person wrote when resolving it."""
+    proposed_at: datetime
+    decided_at: datetime | None
+    sent_at: datetime | None
+    """When it was claimed for sending."""
+    updated_at: datetime
+    replaced_by: str | None = None
+    """The change with a fresh question that replaced this void one."""
+    closed: bool = False
+    """Whether the question was closed without an answer; a different question may then be asked."""
+    unrecorded: bool = False
+    """Whether its outcome could not be written to the ledger."""
+
+    @property
+    def expires_at(self) -> datetime:
+        """When a proposal or an approval can no longer be used."""
+        return LIFETIME + (self.proposed_at if self.state is State.PROPOSED else self.updated_at)
+
+    def is_expired(self, now: datetime) -> bool:
+        """Whether it is too late to answer the question, or to use the approval."""
+        since = self.expires_at - LIFETIME
+        return self.state in WAITING and not since - CLOCK_SKEW <= now < since + LIFETIME
+
+    @property
+    def approved_by(self) -> str:
+        """The channel that approved it; empty if none did."""
+        return "" if self.state in (State.PROPOSED, State.DECLINED) else self.channel

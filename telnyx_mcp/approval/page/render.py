@@ -1,0 +1,149 @@
+"""What the page says: the question and its form, or what was decided. Needs no scripts."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from telnyx_mcp.approval.change import Change, State
+from telnyx_mcp.approval.replies import REPLIES
+from telnyx_mcp.commands import to_run
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+WATCH_SECONDS = 3
+"""How often the page of an approved change looks for its outcome."""
+_WATCHED = 60
+"""For how many seconds it does: the assistant goes on by then, or waits for the user's word."""
+_LOCAL = "This page comes from telnyx-account-mcp on this computer."
+_ADDRESS = (
+    "Its address opens nothing elsewhere and was not given to the assistant; keep it to yourself."
+)
+_NOT_TYPED = "That is not the amount, so nothing was approved. Type {typed} to approve, or decline."
+_NOT_TICKED = "The box was not ticked, so nothing was approved. Tick it, or decline."
+_NOT_RESOLVED = "That is not the amount, so nothing was resolved. Type {typed}, then choose."
+_RECEIPT: Mapping[str, str] = {
+    "amount": "Paid",
+    "transaction_id": "Transaction",
+    "processor_status": "Status at the processor",
+    "created_at": "Charged at",
+    "balance_before": "Balance before",
+    "balance_after": "Balance after",
+    "http_status": "HTTP status",
+    "failure": "Failure",
+    "late_answer": "Late answer",
+    "note": "Note",
+}
+"""What the page shows of the evidence, in this order."""
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    loader = PackageLoader("telnyx_mcp.approval.page", ".")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    return environment.get_template("page.html")
+
+
+@cache
+def style_hash() -> str:
+    """What the content security policy allows: this style, and nothing else."""
+    style = notice("", "").partition("<style>")[2].partition("</style>")[0]
+    return base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+
+
+def question(change: Change, now: datetime, *, mistaken: bool) -> str:
+    """The page that asks; again, if the last answer was mistaken."""
+    asked = change.question
+    left = max(0, int((change.expires_at - now).total_seconds()))
+    error = _NOT_TYPED.format(typed=asked.typed) if asked.typed else _NOT_TICKED
+    return _page(
+        title=("Not approved: " if mistaken else "") + asked.action,
+        heading=asked.title,
+        change=change,
+        sender="asks for your approval",
+        form="ask",
+        error=error if mistaken else "",
+        until=_clock(change.expires_at),
+        left=_minutes(left),
+        refresh=left + 1,
+    )
+
+
+def decided(change: Change, now: datetime, profile: str | None, *, mistaken: bool) -> str:
+    """The page that says what was decided, or what came of it: a receipt. `profile` is the account's.
+    An approved change can be withdrawn there, an unknown one resolved."""
+    reply = REPLIES[change.state]
+    waits = change.state in (State.APPROVED, State.SENDING)
+    watched = waits and (now - change.updated_at).total_seconds() < _WATCHED
+    text = reply.page.format(
+        happened=change.happened,
+        until=_clock(change.expires_at),
+        resolve=to_run(f"resolve {change.id}", profile),
+    )
+    forms = {State.APPROVED: "withdraw", State.UNKNOWN: "resolve"}
+    return _page(
+        title=reply.heading,
+        heading=reply.heading,
+        tone=reply.tone,
+        text=" ".join(text.split()),
+        change=change,
+        sender="asked for your approval",
+        form=forms.get(change.state, ""),
+        error=_NOT_RESOLVED.format(typed=change.question.typed or "yes") if mistaken else "",
+        receipt=_receipt(change),
+        refresh=WATCH_SECONDS if watched else None,
+    )
+
+
+def notice(heading: str, text: str) -> str:
+    """A page without a change: what is wrong with the request."""
+    return _page(title=heading, heading=heading, text=text)
+
+
+def _receipt(change: Change) -> list[tuple[str, str]]:
+    """Who decided and when, and what is known of the outcome."""
+    values = dict(change.evidence)
+    if "amount" in values:
+        values["amount"] = f"{values['amount']} {values.get('currency') or ''}".strip()
+    rows = [
+        ("Asked for by", change.requested_via),
+        ("Decided", _moment(change.decided_at)),
+        ("Sent", _moment(change.sent_at)),
+        *((label, str(values.get(name) or "")) for name, label in _RECEIPT.items()),
+        ("Resolved", change.note),
+    ]
+    return [(label, value) for label, value in rows if value]
+
+
+def _page(**content: Any) -> str:
+    change: Change | None = content.get("change")
+    blank = dict.fromkeys(
+        ("heading", "text", "tone", "sender", "form", "error", "until", "left"), ""
+    )
+    defaults: dict[str, Any] = blank | {"change": None, "receipt": [], "refresh": None}
+    foot = f"{_LOCAL} {_ADDRESS} Change {change.id}." if change else _LOCAL
+    return str(_template().render({**defaults, **content, "foot": foot}))
+
+
+def _clock(moment: datetime) -> str:
+    """The time of day where the user is."""
+    return f"{moment.astimezone():%H:%M %Z}"
+
+
+def _moment(moment: datetime | None) -> str:
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S %Z}" if moment else ""
+
+
+def _minutes(seconds: int) -> str:
+    if seconds < 60:
+        return "less than a minute"
+    return "1 minute" if seconds < 120 else f"{seconds // 60} minutes"

@@ -1,0 +1,171 @@
+"""Why a change is not proposed or not sent: one class a reason, each with its sentence.
+
+The ledger and the policy decide by these; the sentence is for the model and the user, the same on
+every channel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from telnyx_mcp.commands import to_run
+from telnyx_mcp.settings import variable_of
+
+if TYPE_CHECKING:
+    from telnyx_mcp.approval.change import Change
+
+LINK = "ledger link"
+"""The command that links a key to an account."""
+
+
+@dataclass(frozen=True, slots=True)
+class OverCap:
+    """A charge above one of the caps."""
+
+    amount: Decimal
+    cap: Decimal
+    span: str
+    setting: str
+    used: Decimal
+
+    def text(self, _profile: str | None) -> str:
+        used = f" ({self.used} already paid or possibly paid)" if self.used else ""
+        return (
+            f"{self.amount} would exceed the cap of {self.cap} for {self.span}{used}. Only the user "
+            f"can raise it, with {variable_of(self.setting)}."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownPayment:
+    """An earlier payment whose outcome is unknown."""
+
+    change: Change
+
+    def text(self, profile: str | None) -> str:
+        lost = self.change
+        sent = f" sent at {lost.sent_at:%Y-%m-%d %H:%M} UTC" if lost.sent_at else ""
+        return (
+            f"the outcome of the payment of {lost.amount}{sent} is unknown, and no other payment is "
+            "made until a person has found out. The user can look into the Mission Control Portal, "
+            f"then run `{to_run(f'resolve {lost.id}', profile)}` in a terminal, or answer on the page "
+            "in the browser where one opens."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceTaken:
+    """A reference that names another payment."""
+
+    change: Change
+
+    def text(self, _profile: str | None) -> str:
+        return (
+            f"the reference `{self.change.reference}` already names another change "
+            f"({self.change.amount}, {self.change.state}). Use a new reference for a new payment, or "
+            "the same amount to see the outcome of that one."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionOpen:
+    """Another change that waits for the user's answer, or to be sent."""
+
+    change: Change
+
+    def text(self, profile: str | None) -> str:
+        open_ = self.change
+        approved = open_.state != "proposed"
+        waits = "is approved and not sent yet" if approved else "waits for the user's answer"
+        return (
+            f"another change {waits}: {title_of(open_)} (id {open_.id}, until "
+            f"{open_.expires_at:%H:%M} UTC), and an account has one open question at a time. Ask the "
+            f"user to answer that one first, where it was asked or with "
+            f"`{to_run(f'approve {open_.id}', profile)}` in a terminal; then call again."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RecentlyDeclined:
+    """A payment that the user declined less than ten minutes ago."""
+
+    change: Change
+    until: datetime
+
+    def text(self, _profile: str | None) -> str:
+        return (
+            f"the user declined a payment of {self.change.amount} at "
+            f"{self.change.updated_at:%H:%M} UTC, so no payment is proposed until "
+            f"{self.until:%H:%M} UTC. Don't ask again unless the user wants to."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetUsedUp:
+    """The standing budget no longer covers a payment that it approved."""
+
+    def text(self, _profile: str | None) -> str:
+        return "the standing budget is used up."
+
+
+@dataclass(frozen=True, slots=True)
+class Unsigned:
+    """An approval whose signature is missing or wrong."""
+
+    def text(self, _profile: str | None) -> str:
+        return (
+            "the approval in the ledger is not signed with this API key: it was not given through "
+            "this server, or the key or the version changed since. Call again to ask again."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class UnlinkedKey:
+    """A new API key on a ledger that holds the changes of at least one account."""
+
+    accounts: Sequence[str]
+
+    def text(self, profile: str | None) -> str:
+        names = ", ".join(self.accounts)
+        return (
+            f"this API key is new to the ledger, which holds the changes of: {names}. Telnyx does "
+            "not confirm that the key belongs to one of them, so nothing is paid or changed until "
+            f"the user runs `{to_run(LINK, profile)}` in a terminal. Calling again helps after that."
+        )
+
+
+Reason = (
+    OverCap
+    | UnknownPayment
+    | ReferenceTaken
+    | QuestionOpen
+    | RecentlyDeclined
+    | BudgetUsedUp
+    | Unsigned
+    | UnlinkedKey
+)
+
+
+class Blocked(Exception):
+    """The change is not proposed or not sent. Its text is the reason's sentence."""
+
+    def __init__(self, reason: Reason, profile: str | None = None) -> None:
+        super().__init__(reason.text(profile))
+        self.reason = reason
+
+
+def title_of(change: Change) -> str:
+    """What a change is, in a few words: `pay 120.00 (invoice 7)`."""
+    if change.amount is not None:
+        reference = f" ({change.reference})" if change.reference else ""
+        return f"pay {change.amount}{reference}"
+    values = ", ".join(f"{name} {_plain(value)}" for name, value in change.arguments.items())
+    return f"{change.operation.replace('_', ' ')}: {values}"
+
+
+def _plain(value: object) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

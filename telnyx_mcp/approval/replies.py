@@ -1,0 +1,135 @@
+"""What each outcome is called, on every channel: one table for the model, the page and the terminal.
+
+The fields are filled with `str.format`: `{summary}` ("paying 120.00"), `{happened}`, `{resolve}` and
+`{approve}` (commands to type), `{until}` (a time of day), `{after_unknown}`, `{remark}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from telnyx_mcp.approval.change import State
+from telnyx_mcp.approval.channels import AskOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """How one state is put into words."""
+
+    model: str
+    """For the assistant: what happened, whether to call again, what to tell the user."""
+    heading: str
+    """The heading of the page, and the first words at the terminal."""
+    page: str
+    """The text of the page under its heading."""
+    why_not_unknown: str
+    """At the terminal: why there is nothing to resolve."""
+    tone: str = ""
+    """`good` or `bad`, for the colour of the heading."""
+
+
+REPLIES: Mapping[State, Reply] = {
+    State.PROPOSED: Reply(
+        "Nothing was sent yet: the user is being asked. Call again with the same arguments.",
+        "Waiting for an answer",
+        "Nothing was sent.",
+        "it still waits for an answer, and nothing was sent",
+    ),
+    State.APPROVED: Reply(
+        "Approved, and about to be sent by another call. Call again to see the outcome.",
+        "Approved",
+        "Go back to the assistant. If it does not go on by itself, tell it to. Nothing is sent after "
+        "{until}.",
+        "it is approved, and nothing was sent yet",
+        "good",
+    ),
+    State.SENDING: Reply(
+        "Sent, outcome not known yet. Don't repeat it in any way; telnyx_list_changes shows the "
+        "outcome.",
+        "Approved, and being sent",
+        "Go back to the assistant.",
+        "it is being sent, and its answer may still come; look again in a minute",
+        "good",
+    ),
+    State.SUCCEEDED: Reply(
+        "Done: {summary}.{remark}",
+        "Done",
+        "{happened} Go back to the assistant.",
+        "Telnyx confirmed it, or a person did before",
+        "good",
+    ),
+    State.REFUSED: Reply(
+        "Not done. {happened}", "Not done", "{happened}", "it did not happen", "bad"
+    ),
+    State.NOT_SENT: Reply(
+        "Nothing was sent. {happened}", "Not sent", "{happened}", "it was never sent", "bad"
+    ),
+    State.UNKNOWN: Reply(
+        "UNKNOWN whether {summary} happened: it was sent once and no clear answer came. {happened} It "
+        "will not be sent again. Don't try again in any way. {after_unknown}",
+        "Nobody knows whether it happened",
+        "{happened} It was sent once, will not be sent again, and blocks other payments until you say "
+        "what came of it. Look into the Mission Control Portal, then answer here, or run {resolve} in "
+        "a terminal.",
+        "its outcome is unknown",
+        "bad",
+    ),
+    State.DECLINED: Reply(
+        "Nothing was sent: the user declined {summary}, or withdrew the approval. Don't ask again "
+        "unless the user says so; for 10 minutes no payment is proposed, and the same call only "
+        "repeats this. If the client declined by itself, the user can start the server with "
+        "TELNYX_MCP_APPROVAL=browser or =terminal.",
+        "Declined",
+        "Nothing was sent. {happened} Go back to the assistant.",
+        "a person declined it, and nothing was sent",
+    ),
+    State.EXPIRED: Reply(
+        "Nothing was sent: {summary} was not approved in time. {happened} Call again to ask again.",
+        "Expired",
+        "Nothing was sent. {happened}",
+        "its approval ran out, and nothing was sent",
+    ),
+    State.VOID: Reply(
+        "Nothing was sent: what the question said about {summary} is no longer true. {happened} Call "
+        "again to ask again.",
+        "No longer valid",
+        "Nothing was sent. {happened}",
+        "its question was no longer true, and nothing was sent",
+    ),
+}
+
+NOT_ANSWERED: Mapping[AskOutcome, str] = {
+    AskOutcome.CANNOT_ASK: "Nothing was sent: {summary} needs the user's approval, and the channel that "
+    "the user fixed (TELNYX_MCP_APPROVAL) reaches nobody here. Calling again will not help. Tell the "
+    "user, who can also run {approve} within 10 minutes; then call again with the same arguments.",
+    AskOutcome.NO_ANSWER: "Nothing was sent yet: the client said that it can ask the user, and did not "
+    "answer. Tell the user to run {approve} within 10 minutes, then call again with the same "
+    "arguments.",
+    AskOutcome.TOO_LATE: "Nothing was sent: the answer came too late, as the question has moved to "
+    "another channel. The user can answer it on the page in the browser, where one is open, or run "
+    "{approve}; then call again with the same arguments.",
+    AskOutcome.CANCELLED: "Nothing was sent: the question was closed without an answer. Call again with "
+    "the same arguments only if the user wants to be asked again. The user can also answer with "
+    "{approve}.",
+    AskOutcome.MISTYPED: "Nothing was sent: what the user typed is not the amount. Call again with the "
+    "same arguments to ask again, if the user wants to.",
+    AskOutcome.ON_PAGE: "Nothing was sent yet: a page in the user's browser asks to approve {summary}. "
+    "Call again with the same arguments once the user has answered there. If no page shows up, the "
+    "user can run {approve}.",
+    AskOutcome.AT_TERMINAL: "Nothing was sent yet: {summary} needs the user's approval, and this client "
+    "can't ask for it. Tell the user to run {approve} within 10 minutes, then call again with the "
+    "same arguments.",
+}
+"""What to say while the change still waits for its answer."""
+
+AFTER_UNKNOWN_PAYMENT = (
+    "Tell the user to look into the Mission Control Portal, then to answer on the page in the browser "
+    "where one opened, or to run {resolve}; until then no other payment is made."
+)
+AFTER_UNKNOWN_SETTING = "telnyx_get_auto_recharge_preferences shows how it is now."
+REPEATED = "Nothing new was done by this call; at {at} UTC the same one came to this{another}: "
+"""Said before the outcome of an earlier call. `{another}` is `ANOTHER_SETTING` or `ANOTHER_PAYMENT`
+after a success, else empty."""
+ANOTHER_SETTING = " (for another one on purpose, wait 10 minutes)"
+ANOTHER_PAYMENT = " (for another one on purpose, wait 10 minutes or give a new reference)"

@@ -1,0 +1,76 @@
+"""What the model asks for: one class an operation, from the question to the evidence."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from telnyx_mcp.approval.accounts import Identity
+from telnyx_mcp.approval.change import Change, State
+from telnyx_mcp.approval.question import Question
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A question, and the figures that it was written from."""
+
+    question: Question
+    basis: Mapping[str, Any] = field(default_factory=dict)
+    at_once: Decimal | None = None
+    """The largest sum that could be charged at once; None where nothing can be charged."""
+
+
+class CannotCheck(Exception):
+    """Whether the question is still true could not be found out. Its text says why."""
+
+
+class SendFailed(Exception):
+    """A change that was not confirmed: `state` is `refused`, `not_sent` or `unknown`."""
+
+    def __init__(self, state: State, happened: str, evidence: Mapping[str, Any]) -> None:
+        super().__init__(happened)
+        self.state = state
+        self.evidence = evidence
+
+
+class ChangeRequest(ABC):
+    """A change that somebody asks for. `arguments` alone identify it, or `reference` where there is
+    one: it can be made from a row of the ledger as well as from a call."""
+
+    operation: ClassVar[str]
+    arguments: Mapping[str, Any]
+    reference: str | None = None
+    amount: Decimal | None = None
+
+    @property
+    @abstractmethod
+    def summary(self) -> str:
+        """What it is, in a few words: "paying 120.00"."""
+
+    @abstractmethod
+    async def identity(self) -> Identity:
+        """Who Telnyx says the account is; empty where it does not say."""
+
+    @abstractmethod
+    async def draft(self, payments: Sequence[Change]) -> Draft:
+        """The question, from the account's figures of now. `payments` are those of the last 24 hours
+        through this ledger."""
+
+    @abstractmethod
+    async def void_reason(self, change: Change) -> str | None:
+        """Why the question of the change is no longer true; None if it is. Raises `CannotCheck`."""
+
+    @abstractmethod
+    async def send(self) -> Mapping[str, Any]:
+        """Sends it, once. Returns the evidence; raises `SendFailed`."""
+
+    @abstractmethod
+    async def evidence(self, change: Change) -> Mapping[str, Any]:
+        """What can be learnt of the outcome afterwards."""
+
+
+RequestFactory = Callable[[str, Mapping[str, Any]], ChangeRequest]
+"""Makes the request of an operation with these arguments."""

@@ -1,0 +1,110 @@
+"""A change as a row of the store, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from telnyx_mcp.approval.change import Change, State
+from telnyx_mcp.approval.question import Question
+from telnyx_mcp.state import ticks
+
+SIGNED = (
+    *("id", "account", "operation", "arguments", "reference", "amount", "question"),
+    *("question_data", "basis", "channel", "decided_by", "decided_at"),
+)
+"""The columns that the signature of an approval covers."""
+
+
+def new_row(
+    *,
+    id: str,
+    account: str | None,
+    operation: str,
+    arguments: Mapping[str, Any],
+    reference: str | None,
+    amount: Decimal | None,
+    question: Question,
+    basis: Mapping[str, Any],
+    requested_via: str,
+    now: datetime,
+) -> dict[str, Any]:
+    """The row of a change that waits for its answer."""
+    empty = dict.fromkeys(("channel", "owner", "secret_hash", "happened", "note"), "")
+    return empty | {
+        "id": id,
+        "account": account,
+        "operation": operation,
+        "arguments": to_json(arguments),
+        "reference": reference,
+        "amount": None if amount is None else int(amount * 100),
+        "question": question.text,
+        "question_data": question.to_json(),
+        "basis": to_json(basis),
+        "state": State.PROPOSED,
+        "requested_via": requested_via or None,
+        "evidence": "{}",
+        "proposed_at": ticks(now),
+        "updated_at": ticks(now),
+    }
+
+
+def change_of(row: sa.RowMapping) -> Change:
+    """The change of a row, in the state that is stored."""
+    amount = None if row["amount"] is None else amount_of(row["amount"])
+    state = State(row["state"])
+    if state is State.EXPIRED and row["voided"]:
+        state = State.VOID
+    return Change(
+        id=row["id"],
+        operation=row["operation"],
+        arguments=json.loads(row["arguments"]),
+        reference=row["reference"],
+        amount=amount,
+        question=_question(row, amount),
+        basis=json.loads(row["basis"]),
+        state=state,
+        channel=row["channel"],
+        requested_via=row["requested_via"] or "",
+        decided_by=row["decided_by"] or "",
+        owner=row["owner"],
+        happened=row["happened"],
+        evidence=json.loads(row["evidence"]),
+        note=row["note"],
+        proposed_at=moment_of(row["proposed_at"]),
+        decided_at=_moment_or_none(row["decided_at"]),
+        sent_at=_moment_or_none(row["sent_at"]),
+        updated_at=moment_of(row["updated_at"]),
+        replaced_by=row["replaced_by"],
+        closed=row["closed_at"] is not None,
+    )
+
+
+def _question(row: sa.RowMapping, amount: Decimal | None) -> Question:
+    if row["question_data"]:
+        return Question.from_json(row["question_data"])
+    return Question.from_text(row["question"], None if amount is None else str(amount))
+
+
+def amount_of(cents: int) -> Decimal:
+    """An amount of money, with two decimals."""
+    return (Decimal(cents) / 100).quantize(Decimal("0.01"))
+
+
+def moment_of(stored: int) -> datetime:
+    """A moment that the store keeps in milliseconds."""
+    return datetime.fromtimestamp(stored / 1000, UTC)
+
+
+def _moment_or_none(stored: int | None) -> datetime | None:
+    return None if stored is None else moment_of(stored)
+
+
+def to_json(value: Mapping[str, Any]) -> str:
+    """JSON that is the same for equal values, as changes are found by it."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,506 @@
+"""A question is true when it is answered: what moved since it was written voids it, and a fresh one
+says so."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from mcp import Client
+from mcp.client.session import ClientRequestContext
+from mcp_types import CallToolResult, ElicitRequestFormParams, ElicitRequestParams, ElicitResult
+
+from telnyx_mcp.approval.channels.browser import BrowserPages
+from telnyx_mcp.sandbox import Sandbox
+from telnyx_mcp.server import AccountServer, build_server
+from telnyx_mcp.settings import Settings
+from tests.approval.test_asking import (
+    DECLINES,
+    PAY,
+    TICKS,
+    UPDATE,
+    Person,
+    Time,
+    ask,
+    said,
+    state_of,
+    types,
+)
+from tests.approval.test_page import Desk, answers, fetch, visible
+from tests.conftest import Mode, connected
+
+CALL = {"amount": "120.00"}
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+async def server(settings: Settings, time: Time) -> AsyncIterator[AccountServer]:
+    built = build_server(settings, now=time)
+    yield built
+    await built.accounts.aclose()
+
+
+@pytest.fixture
+async def other(settings: Settings, time: Time) -> AsyncIterator[AccountServer]:
+    """A second server on the same ledger, as another window of the same user has."""
+    built = build_server(settings, now=time)
+    yield built
+    await built.accounts.aclose()
+
+
+Move = Callable[[Sandbox], None]
+
+
+def paid_in_the_portal(sandbox: Sandbox) -> None:
+    sandbox.account.balance += 7
+
+
+def a_day_of_usage(sandbox: Sandbox) -> None:
+    sandbox.account.balance -= 40
+
+
+# --- the account's figures moved --------------------------------------------------------------------
+
+
+@pytest.mark.attack(
+    "Money moves between the question and its answer",
+    "The question is void; a fresh one says what moved",
+)
+@pytest.mark.parametrize("move", [paid_in_the_portal, a_day_of_usage])
+async def test_a_balance_that_moved_while_the_user_reads_is_asked_about_again(
+    server: AccountServer, sandbox: Sandbox, mode: Mode, move: Move
+) -> None:
+    moves = [move]
+
+    def meanwhile(_question: str) -> ElicitResult:
+        if moves:
+            moves.pop()(sandbox)
+        return types("120.00")
+
+    person = Person(meanwhile)
+    before = sandbox.account.balance
+    result = await ask(server, person, PAY, CALL, mode)
+    first, second = person.questions
+    assert f"Balance now: {before} USD" in first
+    assert "NOTE: This question replaces an earlier one. The balance moved from" in second
+    assert f"Balance now: {sandbox.account.balance - 120} USD" in second
+    assert state_of(result) == "succeeded"
+    assert len(sandbox.payments) == 1
+
+
+async def test_what_usage_takes_in_a_minute_does_not_void_a_question(
+    server: AccountServer, sandbox: Sandbox, mode: Mode
+) -> None:
+    def meanwhile(_question: str) -> ElicitResult:
+        sandbox.account.balance -= 3
+        return types("120.00")
+
+    person = Person(meanwhile)
+    assert state_of(await ask(server, person, PAY, CALL, mode)) == "succeeded"
+    assert len(person.questions) == 1
+
+
+async def test_an_account_that_moves_all_the_time_is_not_asked_about_for_ever(
+    server: AccountServer, sandbox: Sandbox
+) -> None:
+    def meanwhile(_question: str) -> ElicitResult:
+        sandbox.account.balance += 1
+        return types("120.00")
+
+    person = Person(meanwhile)
+    result = await ask(server, person, PAY, CALL, "legacy")
+    assert result.is_error
+    assert "keep changing while the question waits. Call again" in said(result)
+    assert len(person.questions) == 3
+    assert sandbox.payments == []
+
+
+@pytest.mark.attack(
+    "The check just before sending is made to fail",
+    "Nothing is sent",
+)
+async def test_nothing_is_sent_while_the_balance_cannot_be_checked_and_the_approval_stays_good(
+    server: AccountServer, sandbox: Sandbox
+) -> None:
+    def meanwhile(_question: str) -> ElicitResult:
+        sandbox.fault("get_balance", "status", status=500, times=9)
+        return types("120.00")
+
+    refused = await ask(server, Person(meanwhile), PAY, CALL)
+    assert "could not be checked just before sending" in said(refused)
+    assert "call again with the same arguments" in said(refused)
+    assert sandbox.payments == []
+    sandbox.faults.clear()
+    assert state_of(await ask(server, Person(types("120.00")), PAY, CALL)) == "succeeded"
+    assert len(sandbox.payments) == 1
+
+
+@pytest.mark.attack(
+    "The auto-recharge preferences change while the user reads",
+    "The change is void; a fresh question shows them as they are",
+)
+async def test_preferences_that_moved_are_shown_as_they_are_in_the_fresh_question(
+    server: AccountServer, sandbox: Sandbox, mode: Mode
+) -> None:
+    def meanwhile(_question: str) -> ElicitResult:
+        sandbox.account.preferences["threshold_amount"] = "90.00"
+        return types("400.00")
+
+    person = Person(meanwhile, types("400.00"))
+    wish = {"threshold_amount": "50.00", "recharge_amount": "100.00"}
+    result = await ask(server, person, UPDATE, wish, mode)
+    assert "falls below: 100.00 -> 50.00 USD" in person.questions[0]
+    assert "falls below: 90.00 -> 50.00 USD" in person.questions[1]
+    assert "Somebody else changed the preferences" in person.questions[1]
+    assert state_of(result) == "succeeded"
+
+
+# --- another payment was sent ------------------------------------------------------------------------
+
+
+@pytest.mark.attack(
+    "The same top-up is proposed twice, and both questions say that nothing was paid",
+    "The second question is void once the first was sent, and the fresh one says so",
+)
+@pytest.mark.parametrize("outcome", ["succeeded", "unknown"])
+async def test_a_payment_by_another_server_voids_the_question_that_waits(
+    server: AccountServer,
+    other: AccountServer,
+    sandbox: Sandbox,
+    time: Time,
+    mode: Mode,
+    outcome: str,
+) -> None:
+    ledger = await (await other.accounts.main.services()).gate.ledger()
+    steps: list[str] = []
+
+    def meanwhile(question: str) -> ElicitResult:
+        steps.append(question)
+        if len(steps) == 1:
+            _pay_at_once(ledger, time, outcome)
+        return types("120.00")
+
+    person = Person(meanwhile)
+    result = await ask(server, person, PAY, CALL, mode)
+    if outcome == "unknown":
+        assert "outcome of the payment of 50.00" in said(result)
+        assert sandbox.payments == []
+        return
+    assert "last 24 hours: 0.00" in person.questions[0]
+    assert "last 24 hours: 50.00" in person.questions[1]
+    assert (
+        "NOTE: This question replaces an earlier one. Another change was sent"
+        in (person.questions[1])
+    )
+    assert state_of(result) == "succeeded"
+
+
+def _pay_at_once(ledger: Any, time: Time, outcome: str) -> None:
+    """A payment that another process makes while a question waits: the standing budget of that
+    process covers it, so it asks nobody."""
+    from decimal import Decimal
+
+    from telnyx_mcp.approval.change import PAYMENT, State
+    from telnyx_mcp.approval.ledger import Decision
+    from telnyx_mcp.approval.policy import Policy
+    from telnyx_mcp.approval.question import Question
+
+    ledger._policy = Policy(standing_per_payment=Decimal(60), standing_per_day=Decimal(60))
+    change = ledger.propose(
+        PAYMENT,
+        {"amount": "50.00"},
+        reference=None,
+        amount=Decimal("50.00"),
+        question=Question("?"),
+        basis={},
+        now=time(),
+    )
+    assert ledger.claim(change.id, time(), Decision("standing", ""))
+    assert ledger.record(change.id, State(outcome), "It was sent.", {}, time())
+    ledger.landed(change.id)
+
+
+# --- one open question, and none soon after a decline -----------------------------------------------
+
+
+@pytest.mark.attack(
+    "Thirty calls at once flood the user with questions",
+    "One page opens; the other calls are told which question waits",
+)
+async def test_thirty_calls_at_once_open_one_page(
+    settings: Settings, sandbox: Sandbox, time: Time
+) -> None:
+    desk = Desk()
+    server = build_server(settings, now=time, pages=BrowserPages(time, desk))
+    (await server.accounts.main.services()).gate._channels._wait = 0.05
+    results: list[str] = []
+
+    async def pay(amount: int) -> None:
+        results.append(said(await client.call_tool(PAY, {"amount": f"{amount}.00"})))
+
+    async with connected(server) as client, anyio.create_task_group() as tasks:
+        for number in range(30):
+            tasks.start_soon(pay, 20 + number)
+    assert len(desk.files) == 1
+    told = [text for text in results if "another change waits for the user's answer" in text]
+    assert len(told) == 29
+    assert all("pay " in text and "telnyx-account-mcp approve" in text for text in told)
+    assert sandbox.payments == []
+
+
+async def test_a_further_call_is_told_which_question_waits(
+    server: AccountServer, sandbox: Sandbox
+) -> None:
+    first = await ask(server, None, PAY, CALL)
+    second = await ask(server, Person(TICKS), UPDATE, {"enabled": False})
+    assert state_of(first) == "proposed"
+    assert "another change waits for the user's answer: pay 120.00" in said(second)
+    change_id = (first.structured_content or {})["change_id"]
+    assert f"telnyx-account-mcp approve {change_id}" in said(second)
+
+
+async def test_a_question_that_was_closed_makes_room_for_another(
+    server: AccountServer, sandbox: Sandbox, mode: Mode
+) -> None:
+    closed = await ask(server, Person(ElicitResult(action="cancel")), PAY, CALL, mode)
+    paid = await ask(server, Person(types("50.00")), PAY, {"amount": "50.00"}, mode)
+    assert state_of(closed) == "proposed"
+    assert state_of(paid) == "succeeded"
+    assert [each["amount_cents"] for each in sandbox.payments] == [5000]
+
+
+@pytest.mark.attack(
+    "After a decline the model asks again with another amount or reference",
+    "No payment is proposed for ten minutes",
+)
+@pytest.mark.parametrize("next_call", [{"amount": "50.00"}, CALL | {"reference": "other"}])
+async def test_after_a_decline_no_payment_is_proposed_for_ten_minutes(
+    server: AccountServer, sandbox: Sandbox, time: Time, mode: Mode, next_call: dict[str, str]
+) -> None:
+    person = Person(DECLINES, types(next_call["amount"]))
+    await ask(server, person, PAY, CALL, mode)
+    time.passes(minutes=9)
+    refused = await ask(server, person, PAY, next_call, mode)
+    assert refused.is_error
+    assert "the user declined a payment of 120.00" in said(refused)
+    assert len(person.questions) == 1
+    time.passes(minutes=2)
+    assert state_of(await ask(server, person, PAY, next_call, mode)) == "succeeded"
+
+
+async def test_a_declined_payment_does_not_forbid_to_turn_auto_recharge_off(
+    server: AccountServer, sandbox: Sandbox
+) -> None:
+    await ask(server, Person(DECLINES), PAY, CALL)
+    result = await ask(server, Person(TICKS), UPDATE, {"enabled": False})
+    assert state_of(result) == "succeeded"
+
+
+# --- the page ---------------------------------------------------------------------------------------
+
+
+@dataclass
+class OnPage:
+    """A server whose question is open on a page, and its call has ended."""
+
+    client: Client
+    desk: Desk
+
+    async def pay(self, amount: str = "120.00") -> CallToolResult:
+        return await self.client.call_tool(PAY, {"amount": amount})
+
+    @property
+    def link(self) -> str:
+        return self.desk.links[0]
+
+    async def see(self) -> httpx.Response:
+        return await anyio.to_thread.run_sync(fetch, "GET", self.link)
+
+    async def answer(self, **form: str) -> httpx.Response:
+        return await anyio.to_thread.run_sync(answers, self.link, form)
+
+
+@asynccontextmanager
+async def on_page(settings: Settings, time: Time) -> AsyncIterator[OnPage]:
+    desk = Desk()
+    server = build_server(settings, now=time, pages=BrowserPages(time, desk))
+    (await server.accounts.main.services()).gate._channels._wait = 0.05
+    async with connected(server) as client:
+        assert state_of(await client.call_tool(PAY, CALL)) == "proposed"
+        yield OnPage(client, desk)
+
+
+async def test_a_page_that_is_loaded_again_shows_a_fresh_question_once_the_balance_moved(
+    settings: Settings, time: Time, sandbox: Sandbox
+) -> None:
+    async with on_page(settings, time) as page:
+        assert "replaces" not in visible(await page.see())
+        sandbox.account.balance += 50
+        again = visible(await page.see())
+        assert "NOTE: This question replaces an earlier one. The balance moved" in again
+        assert f"Balance now: {sandbox.account.balance} USD" in again
+
+
+@pytest.mark.attack(
+    "The user clicks on a page whose question is no longer true",
+    "Nothing is approved; the page shows a fresh question",
+)
+async def test_a_click_on_a_page_whose_question_is_no_longer_true_approves_nothing(
+    settings: Settings, time: Time, sandbox: Sandbox
+) -> None:
+    async with on_page(settings, time) as page:
+        await page.see()
+        sandbox.account.balance += 50
+        shown = await page.answer(decision="approve", amount="120.00")
+        assert "NOTE: This question replaces an earlier one." in visible(shown)
+        assert "Approved" not in visible(shown)
+        fresh = str(shown.url)
+        assert fresh != page.link
+        approved = await anyio.to_thread.run_sync(
+            answers, fresh, {"decision": "approve", "amount": "120.00"}
+        )
+        assert "Approved" in visible(approved)
+        result = await page.pay()
+        assert state_of(result) == "succeeded"
+        assert len(sandbox.payments) == 1
+
+
+async def test_an_approval_is_withdrawn_on_the_page_until_it_is_sent(
+    settings: Settings, time: Time, sandbox: Sandbox
+) -> None:
+    async with on_page(settings, time) as page:
+        approved = await page.answer(decision="approve", amount="120.00")
+        assert "Withdraw the approval" in approved.text
+        withdrawn = await page.answer(decision="withdraw")
+        assert "The user withdrew the approval." in visible(withdrawn)
+        result = await page.pay()
+        assert state_of(result) == "declined"
+        assert sandbox.payments == []
+
+
+async def test_a_payment_that_was_sent_is_not_withdrawn(
+    settings: Settings, time: Time, sandbox: Sandbox
+) -> None:
+    async with on_page(settings, time) as page:
+        await page.answer(decision="approve", amount="120.00")
+        await page.pay()
+        told = await page.answer(decision="withdraw")
+        assert "Done" in visible(told)
+        assert len(sandbox.payments) == 1
+
+
+async def test_the_page_of_a_payment_is_its_receipt(
+    settings: Settings, time: Time, sandbox: Sandbox
+) -> None:
+    async with on_page(settings, time) as page:
+        await page.answer(decision="approve", amount="120.00")
+        await page.pay()
+        receipt = visible(await page.see())
+        assert "Paid: 120.00 USD" in receipt
+        assert f"Transaction: {sandbox.payments[0]['id']}" in receipt
+        assert f"Balance after: {sandbox.account.balance}" in receipt
+        assert "Sent: 2026-06-15" in receipt
+
+
+async def test_an_unknown_payment_is_resolved_on_the_page(
+    settings: Settings, time: Time, sandbox: Sandbox
+) -> None:
+    async with on_page(settings, time) as page:
+        sandbox.fault("create_stored_payment_transaction", "drop_after")
+        await page.answer(decision="approve", amount="120.00")
+        assert state_of(await page.pay()) == "unknown"
+        asked = await page.see()
+        assert "It happened" in asked.text
+        mistyped = await page.answer(decision="paid", amount="12")
+        assert "nothing was resolved" in visible(mistyped)
+        resolved = await page.answer(decision="not_paid", amount="120.00")
+        assert "Found not to have happened." in visible(resolved)
+        told = await page.pay("30.00")
+        assert state_of(told) == "proposed"
+
+
+async def test_a_payment_blocked_by_an_unknown_one_opens_the_page_that_asks_what_came_of_it(
+    settings: Settings, sandbox: Sandbox, time: Time
+) -> None:
+    desk = Desk()
+    server = build_server(settings, now=time, pages=BrowserPages(time, desk))
+    sandbox.fault("create_stored_payment_transaction", "drop_after")
+    async with connected(server, "auto", Person(types("120.00"))) as client:
+        assert state_of(await client.call_tool(PAY, CALL)) == "unknown"
+        assert len(desk.links) == 1
+        asked = await anyio.to_thread.run_sync(fetch, "GET", desk.links[0])
+        assert "It did not happen" in asked.text
+        time.passes(minutes=30)
+        blocked = await client.call_tool(PAY, {"amount": "50.00"})
+        assert "no other payment is made until a person has found out" in said(blocked)
+        assert len(desk.links) == 2
+        again = await anyio.to_thread.run_sync(fetch, "GET", desk.links[1])
+        assert "It did not happen" in again.text
+
+
+# --- a client that does not answer ------------------------------------------------------------------
+
+
+@pytest.mark.attack(
+    "A client declares that it can ask, and never answers",
+    "The next channel follows; a late answer counts for nothing",
+)
+async def test_a_client_that_declared_elicitation_and_is_silent_is_left_for_the_next_channel(
+    settings: Settings, sandbox: Sandbox, time: Time
+) -> None:
+    asked: list[str] = []
+    answered = anyio.Event()
+
+    async def silent(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+        assert isinstance(params, ElicitRequestFormParams)
+        asked.append(params.message)
+        await answered.wait()
+        return types("120.00")
+
+    desk = Desk()
+    server = build_server(settings, now=time, pages=BrowserPages(time, desk))
+    channels = (await server.accounts.main.services()).gate._channels
+    channels._client_wait = channels._wait = 0.1
+    async with connected(server, "legacy", silent) as client:
+        first = await client.call_tool(PAY, CALL)
+        assert state_of(first) == "proposed"
+        assert "a page in the user's browser" in said(first)
+        assert len(desk.links) == len(asked) == 1
+        second = await client.call_tool(PAY, CALL)
+        assert state_of(second) == "proposed"
+        assert len(asked) == 1
+        answered.set()
+        await anyio.to_thread.run_sync(
+            answers, desk.links[0], {"decision": "approve", "amount": "120.00"}
+        )
+        assert state_of(await client.call_tool(PAY, CALL)) == "succeeded"
+    assert len(sandbox.payments) == 1
+
+
+async def test_a_modern_client_that_never_brings_an_answer_is_left_and_a_late_answer_is_too_late(
+    settings: Settings, sandbox: Sandbox, time: Time
+) -> None:
+    from tests.approval.test_asking import _answer, _asked
+
+    desk = Desk()
+    server = build_server(settings, now=time, pages=BrowserPages(time, desk))
+    (await server.accounts.main.services()).gate._channels._wait = 0.05
+    async with connected(server, "auto", Person(DECLINES)) as client:
+        asked = await _asked(client, CALL)
+        time.passes(seconds=46)
+        moved_on = await client.session.call_tool(PAY, CALL)
+        assert state_of(moved_on) == "proposed"
+        assert len(desk.links) == 1
+        late = await _answer(client, CALL, asked, types("120.00"))
+        assert "the answer came too late" in said(late)
+    assert sandbox.payments == []
+    await server.accounts.aclose()
