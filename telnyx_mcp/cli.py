@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from telnyx_mcp import __version__
+from telnyx_mcp.stderr import guard_stderr
 
 if TYPE_CHECKING:
     from telnyx_mcp.profiles import Accounts
@@ -72,6 +73,7 @@ class CommandError(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command. Returns its exit status: 0 done, 1 failed, 2 wrongly called."""
+    guard_stderr()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     given = list(sys.argv[1:] if arguments is None else arguments)
     parser = _parser()

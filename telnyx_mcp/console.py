@@ -19,8 +19,9 @@ from rich.table import Table
 from rich.text import Text
 
 from telnyx_mcp.approval.channels.terminal import discard_typed
-from telnyx_mcp.server import build_server
+from telnyx_mcp.server import AccountServer, build_server
 from telnyx_mcp.settings import Settings
+from telnyx_mcp.signals import stopping_signals
 from telnyx_mcp.tools import TOOLS
 
 MOST_ROWS = 250
@@ -30,13 +31,20 @@ LONG_FACT = 48
 def call_tool(settings: Settings, tool: str, arguments: dict[str, str], *, as_json: bool) -> int:
     """Calls one tool through the real server and prints its result. 0 done, 1 failed."""
 
-    async def call() -> CallToolResult:
+    async def call() -> CallToolResult | None:
         server = build_server(settings)
-        can_ask = sys.stdin.isatty()
-        async with Client(server, elicitation_callback=ask_here if can_ask else None) as client:
-            return await client.call_tool(tool, arguments)
+        ask = ask_here if sys.stdin.isatty() else None
+        result: CallToolResult | None = None
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_stop_on_signal, server, tasks.cancel_scope)
+            async with Client(server, elicitation_callback=ask) as client:
+                result = await client.call_tool(tool, arguments)
+            tasks.cancel_scope.cancel()
+        return result
 
     result = anyio.run(call)
+    if result is None:
+        raise KeyboardInterrupt
     if as_json:
         shown = result.structured_content or {"error": text_of(result)}
         sys.stdout.write(json.dumps(shown, indent=2, ensure_ascii=False) + "\n")
@@ -44,6 +52,21 @@ def call_tool(settings: Settings, tool: str, arguments: dict[str, str], *, as_js
         Console(stderr=result.is_error).print(Group(*render(result)))
     state = (result.structured_content or {}).get("state", "succeeded")
     return 0 if state == "succeeded" and not result.is_error else 1
+
+
+async def _stop_on_signal(server: AccountServer, calling: anyio.CancelScope) -> None:
+    """Ends the call on a signal; not while a change is in flight: what came of it is still told."""
+    if sys.platform == "win32":
+        return
+    with anyio.open_signal_receiver(*stopping_signals()) as signals:
+        async for _ in signals:
+            with anyio.move_on_after(0.1) as in_flight:
+                for each in server.accounts.made:
+                    await each.gate.idle()
+            if not in_flight.cancelled_caught:
+                calling.cancel()
+                return
+            sys.stderr.write("\nIt was sent already: waiting for what comes of it.\n")
 
 
 def list_tools() -> int:

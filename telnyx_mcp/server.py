@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -41,6 +40,7 @@ from telnyx_mcp.environment import misspelt, why_blocked
 from telnyx_mcp.keys import KeyNotRead, has_key, with_key
 from telnyx_mcp.prompts import read_prompts
 from telnyx_mcp.settings import Settings
+from telnyx_mcp.signals import stopping_signals
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.deadline import CALL_SECONDS
 from telnyx_mcp.telnyx.pacing import Pacer
@@ -255,13 +255,14 @@ async def serve_stdio(server: AccountServer) -> None:
 
 
 async def _leave_on_signal(server: AccountServer, serving: anyio.CancelScope) -> None:
-    """On SIGTERM or SIGINT: cancels what is being done, lets a change that was sent finish, leaves.
+    """On SIGTERM, SIGINT or SIGHUP, however often: cancels what is being done, lets a change that was
+    sent finish, leaves.
 
     Leaves by `os._exit`, as the thread that reads stdin can't be interrupted.
     """
     if sys.platform == "win32":
         return
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    with anyio.open_signal_receiver(*stopping_signals()) as signals:
         async for _ in signals:
             serving.cancel()
             with anyio.CancelScope(shield=True):
@@ -282,5 +283,6 @@ def leave_process(server: AccountServer) -> NoReturn:
         with suppress(Exception):
             each.gate.close()
     atexit._run_exitfuncs()  # what a sandbox or a page left in temporary directories
-    sys.stderr.flush()
+    with suppress(OSError, ValueError, AttributeError):  # it may be closed
+        sys.stderr.flush()
     os._exit(0)

@@ -83,6 +83,11 @@ _Waits = tuple[_Held | None, float, str]
 """A turn, or none that may be waited for; the seconds until then; who closed the pace."""
 
 
+def _say(words: str) -> None:
+    if sys.stderr:  # there is none where it was closed before the start
+        sys.stderr.write(words)
+
+
 class Pacer:
     """Gives each request its turn. One per server.
 
@@ -94,13 +99,13 @@ class Pacer:
         shared: PacePlace | None = None,
         own: OwnPace | None = None,
         sleep: Sleep = anyio.sleep,
-        say: Callable[[str], object] = sys.stderr.write,
+        say: Callable[[str], object] | None = None,
         clock: Clock = time.monotonic,
     ) -> None:
         self._own = own or OwnPace()
         self._shared = shared
         self._sleep = sleep
-        self._say: Callable[[str], object] | None = say
+        self._say: Callable[[str], object] | None = say or _say
         self._clock = clock
         self._share_from = -inf
         self._seen: defaultdict[str, list[tuple[PacePlace, Seen]]] = defaultdict(list)

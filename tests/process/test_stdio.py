@@ -71,28 +71,45 @@ async def test_a_folder_called_tools_where_it_is_started_is_not_imported(
         assert (await server.ended())[0] == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+SIGNALS = pytest.mark.parametrize(
+    "numbers",
+    [
+        [signal.SIGTERM],
+        [signal.SIGINT],
+        [signal.SIGHUP],
+        [signal.SIGHUP, signal.SIGHUP],
+        [signal.SIGHUP, signal.SIGTERM, signal.SIGINT],
+    ],
+    ids=lambda numbers: " ".join(each.name for each in numbers),
+)
+
+
+@SIGNALS
+@pytest.mark.usefixtures("hears_hang_ups")
 async def test_a_signal_ends_it_cleanly_while_stdin_stays_open(
-    environment: dict[str, str], number: int
+    environment: dict[str, str], numbers: list[signal.Signals]
 ) -> None:
     async with started(environment=environment) as server:
         await server.initialize()
-        server.process.send_signal(number)
+        for number in numbers:
+            server.process.send_signal(number)
         assert await server.process.wait() == 0
         assert server.process.stderr
         assert await server.process.stderr.read() == b""
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@SIGNALS
+@pytest.mark.usefixtures("hears_hang_ups")
 async def test_a_signal_lets_a_payment_in_flight_finish(
-    environment: dict[str, str], sandbox: Sandbox, number: int
+    environment: dict[str, str], sandbox: Sandbox, numbers: list[signal.Signals]
 ) -> None:
     sandbox.fault("create_stored_payment_transaction", "slow", seconds=0.5)
     async with started(environment=environment) as server:
         await server.initialize()
         await server.start_payment("120.00")
         await arrives(sandbox, "POST")
-        server.process.send_signal(number)
+        for number in numbers:
+            server.process.send_signal(number)
         assert await server.process.wait() == 0
     assert [each.status for each in sandbox.requests if each.method == "POST"] == [200]
     assert len(sandbox.payments) == 1
