@@ -54,5 +54,8 @@ def guard_stderr() -> None:
             os.close(nowhere)
     encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
     sys.stderr = io.TextIOWrapper(
-        io.BufferedWriter(_Dropping(2)), encoding, "backslashreplace", write_through=True
+        _Dropping(2),  # unbuffered: what is said is said at once
+        encoding,
+        "backslashreplace",
+        write_through=True,
     )

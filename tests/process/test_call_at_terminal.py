@@ -91,14 +91,14 @@ def test_a_setting_that_is_already_so_asks_nobody(
 def test_a_signal_while_a_payment_is_in_flight_finishes_it_and_says_what_came_of_it(
     environment: dict[str, str], sandbox: Sandbox, signals: list[signal.Signals]
 ) -> None:
-    sandbox.fault("create_stored_payment_transaction", "slow", seconds=0.7)
+    sandbox.fault("create_stored_payment_transaction", "slow", seconds=2)
     with terminals.at_terminal(*PAY, environment=environment) as terminal:
         terminal.shows("Amount (nothing declines):")
         terminal.types("120")
         while not any(each.method == "POST" for each in sandbox.requests):
-            assert terminal.process.poll() is None
+            assert terminal._process.poll() is None
         for each in signals:
-            terminal.process.send_signal(each)
+            terminal._process.send_signal(each)
         terminal.shows("It was sent already: waiting for what comes of it.")
         terminal.shows("Done: paying 120.00.")
         assert terminal.ends() == 0
@@ -112,7 +112,7 @@ def test_a_signal_at_the_question_ends_the_command_and_pays_nothing(
 ) -> None:
     with terminals.at_terminal(*PAY, environment=environment) as terminal:
         terminal.shows("Amount (nothing declines):")
-        terminal.process.send_signal(number)
+        terminal._process.send_signal(number)
         terminal.shows("stopped")
         assert terminal.ends() == 130
     assert sandbox.payments == []
