@@ -12,10 +12,12 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
 from telnyx_mcp.approval.reasons import Blocked, UnlinkedKey
+from telnyx_mcp.settings import is_loopback
 from telnyx_mcp.state import accounts, changes, keys, ticks
 
 
@@ -56,12 +58,14 @@ class LedgerAccount:
         profile = f" (profile {self.name})" if self.name else ""
         return f"{named}{profile}"
 
-    def is_same(self, identity: Identity) -> bool:
-        """Whether Telnyx names the same user. The e-mail counts where a user id is missing."""
+    def is_same(self, identity: Identity) -> bool | None:
+        """Whether Telnyx names the same user; None if that can't be told. The e-mail counts where a
+        user id is missing."""
         mine = self.identity
-        if mine.user_id and identity.user_id:
-            return mine.user_id == identity.user_id
-        return bool(mine.email) and mine.email == identity.email
+        for known, told in ((mine.user_id, identity.user_id), (mine.email, identity.email)):
+            if known and told:
+                return known == told
+        return None
 
 
 def key_hash(salt: str, address: str, api_key: str) -> str:
@@ -112,6 +116,12 @@ class KeyLink:
         self.link(connection, account, how, now)
         return account
 
+    def is_identified(self, connection: sa.Connection, account: str | None) -> bool:
+        """Whether the ledger knows who Telnyx says this account is."""
+        row = connection.execute(accounts.select().where(accounts.c.id == account)).mappings()
+        found = row.first()
+        return found is not None and Identity(found["user_id"], found["email"]).is_known
+
     def complete(self, connection: sa.Connection, account: str, identity: Identity) -> None:
         """Adds what the ledger does not know yet of the key's account: address, name, identity."""
         known = connection.execute(accounts.select().where(accounts.c.id == account)).mappings()
@@ -146,9 +156,7 @@ class KeyLink:
             if each.is_same(identity):
                 self.link(connection, each.id, "telnyx", now)
                 return each.id
-        candidates = [
-            each for each in known if each.changes and each.address in (None, self.address)
-        ]
+        candidates = [each for each in known if each.changes and self._may_open(each)]
         if candidates and not self._is_another(identity, candidates):
             raise Blocked(UnlinkedKey([each.label for each in candidates]), self.profile)
         return self.add_account(connection, identity, "first", now)
@@ -157,23 +165,29 @@ class KeyLink:
         query = sa.select(keys.c.account).where(keys.c.key_hash == self.hash)
         return connection.execute(query).scalar() is not None
 
+    def _may_open(self, account: LedgerAccount) -> bool:
+        """Whether the key could belong to this account. A server on this computer, such as the
+        sandbox, has accounts of its own; all other addresses lead to Telnyx."""
+        if _is_local(self.address):
+            return account.address == self.address
+        return account.address is None or not _is_local(account.address)
+
     def _is_another(self, identity: Identity, candidates: Iterable[LedgerAccount]) -> bool:
         """Whether this is certainly an account of its own: a profile with a new name, whose user
         Telnyx names, and names otherwise than that of every account in the ledger."""
-        return (
-            self.profile is not None
-            and identity.is_known
-            and all(each.name != self.profile and each.identity.is_known for each in candidates)
+        return self.profile is not None and all(
+            each.name != self.profile and each.is_same(identity) is False for each in candidates
         )
 
 
 def known_accounts(connection: sa.Connection) -> list[LedgerAccount]:
-    """Every account of the ledger, in the order they came."""
+    """Every account of the ledger, in the order they came; last those that only a copy of version 1
+    knows: it writes changes, and no accounts."""
     of_account = sa.select(keys.c.key_hash).where(keys.c.account == accounts.c.id)
     mine = sa.or_(changes.c.account == accounts.c.id, changes.c.account.in_(of_account))
     count = sa.select(sa.func.count()).select_from(changes).where(mine).scalar_subquery()
     query = sa.select(accounts, count.label("changes")).order_by(accounts.c.created_at)
-    return [
+    known = [
         LedgerAccount(
             row["id"],
             row["name"],
@@ -183,3 +197,16 @@ def known_accounts(connection: sa.Connection) -> list[LedgerAccount]:
         )
         for row in connection.execute(query).mappings()
     ]
+    id_ = changes.c.account
+    of_version_1 = (
+        sa.select(id_, sa.func.count())
+        .where(id_.not_in(sa.select(accounts.c.id)), id_.not_in(sa.select(keys.c.key_hash)))
+        .group_by(id_)
+        .order_by(id_)
+    )
+    unknown = connection.execute(of_version_1).all()
+    return known + [LedgerAccount(each, None, None, Identity(), held) for each, held in unknown]
+
+
+def _is_local(address: str) -> bool:
+    return is_loopback(urlsplit(address).hostname or "")

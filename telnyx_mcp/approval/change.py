@@ -94,7 +94,10 @@ class Change:
     @property
     def expires_at(self) -> datetime:
         """When a proposal or an approval can no longer be used."""
-        return LIFETIME + (self.proposed_at if self.state is State.PROPOSED else self.updated_at)
+        if self.state is State.PROPOSED:
+            return self.proposed_at + LIFETIME
+        # An approval's own moment is signed. Version 1 of the ledger did not keep it.
+        return (self.decided_at or self.updated_at) + LIFETIME
 
     def is_expired(self, now: datetime) -> bool:
         """Whether it is too late to answer the question, or to use the approval."""

@@ -126,11 +126,15 @@ class Gate:
         if change is None:
             raise NotAllowed("Nothing was sent: there is no such change.")
         request = self._request_for(change.operation, change.arguments)
-        if change.state is State.PROPOSED:
-            change = await self._void_if_untrue(ledger, change, request)
-        if change.state is State.VOID:
-            return await self._replacement(ledger, change, request, change.requested_via)
-        return change
+        while True:
+            if change.state is State.PROPOSED:
+                change = await self._void_if_untrue(ledger, change, request)
+            if change.state is not State.VOID:
+                return change
+            was_replaced = change.replaced_by is not None
+            change = await self._replacement(ledger, change, request, change.requested_via)
+            if not was_replaced:
+                return change
 
     async def show_page(self, change: Change) -> bool:
         """Whether a page of this change is open in the user's browser."""
@@ -156,7 +160,7 @@ class Gate:
     ) -> Change | None:
         """The change that this call is about, if there is one. `answering` is the id that a client
         sent back with the user's answer."""
-        if not await in_thread(ledger.is_linked):
+        if not ledger.is_identified:
             await in_thread(ledger.identify, await request.identity(), self._now())
         if answering and (change := await in_thread(ledger.get, answering, self._now())):
             if (change.operation, change.arguments) != (request.operation, request.arguments):
@@ -215,10 +219,12 @@ class Gate:
         self, ledger: Ledger, void: Change, request: ChangeRequest, via: str
     ) -> Change:
         """The change with a fresh question in the place of a void one."""
-        if void.replaced_by and (
+        while void.replaced_by and (
             found := await in_thread(ledger.get, void.replaced_by, self._now())
         ):
-            return found
+            if found.state is not State.VOID:
+                return found
+            void = found
         return await self._propose(ledger, request, via, replaces=void)
 
     async def _void_if_moved(self, ledger: Ledger, change: Change) -> Change:

@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from telnyx_mcp.approval import rows
 from telnyx_mcp.approval.accounts import Identity, KeyLink, LedgerAccount, key_hash, known_accounts
 from telnyx_mcp.approval.change import (
+    CLOCK_SKEW,
     LIFETIME,
     MAY_HAVE_HAPPENED,
     PAYMENT,
@@ -105,6 +106,7 @@ class Ledger:
         self._signer = signer
         self._owner = owner
         self._policy = policy
+        self._is_identified = False
         self._in_flight: set[str] = set()
         """What this process is sending: it is alive, whatever a clock says."""
 
@@ -121,7 +123,11 @@ class Ledger:
         """The ledger of the account that this key opens at this address."""
         salt = store.salt()
         key = KeyLink(key_hash(salt, address, api_key), address, profile)
-        return cls(store, key, DecisionSigner(api_key, salt), owner, policy)
+        ledger = cls(store, key, DecisionSigner(api_key, salt), owner, policy)
+        with store.read() as connection:
+            account = key.account(connection)
+            ledger._is_identified = key.is_identified(connection, account)
+        return ledger
 
     def close(self) -> None:
         self._store.close()
@@ -139,6 +145,11 @@ class Ledger:
             linked = self._key.account(connection) is not None
             return not linked and any(each.changes for each in known_accounts(connection))
 
+    @property
+    def is_identified(self) -> bool:
+        """Whether the ledger knows who Telnyx says the account is, or `identify` was called."""
+        return self._is_identified
+
     def identify(self, identity: Identity, now: datetime) -> None:
         """Links the key to its account, and notes who Telnyx says that is.
 
@@ -147,6 +158,7 @@ class Ledger:
         with self._store.write() as connection:
             account = self._key.find_or_add(connection, identity, now)
             self._key.complete(connection, account, identity)
+        self._is_identified = True
 
     def known_accounts(self) -> list[LedgerAccount]:
         """Every account in the store, also those of other keys."""
@@ -328,9 +340,9 @@ class Ledger:
                 return self._void(connection, change, MOVED, now)
             else:
                 sent_at = max(ticks(now), self._last_sent(connection) + 1)
-                self._move(
-                    connection, change, State.SENDING, now, owner=str(self._owner), sent_at=sent_at
-                )
+                # Without its signature, a sent change can't be made an approved one again.
+                told = {"owner": str(self._owner), "sent_at": sent_at, "signature": None}
+                self._move(connection, change, State.SENDING, now, **told)
             after = self._reread(connection, id, now)
         if refusal:
             raise Blocked(refusal, self.profile)
@@ -426,8 +438,10 @@ class Ledger:
     def _is_orphaned(self, change: Change, now: datetime) -> bool:
         if change.id in self._in_flight:
             return False
-        sent_at = change.sent_at or change.updated_at
-        return now - sent_at >= SENDING_LEASE or not self._owner.may_live(change.owner)
+        # Not `sent_at`: after the clock was set back that is in the future, for hours perhaps.
+        since = change.updated_at
+        in_time = since - CLOCK_SKEW <= now < since + SENDING_LEASE
+        return not in_time or not self._owner.may_live(change.owner)
 
     def _get(self, connection: sa.Connection, id: str, now: datetime) -> Change | None:
         return next(self._changes(connection, self._mine().where(Row.id == id), now), None)
@@ -558,8 +572,9 @@ class Ledger:
         return self._policy.refusal(amount or Decimal(0), self._spent(connection, now))
 
     def _last_sent(self, connection: sa.Connection) -> int:
-        """When the latest change was sent, which no later one may seem to precede: a payment made
-        while the clock is wrong still counts once it is right."""
+        """When the latest change was sent. Every later one is sent after it, whatever the clock
+        says: a payment made while the clock is wrong still counts once it is right, and no two
+        histories have the same mark."""
         query = sa.select(sa.func.coalesce(sa.func.max(Row.sent_at), 0)).where(self._is_mine())
         return int(connection.execute(query).scalar_one())
 
