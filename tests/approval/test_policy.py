@@ -7,23 +7,35 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from telnyx_mcp.approval.change import PAYMENT, Change, State
-from telnyx_mcp.approval.ledger import SENDING_LEASE, Blocked, Ledger
+from telnyx_mcp.approval.accounts import Identity
+from telnyx_mcp.approval.change import (
+    CLOCK_SKEW,
+    LIFETIME,
+    PAYMENT,
+    RECHARGE,
+    STANDING,
+    Change,
+    State,
+)
+from telnyx_mcp.approval.ledger import AT_ONCE, MARK, SENDING_LEASE, HistoryMoved, Ledger
 from telnyx_mcp.approval.owner import Owner
 from telnyx_mcp.approval.policy import DAY, MONTH, Policy, Spent
-from telnyx_mcp.state import Store
+from telnyx_mcp.approval.reasons import Blocked, OverCap, QuestionOpen, RecentlyDeclined
+from telnyx_mcp.state import Store, changes
+from tests.approval.ledgers import NOW, QUESTION, opened
 
-NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 TICK = timedelta(milliseconds=1)
 CENT = Decimal("0.01")
 NOTHING = Spent(Decimal(0), Decimal(0), Decimal(0))
-STANDING = Policy(standing_per_payment=Decimal(50), standing_per_day=Decimal(80))
+SEVERAL = Policy(one_question=False)
+"""For what needs several proposals at once."""
+BUDGET = Policy(standing_per_payment=Decimal(50), standing_per_day=Decimal(80), one_question=False)
 
 
 def spent(day: str = "0", month: str = "0", standing_day: str = "0") -> Spent:
@@ -73,12 +85,21 @@ def test_up_to_a_cap_is_allowed_and_a_cent_more_is_not(most: str, before: Spent)
 def test_a_refusal_says_which_cap_how_much_is_used_and_who_can_raise_it(
     amount: str, before: Spent, words: str
 ) -> None:
-    assert Policy().refusal(Decimal(amount), before) == words
+    refusal = Policy().refusal(Decimal(amount), before)
+    assert refusal
+    assert refusal.text(None) == words
 
 
-@pytest.mark.parametrize("cap", ["max_payment", "max_per_day", "max_per_30_days"])
-def test_a_cap_of_zero_allows_nothing(cap: str) -> None:
-    assert Policy(**{cap: Decimal(0)}).refusal(CENT, NOTHING) is not None
+@pytest.mark.parametrize(
+    "policy",
+    [
+        Policy(max_payment=Decimal(0)),
+        Policy(max_per_day=Decimal(0)),
+        Policy(max_per_30_days=Decimal(0)),
+    ],
+)
+def test_a_cap_of_zero_allows_nothing(policy: Policy) -> None:
+    assert policy.refusal(CENT, NOTHING) is not None
 
 
 # --- the standing budget --------------------------------------------------------------------------
@@ -95,12 +116,12 @@ def test_the_standing_budget_is_off_unless_both_halves_are_set() -> None:
 
 @pytest.mark.parametrize(("most", "used"), [("50.00", "0"), ("50.00", "30.00"), ("0.01", "79.99")])
 def test_it_stands_for_what_fits_and_not_for_a_cent_more(most: str, used: str) -> None:
-    assert STANDING.stands_for(Decimal(most), spent(standing_day=used))
-    assert not STANDING.stands_for(Decimal(most) + CENT, spent(standing_day=used))
+    assert BUDGET.stands_for(Decimal(most), spent(standing_day=used))
+    assert not BUDGET.stands_for(Decimal(most) + CENT, spent(standing_day=used))
 
 
 def test_what_a_person_approved_does_not_use_it_up() -> None:
-    assert STANDING.stands_for(Decimal("50.00"), spent(day="900.00", month="900.00"))
+    assert BUDGET.stands_for(Decimal("50.00"), spent(day="900.00", month="900.00"))
 
 
 # --- what the ledger counts -----------------------------------------------------------------------
@@ -115,11 +136,10 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def ledger(store: Store) -> Ledger:
-    return ledger_of(store, Policy())
+    return ledger_of(store, SEVERAL)
 
 
-def ledger_of(store: Store, policy: Policy, key: str = "KEY1") -> Ledger:
-    return Ledger.of(store, key, "https://api.telnyx.com/v2", Owner.this_process(), policy)
+ledger_of = opened
 
 
 def proposed(ledger: Ledger, amount: str, at: datetime) -> Change:
@@ -128,7 +148,7 @@ def proposed(ledger: Ledger, amount: str, at: datetime) -> Change:
         {"amount": amount, "at": at.isoformat()},
         reference=None,
         amount=Decimal(amount),
-        question="Pay?",
+        question=QUESTION,
         basis={},
         now=at,
     )
@@ -177,27 +197,28 @@ def test_what_waits_or_was_let_go_does_not_count(ledger: Ledger) -> None:
 
 def test_another_operation_or_account_does_not_count(ledger: Ledger, store: Store) -> None:
     other = ledger.propose(
-        "update_auto_recharge_preferences",
+        RECHARGE,
         {"enabled": True},
         reference=None,
         amount=None,
-        question="Change?",
+        question=QUESTION,
         basis={},
         now=NOW,
     )
     ledger.approve(other.id, "terminal", NOW)
     ledger.claim(other.id, NOW)
-    ended(ledger_of(store, Policy(), "KEY2"), State.UNKNOWN, "120.00", NOW)
+    another = opened(store, SEVERAL, key="KEY2", identity=Identity("user-2"), profile="another")
+    ended(another, State.UNKNOWN, "120.00", NOW)
     assert ledger.spent(NOW) == NOTHING
-    assert ledger.refusal(Decimal(500), NOW) is None
+    assert ledger.refusal(PAYMENT, Decimal(500), None, NOW) is None
 
 
 @pytest.mark.parametrize(("span", "part"), [(DAY, "day"), (MONTH, "month"), (DAY, "standing_day")])
 def test_a_payment_counts_for_the_whole_span_and_no_longer(
     store: Store, span: timedelta, part: str
 ) -> None:
-    ledger = ledger_of(store, STANDING)
-    ended(ledger, State.SUCCEEDED, "40.00", NOW, channel="standing")
+    ledger = ledger_of(store, BUDGET)
+    ended(ledger, State.SUCCEEDED, "40.00", NOW, channel=STANDING)
     assert getattr(ledger.spent(NOW + span), part) == 40
     assert getattr(ledger.spent(NOW + span + TICK), part) == 0
 
@@ -209,12 +230,13 @@ def test_an_unknown_payment_counts_however_old(ledger: Ledger) -> None:
 
 def test_an_unknown_payment_forbids_any_other_until_it_is_resolved(ledger: Ledger) -> None:
     lost = ended(ledger, State.UNKNOWN, "120.00", NOW)
-    refusal = ledger.refusal(CENT, NOW + 10 * MONTH)
+    refusal = ledger.refusal(PAYMENT, CENT, None, NOW + 10 * MONTH)
     assert refusal
-    assert "nobody knows whether the payment of 120.00 at 2026-06-15 12:00 UTC happened" in refusal
-    assert f"telnyx-account-mcp resolve {lost.id}` in a terminal" in refusal
+    text = refusal.text(None)
+    assert "the outcome of the payment of 120.00 sent at 2026-06-15 12:00 UTC is unknown" in text
+    assert f"telnyx-account-mcp resolve {lost.id}` in a terminal" in text
     ledger.resolve(lost.id, paid=False, note="", now=NOW)
-    assert ledger.refusal(CENT, NOW) is None
+    assert ledger.refusal(PAYMENT, CENT, None, NOW) is None
 
 
 @pytest.mark.parametrize(("paid", "counted"), [(True, 120), (False, 0)])
@@ -225,23 +247,23 @@ def test_a_resolved_payment_counts_if_it_was_paid(ledger: Ledger, paid: bool, co
 
 
 def test_the_standing_budget_is_counted_apart(store: Store) -> None:
-    ledger = ledger_of(store, STANDING)
+    ledger = ledger_of(store, BUDGET)
     ended(ledger, State.SUCCEEDED, "300.00", NOW)
-    ended(ledger, State.SUCCEEDED, "40.00", NOW, channel="standing")
+    ended(ledger, State.SUCCEEDED, "40.00", NOW, channel=STANDING)
     assert ledger.spent(NOW) == Spent(Decimal(340), Decimal(340), Decimal(40))
     assert ledger.stands_for(proposed(ledger, "40.00", NOW), NOW)
     assert not ledger.stands_for(proposed(ledger, "40.01", NOW), NOW)
-    assert ledger.stands_for(proposed(ledger, "50.00", NOW), NOW + DAY + TICK)
+    assert ledger.stands_for(proposed(ledger, "50.00", NOW), NOW + DAY + 2 * TICK)
 
 
 def test_the_standing_budget_is_for_payments_only(store: Store) -> None:
-    ledger = ledger_of(store, STANDING)
+    ledger = ledger_of(store, BUDGET)
     change = ledger.propose(
-        "update_auto_recharge_preferences",
+        RECHARGE,
         {"enabled": True},
         reference=None,
         amount=None,
-        question="Change?",
+        question=QUESTION,
         basis={},
         now=NOW,
     )
@@ -256,24 +278,25 @@ def test_the_caps_are_looked_at_again_when_it_is_claimed(ledger: Ledger) -> None
     assert ledger.claim(second.id, NOW)
     with pytest.raises(Blocked, match=r"cap of 1000\.00 for 24 hours"):
         ledger.claim(third.id, NOW)
-    refused = ledger.get(third.id)
+    refused = ledger.get(third.id, NOW)
     assert refused
-    assert refused.state is State.EXPIRED
+    assert refused.state is State.VOID
+    assert "cap of 1000.00 for 24 hours" in refused.happened
 
 
 def test_an_unknown_payment_forbids_the_claim_of_an_approved_one(ledger: Ledger) -> None:
     approved = proposed(ledger, "10.00", NOW)
     ledger.approve(approved.id, "terminal", NOW)
     ended(ledger, State.UNKNOWN, "120.00", NOW)
-    with pytest.raises(Blocked, match="nobody knows"):
+    with pytest.raises(Blocked, match="is unknown"):
         ledger.claim(approved.id, NOW)
 
 
 def test_the_standing_budget_is_looked_at_again_when_it_is_claimed(store: Store) -> None:
-    ledger = ledger_of(store, STANDING)
+    ledger = ledger_of(store, BUDGET)
     both = [proposed(ledger, amount, NOW) for amount in ("50.00", "40.00")]
     for change in both:
-        ledger.approve(change.id, "standing", NOW)
+        ledger.approve(change.id, STANDING, NOW)
     assert ledger.claim(both[0].id, NOW)
     with pytest.raises(Blocked, match="standing budget is used up"):
         ledger.claim(both[1].id, NOW)
@@ -288,7 +311,7 @@ def test_a_clock_set_back_frees_nothing_that_was_paid_before(
 ) -> None:
     for moment in (NOW, NOW + TICK):
         ended(ledger, State.SUCCEEDED, "500.00", moment)
-    assert ledger.refusal(CENT, NOW - back) is not None
+    assert ledger.refusal(PAYMENT, CENT, None, NOW - back) is not None
 
 
 def test_what_was_paid_while_the_clock_was_wrong_still_counts_when_it_is_right_again(
@@ -296,7 +319,7 @@ def test_what_was_paid_while_the_clock_was_wrong_still_counts_when_it_is_right_a
 ) -> None:
     ended(ledger, State.SUCCEEDED, "500.00", NOW)
     ended(ledger, State.SUCCEEDED, "500.00", NOW - 2 * DAY)
-    assert ledger.refusal(CENT, NOW + TICK) is not None
+    assert ledger.refusal(PAYMENT, CENT, None, NOW + TICK) is not None
 
 
 # --- who sends ------------------------------------------------------------------------------------
@@ -340,14 +363,188 @@ def test_a_host_name_may_hold_anything(host: str) -> None:
     assert Owner(host, me.pid, me.started).may_live(f"{host}/{me.pid}/{me.started}")
 
 
+def dead_owner() -> Owner:
+    return Owner(Owner.this_process().host, 2**22 + 1, "1")
+
+
+def state_of(ledger: Ledger, change: Change, at: datetime) -> State | None:
+    found = ledger.get(change.id, at)
+    return found.state if found else None
+
+
 def test_a_dead_senders_change_is_unknown_at_once_and_a_live_ones_after_its_lease(
     store: Store,
 ) -> None:
-    dead = Ledger.of(store, "KEY1", "u", Owner(Owner.this_process().host, 2**22 + 1, "1"), Policy())
-    live = Ledger.of(store, "KEY1", "u", Owner.this_process(), Policy())
-    lost, busy = sending(dead, "10.00", NOW), sending(live, "20.00", NOW)
-    live.sweep(NOW + SENDING_LEASE - TICK)
-    states = [getattr(live.get(each.id), "state", None) for each in (lost, busy)]
-    assert states == [State.UNKNOWN, State.SENDING]
-    live.sweep(NOW + SENDING_LEASE)
-    assert getattr(live.get(busy.id), "state", None) is State.UNKNOWN
+    dead, live = opened(store, SEVERAL, owner=dead_owner()), opened(store, SEVERAL)
+    busy, lost = sending(live, "20.00", NOW), sending(dead, "10.00", NOW)
+    other = opened(store, SEVERAL)
+    assert state_of(other, lost, NOW) is State.UNKNOWN
+    assert state_of(other, busy, NOW + SENDING_LEASE - TICK) is State.SENDING
+    assert state_of(other, busy, NOW + SENDING_LEASE) is State.UNKNOWN
+
+
+def test_what_this_process_still_waits_for_is_not_unknown_to_it(store: Store) -> None:
+    ledger = opened(store, SEVERAL)
+    busy = sending(ledger, "10.00", NOW)
+    assert state_of(ledger, busy, NOW + DAY) is State.SENDING
+    ledger.landed(busy.id)
+    assert state_of(ledger, busy, NOW + DAY) is State.UNKNOWN
+
+
+@pytest.mark.parametrize("back", [2 * CLOCK_SKEW, DAY])
+def test_a_clock_set_back_makes_no_sender_live_for_longer(store: Store, back: timedelta) -> None:
+    """The lease counts from the claim, also where the row says that it was sent in the future."""
+    mine, other = opened(store, SEVERAL), opened(store, SEVERAL)
+    ended(mine, State.SUCCEEDED, "10.00", NOW)
+    busy = sending(mine, "20.00", NOW - back)
+    assert state_of(other, busy, NOW - back + SENDING_LEASE - TICK) is State.SENDING
+    assert state_of(other, busy, NOW - back + SENDING_LEASE) is State.UNKNOWN
+    assert state_of(other, busy, NOW - back - 2 * CLOCK_SKEW) is State.UNKNOWN
+
+
+def test_reading_writes_nothing(store: Store) -> None:
+    dead = opened(store, SEVERAL, owner=dead_owner())
+    sending(dead, "10.00", NOW)
+    old = proposed(dead, "20.00", NOW)
+    other = opened(store, SEVERAL)
+    with store.read() as connection:
+        before = connection.execute(changes.select()).all()
+    later = NOW + DAY
+    assert [state_of(other, old, later)] == [State.EXPIRED]
+    other.newest(10, later)
+    other.history(later)
+    other.spent(later)
+    other.refusal(PAYMENT, CENT, None, later)
+    with store.read() as connection:
+        assert connection.execute(changes.select()).all() == before
+
+
+# --- one question, and a rest after a decline ----------------------------------------------------
+
+
+def recharge(ledger: Ledger, at: datetime, at_once: str = "100.00", /, **basis: str) -> Change:
+    return ledger.propose(
+        RECHARGE,
+        {"recharge_amount": at_once, "at": at.isoformat()},
+        reference=None,
+        amount=None,
+        question=QUESTION,
+        basis={AT_ONCE: at_once, **basis},
+        now=at,
+    )
+
+
+@pytest.mark.parametrize("approves", [False, True])
+def test_another_question_waits_until_the_open_one_is_over(store: Store, approves: bool) -> None:
+    ledger = opened(store, Policy())
+    first = proposed(ledger, "10.00", NOW)
+    if approves:
+        ledger.approve(first.id, "terminal", NOW)
+    with pytest.raises(Blocked, match=first.id) as blocked:
+        proposed(ledger, "20.00", NOW)
+    assert isinstance(blocked.value.reason, QuestionOpen)
+    with pytest.raises(Blocked, match=first.id):
+        recharge(ledger, NOW)
+    assert proposed(ledger, "20.00", NOW + LIFETIME).state is State.PROPOSED
+
+
+def test_a_question_closed_without_an_answer_makes_room_for_another(store: Store) -> None:
+    ledger = opened(store, Policy())
+    first = proposed(ledger, "10.00", NOW)
+    ledger.close_question(first.id, NOW)
+    assert proposed(ledger, "10.00", NOW).id == first.id
+    proposed(ledger, "20.00", NOW)
+    assert state_of(ledger, first, NOW) is State.VOID
+    assert ledger.approve(first.id, "terminal", NOW) is None
+
+
+@pytest.mark.parametrize("withdrawn", [False, True])
+def test_after_a_decline_no_payment_is_proposed_for_ten_minutes(
+    store: Store, withdrawn: bool
+) -> None:
+    ledger = opened(store, Policy())
+    change = proposed(ledger, "10.00", NOW)
+    if withdrawn:
+        ledger.approve(change.id, "terminal", NOW)
+        assert ledger.withdraw(change.id, "terminal", NOW)
+    else:
+        assert ledger.decline(change.id, "terminal", NOW)
+    with pytest.raises(Blocked) as blocked:
+        proposed(ledger, "20.00", NOW + LIFETIME - TICK)
+    assert isinstance(blocked.value.reason, RecentlyDeclined)
+    assert blocked.value.reason.until == NOW + LIFETIME
+    assert proposed(ledger, "20.00", NOW + LIFETIME).state is State.PROPOSED
+
+
+def test_a_declined_setting_stops_no_payment_and_a_declined_payment_no_setting(
+    store: Store,
+) -> None:
+    ledger = opened(store, Policy())
+    ledger.decline(recharge(ledger, NOW).id, "terminal", NOW)
+    ledger.decline(proposed(ledger, "10.00", NOW).id, "terminal", NOW)
+    assert recharge(ledger, NOW + TICK).state is State.PROPOSED
+
+
+# --- auto-recharge under the cap of one payment --------------------------------------------------
+
+
+def test_a_setting_that_could_charge_more_than_a_payment_may_is_not_proposed(
+    ledger: Ledger,
+) -> None:
+    assert recharge(ledger, NOW, "500.00").state is State.PROPOSED
+    with pytest.raises(Blocked, match=r"cap of 500\.00 for one payment") as blocked:
+        recharge(ledger, NOW, "500.01")
+    assert isinstance(blocked.value.reason, OverCap)
+
+
+def test_the_cap_is_looked_at_again_when_the_setting_is_claimed(store: Store) -> None:
+    change = recharge(opened(store, Policy()), NOW, "400.00")
+    stricter = opened(store, Policy(max_payment=Decimal(300)))
+    stricter.approve(change.id, "terminal", NOW)
+    with pytest.raises(Blocked, match="cap of 300 "):
+        stricter.claim(change.id, NOW)
+    assert state_of(stricter, change, NOW) is State.VOID
+
+
+# --- the mark ------------------------------------------------------------------------------------
+
+
+def test_a_question_written_before_another_change_was_sent_is_void_when_it_is_answered(
+    ledger: Ledger,
+) -> None:
+    mark = {MARK: ledger.history(NOW).mark}
+    early = [recharge(ledger, NOW + each * TICK, **mark) for each in (0, 1)]
+    ledger.approve(early[0].id, "terminal", NOW)
+    ended(ledger, State.SUCCEEDED, "10.00", NOW)
+    assert getattr(ledger.claim(early[0].id, NOW), "state", None) is State.VOID
+    assert getattr(ledger.approve(early[1].id, "terminal", NOW), "state", None) is State.VOID
+    with pytest.raises(HistoryMoved):
+        recharge(ledger, NOW + DAY, **mark)
+
+
+@pytest.mark.parametrize("end", [State.REFUSED, State.SUCCEEDED, State.UNKNOWN])
+def test_the_mark_changes_with_every_outcome(ledger: Ledger, end: State) -> None:
+    change = sending(ledger, "10.00", NOW)
+    before = ledger.history(NOW).mark
+    ledger.record(change.id, end, "", {}, NOW)
+    assert ledger.history(NOW).mark != before
+
+
+def test_the_mark_changes_where_one_unknown_payment_takes_the_place_of_another(
+    ledger: Ledger,
+) -> None:
+    """Also if the clock was set back, so that both seem to be sent at the same moment."""
+    first = ended(ledger, State.UNKNOWN, "10.00", NOW)
+    before = ledger.history(NOW).mark
+    ledger.resolve(first.id, paid=False, note="", now=NOW)
+    ended(ledger, State.UNKNOWN, "20.00", NOW - DAY)
+    assert ledger.history(NOW).mark != before
+
+
+def test_the_mark_changes_when_a_sender_is_found_dead(store: Store) -> None:
+    alive = opened(store, SEVERAL)
+    sending(alive, "10.00", NOW)
+    other = opened(store, SEVERAL)
+    before = other.history(NOW).mark
+    assert other.history(NOW + SENDING_LEASE - TICK).mark == before
+    assert other.history(NOW + SENDING_LEASE).mark != before

@@ -6,28 +6,26 @@ With SQLite, and with PostgreSQL where `TEST_POSTGRES_URL` names a server to try
 from __future__ import annotations
 
 import multiprocessing
-import os
-import secrets
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-import sqlalchemy as sa
 
-from telnyx_mcp.approval.change import PAYMENT, Change, State
-from telnyx_mcp.approval.ledger import Blocked, Ledger
-from telnyx_mcp.approval.owner import Owner
+from telnyx_mcp.approval.change import PAYMENT, STANDING, Change, State
+from telnyx_mcp.approval.ledger import Decision, Ledger
 from telnyx_mcp.approval.policy import Policy
+from telnyx_mcp.approval.reasons import Blocked
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.state import Store
+from telnyx_mcp.state import Store, keys
+from tests.approval.ledgers import NOW, QUESTION, opened
 from tests.process.harness import ServerProcess, environment_for, started
 
 if TYPE_CHECKING:
@@ -35,11 +33,11 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a fork server")
 
-NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 SECONDS = 60
-ACCOUNT = "account"
 PROCESSES = 20
-POLICY = Policy(standing_per_payment=Decimal(100), standing_per_day=Decimal(300))
+POLICY = Policy(
+    standing_per_payment=Decimal(100), standing_per_day=Decimal(300), one_question=False
+)
 
 
 # --- what each process does ----------------------------------------------------------------------
@@ -51,6 +49,9 @@ class Racer:
 
     ledger: Ledger
     number: int
+    url: str
+    meet: Callable[[], object]
+    """Waits until all are here."""
 
     def propose(self, amount: str, reference: str | None) -> Change:
         return proposed(self.ledger, amount, reference)
@@ -63,7 +64,7 @@ def proposed(ledger: Ledger, amount: str, reference: str | None = None) -> Chang
         arguments,
         reference=reference,
         amount=Decimal(amount),
-        question="Pay?",
+        question=QUESTION,
         basis={},
         now=NOW,
     )
@@ -91,24 +92,27 @@ def pays_by_the_same_reference(racer: Racer, _: None) -> str | None:
     return claims(racer, change.id)
 
 
+def pays(racer: Racer, change: Change, decision: Decision | None = None) -> bool:
+    """Whether this process sent the change."""
+    try:
+        claimed = racer.ledger.claim(change.id, NOW, decision)
+    except Blocked:
+        return False
+    assert claimed
+    return racer.ledger.record(change.id, State.SUCCEEDED, "", {}, NOW) is not None
+
+
 def pays_by_its_own_reference(racer: Racer, _: None) -> bool:
     change = racer.propose("100.00", f"invoice {racer.number}")
     racer.ledger.approve(change.id, "terminal", NOW)
-    try:
-        return racer.ledger.claim(change.id, NOW) is not None
-    except Blocked:
-        return False
+    racer.meet()
+    return pays(racer, change)
 
 
 def pays_from_the_standing_budget(racer: Racer, _: None) -> bool:
     change = racer.propose("100.00", f"invoice {racer.number}")
-    if not racer.ledger.stands_for(change, NOW):
-        return False
-    racer.ledger.approve(change.id, "standing", NOW)
-    try:
-        return racer.ledger.claim(change.id, NOW) is not None
-    except Blocked:
-        return False
+    racer.meet()
+    return pays(racer, change, Decision(STANDING, "standing budget"))
 
 
 def decides(racer: Racer, id: str) -> State | None:
@@ -117,8 +121,23 @@ def decides(racer: Racer, id: str) -> State | None:
     return decided.state if decided else None
 
 
-def sweeps(racer: Racer, _: None) -> None:
-    racer.ledger.sweep(NOW)
+def resolves(racer: Racer, id: str) -> State | None:
+    resolved = racer.ledger.resolve(id, paid=racer.number % 2 == 0, note="", now=NOW)
+    return resolved.state if resolved else None
+
+
+def asks_one_question(racer: Racer, _: None) -> bool:
+    one = opened(Store(racer.url), Policy())
+    try:
+        return proposed(one, f"{100 + racer.number}.00").state is State.PROPOSED
+    except Blocked:
+        return False
+    finally:
+        one.close()
+
+
+def opens(racer: Racer, _: None) -> str | None:
+    return racer.ledger._account
 
 
 def _race(
@@ -126,13 +145,14 @@ def _race(
 ) -> None:
     """The body of a process: opens the ledger, as all do at once, and tells what came of the work."""
     start.wait(SECONDS)
-    ledger = Ledger(Store(url), ACCOUNT, Owner.this_process(), POLICY)
+    ledger = opened(Store(url), POLICY)
     try:
-        told.put((True, work(Racer(ledger, number), given)))
+        told.put((True, work(Racer(ledger, number, url, partial(start.wait, SECONDS)), given)))
     except Exception as error:  # noqa: BLE001 - it is told to the test
         told.put((False, f"{type(error).__name__}: {error}"))
     finally:
         ledger.close()
+    start.wait(SECONDS)  # one that ends leaves its payment unknown, which blocks the others'
 
 
 @pytest.fixture(scope="session")
@@ -168,107 +188,109 @@ def race(
 # --- where they meet -----------------------------------------------------------------------------
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty store."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/state.sqlite3"
-        return
-    server = os.environ.get("TEST_POSTGRES_URL")
-    if not server:
-        pytest.skip("TEST_POSTGRES_URL is not set")
-    schema = f"t{secrets.token_hex(8)}"
-    engine = sa.create_engine(server)
-    with engine.begin() as connection:
-        connection.execute(sa.schema.CreateSchema(schema))
-    there = sa.make_url(server).update_query_dict({"options": f"-csearch_path={schema}"})
-    yield there.render_as_string(hide_password=False)
-    with engine.begin() as connection:
-        connection.execute(sa.schema.DropSchema(schema, cascade=True))
-    engine.dispose()
-
-
 @pytest.fixture
-def ledger(url: str) -> Iterator[Ledger]:
-    opened = Ledger(Store(url), ACCOUNT, Owner.this_process(), POLICY)
-    yield opened
-    opened.close()
+def ledger(store_url: str) -> Iterator[Ledger]:
+    made = opened(Store(store_url), POLICY)
+    yield made
+    made.close()
 
 
 def states(url: str) -> Counter[State]:
-    ledger = Ledger(Store(url), ACCOUNT, Owner.this_process(), POLICY)
-    found = Counter(each.state for each in ledger.newest(1000))
+    ledger = opened(Store(url), POLICY)
+    found = Counter(each.state for each in ledger.newest(1000, NOW))
     ledger.close()
     return found
 
 
 def test_one_of_many_claims_an_approved_proposal(
-    processes: ForkServerContext, ledger: Ledger, url: str
+    processes: ForkServerContext, ledger: Ledger, store_url: str
 ) -> None:
     change = proposed(ledger, "100.00")
     ledger.approve(change.id, "terminal", NOW)
-    winners = [each for each in race(processes, url, claims, change.id) if each]
-    after = ledger.get(change.id)
+    winners = [each for each in race(processes, store_url, claims, change.id) if each]
+    after = ledger.get(change.id, NOW)
     assert after is not None
     assert winners == [after.owner]
-    assert after.state is State.SENDING
+    assert after.state is State.UNKNOWN, "its process ended"
 
 
 def test_the_same_call_in_many_processes_is_one_proposal(
-    processes: ForkServerContext, url: str
+    processes: ForkServerContext, store_url: str
 ) -> None:
     """They also make the store together: none of them finds it half made."""
-    assert len(set(race(processes, url, proposes_the_same))) == 1
-    assert states(url) == {State.PROPOSED: 1}
+    assert len(set(race(processes, store_url, proposes_the_same))) == 1
+    assert states(store_url) == {State.PROPOSED: 1}
 
 
 def test_a_reference_names_one_payment_in_many_processes(
-    processes: ForkServerContext, url: str
+    processes: ForkServerContext, store_url: str
 ) -> None:
-    ids = [each for each in race(processes, url, names_another_amount) if each]
+    ids = [each for each in race(processes, store_url, names_another_amount) if each]
     assert len(ids) == 1
-    assert states(url) == {State.PROPOSED: 1}
+    assert states(store_url) == {State.PROPOSED: 1}
 
 
-def test_a_reference_is_paid_once_by_many_processes(processes: ForkServerContext, url: str) -> None:
-    assert sum(each is not None for each in race(processes, url, pays_by_the_same_reference)) == 1
-    assert states(url) == {State.SENDING: 1}
+def test_a_reference_is_paid_once_by_many_processes(
+    processes: ForkServerContext, store_url: str
+) -> None:
+    assert (
+        sum(each is not None for each in race(processes, store_url, pays_by_the_same_reference))
+        == 1
+    )
+    assert states(store_url) == {State.UNKNOWN: 1}, "its process ended"
 
 
 def test_many_processes_together_stay_within_the_cap_of_the_day(
-    processes: ForkServerContext, url: str
+    processes: ForkServerContext, store_url: str
 ) -> None:
     """Twenty pay 100.00 each under a cap of 1000.00."""
-    assert sum(race(processes, url, pays_by_its_own_reference)) == 10
-    assert states(url) == {State.SENDING: 10, State.EXPIRED: 10}
+    assert sum(race(processes, store_url, pays_by_its_own_reference)) == 10
+    assert states(store_url) == {State.SUCCEEDED: 10, State.VOID: 10}
 
 
 def test_many_processes_together_stay_within_the_standing_budget(
-    processes: ForkServerContext, url: str
+    processes: ForkServerContext, store_url: str
 ) -> None:
-    assert sum(race(processes, url, pays_from_the_standing_budget)) == 3
-    assert states(url)[State.SENDING] == 3
+    assert sum(race(processes, store_url, pays_from_the_standing_budget)) == 3
+    assert states(store_url) == {State.SUCCEEDED: 3, State.VOID: 17}
 
 
 def test_one_of_many_answers_to_a_question_counts(
-    processes: ForkServerContext, ledger: Ledger, url: str
+    processes: ForkServerContext, ledger: Ledger, store_url: str
 ) -> None:
     change = proposed(ledger, "100.00")
-    decided = [each for each in race(processes, url, decides, change.id) if each]
-    after = ledger.get(change.id)
+    decided = [each for each in race(processes, store_url, decides, change.id) if each]
+    after = ledger.get(change.id, NOW)
     assert after is not None
     assert decided == [after.state]
 
 
-def test_one_of_many_finds_a_dead_owners_payment_and_it_stays_unknown(
-    processes: ForkServerContext, ledger: Ledger, url: str
+def test_one_of_many_resolves_a_dead_owners_payment(
+    processes: ForkServerContext, ledger: Ledger, store_url: str
 ) -> None:
     change = proposed(ledger, "100.00")
     ledger.approve(change.id, "terminal", NOW)
-    race(processes, url, claims, change.id)
-    race(processes, url, sweeps)
-    assert states(url) == {State.UNKNOWN: 1}
-    assert ledger.record(change.id, State.SUCCEEDED, "", {}, NOW) is None
+    race(processes, store_url, claims, change.id)
+    assert states(store_url) == {State.UNKNOWN: 1}
+    resolved = [each for each in race(processes, store_url, resolves, change.id) if each]
+    assert states(store_url) == {resolved[0]: 1}
+    assert len(resolved) == 1
+    assert ledger.record(change.id, State.UNKNOWN, "", {}, NOW) is None
+
+
+def test_one_of_many_has_the_open_question(processes: ForkServerContext, store_url: str) -> None:
+    assert sum(race(processes, store_url, asks_one_question)) == 1
+    assert states(store_url) == {State.PROPOSED: 1}
+
+
+def test_a_key_that_many_processes_use_first_opens_one_account(
+    processes: ForkServerContext, store_url: str
+) -> None:
+    assert len(set(race(processes, store_url, opens))) == 1
+    store = Store(store_url)
+    with store.read() as connection:
+        assert len(connection.execute(keys.select()).all()) == 1
+    store.close()
 
 
 # --- whole servers -------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ database to make schemas in (`postgresql+psycopg://…`).
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import sqlite3
 import stat
@@ -23,30 +22,10 @@ import pytest
 import sqlalchemy as sa
 
 from telnyx_mcp import state
-from telnyx_mcp.state import SCHEMA_VERSION, Store, StoreError, changes, schema_version
+from telnyx_mcp.state import READABLE_FROM, REVISION, Store, StoreError, changes, schema_version
 
 SECONDS = 30
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="modes and limits are POSIX's")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty store of each kind."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/store/state.sqlite3"
-        return
-    database = os.environ.get("TEST_POSTGRES_URL")
-    if not database:
-        pytest.skip("TEST_POSTGRES_URL is not set: no PostgreSQL to try this on")
-    schema = f"test_{secrets.token_hex(6)}"
-    engine = sa.create_engine(database, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sa.schema.CreateSchema(schema))
-    url = engine.url.update_query_dict({"options": f"-csearch_path={schema}"})
-    yield url.render_as_string(hide_password=False)
-    with engine.connect() as connection:
-        connection.execute(sa.schema.DropSchema(schema, cascade=True))
-    engine.dispose()
 
 
 @pytest.fixture
@@ -134,20 +113,41 @@ def test_the_salt_stays_and_differs_between_stores(
     assert len(salt) == 32
 
 
-def test_a_store_of_a_newer_version_is_refused_with_words_and_left_alone(
+def written_by(store: Store, *, readable_from: int, revision: int) -> None:
+    """Makes the store look like one that a later version brought forward."""
+    with store.write() as connection:
+        told = {"version": readable_from, "revision": revision}
+        connection.execute(schema_version.update().values(told))
+    store.close()
+
+
+def test_a_store_that_this_version_cannot_read_is_refused_with_words_and_left_alone(
     store: Store, store_url: str
 ) -> None:
-    with store.write() as connection:
-        connection.execute(schema_version.update().values(version=SCHEMA_VERSION + 1))
-    store.close()
+    written_by(store, readable_from=REVISION + 1, revision=REVISION + 4)
     with closing(Store(store_url)) as older, pytest.raises(StoreError) as refused:
         add(older, "first")
     assert "was written by a newer telnyx-account-mcp" in str(refused.value)
     assert "Update this one." in str(refused.value)
     with pytest.MonkeyPatch.context() as newer:
-        newer.setattr(state, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
+        newer.setattr(state, "REVISION", REVISION + 1)
         with closing(Store(store_url)) as again:
             assert ids(again) == set()
+
+
+@pytest.mark.parametrize("readable_from", range(READABLE_FROM, REVISION + 1))
+def test_a_store_of_a_later_version_that_this_one_can_read_is_used_and_not_brought_back(
+    store: Store, store_url: str, readable_from: int
+) -> None:
+    written_by(store, readable_from=readable_from, revision=REVISION + 4)
+    with closing(Store(store_url)) as older:
+        add(older, "first")
+        assert ids(older) == {"first"}
+        with older.read() as connection:
+            found = connection.execute(
+                sa.select(schema_version.c.version, schema_version.c.revision)
+            ).one()
+    assert tuple(found) == (readable_from, REVISION + 4)
 
 
 def test_an_older_store_is_brought_forward_step_by_step(
@@ -158,17 +158,17 @@ def test_an_older_store_is_brought_forward_step_by_step(
     store.close()
     table = changes.name
     steps = {
-        SCHEMA_VERSION + 1: (f"ALTER TABLE {table} ADD COLUMN seen INTEGER",),
-        SCHEMA_VERSION + 2: (f"UPDATE {table} SET seen = 7", f"UPDATE {table} SET note = 'kept'"),
+        REVISION + 1: (f"ALTER TABLE {table} ADD COLUMN seen INTEGER",),
+        REVISION + 2: (f"UPDATE {table} SET seen = 7", f"UPDATE {table} SET note = 'kept'"),
     }
     monkeypatch.setattr(state, "MIGRATIONS", steps)
-    monkeypatch.setattr(state, "SCHEMA_VERSION", SCHEMA_VERSION + 2)
+    monkeypatch.setattr(state, "REVISION", REVISION + 2)
     for _ in range(2):
         with closing(Store(store_url)) as newer, newer.read() as connection:
             found = connection.execute(sa.text(f"SELECT id, seen, note FROM {table}")).all()
-            version = connection.execute(sa.select(schema_version.c.version)).scalar_one()
+            revision = connection.execute(sa.select(schema_version.c.revision)).scalar_one()
         assert [tuple(each) for each in found] == [("first", 7, "kept")]
-        assert version == SCHEMA_VERSION + 2
+        assert revision == REVISION + 2
     with closing(Store(store_url)) as newer:
         assert newer.salt() == salt
 
@@ -181,8 +181,8 @@ def test_a_step_forward_that_fails_leaves_the_older_version_whole(
     table = changes.name
     broken = (f"ALTER TABLE {table} ADD COLUMN seen INTEGER", "UPDATE no_such_table SET x = 1")
     with monkeypatch.context() as newer:
-        newer.setattr(state, "MIGRATIONS", {SCHEMA_VERSION + 1: broken})
-        newer.setattr(state, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
+        newer.setattr(state, "MIGRATIONS", {REVISION + 1: broken})
+        newer.setattr(state, "REVISION", REVISION + 1)
         with closing(Store(store_url)) as failing, pytest.raises(StoreError, match="no_such_table"):
             failing.salt()
     with closing(Store(store_url)) as older, older.read() as connection:

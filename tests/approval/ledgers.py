@@ -1,0 +1,63 @@
+"""Stores and ledgers for the tests of the ledger."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from telnyx_mcp.approval.accounts import Identity
+from telnyx_mcp.approval.ledger import Ledger
+from telnyx_mcp.approval.owner import Owner
+from telnyx_mcp.approval.policy import Policy
+from telnyx_mcp.approval.question import Question
+from telnyx_mcp.state import Store
+
+NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
+ADDRESS = "https://api.telnyx.com/v2"
+QUESTION = Question("Pay?")
+OWNER = Identity("user-1", "owner@example.com")
+
+
+def opened(
+    store: Store,
+    policy: Policy,
+    *,
+    key: str = "KEY1",
+    owner: Owner | None = None,
+    identity: Identity = OWNER,
+    address: str = ADDRESS,
+    profile: str | None = None,
+    kind: type[Ledger] = Ledger,
+) -> Ledger:
+    """The ledger of this key, linked to its account."""
+    ledger = kind.of(store, key, address, owner or Owner.this_process(), policy, profile)
+    ledger.identify(identity, NOW)
+    return ledger
+
+
+@contextmanager
+def sqlite() -> Iterator[str]:
+    """The address of a SQLite file that is not there yet."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield f"sqlite:///{folder}/store/state.sqlite3"
+
+
+@contextmanager
+def postgresql() -> Iterator[str]:
+    """The address of an empty schema on the server at `TEST_POSTGRES_URL`."""
+    server = os.environ["TEST_POSTGRES_URL"]
+    schema = f"t{secrets.token_hex(8)}"
+    engine = sa.create_engine(server)
+    with engine.begin() as connection:
+        connection.execute(sa.schema.CreateSchema(schema))
+    there = sa.make_url(server).update_query_dict({"options": f"-csearch_path={schema}"})
+    yield there.render_as_string(hide_password=False)
+    with engine.begin() as connection:
+        connection.execute(sa.schema.DropSchema(schema, cascade=True))
+    engine.dispose()
