@@ -10,9 +10,9 @@ waits for a writer. Methods block; call them in a thread.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -20,65 +20,42 @@ import sqlalchemy as sa
 
 from telnyx_mcp.approval import rows
 from telnyx_mcp.approval.accounts import Identity, KeyLink, LedgerAccount, key_hash, known_accounts
-from telnyx_mcp.approval.change import (
-    CLOCK_SKEW,
-    LIFETIME,
-    MAY_HAVE_HAPPENED,
-    PAYMENT,
-    PENDING,
-    REMEMBERED,
-    STANDING,
-    WAITING,
-    Change,
-    State,
+from telnyx_mcp.approval.change import LIFETIME, PAYMENT, STANDING, WAITING, Change, State
+from telnyx_mcp.approval.ledger_queries import (
+    AT_ONCE,
+    MARK,
+    SENDING_LEASE,
+    History,
+    LedgerQueries,
+    Row,
+    decimal_of,
 )
 from telnyx_mcp.approval.owner import Owner
-from telnyx_mcp.approval.policy import DAY, MONTH, Policy, Spent
+from telnyx_mcp.approval.policy import Policy
 from telnyx_mcp.approval.question import Question
-from telnyx_mcp.approval.reasons import (
-    Blocked,
-    BudgetUsedUp,
-    QuestionOpen,
-    Reason,
-    RecentlyDeclined,
-    ReferenceTaken,
-    UnknownPayment,
-    Unsigned,
-)
+from telnyx_mcp.approval.reasons import Blocked, QuestionOpen, RecentlyDeclined
 from telnyx_mcp.approval.signature import DecisionSigner
-from telnyx_mcp.state import Store, changes, keys, ticks
+from telnyx_mcp.state import Store, changes, ticks
 
-SENDING_LEASE = timedelta(seconds=60)
-"""After this a change that is still `sending` has no live sender: the request itself ends sooner."""
+__all__ = [
+    "AT_ONCE",
+    "MARK",
+    "MOVED",
+    "SENDING_LEASE",
+    "Decision",
+    "History",
+    "HistoryMoved",
+    "Ledger",
+]
 
-NOT_ANSWERED = "Nobody answered in time."
-NOT_USED = "The approval was not used in time."
-SENDER_ENDED = "The server that sent it ended before it recorded an answer."
-MOVED = "Another change was sent, or got another outcome, after this question was written."
-REPLACED = "The question was closed without an answer, and another one was asked."
 RESOLVED_VIA = "resolved_via"
 """The name in the evidence of the channel that a person resolved the change on."""
-MARK = "ledger"
-"""The name in a change's basis under which the mark of the ledger stands: see `History`."""
-AT_ONCE = "at_once"
-"""The name in a change's basis of the largest sum that could be charged at once."""
-
-Row = changes.c
+MOVED = "Another change was sent, or got another outcome, after this question was written."
+REPLACED = "The question was closed without an answer, and another one was asked."
 
 
 class HistoryMoved(Exception):
     """Another change was sent since the question was drafted: it has to be drafted again."""
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """What a question about money has to say of earlier payments."""
-
-    payments: Sequence[Change]
-    """Payments of the last 24 hours that happened, or may have, newest first."""
-    mark: str
-    """Changes whenever a change is sent or gets another outcome: a question that was written under
-    another mark may no longer be true."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,26 +66,8 @@ class Decision:
     by: str
 
 
-class Ledger:
+class Ledger(LedgerQueries):
     """The changes of one account, newest first. `profile` is what the user calls it."""
-
-    def __init__(
-        self,
-        store: Store,
-        key: KeyLink,
-        signer: DecisionSigner,
-        owner: Owner,
-        policy: Policy,
-    ) -> None:
-        self.profile = key.profile
-        self._store = store
-        self._key = key
-        self._signer = signer
-        self._owner = owner
-        self._policy = policy
-        self._is_identified = False
-        self._in_flight: set[str] = set()
-        """What this process is sending: it is alive, whatever a clock says."""
 
     @classmethod
     def of(
@@ -176,65 +135,6 @@ class Ledger:
                 self._key.link(connection, account, "user", now)
             self._key.complete(connection, account, identity)
 
-    # --- reading
-
-    def get(self, id: str, now: datetime) -> Change | None:
-        """One change, by its id."""
-        with self._store.read() as connection:
-            return self._get(connection, id, now)
-
-    def find(
-        self, operation: str, arguments: Mapping[str, Any], reference: str | None, now: datetime
-    ) -> Change | None:
-        """The change that is meant by these arguments: the one this reference names, or the newest
-        with the same arguments that is pending, or has a recent outcome.
-
-        Raises `Blocked` for a reference that names another change.
-        """
-        with self._store.read() as connection:
-            return self._find(connection, operation, arguments, reference, now)
-
-    def newest(self, most: int, now: datetime, *, state: State | None = None) -> list[Change]:
-        """The newest changes, of one state if given."""
-        query = self._mine().order_by(Row.updated_at.desc(), Row.id)
-        found: list[Change] = []
-        with self._store.read() as connection:
-            for change in self._changes(connection, query, now):
-                if len(found) == most:
-                    break
-                if state in (None, change.state):
-                    found.append(change)
-        return found
-
-    def payments_since(self, moment: datetime, now: datetime) -> list[Change]:
-        """Payments that happened, or may have, at or after this moment."""
-        with self._store.read() as connection:
-            return self._payments_since(connection, moment, now)
-
-    def history(self, now: datetime) -> History:
-        """What a question has to say of earlier payments, in one consistent view."""
-        with self._store.read() as connection:
-            payments = self._payments_since(connection, now - DAY, now)
-            return History(payments, self._mark(connection, now))
-
-    def spent(self, now: datetime) -> Spent:
-        """What counts against the caps."""
-        with self._store.read() as connection:
-            return self._spent(connection, now)
-
-    def refusal(
-        self, operation: str, amount: Decimal | None, at_once: Decimal | None, now: datetime
-    ) -> Reason | None:
-        """Why the policy forbids this change now; None if it allows it. `at_once` is the largest sum
-        that could be charged at once, where it is known."""
-        with self._store.read() as connection:
-            return self._refusal(connection, operation, amount, at_once, now)
-
-    def stands_for(self, change: Change, now: datetime) -> bool:
-        """Whether the standing budget approves this change without asking."""
-        with self._store.read() as connection:
-            return self._stands_for(connection, change.operation, change.amount, now)
-
     # --- writing
 
     def propose(
@@ -260,7 +160,7 @@ class Ledger:
                 return known
             if basis.get(MARK) not in (None, self._mark(connection, now)):
                 raise HistoryMoved
-            at_once = _decimal(basis.get(AT_ONCE))
+            at_once = decimal_of(basis.get(AT_ONCE))
             if refusal := self._refusal(connection, operation, amount, at_once, now):
                 raise Blocked(refusal, self.profile)
             if not self._stands_for(connection, operation, amount, now):
@@ -406,118 +306,6 @@ class Ledger:
                     break
             return self._reread(connection, id, now)
 
-    # --- inside: reading
-
-    def _mine(self) -> sa.Select[Any]:
-        return sa.select(changes).where(self._is_mine())
-
-    def _is_mine(self) -> sa.ColumnElement[bool]:
-        """Rows of the account, and those that copies of version 1 wrote with one of its keys. Another
-        process may link the key at any time, so the link is looked up with the rows."""
-        account = sa.select(keys.c.account).where(keys.c.key_hash == self._key.hash)
-        hashes = sa.select(keys.c.key_hash).where(keys.c.account.in_(account))
-        return sa.or_(
-            Row.account == self._key.hash, Row.account.in_(account), Row.account.in_(hashes)
-        )
-
-    def _changes(
-        self, connection: sa.Connection, query: sa.Select[Any], now: datetime
-    ) -> Iterator[Change]:
-        for row in connection.execute(query).mappings():
-            yield self._as_of(rows.change_of(row), now)
-
-    def _as_of(self, change: Change, now: datetime) -> Change:
-        """The change with its state of now: what nobody will finish any more is over."""
-        if change.is_expired(now):
-            happened = NOT_ANSWERED if change.state is State.PROPOSED else NOT_USED
-            return replace(change, state=State.EXPIRED, happened=happened)
-        if change.state is State.SENDING and self._is_orphaned(change, now):
-            return replace(change, state=State.UNKNOWN, happened=SENDER_ENDED)
-        return change
-
-    def _is_orphaned(self, change: Change, now: datetime) -> bool:
-        if change.id in self._in_flight:
-            return False
-        # Not `sent_at`: after the clock was set back that is in the future, for hours perhaps.
-        since = change.updated_at
-        in_time = since - CLOCK_SKEW <= now < since + SENDING_LEASE
-        return not in_time or not self._owner.may_live(change.owner)
-
-    def _get(self, connection: sa.Connection, id: str, now: datetime) -> Change | None:
-        return next(self._changes(connection, self._mine().where(Row.id == id), now), None)
-
-    def _reread(self, connection: sa.Connection, id: str, now: datetime) -> Change:
-        change = self._get(connection, id, now)
-        assert change is not None  # noqa: S101 - it was written in this transaction
-        return change
-
-    def _find(
-        self,
-        connection: sa.Connection,
-        operation: str,
-        arguments: Mapping[str, Any],
-        reference: str | None,
-        now: datetime,
-    ) -> Change | None:
-        of_kind = self._mine().where(Row.operation == operation).order_by(Row.updated_at.desc())
-        if reference:
-            held = Row.state.in_(list(PENDING | MAY_HAVE_HAPPENED))
-            named = of_kind.where(Row.reference == reference, held)
-            for change in self._changes(connection, named, now):
-                if change.state not in PENDING | MAY_HAVE_HAPPENED:
-                    continue
-                if change.arguments != arguments:
-                    raise Blocked(ReferenceTaken(change), self.profile)
-                return change
-        same = of_kind.where(
-            Row.arguments == rows.to_json(arguments), Row.state.in_(list(PENDING | REMEMBERED))
-        )
-        for change in self._changes(connection, same, now):
-            recent = change.updated_at > now - LIFETIME
-            if change.state in PENDING or (change.state in REMEMBERED and recent):
-                return change if self._still_holds(connection, change, now) else None
-        return None
-
-    def _still_holds(self, connection: sa.Connection, change: Change, now: datetime) -> bool:
-        """False for a setting that was set otherwise since: it is no longer as this change left it."""
-        if change.operation == PAYMENT or change.state is not State.SUCCEEDED:
-            return True
-        newest = (
-            self._mine()
-            .where(Row.operation == change.operation, Row.state.in_(list(MAY_HAVE_HAPPENED)))
-            .order_by(Row.sent_at.desc())
-            .limit(1)
-        )
-        last = next(self._changes(connection, newest, now), change)
-        return last.id == change.id
-
-    def _payments_since(
-        self, connection: sa.Connection, moment: datetime, now: datetime
-    ) -> list[Change]:
-        query = self._mine().where(*_possible_payments(moment)).order_by(Row.updated_at.desc())
-        return list(self._changes(connection, query, now))
-
-    def _mark(self, connection: sa.Connection, now: datetime) -> str:
-        query = self._mine().where(Row.state.in_(list(MAY_HAVE_HAPPENED)))
-        sending = self._changes(connection, query.where(Row.state == State.SENDING), now)
-        orphaned = sum(change.state is State.UNKNOWN for change in sending)
-        counts = sa.select(Row.state, sa.func.count(), sa.func.max(Row.sent_at)).where(
-            self._is_mine(), Row.state.in_(list(MAY_HAVE_HAPPENED))
-        )
-        found = connection.execute(counts.group_by(Row.state).order_by(Row.state)).all()
-        parts = [f"{state} {count} {last}" for state, count, last in found]
-        return "; ".join([*parts, f"orphaned {orphaned}"])
-
-    def _moved(self, connection: sa.Connection, change: Change, now: datetime) -> bool:
-        return change.basis.get(MARK) not in (None, self._mark(connection, now))
-
-    def _stands_for(
-        self, connection: sa.Connection, operation: str, amount: Decimal | None, now: datetime
-    ) -> bool:
-        if operation != PAYMENT or amount is None:
-            return False
-        return self._policy.stands_for(amount, self._spent(connection, now))
-
     def _make_room(self, connection: sa.Connection, operation: str, now: datetime) -> None:
         """Sees to it that one question is open at a time, and none soon after a decline.
 
@@ -542,56 +330,7 @@ class Ledger:
         for change in self._changes(connection, newest, now):
             raise Blocked(RecentlyDeclined(change, change.updated_at + LIFETIME), self.profile)
 
-    def _claim_refusal(
-        self, connection: sa.Connection, change: Change, now: datetime
-    ) -> Reason | None:
-        if not self._signer.is_valid(*self._signed(connection, change)):
-            return Unsigned()
-        at_once = _decimal(change.basis.get(AT_ONCE))
-        refusal = self._refusal(connection, change.operation, change.amount, at_once, now)
-        stands = change.channel != STANDING or self._stands_for(
-            connection, change.operation, change.amount, now
-        )
-        return refusal or (None if stands else BudgetUsedUp())
-
-    def _refusal(
-        self,
-        connection: sa.Connection,
-        operation: str,
-        amount: Decimal | None,
-        at_once: Decimal | None,
-        now: datetime,
-    ) -> Reason | None:
-        if operation != PAYMENT:
-            return None if at_once is None else self._policy.recharge_refusal(at_once)
-        possible = (State.UNKNOWN, State.SENDING)
-        lost = self._mine().where(Row.operation == PAYMENT, Row.state.in_(possible))
-        for change in self._changes(connection, lost, now):
-            if change.state is State.UNKNOWN:
-                return UnknownPayment(change)
-        return self._policy.refusal(amount or Decimal(0), self._spent(connection, now))
-
-    def _last_sent(self, connection: sa.Connection) -> int:
-        """When the latest change was sent. Every later one is sent after it, whatever the clock
-        says: a payment made while the clock is wrong still counts once it is right, and no two
-        histories have the same mark."""
-        query = sa.select(sa.func.coalesce(sa.func.max(Row.sent_at), 0)).where(self._is_mine())
-        return int(connection.execute(query).scalar_one())
-
-    def _spent(self, connection: sa.Connection, now: datetime) -> Spent:
-        def total(since: datetime, *more: sa.ColumnElement[bool]) -> Decimal:
-            query = sa.select(sa.func.coalesce(sa.func.sum(Row.amount), 0)).where(
-                self._is_mine(), *_possible_payments(since), *more
-            )
-            return rows.amount_of(int(connection.execute(query).scalar_one()))
-
-        return Spent(
-            day=total(now - DAY),
-            month=total(now - MONTH),
-            standing_day=total(now - DAY, Row.channel == STANDING),
-        )
-
-    # --- inside: writing
+    # --- inside: in a transaction of the caller
 
     def _approve(
         self, connection: sa.Connection, change: Change, decision: Decision, now: datetime
@@ -601,14 +340,6 @@ class Ledger:
         content, _ = self._signed(connection, change)
         self._update(connection, change.id, {"signature": self._signer.sign(content)})
         return self._reread(connection, change.id, now)
-
-    def _signed(
-        self, connection: sa.Connection, change: Change
-    ) -> tuple[Mapping[str, Any], str | None]:
-        """What the signature of an approval covers, as it is stored, and the signature itself."""
-        query = sa.select(*(Row[name] for name in rows.SIGNED), Row.signature)
-        row = connection.execute(query.where(Row.id == change.id)).mappings().one()
-        return {name: row[name] for name in rows.SIGNED}, row["signature"]
 
     def _decline(
         self,
@@ -656,16 +387,3 @@ class Ledger:
             which.append(Row.state == state)
         done = connection.execute(changes.update().where(*which).values(**values))
         return done.rowcount == 1
-
-
-def _possible_payments(since: datetime) -> tuple[sa.ColumnElement[bool], ...]:
-    """Payments that happened or may have since then. One that is unknown counts whenever it was."""
-    return (
-        Row.operation == PAYMENT,
-        Row.state.in_(list(MAY_HAVE_HAPPENED)),
-        sa.or_(Row.sent_at >= ticks(since), Row.state != State.SUCCEEDED),
-    )
-
-
-def _decimal(text: object) -> Decimal | None:
-    return Decimal(str(text)) if text is not None else None

@@ -258,7 +258,7 @@ def test_what_version_1_writes_with_a_key_of_its_own_is_an_account_to_be_asked_a
             opened(store, POLICY, key="KEY2", identity=OWNER, profile="new")
         assert isinstance(blocked.value.reason, UnlinkedKey)
         mine = Ledger.of(store, "KEY1", ADDRESS, Owner.this_process(), POLICY)
-        assert mine.is_linked
+        assert mine.is_linked()
         mine.identify(Identity("user-1"), NOW)
         assert mine.refusal(PAYMENT, Decimal(1), None, NOW)
         assert opened(store, POLICY, key="KEY3").refusal(PAYMENT, Decimal(1), None, NOW)

@@ -137,7 +137,8 @@ def asks_one_question(racer: Racer, _: None) -> bool:
 
 
 def opens(racer: Racer, _: None) -> str | None:
-    return racer.ledger._account
+    with racer.ledger._store.read() as connection:
+        return racer.ledger._key.account(connection)
 
 
 def _race(
