@@ -6,11 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from telnyx_mcp.approval.accounts import Identity
 from telnyx_mcp.approval.change import Change, State
 from telnyx_mcp.approval.question import Question
+
+if TYPE_CHECKING:
+    from telnyx_mcp.approval.accounts import Identity
 
 
 @dataclass(frozen=True, slots=True)

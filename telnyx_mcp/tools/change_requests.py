@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from telnyx_mcp.approval.accounts import Identity
 from telnyx_mcp.approval.change import Change, State
 from telnyx_mcp.approval.question import Fact
 from telnyx_mcp.approval.request import ChangeRequest, SendFailed
@@ -20,6 +19,7 @@ from telnyx_mcp.untrusted import one_line
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from telnyx_mcp.approval.accounts import Identity
     from telnyx_mcp.telnyx.client import TelnyxClient
     from telnyx_mcp.telnyx.models import Balance
 
@@ -56,6 +56,8 @@ class AccountRequest(ChangeRequest):
 
     async def identity(self) -> Identity:
         """Who Telnyx says the account is: only the charges carry it."""
+        from telnyx_mcp.approval.accounts import Identity  # with SQLAlchemy: for a change only
+
         today = self._now().date()
         try:
             summary = await self._client.get_charges_summary(
