@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -22,10 +24,20 @@ def profiles_file() -> Path:
     return user_config_path("telnyx-account-mcp") / "profiles.toml"
 
 
+_making = threading.Lock()
+
+
 def private_file(path: Path) -> None:
-    """Makes the file, readable and writable for its owner only. Raises `OSError`."""
+    """Makes the file, readable and writable for its owner only. Raises `OSError`.
+
+    A file that is there is never opened: to close any descriptor of a file drops all locks that this
+    process has on it, also those of an SQLite connection. Other processes would then delete the log
+    that the connection reads and writes, and changes would be lost.
+    """
+    path = Path(os.path.realpath(path))
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    with _making, suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     path.chmod(0o600)
 
 

@@ -1,0 +1,121 @@
+"""Commands as real processes, on a pseudo-terminal where a person is asked. POSIX only."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+
+from tests.process.harness import KEPT
+
+SECONDS = 20
+
+
+class Terminal:
+    """A command on a terminal of its own, and a person there."""
+
+    def __init__(self, process: subprocess.Popen[bytes], screen: int) -> None:
+        self._process = process
+        self._screen = screen
+        self._seen = ""
+        self.shown = ""
+        """All that was shown so far."""
+
+    def shows(self, words: str) -> None:
+        """Returns once these words are on the screen, after what was waited for before."""
+        while words not in self._seen:
+            assert self._reads(), f"ended without {words!r}:\n{self.shown}"
+        self._seen = self._seen.partition(words)[2]
+
+    def types(self, line: str) -> None:
+        os.write(self._screen, line.encode() + b"\n")
+
+    def interrupts(self) -> None:
+        """Ctrl-C until it is heard: one that comes just before the terminal is read is not."""
+        while self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(2)
+
+    def ends(self) -> int:
+        """The exit status, after the rest was shown."""
+        while self._reads():
+            pass
+        return self._process.wait(SECONDS)
+
+    def _reads(self) -> bool:
+        ready, _, _ = select.select([self._screen], [], [], SECONDS)
+        assert ready, f"nothing more was shown within {SECONDS} s:\n{self.shown}"
+        try:
+            piece = os.read(self._screen, 65536).decode().replace("\r\n", "\n")
+        except OSError:  # Linux's way to say that the other end is closed
+            return False
+        self.shown += piece
+        self._seen += piece
+        return bool(piece)
+
+
+HEARS_CTRL_C = """\
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from telnyx_mcp.cli import main
+raise SystemExit(main())
+"""
+"""The command as a shell at a terminal starts it, whatever started the tests made of Ctrl-C."""
+
+
+@contextmanager
+def at_terminal(*arguments: str, environment: Mapping[str, str]) -> Iterator[Terminal]:
+    """The command on a pseudo-terminal, killed at the latest when the test is over."""
+    screen, other_end = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", HEARS_CTRL_C, *arguments],
+        stdin=other_end,
+        stdout=other_end,
+        stderr=other_end,
+        env=whole(environment) | {"COLUMNS": "200"},
+        start_new_session=True,
+    )
+    os.close(other_end)
+    try:
+        yield Terminal(process, screen)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(screen)
+
+
+def piped(
+    *arguments: str, environment: Mapping[str, str], typed: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """The command without a terminal."""
+    return subprocess.run(
+        [sys.executable, "-m", "telnyx_mcp", *arguments],
+        input=typed,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=SECONDS,
+        check=False,
+        env=whole(environment),
+    )
+
+
+def whole(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment, with what no process can do without."""
+    kept = {name: os.environ[name] for name in (*KEPT, "PYTHONPATH") if name in os.environ}
+    return {**kept, "TERM": "dumb", **environment}
+
+
+def told_to_run(words: str) -> list[str]:
+    """The arguments of the command that a text names."""
+    found = re.search(
+        r"telnyx-account-mcp ((?:approve|resolve|ledger link)[^`\n]*?)(`|  |$)", words, re.MULTILINE
+    )
+    assert found, words
+    return found[1].split()
