@@ -12,10 +12,10 @@ from telnyx_mcp.sandbox import Sandbox
 from tests.process.harness import environment_for
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal is POSIX's")
-terminals = pytest.importorskip("tests.process.test_ledger_commands")
+terminals = pytest.importorskip("tests.process.terminal")
 
 PAY = ("call", "telnyx_create_stored_payment_transaction", "amount=120")
-UPDATE = ("call", "telnyx_update_auto_recharge_preferences", "threshold_amount=50")
+UPDATE = ("call", "telnyx_update_auto_recharge_preferences")
 
 
 @pytest.fixture
@@ -57,20 +57,33 @@ def test_ctrl_c_at_the_question_ends_the_command_and_pays_nothing(
     assert sandbox.payments == []
 
 
-def test_a_setting_is_changed_when_the_person_says_y(
+def test_a_setting_that_charges_nothing_is_changed_when_the_person_says_y(
     environment: dict[str, str], sandbox: Sandbox
 ) -> None:
-    with terminals.at_terminal(*UPDATE, environment=environment) as terminal:
+    with terminals.at_terminal(*UPDATE, "enabled=no", environment=environment) as terminal:
         terminal.shows("Make this change? (yes/no)")
         terminal.types("y")
         assert terminal.ends() == 0
     assert [each.method for each in sandbox.requests].count("PATCH") == 1
 
 
+@pytest.mark.parametrize(("typed", "status"), [("500", 0), ("50", 1), ("y", 1), ("", 1)])
+def test_a_setting_that_can_charge_is_changed_when_the_largest_charge_is_typed(
+    environment: dict[str, str], sandbox: Sandbox, typed: str, status: int
+) -> None:
+    arguments = (*UPDATE, "threshold_amount=50")
+    with terminals.at_terminal(*arguments, environment=environment) as terminal:
+        terminal.shows("One recharge charges at most: 500.00 USD")
+        terminal.shows("Amount (nothing declines):")
+        terminal.types(typed)
+        assert terminal.ends() == status
+    assert [each.method for each in sandbox.requests].count("PATCH") == (1 - status)
+
+
 def test_a_setting_that_is_already_so_asks_nobody(
     environment: dict[str, str], sandbox: Sandbox
 ) -> None:
-    arguments = (*UPDATE[:2], f"threshold_amount={sandbox.account.preferences['threshold_amount']}")
+    arguments = (*UPDATE, f"threshold_amount={sandbox.account.preferences['threshold_amount']}")
     with terminals.at_terminal(*arguments, environment=environment) as terminal:
         terminal.shows("already as asked")
         assert terminal.ends() == 1

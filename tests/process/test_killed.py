@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import anyio
 import pytest
 
 from telnyx_mcp.approval.change import Change, State
-from telnyx_mcp.approval.ledger import Ledger
+from telnyx_mcp.approval.ledger import SENDER_ENDED, Ledger
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.approval.owner import Owner
 from telnyx_mcp.sandbox import Sandbox
@@ -64,9 +65,14 @@ def posts(sandbox: Sandbox) -> int:
     return sum(each.method == "POST" for each in sandbox.requests)
 
 
+def newest(ledger: Ledger) -> list[Change]:
+    """The newest two changes as they stand."""
+    return ledger.newest(2, datetime.now(UTC))
+
+
 async def becomes(ledger: Ledger, state: State) -> Change:
     """The only change, once it is in this state."""
-    while not (found := ledger.newest(2)) or found[0].state is not state:
+    while not (found := newest(ledger)) or found[0].state is not state:
         await anyio.sleep(0.005)
     (change,) = found
     return change
@@ -90,11 +96,11 @@ async def lost_for_good(settings: Settings, sandbox: Sandbox, ledger: Ledger) ->
     """Holds the next server to this: the payment that was sent is unknown, is never sent again, and
     blocks every other until a person resolves it."""
     sent = posts(sandbox)
-    (before,) = ledger.newest(2)
-    assert before.state is State.SENDING
+    (before,) = newest(ledger)
+    assert (before.state, before.happened) == (State.UNKNOWN, SENDER_ENDED)
     async with restarted(settings, sandbox) as trial:
         assert await trial.next("POST", PAY, SAME) == TOLD_AGAIN
-        (after,) = ledger.newest(2)
+        (after,) = newest(ledger)
         assert (after.id, after.state) == (before.id, State.UNKNOWN)
         assert await trial.next("POST", PAY, OTHER) == BLOCKED
         assert await trial.next("POST", PAY, SAME | {"reference": "another"}) == BLOCKED
@@ -127,12 +133,12 @@ async def test_killed_while_the_question_is_open_it_is_asked_again_and_paid_once
     async with started(environment=environment) as server:
         await question(server, PAY, SAME)
         await kill(server)
-    (before,) = ledger.newest(2)
+    (before,) = newest(ledger)
     assert before.state is State.PROPOSED
     async with restarted(settings, sandbox) as trial:
         assert await trial.next("POST", PAY, SAME) == ASKS_AND_SENDS
         assert await trial.next("POST", PAY, SAME) == TOLD_AGAIN
-    (after,) = ledger.newest(2)
+    (after,) = newest(ledger)
     assert (after.id, after.state) == (before.id, State.SUCCEEDED)
     assert len(sandbox.payments) == 1
 
@@ -142,7 +148,7 @@ async def test_killed_when_it_was_approved_and_not_claimed_it_is_paid_once_witho
 ) -> None:
     async with started(environment=environment) as server:
         await question(server, PAY, SAME)
-        (change,) = ledger.newest(2)
+        (change,) = newest(ledger)
         ledger.approve(change.id, "terminal", change.updated_at)
         await kill(server)
     async with restarted(settings, sandbox) as trial:
@@ -153,23 +159,24 @@ async def test_killed_when_it_was_approved_and_not_claimed_it_is_paid_once_witho
     assert len(sandbox.payments) == 1
 
 
-async def test_killed_between_approval_and_claim_auto_recharge_is_changed_once(
+async def test_killed_while_the_answered_question_is_checked_auto_recharge_is_asked_again_and_set_once(
     environment: dict[str, str], settings: Settings, sandbox: Sandbox, ledger: Ledger
 ) -> None:
-    """The preferences are read between the two: the only step there that can be made to wait."""
-    sandbox.fault("get_auto_recharge_preferences", "slow", seconds=30, skip=1)
-    wanted = {"threshold_amount": "75.00"}
+    """The answer is recorded with the claim, so nothing was approved yet."""
+    preferences = "get_auto_recharge_preferences"
+    sandbox.fault(preferences, "slow", seconds=30, skip=1)
+    wanted = {"threshold_amount": "50.00"}
     async with started(environment=environment) as server:
-        await accept(server, await question(server, UPDATE, wanted), {"approve": True})
-        change = await becomes(ledger, State.APPROVED)
+        await accept(server, await question(server, UPDATE, wanted), {"amount": "500.00"})
+        while [each.operation for each in sandbox.requests].count(preferences) < 2:
+            await anyio.sleep(0.005)
         await kill(server)
-    assert not any(each.method == "PATCH" for each in sandbox.requests)
+    (before,) = newest(ledger)
+    assert before.state is State.PROPOSED
     async with restarted(settings, sandbox) as trial:
-        result = await trial.client.call_tool(UPDATE, wanted)
-        assert (result.structured_content or {})["state"] == "succeeded"
+        assert await trial.next("PATCH", UPDATE, wanted) == ASKS_AND_SENDS
         assert await trial.next("PATCH", UPDATE, wanted) == TOLD_AGAIN
-        assert trial.person.questions == 0
-    assert [each.id for each in ledger.newest(2)] == [change.id]
+    assert [each.id for each in newest(ledger)] == [before.id]
     assert sum(each.method == "PATCH" for each in sandbox.requests) == 1
 
 
@@ -177,7 +184,7 @@ async def test_killed_between_approval_and_claim_auto_recharge_is_changed_once(
 
 
 class Gatehouse:
-    """A port in front of the sandbox; once `shut`, what comes is taken in and goes no further."""
+    """A port in front of the sandbox; once `shut`, a POST is taken in and goes no further."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.shut = False
@@ -191,8 +198,10 @@ class Gatehouse:
         await asyncio.gather(self._carry(reader, back), self._carry(there, writer))
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        lost = False
         while data := await reader.read(65536):
-            if not self.shut:
+            lost = lost or (self.shut and data.startswith(b"POST "))
+            if not lost:
                 writer.write(data)
                 await writer.drain()
         writer.close()
@@ -246,7 +255,7 @@ async def test_killed_while_it_is_in_flight_it_is_unknown_and_never_sent_again(
         while not posts(sandbox):
             assert not sandbox.payments
             await anyio.sleep(0.005)
-        assert ledger.newest(1)[0].state is State.SENDING
+        assert newest(ledger)[0].state is State.SENDING
         await kill(server)
     assert (posts(sandbox), len(sandbox.payments)) == (1, int(applied))
     await lost_for_good(settings, sandbox, ledger)
@@ -286,7 +295,7 @@ async def test_killed_after_the_answer_and_before_it_is_recorded_it_is_unknown(
 async def test_killed_after_the_outcome_is_recorded_it_is_told_and_not_paid_again(
     environment: dict[str, str], settings: Settings, sandbox: Sandbox, ledger: Ledger
 ) -> None:
-    sandbox.fault("get_balance", "slow", seconds=30, skip=1)
+    sandbox.fault("get_balance", "slow", seconds=30, skip=2)
     async with started(environment=environment) as server:
         await server.initialize()
         await server.start_payment("120.00")
@@ -316,7 +325,7 @@ async def test_a_signal_in_flight_lets_the_outcome_be_recorded(
             await anyio.sleep(0.005)
         server.process.send_signal(number)
         assert await server.process.wait() == 0
-    (change,) = ledger.newest(2)
+    (change,) = newest(ledger)
     assert change.state is State.SUCCEEDED
     assert change.evidence["transaction_id"] == sandbox.payments[0]["id"]
 

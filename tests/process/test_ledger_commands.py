@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import re
-import select
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -19,188 +18,24 @@ from typing import Any
 import anyio
 import pytest
 
-from telnyx_mcp.approval.change import LIFETIME, PAYMENT, Change, State
+from telnyx_mcp.approval.change import LIFETIME, PAYMENT, RECHARGE, Change, State
 from telnyx_mcp.approval.ledger import Ledger
-from telnyx_mcp.approval.opening import open_ledger
-from telnyx_mcp.cli import main
+from telnyx_mcp.approval.question import Fact, Question
+from telnyx_mcp.approval.reasons import Reason, UnknownPayment
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.settings import Settings
-from tests.process.harness import KEPT, ServerProcess, environment_for, started
+from tests.process.changes import BALANCE, QUESTION, SEEN, payment, state_of, unknown
+from tests.process.conftest import Run
+from tests.process.harness import ServerProcess, started
 
 if sys.platform == "win32":
     pytest.skip("pseudo-terminals are POSIX's", allow_module_level=True)
 
 import pty
 
-SECONDS = 20
-QUESTION = (
-    "Pay 120.00 USD from the stored payment method?\nBalance now: 1.50 USD; after: 121.50 USD"
-)
-RECHARGE = "update_auto_recharge_preferences"
+from tests.process.terminal import SECONDS, at_terminal, piped, told_to_run, whole
+
 PAY = "telnyx_create_stored_payment_transaction"
 TYPE_AMOUNT = "type the amount, 120.00"
-
-
-class Terminal:
-    """A command on a terminal of its own, and a person there."""
-
-    def __init__(self, process: subprocess.Popen[bytes], screen: int) -> None:
-        self._process = process
-        self._screen = screen
-        self._seen = ""
-        self.shown = ""
-        """All that was shown so far."""
-
-    def shows(self, words: str) -> None:
-        """Returns once these words are on the screen, after what was waited for before."""
-        while words not in self._seen:
-            assert self._reads(), f"ended without {words!r}:\n{self.shown}"
-        self._seen = self._seen.partition(words)[2]
-
-    def types(self, line: str) -> None:
-        os.write(self._screen, line.encode() + b"\n")
-
-    def interrupts(self) -> None:
-        """Ctrl-C until it is heard: one that comes just before the terminal is read is not."""
-        while self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(2)
-
-    def ends(self) -> int:
-        """The exit status, after the rest was shown."""
-        while self._reads():
-            pass
-        return self._process.wait(SECONDS)
-
-    def _reads(self) -> bool:
-        ready, _, _ = select.select([self._screen], [], [], SECONDS)
-        assert ready, f"nothing more was shown within {SECONDS} s:\n{self.shown}"
-        try:
-            piece = os.read(self._screen, 65536).decode().replace("\r\n", "\n")
-        except OSError:  # Linux's way to say that the other end is closed
-            return False
-        self.shown += piece
-        self._seen += piece
-        return bool(piece)
-
-
-HEARS_CTRL_C = """\
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from telnyx_mcp.cli import main
-raise SystemExit(main())
-"""
-"""The command as a shell at a terminal starts it, whatever started the tests made of Ctrl-C."""
-
-
-@contextmanager
-def at_terminal(*arguments: str, environment: Mapping[str, str]) -> Iterator[Terminal]:
-    """The command on a pseudo-terminal, killed at the latest when the test is over."""
-    screen, other_end = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-c", HEARS_CTRL_C, *arguments],
-        stdin=other_end,
-        stdout=other_end,
-        stderr=other_end,
-        env=_whole(environment) | {"COLUMNS": "200"},
-        start_new_session=True,
-    )
-    os.close(other_end)
-    try:
-        yield Terminal(process, screen)
-    finally:
-        process.kill()
-        process.wait()
-        os.close(screen)
-
-
-def piped(
-    *arguments: str, environment: Mapping[str, str], typed: str = ""
-) -> subprocess.CompletedProcess[str]:
-    """The command without a terminal."""
-    return subprocess.run(
-        [sys.executable, "-m", "telnyx_mcp", *arguments],
-        input=typed,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=SECONDS,
-        check=False,
-        env=_whole(environment),
-    )
-
-
-def _whole(environment: Mapping[str, str]) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in (*KEPT, "PYTHONPATH") if name in os.environ}
-    return {**kept, "TERM": "dumb", **environment}
-
-
-@pytest.fixture
-def environment(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
-    return environment_for(sandbox, tmp_path)
-
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def run(
-    environment: dict[str, str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Run:
-    """Runs a command in this process, where no terminal is, as that is much faster."""
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-        for name, value in (environment | more).items():
-            monkeypatch.setenv(name, value)
-        try:
-            status = main(arguments)
-        except SystemExit as left:  # argparse's way
-            status = int(left.code or 0)
-        out, err = capsys.readouterr()
-        return subprocess.CompletedProcess(arguments, status, out, err)
-
-    return run
-
-
-@pytest.fixture
-def ledger(settings: Settings) -> Iterator[Ledger]:
-    """The ledger that the commands see."""
-    opened = open_ledger(settings)
-    yield opened
-    opened.close()
-
-
-def payment(ledger: Ledger, amount: str = "120.00", *, ago: timedelta = timedelta(0)) -> Change:
-    """A payment that waits for its approval."""
-    return ledger.propose(
-        PAYMENT,
-        {"amount": amount},
-        reference=None,
-        amount=Decimal(amount),
-        question=QUESTION,
-        basis={"balance": "1.50"},
-        now=datetime.now(UTC) - ago,
-    )
-
-
-def unknown(ledger: Ledger, amount: str = "120.00") -> Change:
-    """A payment whose outcome nobody knows."""
-    change = payment(ledger, amount)
-    now = datetime.now(UTC)
-    ledger.approve(change.id, "elicitation", now)
-    ledger.claim(change.id, now)
-    seen = {"failure": "timeout", "http_status": 504, "balance_after": "121.50"}
-    ledger.record(change.id, State.UNKNOWN, "No answer came.", seen, now)
-    return change
-
-
-def state_of(ledger: Ledger, change: Change) -> State:
-    found = ledger.get(change.id)
-    assert found
-    return found.state
 
 
 # --- approve --------------------------------------------------------------------------------------
@@ -217,11 +52,12 @@ def test_a_payment_is_approved_by_typing_its_amount(
         terminal.types("$120")
         terminal.shows("Approved. The assistant can call again; the approval is good until ")
         assert terminal.ends() == 0
-    approved = ledger.get(change.id)
+    approved = ledger.get(change.id, datetime.now(UTC))
     assert approved
     assert (approved.state, approved.channel) == (State.APPROVED, "terminal")
+    assert approved.decided_by == getpass.getuser()
     assert f"good until {approved.updated_at + LIFETIME:%H:%M} UTC." in terminal.shown
-    assert sandbox.requests == []
+    assert {each.method for each in sandbox.requests} == {"GET"}
 
 
 def test_another_amount_approves_nothing_and_may_be_corrected(
@@ -304,14 +140,16 @@ def test_what_was_typed_before_the_question_is_no_answer(
     assert state_of(ledger, change) is State.PROPOSED
 
 
-def test_another_change_wants_the_word_yes(ledger: Ledger, environment: dict[str, str]) -> None:
+def test_a_change_that_charges_nothing_is_approved_by_typing_yes(
+    ledger: Ledger, environment: dict[str, str], sandbox: Sandbox
+) -> None:
     change = ledger.propose(
         RECHARGE,
         {"enabled": True},
         reference=None,
         amount=None,
-        question="Change when Telnyx charges?\nenabled: no -> yes",
-        basis={},
+        question=Question("Change when Telnyx charges?", (Fact("enabled", "no -> yes"),)),
+        basis={"before": sandbox.account.preferences},
         now=datetime.now(UTC),
     )
     with at_terminal("approve", environment=environment) as terminal:
@@ -363,32 +201,35 @@ def test_a_question_that_was_answered_elsewhere_meanwhile_is_not_answered_again(
         terminal.shows(TYPE_AMOUNT)
         ledger.decline(change.id, "browser", datetime.now(UTC))
         terminal.types("120.00")
-        terminal.shows("it is declined. The person declined. Nothing was approved now.")
+        terminal.shows("it is declined. The user declined. Nothing was approved now.")
         assert terminal.ends() == 1
     assert state_of(ledger, change) is State.DECLINED
 
 
-def test_a_payment_that_could_not_be_sent_anyway_is_shown_as_such(
+def test_a_payment_that_could_not_be_sent_anyway_is_not_asked_about(
     ledger: Ledger, environment: dict[str, str]
 ) -> None:
     waiting = payment(ledger, "20.00")
     lost = unknown(ledger)
     with at_terminal("approve", waiting.id, environment=environment) as terminal:
-        terminal.shows("As things stand it would not be sent, approved or not: nobody knows")
-        terminal.shows(lost.id)
-        terminal.shows("type the amount")
+        terminal.shows("Nothing was sent: the outcome of the payment of 120.00")
+        terminal.shows(f"telnyx-account-mcp resolve {lost.id}")
+        assert terminal.ends() == 1
+    assert "type the amount" not in terminal.shown
+    assert state_of(ledger, waiting) is State.VOID
 
 
 def test_a_question_cannot_move_the_cursor_or_hide_words(
     ledger: Ledger, environment: dict[str, str]
 ) -> None:
+    hostile = "\x1b[1A\x1b[2K\u202emoc.live\u202c [red]x[/red]"
     ledger.propose(
         PAYMENT,
         {"amount": "120.00"},
         reference=None,
         amount=Decimal("120.00"),
-        question="Pay 120.00?\nAccount: \x1b[1A\x1b[2K\u202emoc.live\u202c [red]x[/red]",
-        basis={},
+        question=Question("Pay 120.00?", (Fact("Account", hostile),), typed="120.00"),
+        basis={"balance": BALANCE},
         now=datetime.now(UTC),
     )
     with at_terminal("approve", environment=environment) as terminal:
@@ -417,7 +258,7 @@ def test_a_terminal_that_is_only_half_there_approves_nothing(
             stderr=subprocess.PIPE,
             timeout=SECONDS,
             check=False,
-            env=_whole(environment),
+            env=whole(environment),
         )
     os.close(other_end)
     os.close(screen)
@@ -439,7 +280,7 @@ async def test_a_server_pays_once_after_the_terminal_approved(
 ) -> None:
     def approve() -> None:
         with at_terminal("approve", environment=environment) as terminal:
-            terminal.shows("SANDBOX")
+            terminal.shows("Sandbox: a pretend account, no real money")
             terminal.shows(TYPE_AMOUNT)
             terminal.types("120.00")
             assert terminal.ends() == 0
@@ -494,6 +335,8 @@ def test_the_newest_changes_come_first_in_a_table(
     rows = done.stdout.splitlines()
     assert [rows[1].split()[0], rows[2].split()[0]] == [newer.id, older.id]
     assert "unknown" in rows[1]
+    assert re.search(r"  sent 20\d\d-\d\d-\d\d \d\d:\d\d  ", rows[1])
+    assert re.search(r"  asked 20\d\d-\d\d-\d\d \d\d:\d\d  ", rows[2])
     assert "elicitation" in rows[1]
     assert "pay 20.00" in rows[1]
     assert sandbox.requests == []
@@ -507,12 +350,24 @@ def test_one_change_is_shown_in_full(ledger: Ledger, run: Run) -> None:
     facts = dict(re.findall(r"^(\S[a-z ]*?) {2,}(.+)$", done.stdout, re.MULTILINE))
     assert facts["id"] == change.id
     assert facts["state"].startswith("unknown, since 20")
-    assert facts["approved by"] == "elicitation"
+    assert facts["requested via"] == "claude-code 2.1"
+    assert facts["approved by"] == "elicitation by claude-code 2.1"
+    assert facts["decided"].startswith("20")
+    assert facts["sent"].startswith("20")
+    assert facts["sent by"]
     assert facts["what happened"] == "No answer came."
-    assert facts["balance before"] == "1.50"
-    assert facts["balance after"] == "121.50"
+    assert facts["balance before"] == BALANCE
+    assert facts["balance after"] == "504.60"
     assert facts["http status"] == "504"
-    assert f"telnyx-account-mcp resolve {change.id} --not-paid" in done.stdout
+    assert done.stdout.endswith(f"then run\n  telnyx-account-mcp resolve {change.id}\n")
+
+
+def test_a_value_of_several_lines_cannot_pose_as_another_fact(ledger: Ledger, run: Run) -> None:
+    change, now = unknown(ledger), datetime.now(UTC)
+    ledger.resolve(change.id, paid=False, note="Looked.\nstate           succeeded", now=now)
+    shown = run("ledger", change.id).stdout
+    assert "Looked.\\nstate           succeeded" in shown
+    assert re.findall(r"^state +(\w+)", shown, re.MULTILINE) == ["refused"]
 
 
 def test_json_is_complete_and_has_always_the_same_names(ledger: Ledger, run: Run) -> None:
@@ -530,6 +385,8 @@ def test_json_is_complete_and_has_always_the_same_names(ledger: Ledger, run: Run
             "state",
             "approved_by",
             "declined_by",
+            "decided_by",
+            "requested_via",
             "sent_by",
             "happened",
             "note",
@@ -537,23 +394,26 @@ def test_json_is_complete_and_has_always_the_same_names(ledger: Ledger, run: Run
             "basis",
             "evidence",
             "proposed_at",
+            "decided_at",
+            "sent_at",
             "updated_at",
             "waits_until",
+            "replaced_by",
         )
     }
     one = json.loads(run("ledger", lost.id, "--json").stdout)
     assert one == found[0]
     assert one["amount"] == "120.00"
     assert one["question"] == QUESTION
-    assert one["evidence"] == {"failure": "timeout", "http_status": 504, "balance_after": "121.50"}
+    assert one["evidence"] == SEEN
     assert one["declined_by"] is None
-    assert datetime.fromisoformat(one["proposed_at"]) == ledger_time(ledger, lost)
-
-
-def ledger_time(ledger: Ledger, change: Change) -> datetime:
-    found = ledger.get(change.id)
-    assert found
-    return found.proposed_at
+    assert one["decided_by"] == one["requested_via"] == "claude-code 2.1"
+    stored = ledger.get(lost.id, datetime.now(UTC))
+    assert stored
+    for name in ("proposed_at", "decided_at", "sent_at", "updated_at"):
+        assert datetime.fromisoformat(one[name]) == getattr(stored, name)
+    not_yet = found[1]
+    assert [not_yet[name] for name in ("decided_at", "decided_by", "sent_at")] == [None] * 3
 
 
 def test_limit_and_state_choose_what_is_listed(ledger: Ledger, run: Run) -> None:
@@ -588,6 +448,7 @@ def test_another_key_sees_other_changes(ledger: Ledger, run: Run) -> None:
     other = "KEYanother0123456789"
     assert "No change is recorded" in run("ledger", TELNYX_API_KEY=other).stdout
     assert run("ledger", change.id, TELNYX_API_KEY=other).returncode == 1
+    assert run("ledger", "--json", TELNYX_API_KEY=other).stdout == "[]\n"
 
 
 def test_what_nobody_will_finish_is_shown_as_it_is_now(ledger: Ledger, run: Run) -> None:
@@ -601,6 +462,11 @@ def test_what_nobody_will_finish_is_shown_as_it_is_now(ledger: Ledger, run: Run)
 # --- resolve --------------------------------------------------------------------------------------
 
 
+def refusal(ledger: Ledger) -> Reason | None:
+    """Why no payment is made now, if none is."""
+    return ledger.refusal(PAYMENT, Decimal(10), None, datetime.now(UTC))
+
+
 @pytest.mark.parametrize(
     ("found", "state"), [("--paid", State.SUCCEEDED), ("--not-paid", State.REFUSED)]
 )
@@ -608,7 +474,7 @@ def test_resolving_lets_payments_be_made_again(
     ledger: Ledger, environment: dict[str, str], found: str, state: State
 ) -> None:
     change = unknown(ledger)
-    assert "nobody knows" in (ledger.refusal(Decimal(1), datetime.now(UTC)) or "")
+    assert isinstance(refusal(ledger), UnknownPayment)
     arguments = ("resolve", change.id, found, "--note", "looked it up")
     with at_terminal(*arguments, environment=environment) as terminal:
         terminal.shows("http status")
@@ -616,16 +482,16 @@ def test_resolving_lets_payments_be_made_again(
         terminal.types("120")
         terminal.shows("Payments can be made again.")
         assert terminal.ends() == 0
-    resolved = ledger.get(change.id)
+    resolved = ledger.get(change.id, datetime.now(UTC))
     assert resolved
     assert resolved.state is state
     assert resolved.note.endswith("looked it up")
-    assert ledger.refusal(Decimal(1), datetime.now(UTC)) is None
+    assert refusal(ledger) is None
     paid = Decimal("120.00") if found == "--paid" else Decimal(0)
     assert ledger.spent(datetime.now(UTC)).day == paid
 
 
-def test_resolving_at_a_terminal_shows_the_evidence_and_wants_the_amount(
+def test_resolving_at_a_terminal_shows_the_evidence_and_asks_for_the_amount(
     ledger: Ledger, environment: dict[str, str]
 ) -> None:
     change = unknown(ledger)
@@ -692,12 +558,13 @@ def test_only_an_unknown_change_can_be_resolved(
     assert state_of(ledger, change) is state
 
 
-def test_resolve_wants_one_finding_and_a_known_id(run: Run) -> None:
-    for wrong in ((), ("--paid", "--not-paid")):
-        assert run("resolve", "beef", *wrong).returncode == 2
-    missing = run("resolve", "beef", "--paid")
-    assert missing.returncode == 1
-    assert "No change beef" in missing.stderr
+def test_resolve_takes_one_finding_at_most_and_a_known_id(run: Run) -> None:
+    for wrong in ((), ("beef", "--paid", "--not-paid")):
+        assert run("resolve", *wrong).returncode == 2
+    for found in ((), ("--paid",), ("--not-paid",)):
+        missing = run("resolve", "beef", *found)
+        assert missing.returncode == 1
+        assert "No change beef" in missing.stderr
 
 
 def test_a_sender_that_was_killed_leaves_a_change_to_resolve(
@@ -714,12 +581,12 @@ def test_a_sender_that_was_killed_leaves_a_change_to_resolve(
     )
     sender = subprocess.run(
         [sys.executable, "-c", claim, change.id],
-        env=_whole(environment),
+        env=whole(environment),
         timeout=SECONDS,
         check=False,
     )
     assert sender.returncode == -signal.SIGKILL
-    assert state_of(ledger, change) is State.SENDING
+    assert state_of(ledger, change) is State.UNKNOWN
     with at_terminal("resolve", change.id, "--not-paid", environment=environment) as terminal:
         terminal.shows("balance before")
         terminal.shows(TYPE_AMOUNT)
@@ -744,15 +611,6 @@ def profile_eu(environment: dict[str, str], tmp_path: Path) -> None:
     }
 
 
-def told_to_run(words: str) -> list[str]:
-    """The arguments of the command that a text names."""
-    found = re.search(
-        r"telnyx-account-mcp ((?:approve|resolve)[^`\n]*?)(`|  |$)", words, re.MULTILINE
-    )
-    assert found, words
-    return found[1].split()
-
-
 @pytest.mark.usefixtures("profile_eu")
 def test_what_a_call_says_to_run_approves_and_resolves_the_payment_of_a_profile(
     environment: dict[str, str], sandbox: Sandbox, run: Run
@@ -763,6 +621,9 @@ def test_what_a_call_says_to_run_approves_and_resolves_the_payment_of_a_profile(
 
     def types_amount(*arguments: str) -> None:
         with at_terminal(*arguments, environment=environment) as terminal:
+            if arguments[0] == "resolve":
+                terminal.shows("Type paid or not paid")
+                terminal.types("paid")
             terminal.shows("type the amount, 12.00")
             terminal.types("12.00")
             assert terminal.ends() == 0
@@ -837,7 +698,7 @@ def untouched(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 def test_a_call_on_the_sandbox_leaves_nothing_behind(untouched: dict[str, str]) -> None:
     done = piped("call", "--sandbox", PAY, "amount=120", environment=untouched)
-    assert "needs a person's approval" in done.stdout
+    assert "needs the user's approval" in " ".join(done.stdout.split())
 
 
 def test_the_demo_leaves_nothing_behind_even_where_a_store_is_set(
