@@ -126,15 +126,12 @@ class Gate:
         if change is None:
             raise NotAllowed("Nothing was sent: there is no such change.")
         request = self._request_for(change.operation, change.arguments)
-        while True:
-            if change.state is State.PROPOSED:
-                change = await self._void_if_untrue(ledger, change, request)
-            if change.state is not State.VOID:
-                return change
-            was_replaced = change.replaced_by is not None
-            change = await self._replacement(ledger, change, request, change.requested_via)
-            if not was_replaced:
-                return change
+        change = await self._latest(ledger, change)
+        if change.state is State.PROPOSED:
+            change = await self._void_if_untrue(ledger, change, request)
+        if change.state is State.VOID:
+            return await self._replacement(ledger, change, request, change.requested_via)
+        return change
 
     async def show_page(self, change: Change) -> bool:
         """Whether a page of this change is open in the user's browser."""
@@ -219,13 +216,18 @@ class Gate:
         self, ledger: Ledger, void: Change, request: ChangeRequest, via: str
     ) -> Change:
         """The change with a fresh question in the place of a void one."""
-        while void.replaced_by and (
-            found := await in_thread(ledger.get, void.replaced_by, self._now())
+        latest = await self._latest(ledger, void)
+        if latest.state is not State.VOID:
+            return latest
+        return await self._propose(ledger, request, via, replaces=latest)
+
+    async def _latest(self, ledger: Ledger, change: Change) -> Change:
+        """The change, or the last of those that replaced it one after the other."""
+        while change.replaced_by and (
+            found := await in_thread(ledger.get, change.replaced_by, self._now())
         ):
-            if found.state is not State.VOID:
-                return found
-            void = found
-        return await self._propose(ledger, request, via, replaces=void)
+            change = found
+        return change
 
     async def _void_if_moved(self, ledger: Ledger, change: Change) -> Change:
         """The change, void if another one was sent since its question was written."""
