@@ -1,6 +1,6 @@
 """What people do with the ledger at a terminal: approve a change, look back, resolve an unknown one.
 
-Nothing here talks to Telnyx: the ledger holds what a person needs to decide.
+Only `approve` talks to Telnyx, to see whether the question is still true; it sends no change.
 """
 
 from __future__ import annotations
@@ -59,10 +59,19 @@ def approve(settings: Settings, id: str | None) -> int:
         change = _chosen(ledger, id)
         if change is None:
             return 1
-        if change.state is State.APPROVED:
-            return _withdraw(ledger, change)
-        change = _checked(settings, change)
-        return 1 if change is None else _ask(settings, ledger, change)
+        if change.state is not State.APPROVED:
+            change = _checked(settings, change)
+        return 1 if change is None else _decide(settings, ledger, change)
+
+
+def _decide(settings: Settings, ledger: Ledger, change: Change) -> int:
+    """Asks what can be decided about the change in its state."""
+    if change.state is State.PROPOSED:
+        return _ask(settings, ledger, change)
+    if change.state is State.APPROVED:
+        return _withdraw(ledger, change)
+    _too_late(change)
+    return 1
 
 
 def _checked(settings: Settings, change: Change) -> Change | None:
@@ -72,6 +81,8 @@ def _checked(settings: Settings, change: Change) -> Change | None:
 
     from telnyx_mcp.approval.ledger_async import NotAllowed
     from telnyx_mcp.server import services_of
+    from telnyx_mcp.telnyx.errors import TelnyxError
+    from telnyx_mcp.tools.tool import Failed
 
     async def check() -> Change:
         services = services_of(settings, now_utc)
@@ -82,8 +93,14 @@ def _checked(settings: Settings, change: Change) -> Change | None:
 
     try:
         current = anyio.run(check)
-    except NotAllowed as refusal:
+    except (NotAllowed, Failed) as refusal:
         _say(str(refusal), style="yellow")
+        return None
+    except TelnyxError as error:
+        _say(
+            f"The question is no longer true, and a fresh one can't be written. {error}",
+            style="yellow",
+        )
         return None
     if current.id != change.id:
         _say(
@@ -109,7 +126,7 @@ def _ask(settings: Settings, ledger: Ledger, change: Change) -> int:
     if decided.state is State.VOID:
         _say(f"Nothing was approved. {decided.happened}", style="yellow")
         fresh = _checked(settings, decided)
-        return 1 if fresh is None or fresh.id == change.id else _ask(settings, ledger, fresh)
+        return 1 if fresh is None else _decide(settings, ledger, fresh)
     if asked is AskOutcome.DECLINED:
         _say("Declined. The assistant will see it.")
     else:
@@ -135,7 +152,8 @@ def _withdraw(ledger: Ledger, change: Change) -> int:
         _say("It stays approved.")
         return 1
     if ledger.withdraw(change.id, "terminal", now_utc(), this_user()) is None:
-        _too_late(ledger.get(change.id, now_utc()))
+        late = ledger.get(change.id, now_utc()) or change
+        _say(f"It is too late to withdraw it: it is {late.state}. {late.happened}".rstrip())
         return 1
     _say("Withdrawn. Nothing is sent.")
     return 0
@@ -151,6 +169,9 @@ def link(settings: Settings) -> int:
             _say("This API key is linked to its account in the ledger already.")
             return 0
         known = [each for each in ledger.known_accounts() if each.changes]
+        if not known:
+            _say("There is nothing to link: the ledger holds no changes.")
+            return 1
         if not at_terminal():
             raise WronglyCalled(
                 "ledger link asks a person which account the key belongs to, and there is no terminal "
@@ -159,7 +180,8 @@ def link(settings: Settings) -> int:
         _say("The ledger holds the changes of these accounts:")
         for number, each in enumerate(known, 1):
             of = f", {each.address}" if each.address else ""
-            _say(f"  {number}  {each.label}{of}: {each.changes} changes")
+            count = "1 change" if each.changes == 1 else f"{each.changes} changes"
+            _say(f"  {number}  {each.label}{of}: {count}")
         _say(
             "If this API key belongs to one of them, type its number: caps, references and unknown "
             "payments stay. If it belongs to another account, type new."
@@ -197,7 +219,8 @@ def show_ledger(
             if as_json:
                 _print_json(record_of(change))
             else:
-                _show(change, ledger.profile)
+                _show(change)
+                _say_how_to_resolve(change, ledger.profile)
             return 0
         found = ledger.newest(limit + 1, now_utc(), state=state)
     shown = found[:limit]
@@ -228,7 +251,7 @@ def resolve(settings: Settings, id: str, *, paid: bool | None, note: str) -> int
             return _no_such(ledger, id)
         if change.state is not State.UNKNOWN:
             return _not_unknown(change)
-        _show(change, ledger.profile)
+        _show(change)
         if not at_terminal():
             raise WronglyCalled(
                 "resolve needs a person's confirmation, and there is no terminal to ask at. Nothing "
@@ -320,13 +343,16 @@ def facts_of(change: Change) -> list[tuple[str, str]]:
     return [(name, words) for name, words in facts if words]
 
 
-def _show(change: Change, profile: str | None) -> None:
+def _show(change: Change) -> None:
     _say(change.question.text, style="bold")
     _say("")
     facts = facts_of(change)
     width = max(len(name) for name, _ in facts) + 2
     for name, words in facts:
-        _say(f"{name:<{width}}{words}")
+        _say(f"{name:<{width}}{words}".replace("\n", "\\n"))  # or a value could pose as a fact
+
+
+def _say_how_to_resolve(change: Change, profile: str | None) -> None:
     if change.state is State.UNKNOWN:
         resolve = to_run(f"resolve {change.id}", profile)
         _say(
@@ -345,11 +371,17 @@ def _table(changes: list[Change]) -> None:
         table.add_row(
             Text(each.id),
             Text(each.state, style="yellow" if each.state is State.UNKNOWN else ""),
-            Text(f"{each.updated_at:%Y-%m-%d %H:%M}"),
+            Text(_sent_or_asked(each)),
             Text(each.channel or "–"),
             _text(title_of(each)),
         )
     Console(highlight=False).print(table)
+
+
+def _sent_or_asked(change: Change) -> str:
+    if change.sent_at:
+        return f"sent {change.sent_at:%Y-%m-%d %H:%M}"
+    return f"asked {change.proposed_at:%Y-%m-%d %H:%M}"
 
 
 # --- inside ----------------------------------------------------------------------------------------
@@ -436,6 +468,7 @@ def _no_such(ledger: Ledger, id: str) -> int:
         f"What is recorded: {to_run('ledger', ledger.profile)}",
         stderr=True,
     )
+    _say_unlinked(ledger, stderr=True)
     return 1
 
 
@@ -446,11 +479,12 @@ def _whose(ledger: Ledger) -> str:
     return "the account whose key is used here (of a profile: --profile NAME)"
 
 
-def _say_unlinked(ledger: Ledger) -> None:
+def _say_unlinked(ledger: Ledger, *, stderr: bool = False) -> None:
     if ledger.hides_changes():
         _say(
             "This API key is not linked to an account of the ledger yet. If it replaced another key: "
-            f"{to_run(LINK, ledger.profile)}"
+            f"{to_run(LINK, ledger.profile)}",
+            stderr=stderr,
         )
 
 
