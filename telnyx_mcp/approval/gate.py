@@ -83,7 +83,7 @@ class Gate:
         via = client_name(context)
         change = await self._find(ledger, request, context.request_state)
         if change and change.state is State.PROPOSED and context.request_state != change.id:
-            change = await self._void_if_moved(ledger, change)
+            change = await self._void_if_forged_or_moved(ledger, change)
         if change and change.state is State.VOID:
             change = await self._replacement(ledger, change, request, via)
         if change and change.state not in WAITING:
@@ -229,21 +229,20 @@ class Gate:
             change = found
         return change
 
-    async def _void_if_moved(self, ledger: Ledger, change: Change) -> Change:
-        """The change, void if another one was sent since its question was written."""
-        from telnyx_mcp.approval.ledger import MARK, MOVED
-
-        history = await in_thread(ledger.history, self._now())
-        if change.basis.get(MARK) in (None, history.mark):
+    async def _void_if_forged_or_moved(self, ledger: Ledger, change: Change) -> Change:
+        """The change, void if another one was sent since its question was written, or if a program
+        without the API key wrote it."""
+        why = await in_thread(ledger.why_untrue, change, self._now())
+        if why is None:
             return change
-        return await in_thread(ledger.void, change.id, MOVED, self._now()) or change
+        return await in_thread(ledger.void, change.id, why, self._now()) or change
 
     async def _void_if_untrue(
         self, ledger: Ledger, change: Change, request: ChangeRequest
     ) -> Change:
         """The change, void if its question is no longer true. Where Telnyx can't be asked it stays as
         it is: it is checked again before it is sent."""
-        change = await self._void_if_moved(ledger, change)
+        change = await self._void_if_forged_or_moved(ledger, change)
         if change.state is State.PROPOSED:
             with suppress(CannotCheck):
                 if why := await request.void_reason(change):

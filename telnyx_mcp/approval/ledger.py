@@ -24,7 +24,10 @@ from telnyx_mcp.approval.change import LIFETIME, PAYMENT, STANDING, WAITING, Cha
 from telnyx_mcp.approval.ledger_queries import (
     AT_ONCE,
     MARK,
+    MOVED,
+    SENDER_ENDED,
     SENDING_LEASE,
+    UNSIGNED,
     History,
     LedgerQueries,
     Row,
@@ -34,13 +37,14 @@ from telnyx_mcp.approval.owner import Owner
 from telnyx_mcp.approval.policy import Policy
 from telnyx_mcp.approval.question import Question
 from telnyx_mcp.approval.reasons import Blocked, QuestionOpen, RecentlyDeclined
-from telnyx_mcp.approval.signature import DecisionSigner
+from telnyx_mcp.approval.signature import LedgerSigner
 from telnyx_mcp.state import Store, changes, ticks
 
 __all__ = [
     "AT_ONCE",
     "MARK",
     "MOVED",
+    "SENDER_ENDED",
     "SENDING_LEASE",
     "Decision",
     "History",
@@ -50,7 +54,6 @@ __all__ = [
 
 RESOLVED_VIA = "resolved_via"
 """The name in the evidence of the channel that a person resolved the change on."""
-MOVED = "Another change was sent, or got another outcome, after this question was written."
 REPLACED = "The question was closed without an answer, and another one was asked."
 
 
@@ -82,7 +85,7 @@ class Ledger(LedgerQueries):
         """The ledger of the account that this key opens at this address."""
         salt = store.salt()
         key = KeyLink(key_hash(salt, address, api_key), address, profile)
-        ledger = cls(store, key, DecisionSigner(api_key, salt), owner, policy)
+        ledger = cls(store, key, LedgerSigner(api_key, salt), owner, policy)
         with store.read() as connection:
             account = key.account(connection)
             ledger._is_identified = key.is_identified(connection, account)
@@ -178,6 +181,7 @@ class Ledger(LedgerQueries):
                 requested_via=requested_via,
                 now=now,
             )
+            row["signature"] = self._signer.sign({name: row[name] for name in rows.SIGNED_PROPOSAL})
             connection.execute(changes.insert().values(row))
             if replaces:
                 self._update(connection, replaces, {"replaced_by": new})
@@ -190,8 +194,8 @@ class Ledger(LedgerQueries):
             change = self._get(connection, id, now)
             if change is None or change.state is not State.PROPOSED:
                 return None
-            if channel != STANDING and self._moved(connection, change, now):
-                return self._void(connection, change, MOVED, now)
+            if channel != STANDING and (why := self._why_untrue(connection, change, now)):
+                return self._void(connection, change, why, now)
             return self._approve(connection, change, Decision(channel, by), now)
 
     def decline(
@@ -231,6 +235,8 @@ class Ledger(LedgerQueries):
             change = self._get(connection, id, now)
             if change and change.state is State.PROPOSED and decision:
                 change = self._approve(connection, change, decision, now)
+            if change and change.state is State.VOID and decision:
+                return change
             if change is None or change.state is not State.APPROVED:
                 return None
             refusal = self._claim_refusal(connection, change, now)
@@ -335,9 +341,11 @@ class Ledger(LedgerQueries):
     def _approve(
         self, connection: sa.Connection, change: Change, decision: Decision, now: datetime
     ) -> Change:
+        if not self._is_signed(connection, change, rows.SIGNED_PROPOSAL):
+            return self._void(connection, change, UNSIGNED, now)
         told = {"channel": decision.channel, "decided_by": decision.by, "decided_at": ticks(now)}
         self._move(connection, change, State.APPROVED, now, happened="", **told)
-        content, _ = self._signed(connection, change)
+        content, _ = self._signed(connection, change, rows.SIGNED)
         self._update(connection, change.id, {"signature": self._signer.sign(content)})
         return self._reread(connection, change.id, now)
 

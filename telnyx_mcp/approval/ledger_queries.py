@@ -36,7 +36,7 @@ from telnyx_mcp.approval.reasons import (
     UnknownPayment,
     Unsigned,
 )
-from telnyx_mcp.approval.signature import DecisionSigner
+from telnyx_mcp.approval.signature import LedgerSigner
 from telnyx_mcp.state import Store, changes, keys, ticks
 
 SENDING_LEASE = timedelta(seconds=60)
@@ -45,6 +45,11 @@ SENDING_LEASE = timedelta(seconds=60)
 NOT_ANSWERED = "Nobody answered in time."
 NOT_USED = "The approval was not used in time."
 SENDER_ENDED = "The server that sent it ended before it recorded an answer."
+MOVED = "Another change was sent, or got another outcome, after this question was written."
+UNSIGNED = (
+    "The question in the ledger was not signed with this API key: another program, another key or an "
+    "earlier version wrote it."
+)
 MARK = "ledger"
 """The name in a change's basis under which the mark of the ledger stands: see `History`."""
 AT_ONCE = "at_once"
@@ -71,7 +76,7 @@ class LedgerQueries:
         self,
         store: Store,
         key: KeyLink,
-        signer: DecisionSigner,
+        signer: LedgerSigner,
         owner: Owner,
         policy: Policy,
     ) -> None:
@@ -123,6 +128,14 @@ class LedgerQueries:
         with self._store.read() as connection:
             payments = self._payments_since(connection, now - DAY, now)
             return History(payments, self._mark(connection, now))
+
+    def why_untrue(self, change: Change, now: datetime) -> str | None:
+        """Why a question that waits may not be shown or answered: another change was sent since it was
+        written, or a process without the API key wrote it. None if it may."""
+        if change.state is not State.PROPOSED:
+            return None
+        with self._store.read() as connection:
+            return self._why_untrue(connection, change, now)
 
     def spent(self, now: datetime) -> Spent:
         """What counts against the caps."""
@@ -244,6 +257,11 @@ class LedgerQueries:
         parts = [f"{state} {count} {last}" for state, count, last in found]
         return "; ".join([*parts, f"orphaned {orphaned}"])
 
+    def _why_untrue(self, connection: sa.Connection, change: Change, now: datetime) -> str | None:
+        if not self._is_signed(connection, change, rows.SIGNED_PROPOSAL):
+            return UNSIGNED
+        return MOVED if self._moved(connection, change, now) else None
+
     def _moved(self, connection: sa.Connection, change: Change, now: datetime) -> bool:
         return change.basis.get(MARK) not in (None, self._mark(connection, now))
 
@@ -257,7 +275,7 @@ class LedgerQueries:
     def _claim_refusal(
         self, connection: sa.Connection, change: Change, now: datetime
     ) -> Reason | None:
-        if not self._signer.is_valid(*self._signed(connection, change)):
+        if not self._is_signed(connection, change, rows.SIGNED):
             return Unsigned()
         at_once = decimal_of(change.basis.get(AT_ONCE))
         refusal = self._refusal(connection, change.operation, change.amount, at_once, now)
@@ -303,13 +321,18 @@ class LedgerQueries:
             standing_day=total(now - DAY, Row.channel == STANDING),
         )
 
+    def _is_signed(self, connection: sa.Connection, change: Change, columns: Sequence[str]) -> bool:
+        """Whether the row's signature is that of these columns, as they are stored."""
+        content, signature = self._signed(connection, change, columns)
+        return self._signer.is_valid(content, signature)
+
     def _signed(
-        self, connection: sa.Connection, change: Change
+        self, connection: sa.Connection, change: Change, columns: Sequence[str]
     ) -> tuple[Mapping[str, Any], str | None]:
-        """What the signature of an approval covers, as it is stored, and the signature itself."""
-        query = sa.select(*(Row[name] for name in rows.SIGNED), Row.signature)
+        """These columns of the row, as they are stored, and its signature."""
+        query = sa.select(*(Row[name] for name in columns), Row.signature)
         row = connection.execute(query.where(Row.id == change.id)).mappings().one()
-        return {name: row[name] for name in rows.SIGNED}, row["signature"]
+        return {name: row[name] for name in columns}, row["signature"]
 
 
 def _possible_payments(since: datetime) -> tuple[sa.ColumnElement[bool], ...]:

@@ -14,10 +14,12 @@ from telnyx_mcp.approval.change import Change, State
 from telnyx_mcp.approval.question import Question
 from telnyx_mcp.state import ticks
 
-SIGNED = (
+SIGNED_PROPOSAL = (
     *("id", "account", "operation", "arguments", "reference", "amount", "question"),
-    *("question_data", "basis", "channel", "decided_by", "decided_at"),
+    *("question_data", "basis", "requested_via", "proposed_at"),
 )
+"""The columns that the signature of a proposal covers: what is asked, and from which figures."""
+SIGNED = (*SIGNED_PROPOSAL, "channel", "decided_by", "decided_at")
 """The columns that the signature of an approval covers."""
 
 

@@ -1,7 +1,9 @@
-"""Signed decisions: an approval counts only if it was written by a process that has the API key.
+"""Signed rows: a question and its approval count only if a process that has the API key wrote them.
 
-The ledger is a file of the user. Without a signature, one UPDATE by any program of that user would
-approve a payment. The signature covers all that was approved, and is checked before it is sent.
+The ledger is a file of the user. Without signatures, one UPDATE by any program of that user would
+approve a payment, or make a person read another amount than the one that is paid. A proposal is signed
+when it is written and checked before it is shown and approved; an approval is signed, with all that was
+approved, and checked before it is sent.
 """
 
 from __future__ import annotations
@@ -12,24 +14,24 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-LABEL = b"telnyx-account-mcp/decision/v1/"
+LABEL = b"telnyx-account-mcp/ledger/v1/"
 """Keeps this key apart from any other that is derived from the API key."""
 
 
-class DecisionSigner:
-    """Signs and checks decisions with a key derived from the API key (HMAC-SHA-256)."""
+class LedgerSigner:
+    """Signs and checks rows with a key derived from the API key (HMAC-SHA-256)."""
 
     def __init__(self, api_key: str, salt: str) -> None:
         self._key = hmac.digest(api_key.encode(), LABEL + salt.encode(), "sha256")
 
-    def sign(self, decision: Mapping[str, Any]) -> str:
-        """The signature of a decision, 64 hexadecimal digits. The order of names does not matter."""
-        message = json.dumps(decision, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    def sign(self, content: Mapping[str, Any]) -> str:
+        """The signature of these columns, 64 hexadecimal digits. The order of names does not matter."""
+        message = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hmac.digest(self._key, message.encode(), "sha256").hex()
 
-    def is_valid(self, decision: Mapping[str, Any], signature: str | None) -> bool:
-        """Whether the signature is this decision's."""
-        return hmac.compare_digest(self.sign(decision), signature or "")
+    def is_valid(self, content: Mapping[str, Any], signature: str | None) -> bool:
+        """Whether the signature is that of these columns."""
+        return hmac.compare_digest(self.sign(content), signature or "")
 
 
 def this_user() -> str:

@@ -156,12 +156,12 @@ def test_the_question_of_an_old_row_is_shown_as_it_was(ledger: Ledger) -> None:
     assert ledger.get("a-proposed", EARLIER + LIFETIME) != change
 
 
-def test_an_old_proposal_can_be_answered_and_an_old_approval_is_asked_again(
+def test_an_old_proposal_and_an_old_approval_are_asked_again_as_they_are_not_signed(
     ledger: Ledger,
 ) -> None:
     claimed = ledger.claim("a-proposed", NOW, Decision("elicitation", "client 1"))
     assert claimed
-    assert claimed.state is State.SENDING
+    assert claimed.state is State.VOID
     with pytest.raises(Blocked, match="not signed"):
         ledger.claim("a-approved", NOW)
 

@@ -19,7 +19,7 @@ from telnyx_mcp.approval.ledger import Decision, Ledger
 from telnyx_mcp.approval.owner import Owner
 from telnyx_mcp.approval.policy import Policy
 from telnyx_mcp.approval.request import ChangeRequest
-from telnyx_mcp.approval.signature import DecisionSigner
+from telnyx_mcp.approval.signature import LedgerSigner
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.settings import Settings
 from telnyx_mcp.state import Store, ticks
@@ -97,7 +97,7 @@ class ForgetsCaps(Ledger):
         return None
 
 
-class TrustsAnyone(DecisionSigner):
+class TrustsAnyone(LedgerSigner):
     """Takes every approval for a signed one."""
 
     def is_valid(self, *_: object) -> bool:
@@ -108,7 +108,7 @@ class SkipsTheSignature(Ledger):
     """Claims what anybody wrote an approval of."""
 
     def __init__(
-        self, store: Store, key: KeyLink, signer: DecisionSigner, owner: Owner, policy: Policy
+        self, store: Store, key: KeyLink, signer: LedgerSigner, owner: Owner, policy: Policy
     ) -> None:
         super().__init__(store, key, TrustsAnyone("", ""), owner, policy)
 

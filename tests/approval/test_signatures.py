@@ -19,7 +19,7 @@ from telnyx_mcp.approval.change import LIFETIME, PAYMENT, Change, State
 from telnyx_mcp.approval.ledger import Decision, Ledger
 from telnyx_mcp.approval.policy import Policy
 from telnyx_mcp.approval.reasons import Blocked, Unsigned
-from telnyx_mcp.approval.signature import DecisionSigner
+from telnyx_mcp.approval.signature import LedgerSigner
 from telnyx_mcp.state import Store, changes, ticks
 from tests.approval.ledgers import NOW, QUESTION, opened
 
@@ -30,6 +30,7 @@ OTHER_VALUES: dict[str, object] = {
     "arguments": '{"amount":"1.00"}',
     "basis": '{"balance":"7.00"}',
     "decided_at": ticks(NOW + TICK),
+    "proposed_at": ticks(NOW + TICK),
     "question_data": QUESTION.to_json() + " ",
     "operation": "update_auto_recharge_preferences",
 }
@@ -137,7 +138,7 @@ def test_the_signature_of_another_key_does_not_count(store: Store, ledger: Ledge
     refused(opened(store, SEVERAL, key="KEY2"), change)
     other = approved(ledger, reference="invoice 8")
     row = stored(store, other)
-    forged = DecisionSigner("KEY2", store.salt()).sign({name: row[name] for name in rows.SIGNED})
+    forged = LedgerSigner("KEY2", store.salt()).sign({name: row[name] for name in rows.SIGNED})
     write(store, other, signature=forged)
     refused(ledger, other)
 
@@ -202,10 +203,40 @@ def test_a_decline_needs_no_signature(store: Store, ledger: Ledger, after_approv
 
 def test_a_signature_depends_on_the_key_the_store_and_every_value() -> None:
     row: dict[str, object] = dict.fromkeys(rows.SIGNED, "a")
-    signer = DecisionSigner("KEY1", "salt")
+    signer = LedgerSigner("KEY1", "salt")
     one = signer.sign(row)
     assert signer.is_valid(dict(reversed(row.items())), one)
-    others = [DecisionSigner("KEY1", "other").sign(row), DecisionSigner("KEY2", "salt").sign(row)]
+    others = [LedgerSigner("KEY1", "other").sign(row), LedgerSigner("KEY2", "salt").sign(row)]
     others += [signer.sign({**row, name: None}) for name in rows.SIGNED]
     assert len({one, *others}) == len(others) + 1
     assert not signer.is_valid(row, None)
+
+
+# --- a question that was not written by the server ---------------------------------------------------
+
+
+@pytest.mark.attack(
+    "One UPDATE changes the question, the amount or the figures of a payment that waits",
+    "It can't be approved: a fresh question from the real figures replaces it",
+)
+@pytest.mark.parametrize(
+    "column", [name for name in rows.SIGNED_PROPOSAL if name not in ("id", "account")]
+)
+@pytest.mark.parametrize("at_once", [False, True], ids=["approve", "approve and claim"])
+def test_a_question_that_another_program_changed_is_not_approved(
+    store: Store, ledger: Ledger, column: str, at_once: bool
+) -> None:
+    change = proposed(ledger)
+    other = OTHER_VALUES.get(column, f"{stored(store, change)[column]}x")
+    write(store, change, **{column: other})
+    found = ledger.get(change.id, NOW)
+    assert found
+    assert ledger.why_untrue(found, NOW)
+    if at_once:
+        after = ledger.claim(change.id, NOW, Decision("elicitation", ""))
+    else:
+        after = ledger.approve(change.id, "browser", NOW)
+    assert after
+    assert after.state is State.VOID
+    assert after.sent_at is None
+    assert "not signed with this API key" in after.happened
