@@ -14,6 +14,7 @@ from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.telnyx.operations import LIST_INVOICES
 from telnyx_mcp.telnyx.usage import RECORD_TYPES
 from telnyx_mcp.tools.accounts import Account
+from telnyx_mcp.untrusted import one_line
 
 MOST = 100
 """Values of a completion, as the protocol allows."""
@@ -76,7 +77,7 @@ class Completer:
             page_size=LIST_INVOICES.largest_page,
             deadline=Deadline.after(ASK_SECONDS),
         )
-        ids = [each.invoice_id for each in page.items if each.invoice_id]
+        ids = [one_line(each.invoice_id) for each in page.items if each.invoice_id]
         self._invoices = (time.monotonic() + FRESH_SECONDS, ids)
         return ids
 

@@ -23,6 +23,7 @@ from telnyx_mcp.server import AccountServer, build_server
 from telnyx_mcp.settings import Settings
 from telnyx_mcp.signals import stopping_signals
 from telnyx_mcp.tools import TOOLS
+from telnyx_mcp.untrusted import visible
 
 MOST_ROWS = 250
 LONG_FACT = 48
@@ -47,7 +48,7 @@ def call_tool(settings: Settings, tool: str, arguments: dict[str, str], *, as_js
         raise KeyboardInterrupt
     if as_json:
         shown = result.structured_content or {"error": text_of(result)}
-        sys.stdout.write(json.dumps(shown, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(visible(json.dumps(shown, indent=2, ensure_ascii=False)) + "\n")
     else:
         Console(stderr=result.is_error).print(Group(*render(result)))
     state = (result.structured_content or {}).get("state", "succeeded")
@@ -87,7 +88,7 @@ async def ask_here(context: ClientRequestContext, params: ElicitRequestParams) -
     if not isinstance(params, ElicitRequestFormParams):
         return ElicitResult(action="decline")
     console = Console(stderr=True)
-    console.print(Text(f"\n{params.message}", style="bold"))
+    console.print(Text(f"\n{visible(params.message)}", style="bold"))
     (name, field), *_ = params.requested_schema["properties"].items()
     ticks = field["type"] == "boolean"
     typed = await _typed("Make this change? (yes/no) " if ticks else "Amount (nothing declines): ")
@@ -128,7 +129,7 @@ async def _typed(prompt: str) -> str:
 
 
 def text_of(result: CallToolResult) -> str:
-    return "\n".join(block.text for block in result.content if block.type == "text")
+    return visible("\n".join(block.text for block in result.content if block.type == "text"))
 
 
 def render(result: CallToolResult) -> list[RenderableType]:
@@ -137,7 +138,8 @@ def render(result: CallToolResult) -> list[RenderableType]:
     content = result.structured_content
     if result.is_error or not content:
         message = content.get("message") if content else None
-        return [Text(message or text_of(result), style="red" if result.is_error else "")]
+        text = visible(message) if message else text_of(result)
+        return [Text(text, style="red" if result.is_error else "")]
     facts: dict[str, str] = {}
     parts: list[RenderableType] = []
     for name, value in content.items():
@@ -161,7 +163,9 @@ def render(result: CallToolResult) -> list[RenderableType]:
 
 
 def _titled(name: str, rows: list[dict[str, Any]]) -> list[RenderableType]:
-    shown = [{column: _cell(value) for column, value in row.items()} for row in rows[:MOST_ROWS]]
+    shown = [
+        {visible(column): _cell(value) for column, value in row.items()} for row in rows[:MOST_ROWS]
+    ]
     widths: dict[str, int] = {}
     for row in shown:
         for column, cell in row.items():
@@ -198,11 +202,12 @@ def _blocks(rows: list[dict[str, str]]) -> Table:
 
 
 def _cell(value: object) -> str:
-    """A value in a few words; objects as `name value`, lists with commas."""
+    """A value in a few words; objects as `name value`, lists with commas. Nothing in it steers the
+    terminal: results were redacted before, and this is the last door."""
     if isinstance(value, dict):
-        return ", ".join(f"{name} {_cell(each)}" for name, each in value.items())
+        return ", ".join(f"{visible(name)} {_cell(each)}" for name, each in value.items())
     if isinstance(value, list):
         return "; ".join(_cell(each) for each in value)
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "" if value is None else str(value)
+    return "" if value is None else visible(str(value))

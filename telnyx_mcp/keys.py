@@ -11,7 +11,8 @@ import os
 import pathlib
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from pydantic import SecretStr
 
 from telnyx_mcp.commands import to_run
 from telnyx_mcp.settings import TELNYX_API, Settings, foreign_address, usable_key
+from telnyx_mcp.untrusted import remember
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -46,7 +48,18 @@ def with_key(settings: Settings) -> Settings:
     key = key_of(settings)
     if key is None:
         raise _missing(settings)
+    remember(key.get_secret_value())
     return settings.model_copy(update={"api_key": key, "key_from": "auto"})
+
+
+def remember_keys(several: Iterable[Settings]) -> None:
+    """Keeps the keys that can be had without asking anybody out of every answer, before they are
+    used. A key in a keyring is kept out from when it is looked up."""
+    for settings in several:
+        if settings.key_from.startswith("env:") or has_key(settings):
+            with suppress(KeyNotRead):
+                if key := key_of(settings):
+                    remember(key.get_secret_value())
 
 
 def has_key(settings: Settings) -> bool:

@@ -38,7 +38,9 @@ def private_file(path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _making, suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    path.chmod(0o600)
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:  # a file that its owner made read-only stays so
+        path.chmod(mode & 0o700)
 
 
 def writable_by(path: Path) -> str | None:

@@ -37,7 +37,7 @@ from telnyx_mcp.approval.gate import Gate
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.completion import Completer
 from telnyx_mcp.environment import misspelt, why_blocked
-from telnyx_mcp.keys import KeyNotRead, has_key, with_key
+from telnyx_mcp.keys import KeyNotRead, has_key, remember_keys, with_key
 from telnyx_mcp.prompts import read_prompts
 from telnyx_mcp.settings import Settings
 from telnyx_mcp.signals import stopping_signals
@@ -201,6 +201,7 @@ def build_server(
         main = Account.ready(services(settings, transport))
     else:
         main = account(settings)
+    remember_keys((others or {}).values())
     accounts = Accounts(main, map(account, (others or {}).values()))
     return AccountServer(accounts, read_only=settings.read_only)
 

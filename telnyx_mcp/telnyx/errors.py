@@ -13,6 +13,8 @@ from enum import StrEnum
 from math import ceil
 from typing import Any
 
+from telnyx_mcp.untrusted import one_line
+
 
 class Fate(StrEnum):
     """What is known of a request that failed: could it have changed the account?"""
@@ -323,6 +325,4 @@ def _complaint(entry: Mapping[str, Any], names: Mapping[str, str]) -> Complaint:
 
 def _short(value: object) -> str:
     text = value if isinstance(value, str) else "" if value is None else str(value)
-    return " ".join("".join(c if c.isprintable() else " " for c in text[:400]).split())[
-        :300
-    ].rstrip(".")
+    return one_line(text, 300).rstrip(".")

@@ -5,7 +5,6 @@ The only module that imports httpx.
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import ssl
@@ -38,6 +37,7 @@ from telnyx_mcp.telnyx.operations import MOST_TRIES, NOT_CONNECTED, Operation
 from telnyx_mcp.telnyx.pace import LONGEST_BELIEVED
 from telnyx_mcp.telnyx.pacing import LONGEST_WAIT, TOLD_FROM, Moment, Pacer, Sleep, Waiting
 from telnyx_mcp.telnyx.shared_pace import OwnPace
+from telnyx_mcp.untrusted import may_hold_keys, remember, without_keys_in
 
 if TYPE_CHECKING:
     import httpx
@@ -91,7 +91,8 @@ class Transport:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._key = key
-        self._key_spellings = _spellings(key.get_secret_value()) if key else ()
+        if key:
+            remember(key.get_secret_value())
         self._base_url = base_url
         self._read_only = read_only
         self._clock = clock
@@ -247,13 +248,7 @@ class Transport:
         if unread:
             unread.status = status
             raise unread
-        return _classify(operation, response, self._without_key(content))
-
-    def _without_key(self, content: bytes) -> bytes:
-        """The content with `***` where it echoes the key, which no one else is to see."""
-        for spelling in self._key_spellings:
-            content = content.replace(spelling, b"***")
-        return content
+        return _classify(operation, response, content)
 
     def _open(self, httpx_: Any) -> httpx.AsyncClient:
         key = self._key.get_secret_value() if self._key else ""
@@ -288,14 +283,6 @@ def _unusable(error: Exception) -> str:
     meant = _CERTIFICATES if isinstance(error, OSError) else _PROXIES
     names = ", ".join(sorted(name for name in os.environ if name.upper() in meant))
     return f"{names}: SOCKS needs the package socksio" if isinstance(error, ImportError) else names
-
-
-def _spellings(key: str) -> tuple[bytes, ...]:
-    """The key as an answer may hold it: in JSON, where slashes may be escaped, in a URL, plain. One
-    spelling of the keys that Telnyx gives out, which are letters and digits."""
-    written = json.dumps(key)[1:-1]
-    spelt = (written.replace("/", "\\/"), written, quote(key, safe=""), key)
-    return tuple(dict.fromkeys(each.encode() for each in spelt))
 
 
 class _Begun:
@@ -362,6 +349,8 @@ def _classify(operation: Operation, response: httpx.Response, content: bytes) ->
         body = pydantic_core.from_json(content, allow_inf_nan=False)
     except ValueError:
         body = None
+    if body is not None and may_hold_keys(content):
+        body = without_keys_in(body)
     if 200 <= status < 300:
         if body is not None:
             return Reply(body, sandbox)

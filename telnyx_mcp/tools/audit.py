@@ -15,7 +15,7 @@ from telnyx_mcp.tools.looking import Look
 from telnyx_mcp.tools.ranges import SUMMARY_SECONDS
 from telnyx_mcp.tools.results import ListResult, Row, paging, taken_from
 from telnyx_mcp.tools.tool import Call, ToolSpec
-from telnyx_mcp.untrusted import clean, masked
+from telnyx_mcp.untrusted import redact
 
 
 class AuditParams(Params):
@@ -142,14 +142,14 @@ def _texts(value: Any) -> Iterator[str]:
 def _row(event: AuditEvent) -> AuditRow:
     """The event without its organization, which is the same in all, and with values cut."""
     changes = [
-        masked({change.field or "field": {"from": change.from_, "to": change.to}})
+        {change.field or "field": {"from": change.from_, "to": change.to}}
         for change in event.changes or []
     ]
     return taken_from(
         event,
         AuditRow,
         without={"changes", "organization_id"},
-        untrusted_changes=clean(changes, 200) or None,
+        untrusted_changes=redact(changes, 200) or None,
     )
 
 

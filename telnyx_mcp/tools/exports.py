@@ -19,9 +19,11 @@ from types import TracebackType
 from typing import Any, Self, TextIO
 
 from telnyx_mcp.tools.tool import Call, Failed
-from telnyx_mcp.untrusted import compact
+from telnyx_mcp.untrusted import compact, redact
 
 LARGEST_FILE = 50 * 1024 * 1024
+LONGEST_CELL = 32_000
+"""Characters. Spreadsheets take 32,767."""
 _BREAKS = r"\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029"
 _UNSEEN = (
     r"\"\s\x00-\x20\x7f-\xa0\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
@@ -117,10 +119,10 @@ class Export:
                 self._draft.unlink()
 
     def write(self, rows: Iterable[Mapping[str, Any]]) -> bool:
-        """Whether all rows were written; false once the file is as large as it may get."""
+        """Writes the rows, redacted. False once the file is as large as it may get."""
         assert self._file  # noqa: S101 - used within `with` only
         writer = csv.writer(self._file, quoting=csv.QUOTE_ALL)
-        batch = list(rows)
+        batch = [redact(dict(row), LONGEST_CELL, nulls=True) for row in rows]
         try:
             if not self._columns and batch:
                 self._columns = list(dict.fromkeys(name for row in batch for name in row))

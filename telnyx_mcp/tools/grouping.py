@@ -11,7 +11,7 @@ from typing import Any
 from telnyx_mcp.money import ZERO, written
 from telnyx_mcp.telnyx.models import DetailRecord
 from telnyx_mcp.telnyx.usage import Tally, moment_of
-from telnyx_mcp.untrusted import compact
+from telnyx_mcp.untrusted import compact, one_line
 
 MOST_GROUPS = 10_000
 OTHERS = "(others)"
@@ -154,6 +154,6 @@ def _values(value: Any, *, split: bool) -> Iterator[str]:
     for each in value if isinstance(value, list) else [value]:
         if isinstance(each, dict):  # an error that is more than its code
             each = each.get("code") or compact(each)
-        text = str(each).strip() if each is not None else ""
+        text = one_line(str(each)) if each is not None else ""
         if text:
-            yield text[:80]
+            yield text

@@ -50,6 +50,8 @@ class InvoicesResult(ListResult):
 
 
 class InvoiceResult(Result):
+    links: ClassVar[frozenset[str]] = frozenset({"download_url"})
+
     invoice_id: str | None = None
     period_start: str | None = None
     period_end: str | None = Field(None, description="Included.")

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from telnyx_mcp.telnyx.models import Page
 from telnyx_mcp.tokens import about_tokens
-from telnyx_mcp.untrusted import clean, compact
+from telnyx_mcp.untrusted import compact, redact, sanitize, sanitize_link, shorten
 
 LARGEST_ANSWER = 7_500
 """Tokens of an answer, as estimated; no answer may have more than 8,000."""
@@ -25,6 +25,8 @@ class Result(BaseModel):
     model_config = ConfigDict(extra="allow", defer_build=True)
     rows: ClassVar[str] = ""
     """The list whose rows may be dropped from an answer that is too long."""
+    links: ClassVar[frozenset[str]] = frozenset()
+    """Fields with a signed link that the user asked for. Every other URL loses its signature."""
 
     account: str | None = None
     note: str | None = None
@@ -74,10 +76,13 @@ SANDBOX_NOTE = "pretend account: tell the user that these figures are not theirs
 
 
 def answer(result: Result, *, sandbox: bool, is_error: bool = False) -> CallToolResult:
-    """The result as it goes to the client, of at most `LARGEST_ANSWER` tokens."""
+    """The result as it goes to the client: redacted, of at most `LARGEST_ANSWER` tokens."""
     if sandbox:
         result.sandbox = SANDBOX_NOTE
-    content = clean(result.model_dump(mode="json", by_alias=True, exclude_none=True))
+    told = result.model_dump(mode="json", by_alias=True, exclude_none=True)
+    content = redact(told)
+    for link in result.links & told.keys():
+        content[link] = sanitize_link(told[link])
     for last in ("account", "note", "sandbox"):
         if last in content:
             content[last] = content.pop(last)
@@ -94,7 +99,9 @@ def answer(result: Result, *, sandbox: bool, is_error: bool = False) -> CallTool
 
 def failed(text: str) -> CallToolResult:
     """An error for the model: what happened, why, whether to try again, what to do."""
-    return CallToolResult(content=[TextContent(type="text", text=clean(text, 1400))], is_error=True)
+    return CallToolResult(
+        content=[TextContent(type="text", text=sanitize(text, 1400))], is_error=True
+    )
 
 
 def _too_long(text: str, room: int = LARGEST_ANSWER) -> bool:
@@ -107,7 +114,7 @@ def _too_long(text: str, room: int = LARGEST_ANSWER) -> bool:
 def _fitted(content: dict[str, Any], result: Result) -> dict[str, Any]:
     """The answer with shorter texts, and as many of its rows, and of the entries of any other list
     or object in it, as fit."""
-    content = clean(content, 300)
+    content = shorten(content, 300)
     order = list(content)
     listed = content.pop(result.rows) if isinstance(content.get(result.rows), list) else None
     own: dict[str, Any] = {
@@ -118,7 +125,7 @@ def _fitted(content: dict[str, Any], result: Result) -> dict[str, Any]:
     for most, longest in _ENTRIES:
         if not _too_long(compact(content), room):
             break
-        content = clean(_with_fewer_entries(content, most), longest)
+        content = shorten(_with_fewer_entries(content, most), longest)
         cut = f"Cut to be short: of every list and object the first {most} entries at most."
         own["note"] = f"{said} {cut}" if said else cut
     content |= own

@@ -24,7 +24,7 @@ from telnyx_mcp.tools.looking import Look
 from telnyx_mcp.tools.ranges import SUMMARY_SECONDS
 from telnyx_mcp.tools.results import ListResult, Result, Row, paging
 from telnyx_mcp.tools.tool import Call, ToolSpec
-from telnyx_mcp.untrusted import clean, compact, masked, masked_headers, masked_url
+from telnyx_mcp.untrusted import compact, cut, redact, sanitize
 
 LONGEST_PAYLOAD = 4000
 LONGEST_BODY = 500
@@ -234,9 +234,9 @@ def _attempt(attempt: DeliveryAttempt) -> dict[str, Any]:
         "status": attempt.status,
         "started_at": attempt.started_at,
         "finished_at": attempt.finished_at,
-        "url": masked_url(http.request.url) if http and http.request else None,
+        "url": sanitize(http.request.url or "") or None if http and http.request else None,
         "http_status": http.response.status if http and http.response else None,
-        "errors": clean(attempt.errors, 200) or None,
+        "errors": redact(attempt.errors, 200) or None,
     }
 
 
@@ -246,17 +246,31 @@ def _detail(attempt: DeliveryAttempt) -> AttemptDetail:
     body = response.body if response else None
     return AttemptDetail(
         **_attempt(attempt),
-        request_headers=masked_headers(request.headers) if request else None,
-        response_headers=masked_headers(response.headers) if response else None,
-        untrusted_response_body=clean(masked(body), LONGEST_BODY),
+        request_headers=_headers(request.headers) if request else None,
+        response_headers=_headers(response.headers) if response else None,
+        untrusted_response_body=sanitize(body, LONGEST_BODY) if body else body,
     )
 
 
 def _payload(delivery: WebhookDelivery) -> Any:
     """The event's payload, or its beginning as text where it is long."""
-    payload = masked(clean(delivery.webhook.payload if delivery.webhook else None))
+    payload = redact(delivery.webhook.payload if delivery.webhook else None)
     text = compact(payload)
-    return payload if len(text) <= LONGEST_PAYLOAD else clean(text, LONGEST_PAYLOAD)
+    return payload if len(text) <= LONGEST_PAYLOAD else cut(text, LONGEST_PAYLOAD)
+
+
+def _headers(headers: list[Any] | None) -> dict[str, str]:
+    """Headers by name, from `[name, value]` pairs or `"Name: value"` texts."""
+    found: dict[str, str] = {}
+    for header in headers or []:
+        if isinstance(header, str):
+            name, _, value = header.partition(":")
+        elif isinstance(header, list) and len(header) == 2:
+            name, value = str(header[0]), str(header[1])
+        else:
+            continue
+        found[name.strip()] = value.strip()
+    return found
 
 
 LIST_WEBHOOK_DELIVERIES = ToolSpec(

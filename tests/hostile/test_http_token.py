@@ -35,7 +35,7 @@ from tests.process.test_http import accepts, free_port
 PAY = "telnyx_create_stored_payment_transaction"
 CHANGES = [
     (PAY, {"amount": "120.00"}),
-    ("telnyx_update_auto_recharge_preferences", {"threshold_amount": "75.00"}),
+    ("telnyx_update_auto_recharge_preferences", {"threshold_amount": "50.00"}),
 ]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="modes of files are POSIX's")
 
