@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import unicodedata
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -134,8 +133,7 @@ class PaymentRequest(AccountRequest):
         return balance_moved(change.basis.get("balance"), balance.balance, self.amount)
 
     async def send(self) -> Mapping[str, Any]:
-        # By the clock on the wall: a machine that sleeps meanwhile must not send long after.
-        deadline = Deadline.after(SEND_SECONDS, time.time)
+        deadline = Deadline.after(SEND_SECONDS)
         try:
             receipt = await self._client.create_stored_payment_transaction(
                 self._wire_amount, deadline=deadline

@@ -98,6 +98,10 @@ def test_a_second_request_of_a_connection_is_bounded_too(
         dripped(slow, lambda _: b"y")
 
 
+@pytest.mark.attack(
+    "A local program holds connections to the approval page",
+    "They are dropped; the user is answered",
+)
 def test_connections_are_bounded_and_the_person_is_answered_all_the_same(link: str) -> None:
     with ExitStack() as stack:
         for _ in range(3):

@@ -93,6 +93,10 @@ NOT_THE_TOKEN = (
 )
 
 
+@pytest.mark.attack(
+    "Another local user calls the HTTP port",
+    "401 for every path and method; no body is read",
+)
 async def test_without_the_token_nothing_is_answered(sandbox: Sandbox, tmp_path: Path) -> None:
     environment = {**environment_for(sandbox, tmp_path), **OVER_HTTP}
     plain = {name: value for name, value in HEADERS.items() if name != "authorization"}
@@ -285,6 +289,10 @@ async def test_two_sources_of_a_token_are_refused(tmp_path: Path) -> None:
 # --- without any token ----------------------------------------------------------------------------
 
 
+@pytest.mark.attack(
+    "With `--no-token`, a client approves its own question",
+    "Nothing is changed",
+)
 @pytest.mark.parametrize(("tool", "arguments"), CHANGES)
 @pytest.mark.parametrize("approval", ["auto", "elicitation", "terminal"])
 async def test_with_no_token_a_client_that_answers_its_own_question_changes_nothing(

@@ -22,6 +22,10 @@ FOREIGN = (
 )
 
 
+@pytest.mark.attack(
+    "TELNYX_BASE_URL points at a stranger while the key is in the keyring",
+    "The key is given to no other address",
+)
 @pytest.mark.parametrize("profile", [None, "eu"])
 @pytest.mark.parametrize("source", ["auto", "keyring"])
 @pytest.mark.parametrize("address", FOREIGN)

@@ -151,6 +151,10 @@ def test_a_name_is_shown_without_what_could_steer_a_terminal_and_cut_to_size() -
     assert len(each.text) < 200
 
 
+@pytest.mark.attack(
+    "A misspelt limit that would not count",
+    "The changing tools refuse until it is fixed",
+)
 @pytest.mark.parametrize("slip", ["TELNYX_READ_ONLY", "TELNYX_MCP_MAX_PAYMNET", "TELNYX_MCP_CAP"])
 async def test_both_changing_tools_refuse_while_a_safety_setting_is_misspelt_and_reading_works(
     settings: Settings,

@@ -54,6 +54,10 @@ def test_every_setting_is_read_from_its_documented_variable(
     assert [name for name, value in defaults().items() if read[name] == value] == []
 
 
+@pytest.mark.attack(
+    "`BASE_URL`, `API_KEY`, `MAX_PAYMENT` and the like in the environment",
+    "They are not read",
+)
 @pytest.mark.parametrize("written", [str.lower, str.upper, str.title, str.swapcase])
 @pytest.mark.parametrize("prefix", ["", "TELNYX_", "TELNYX_MCP__", "MCP_", "SETTINGS_"])
 @on_posix
@@ -101,6 +105,10 @@ def test_what_python_code_gives_wins_over_the_environment(monkeypatch: pytest.Mo
     assert given.timezone == "Europe/Berlin"
 
 
+@pytest.mark.attack(
+    "Two environment variables that made the server pay 450.00 without asking",
+    "The user is asked",
+)
 async def test_the_attack_that_paid_without_asking_is_asked_about(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
@@ -146,6 +154,10 @@ async def test_a_record_in_a_relative_place_is_refused_at_the_start_with_the_for
         Settings(state_url=SecretStr(url))
 
 
+@pytest.mark.attack(
+    "Two folders make two ledgers out of a relative path",
+    "The server does not start, and names the form to write",
+)
 async def test_the_server_does_not_start_with_a_relative_record(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:

@@ -114,6 +114,10 @@ MORE = [
 ]
 
 
+@pytest.mark.attack(
+    "Passwords, tokens, hook addresses and keys in audit values, webhooks, records, tags",
+    "Every tool masks them, also in files, groups and on the terminal",
+)
 async def test_no_tool_shows_a_secret_of_a_strangers_text(
     scripted: Scripted, exporting: AccountServer, tmp_path: Path
 ) -> None:
@@ -155,6 +159,10 @@ async def test_ordinary_fields_with_words_like_those_of_secrets_are_shown(
     assert (delivery.structured_content or {})["untrusted_payload"] == KEPT
 
 
+@pytest.mark.attack(
+    "An error text with secrets and escape sequences",
+    "Both are removed",
+)
 async def test_an_error_of_telnyx_shows_no_secret_and_nothing_that_steers_a_terminal(
     scripted: Scripted, exporting: AccountServer
 ) -> None:
@@ -177,6 +185,10 @@ async def test_no_resource_shows_a_secret(scripted: Scripted, exporting: Account
                 check_clean(content.text)
 
 
+@pytest.mark.attack(
+    "Telnyx echoes this or another profile's key, in JSON escapes",
+    "It is masked",
+)
 async def test_no_answer_holds_the_key_of_another_profile_or_one_that_json_escapes(
     scripted: Scripted, exporting: AccountServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,6 +61,10 @@ def test_a_profile_of_the_users_own_file_may_raise_what_no_variable_sets(
     assert (getattr(accounts.main, name), accounts.notes) == (90000, [])
 
 
+@pytest.mark.attack(
+    "A project's own profiles file raises a cap or sets a standing budget",
+    "It can lower, never raise",
+)
 @pytest.mark.parametrize("name", AMOUNTS)
 def test_a_file_elsewhere_lowers_and_never_raises(
     other: Path, monkeypatch: pytest.MonkeyPatch, name: str

@@ -357,6 +357,10 @@ FORGED = {
 }
 
 
+@pytest.mark.attack(
+    "One UPDATE in the ledger file marks a payment as approved",
+    "It is not sent: the approval is not signed",
+)
 @pytest.mark.parametrize("statement", FORGED.values(), ids=FORGED)
 def test_an_approval_written_into_the_file_is_not_sent_and_the_assistant_is_told(
     statement: str, ledger: Ledger, sandbox: Sandbox, pay: Call, tmp_path: Path

@@ -42,6 +42,10 @@ def ran(*command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.attack(
+    "A `json.py` lies in the current folder",
+    "It is not imported",
+)
 def test_the_demo_starts_a_server_that_imports_nothing_from_here(hostile: Path) -> None:
     script = Path(sysconfig.get_path("scripts")) / "telnyx-account-mcp"
     done = ran(str(script), "demo")

@@ -103,6 +103,10 @@ def test_until_the_user_says_whose_the_new_key_is_nothing_is_paid_and_the_comman
         assert "telnyx-account-mcp ledger link" in done.stdout + done.stderr
 
 
+@pytest.mark.attack(
+    "The API key is replaced to reset the caps and the block by an unknown payment",
+    "They stay; nothing is paid until the key is linked",
+)
 def test_linking_keeps_the_block_by_an_unknown_payment_the_reference_and_the_caps(
     unconfirmed: str, pay: Call, sandbox: Sandbox, environment: dict[str, str]
 ) -> None:

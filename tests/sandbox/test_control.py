@@ -144,6 +144,10 @@ FROM_A_PAGE: tuple[Mapping[str, str], ...] = (
 )
 
 
+@pytest.mark.attack(
+    "A web page sends requests to a sandbox's control routes",
+    "Refused",
+)
 @pytest.mark.parametrize("headers", FROM_A_PAGE)
 @pytest.mark.parametrize(("method", "route"), ROUTES)
 def test_a_web_page_controls_nothing_and_reads_nothing(

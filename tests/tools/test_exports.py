@@ -22,6 +22,7 @@ from telnyx_mcp.server import AccountServer, build_server
 from telnyx_mcp.settings import Settings
 from telnyx_mcp.tools import exports
 from telnyx_mcp.tools.exports import Export, ExportError, _cells
+from telnyx_mcp.untrusted import sanitize
 from tests import raw
 from tests.conftest import NOW, call, content_of, text_of
 
@@ -269,7 +270,7 @@ def test_a_guarded_cell_differs_by_apostrophes_only(
     text = written(tmp_path_factory.getbasetemp() / "formulas", rows)
     read = list(csv.DictReader(io.StringIO(text, newline="")))
     assert [(each["a"].replace("'", ""), each["b"].replace("'", "")) for each in read] == [
-        (each["a"].replace("'", ""), each["b"].replace("'", "")) for each in rows
+        tuple(sanitize(each[name]).replace("'", "") for name in ("a", "b")) for each in rows
     ]
 
 
@@ -280,7 +281,8 @@ def test_a_guarded_cell_differs_by_apostrophes_only(
 def test_a_formula_begins_nowhere_within_a_cell(tmp_path: Path, start: str, sign: str) -> None:
     text = written(tmp_path, [{"a": f"x{start}{sign}1+1", "b": "y"}])
     assert [cell for cell in read_anywhere(text) if runs(cell)] == []
-    assert f"{start[0]}'" in text
+    if start[0] in sanitize(start):  # hidden characters are not written at all
+        assert f"{start[0]}'" in text
 
 
 def test_a_comma_is_guarded_only_where_a_line_break_could_end_the_quotes(tmp_path: Path) -> None:
@@ -292,6 +294,6 @@ def test_a_comma_is_guarded_only_where_a_line_break_could_end_the_quotes(tmp_pat
 
 
 def test_lines_of_text_and_blank_ones_stay_as_they_are(tmp_path: Path) -> None:
-    lines = "Dear customer,\n\n1 = one\r\n\r\nBye; see you"
+    lines = "Dear customer,\n\n1 = one\n\nBye; see you"
     text = written(tmp_path, [{"a": lines}])
     assert next(csv.DictReader(io.StringIO(text, newline="")))["a"] == lines
