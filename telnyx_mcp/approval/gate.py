@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 MOST_ROUNDS = 3
 """How often a call asks again because the question stopped being true."""
+SEND_WITHIN = timedelta(seconds=20)
+"""A change is sent this soon after its claim, or not at all."""
+SLEPT = "This machine slept between the approval and the sending, so it was not sent. Call again."
 CONFIRMED = "Telnyx confirmed it."
 CUT_OFF = "It was cut off before an answer came."
 
@@ -81,39 +84,42 @@ class Gate:
         """
         ledger = await self.ledger()
         via = client_name(context)
-        change = await self._find(ledger, request, context.request_state)
-        if change and change.state is State.PROPOSED and context.request_state != change.id:
-            change = await self._void_if_forged_or_moved(ledger, change)
-        if change and change.state is State.VOID:
+        change = await self._find(ledger, request, context)
+        if change is None:
+            change = await self._propose(ledger, request, via)
+        if change.state is State.VOID:
             change = await self._replacement(ledger, change, request, via)
-        if change and change.state not in WAITING:
+        if change.state not in WAITING:
             return Outcome(change, is_repeat=True)
         for _ in range(MOST_ROUNDS):
-            change = change or await self._propose(ledger, request, via)
-            answers = context.request_state == change.id
-            if change.state is State.PROPOSED or answers:
-                asked, decision = await self._ask(ledger, change, context)
-                if isinstance(asked, InputRequiredResult):
-                    return asked
-                if decision is None:
-                    change = await self._reread(ledger, change)
-                    if change.state is not State.APPROVED:
-                        if change.state is not State.VOID:
-                            return Outcome(change, asked)
-                        change = await self._replacement(ledger, change, request, via)
-                        continue
-            else:
-                asked, decision = None, None
-            sent = await self._claim_and_send(ledger, change, request, decision)
-            if sent is None:
-                return Outcome(await self._reread(ledger, change), asked, is_repeat=True)
-            if sent.state is not State.VOID:
-                return Outcome(sent, asked)
-            change = await self._replacement(ledger, sent, request, via)
+            outcome = await self._ask_and_send(ledger, change, request, context)
+            if isinstance(outcome, InputRequiredResult) or outcome.change.state is not State.VOID:
+                return outcome
+            change = await self._replacement(ledger, outcome.change, request, via)
         raise NotAllowed(
             "Nothing was sent: the account's figures keep changing while the question waits. Call "
             "again in a minute to ask again."
         )
+
+    async def _ask_and_send(
+        self, ledger: Ledger, change: Change, request: ChangeRequest, context: Context[Any, Any]
+    ) -> Outcome | InputRequiredResult:
+        """What came of one question: sent, not approved, or `void` where it was no longer true."""
+        asked: AskOutcome | None = None
+        decision: Decision | None = None
+        if change.state is State.PROPOSED or context.request_state == change.id:
+            answer, decision = await self._ask(ledger, change, context)
+            if isinstance(answer, InputRequiredResult):
+                return answer
+            asked = answer
+            if decision is None:
+                change = await self._reread(ledger, change)
+                if change.state is not State.APPROVED:
+                    return Outcome(change, asked)
+        sent = await self._claim_and_send(ledger, change, request, decision)
+        if sent is None:
+            return Outcome(await self._reread(ledger, change), asked, is_repeat=True)
+        return Outcome(sent, asked)
 
     async def check(self, id: str) -> Change:
         """The change as it stands; where its question is no longer true, the one with a fresh
@@ -153,21 +159,23 @@ class Gate:
     # --- propose
 
     async def _find(
-        self, ledger: Ledger, request: ChangeRequest, answering: str | None
+        self, ledger: Ledger, request: ChangeRequest, context: Context[Any, Any]
     ) -> Change | None:
-        """The change that this call is about, if there is one. `answering` is the id that a client
-        sent back with the user's answer."""
+        """The change that this call is about, if there is one; `void` if its question was found to be
+        untrue before it is asked again."""
         if not ledger.is_identified:
             await in_thread(ledger.identify, await request.identity(), self._now())
+        answering = context.request_state  # the id that a client sends back with the user's answer
         if answering and (change := await in_thread(ledger.get, answering, self._now())):
             if (change.operation, change.arguments) != (request.operation, request.arguments):
                 raise NotAllowed(
                     "Nothing was sent: the answer belongs to another change. Call again."
                 )
             return change
-        return await in_thread(
+        found = await in_thread(
             ledger.find, request.operation, request.arguments, request.reference, self._now()
         )
+        return found and await self._void_if_forged_or_moved(ledger, found)
 
     async def _propose(
         self, ledger: Ledger, request: ChangeRequest, via: str, replaces: Change | None = None
@@ -318,6 +326,8 @@ class Gate:
         state, happened = State.UNKNOWN, CUT_OFF
         evidence: Mapping[str, Any] = {}
         try:
+            if self._now() - change.updated_at >= SEND_WITHIN:
+                raise SendFailed(State.NOT_SENT, SLEPT, {})
             evidence = await request.send()
             state, happened = State.SUCCEEDED, CONFIRMED
         except SendFailed as error:

@@ -278,3 +278,20 @@ async def test_changes_that_cannot_be_read_are_not_called_unsent(
     assert result.is_error
     assert "tells nothing about what was sent" in said(result)
     assert "Nothing was sent" not in said(result)
+
+
+async def test_a_machine_that_slept_between_claim_and_sending_sends_nothing(
+    server: AccountServer, sandbox: Sandbox, wall: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim: Callable[..., Change | None] = Ledger.claim
+
+    def then_sleep(self: Ledger, *told: Any) -> Change | None:
+        claimed = claim(self, *told)
+        wall.passes(seconds=20)
+        return claimed
+
+    monkeypatch.setattr(Ledger, "claim", then_sleep)
+    result = await ask(server, PAYS, PAY, CALL)
+    assert state_of(result) == "not_sent"
+    assert "This machine slept" in said(result)
+    assert sandbox.payments == []
