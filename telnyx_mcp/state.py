@@ -26,6 +26,9 @@ READABLE_FROM = 1
 """The oldest format that can read and write this store: version 1 ignores what was added since."""
 REVISION = 2
 """The format that this version writes."""
+# Set by us, whatever the database's default is. A writer that waited for the lock has to see what the
+# one before it wrote: under `repeatable read` it would count the payments of before, and exceed a cap.
+_WRITES, _READS = "READ COMMITTED", "REPEATABLE READ"
 _WRITERS_LOCK = 7_466_197_031
 """The advisory lock that PostgreSQL's writers take in turn; any number that is always the same."""
 
@@ -194,7 +197,10 @@ class Store:
 
     @contextmanager
     def _transaction(self, engine: sa.Engine, *, writes: bool) -> Iterator[sa.Connection]:
-        with engine.execution_options(writes=writes).begin() as connection:
+        options: dict[str, Any] = {"writes": writes}
+        if engine.dialect.name == "postgresql":
+            options["isolation_level"] = _WRITES if writes else _READS
+        with engine.execution_options(**options).begin() as connection:
             if writes and engine.dialect.name == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WRITERS_LOCK)))
             yield connection

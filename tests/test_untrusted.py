@@ -560,6 +560,7 @@ HOSTILE = """
 """.split()  # noqa: SIM905
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_a_hostile_text_takes_time_that_grows_with_its_length_only(piece: str) -> None:
     """Eight times the text may take thirty times as long; what is quadratic takes sixty-four."""

@@ -6,6 +6,7 @@ With SQLite, and with PostgreSQL where `TEST_POSTGRES_URL` names a server to try
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+import sqlalchemy as sa
 
 from telnyx_mcp.approval.change import PAYMENT, STANDING, Change, State
 from telnyx_mcp.approval.ledger import Decision, Ledger
@@ -25,6 +27,7 @@ from telnyx_mcp.approval.policy import Policy
 from telnyx_mcp.approval.reasons import Blocked
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.state import Store, keys
+from tests.approval import ledgers
 from tests.approval.ledgers import NOW, QUESTION, opened
 from tests.process.harness import ServerProcess, environment_for, started
 
@@ -254,6 +257,21 @@ def test_many_processes_together_stay_within_the_standing_budget(
 ) -> None:
     assert sum(race(processes, store_url, pays_from_the_standing_budget)) == 3
     assert states(store_url) == {State.SUCCEEDED: 3, State.VOID: 17}
+
+
+@pytest.mark.skipif("TEST_POSTGRES_URL" not in os.environ, reason="needs TEST_POSTGRES_URL")
+@pytest.mark.parametrize("default", ["read committed", "repeatable read", "serializable"])
+def test_the_cap_holds_on_postgresql_whatever_isolation_is_its_default(
+    processes: ForkServerContext, default: str
+) -> None:
+    with ledgers.postgresql() as url:
+        there = sa.make_url(url)
+        given = there.normalized_query["options"][0]
+        escaped = default.replace(" ", "\\ ")
+        options = f"{given} -cdefault_transaction_isolation={escaped}"
+        address = there.update_query_dict({"options": options})
+        store_url = address.render_as_string(hide_password=False)
+        assert sum(race(processes, store_url, pays_by_its_own_reference)) == 10
 
 
 def test_one_of_many_answers_to_a_question_counts(

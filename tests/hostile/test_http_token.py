@@ -201,6 +201,7 @@ async def test_a_token_of_the_environment_is_not_shown(sandbox: Sandbox, tmp_pat
 BAD_TOKENS = ("x" * 15, " " + "x" * 15, "xxxxxxxx xxxxxxxx", "xxxxxxxxé-xxxxxxxx", "x" * 20 + "\ty")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("token", BAD_TOKENS)
 async def test_a_token_that_cannot_be_used_ends_the_start_and_is_not_shown(token: str) -> None:
     environment = {"TELNYX_MCP_HTTP_TOKEN": token}
@@ -240,6 +241,7 @@ async def refused(*arguments: str, environment: dict[str, str] | None = None) ->
     return err.decode()
 
 
+@pytest.mark.slow
 @POSIX
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620, 0o602, 0o610, 0o777])
 async def test_a_token_file_that_others_can_use_is_refused(tmp_path: Path, mode: int) -> None:
@@ -252,6 +254,7 @@ async def test_a_token_file_that_others_can_use_is_refused(tmp_path: Path, mode:
         assert "chmod 600" in text
 
 
+@pytest.mark.slow
 @POSIX
 @pytest.mark.parametrize("kind", ["folder", "fifo", "empty", "short", "binary", "nowhere", "large"])
 async def test_what_is_no_token_file_is_refused(tmp_path: Path, kind: str) -> None:

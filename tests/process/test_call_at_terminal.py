@@ -89,6 +89,7 @@ def test_a_setting_that_is_already_so_asks_nobody(
         assert terminal.ends() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("hears_hang_ups")
 @pytest.mark.parametrize(
     "signals",

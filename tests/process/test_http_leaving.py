@@ -171,6 +171,7 @@ HELD: list[Holds] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("holds", HELD, ids=lambda each: each.__name__)
 async def test_it_leaves_at_once_and_quietly_though_a_client_holds(

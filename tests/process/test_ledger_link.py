@@ -130,6 +130,7 @@ def test_linking_keeps_the_block_by_an_unknown_payment_the_reference_and_the_cap
     assert "(52.00 already paid or possibly paid)" in over
 
 
+@pytest.mark.slow
 def test_new_starts_an_account_of_its_own(
     unconfirmed: str, pay: Call, sandbox: Sandbox, environment: dict[str, str], run: Run
 ) -> None:
@@ -143,6 +144,7 @@ def test_new_starts_an_account_of_its_own(
     assert posts(sandbox) == before + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("typed", ["", "2", "0", "yes", "\x04"])
 def test_anything_else_links_nothing(
     unconfirmed: str, pay: Call, environment: dict[str, str], typed: str
@@ -151,6 +153,7 @@ def test_anything_else_links_nothing(
     assert told_to_run(pay("10.00")) == ["ledger", "link"]
 
 
+@pytest.mark.slow
 def test_without_a_terminal_nothing_is_linked(
     unconfirmed: str, pay: Call, environment: dict[str, str]
 ) -> None:
@@ -160,6 +163,7 @@ def test_without_a_terminal_nothing_is_linked(
     assert told_to_run(pay("10.00")) == ["ledger", "link"]
 
 
+@pytest.mark.slow
 def test_what_was_typed_before_the_accounts_are_shown_links_nothing(
     unconfirmed: str, pay: Call, environment: dict[str, str]
 ) -> None:
@@ -171,6 +175,7 @@ def test_what_was_typed_before_the_accounts_are_shown_links_nothing(
     assert told_to_run(pay("10.00")) == ["ledger", "link"]
 
 
+@pytest.mark.slow
 def test_a_key_that_is_linked_is_not_asked_about(
     unconfirmed: str, environment: dict[str, str], run: Run
 ) -> None:
@@ -214,6 +219,7 @@ def test_an_approval_given_with_the_earlier_key_is_not_sent_with_the_new_one(
     assert "Nothing was sent yet" in pay("12.00")
 
 
+@pytest.mark.slow
 def test_the_command_named_for_a_profile_links_the_key_of_that_profile(
     unconfirmed: str, pay: Call, environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -178,6 +178,7 @@ LIES: dict[str, Tell] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("copies", [1, 8])
 @pytest.mark.parametrize("lie", LIES)
 def test_whatever_headers_tell_a_tenth_of_what_is_allowed_is_used(
@@ -190,6 +191,7 @@ def test_whatever_headers_tell_a_tenth_of_what_is_allowed_is_used(
     assert seen.refused_share < 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [(40, 60.0), (1000, 60.0)], ids=["40 a minute", "1000 a minute"])
 @pytest.mark.parametrize("lie", LIES)
 def test_limits_by_the_minute_are_used_whatever_headers_tell(
