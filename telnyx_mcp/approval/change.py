@@ -88,8 +88,10 @@ class Change:
     """The change with a fresh question that replaced this void one."""
     closed: bool = False
     """Whether the question was closed without an answer; a different question may then be asked."""
-    unrecorded: bool = False
-    """Whether its outcome could not be written to the ledger."""
+
+    def is_for(self, operation: str, arguments: Mapping[str, Any]) -> bool:
+        """Whether it is this change, and no other."""
+        return (self.operation, self.arguments) == (operation, arguments)
 
     @property
     def expires_at(self) -> datetime:

@@ -38,6 +38,7 @@ SEND_WITHIN = timedelta(seconds=20)
 SLEPT = "This machine slept between the approval and the sending, so it was not sent. Call again."
 CONFIRMED = "Telnyx confirmed it."
 CUT_OFF = "It was cut off before an answer came."
+ANOTHER = "The approval in the ledger is for another change."
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,7 @@ class Gate:
             await in_thread(ledger.identify, await request.identity(), self._now())
         answering = context.request_state  # the id that a client sends back with the user's answer
         if answering and (change := await in_thread(ledger.get, answering, self._now())):
-            if (change.operation, change.arguments) != (request.operation, request.arguments):
+            if not change.is_for(request.operation, request.arguments):
                 raise NotAllowed(
                     "Nothing was sent: the answer belongs to another change. Call again."
                 )
@@ -175,7 +176,7 @@ class Gate:
         found = await in_thread(
             ledger.find, request.operation, request.arguments, request.reference, self._now()
         )
-        return found and await self._void_if_forged_or_moved(ledger, found)
+        return found and await self._void_if_moved(ledger, found)
 
     async def _propose(
         self, ledger: Ledger, request: ChangeRequest, via: str, replaces: Change | None = None
@@ -230,16 +231,19 @@ class Gate:
         return await self._propose(ledger, request, via, replaces=latest)
 
     async def _latest(self, ledger: Ledger, change: Change) -> Change:
-        """The change, or the last of those that replaced it one after the other."""
-        while change.replaced_by and (
-            found := await in_thread(ledger.get, change.replaced_by, self._now())
-        ):
+        """The change, or the last of those that replaced it one after the other. The links are not
+        signed: one to another payment, or in a circle, is not followed."""
+        seen = {change.id}
+        while change.replaced_by and change.replaced_by not in seen:
+            found = await in_thread(ledger.get, change.replaced_by, self._now())
+            if found is None or not found.is_for(change.operation, change.arguments):
+                break
             change = found
+            seen.add(change.id)
         return change
 
-    async def _void_if_forged_or_moved(self, ledger: Ledger, change: Change) -> Change:
-        """The change, void if another one was sent since its question was written, or if a program
-        without the API key wrote it."""
+    async def _void_if_moved(self, ledger: Ledger, change: Change) -> Change:
+        """The change, void if another one was sent since its question was written."""
         why = await in_thread(ledger.why_untrue, change, self._now())
         if why is None:
             return change
@@ -250,7 +254,7 @@ class Gate:
     ) -> Change:
         """The change, void if its question is no longer true. Where Telnyx can't be asked it stays as
         it is: it is checked again before it is sent."""
-        change = await self._void_if_forged_or_moved(ledger, change)
+        change = await self._void_if_moved(ledger, change)
         if change.state is State.PROPOSED:
             with suppress(CannotCheck):
                 if why := await request.void_reason(change):
@@ -328,6 +332,8 @@ class Gate:
         try:
             if self._now() - change.updated_at >= SEND_WITHIN:
                 raise SendFailed(State.NOT_SENT, SLEPT, {})
+            if not change.is_for(request.operation, request.arguments):
+                raise SendFailed(State.NOT_SENT, ANOTHER, {})
             evidence = await request.send()
             state, happened = State.SUCCEEDED, CONFIRMED
         except SendFailed as error:
@@ -342,7 +348,7 @@ class Gate:
                 f"{happened} This could not be written to the ledger, which will call it unknown. "
                 f"Show the user this: {error.reason}"
             )
-            return replace(after, happened=lost, unrecorded=True)
+            return replace(after, happened=lost)
         with suppress(Exception):  # evidence helps, and its lack changes nothing that happened
             learnt = await request.evidence(change)
             await in_thread(ledger.add_evidence, change.id, learnt, self._now())

@@ -27,7 +27,6 @@ from telnyx_mcp.approval.ledger_queries import (
     MOVED,
     SENDER_ENDED,
     SENDING_LEASE,
-    UNSIGNED,
     History,
     LedgerQueries,
     Row,
@@ -160,7 +159,9 @@ class Ledger(LedgerQueries):
         """
         with self._store.write() as connection:
             if known := self._find(connection, operation, arguments, reference, now):
-                return known
+                if known.state is not State.VOID:
+                    return known
+                self._void(connection, known, known.happened, now)
             if basis.get(MARK) not in (None, self._mark(connection, now)):
                 raise HistoryMoved
             at_once = decimal_of(basis.get(AT_ONCE))
@@ -192,10 +193,12 @@ class Ledger(LedgerQueries):
         waiting for that."""
         with self._store.write() as connection:
             change = self._get(connection, id, now)
-            if change is None or change.state is not State.PROPOSED:
+            if change is None or change.state not in (State.PROPOSED, State.VOID):
                 return None
-            if channel != STANDING and (why := self._why_untrue(connection, change, now)):
-                return self._void(connection, change, why, now)
+            if change.state is State.VOID:
+                return change
+            if channel != STANDING and self._moved(connection, change, now):
+                return self._void(connection, change, MOVED, now)
             return self._approve(connection, change, Decision(channel, by), now)
 
     def decline(
@@ -226,16 +229,16 @@ class Ledger(LedgerQueries):
 
     def claim(self, id: str, now: datetime, decision: Decision | None = None) -> Change | None:
         """The change, `sending` and on the disk, for the one caller that may send it; `void` if its
-        question is no longer true; else None. With a `decision`, a proposed change is approved in the
-        same transaction.
+        question is no longer true, or it is not signed; else None. With a `decision`, a proposed
+        change is approved in the same transaction.
 
-        Raises `Blocked` where the policy forbids it by now, or the approval is not signed.
+        Raises `Blocked` where the policy forbids it by now.
         """
         with self._store.write() as connection:
             change = self._get(connection, id, now)
             if change and change.state is State.PROPOSED and decision:
                 change = self._approve(connection, change, decision, now)
-            if change and change.state is State.VOID and decision:
+            if change and change.state is State.VOID:
                 return change
             if change is None or change.state is not State.APPROVED:
                 return None
@@ -253,6 +256,7 @@ class Ledger(LedgerQueries):
         if refusal:
             raise Blocked(refusal, self.profile)
         self._in_flight.add(id)
+        self._over.add(id)
         return after
 
     def landed(self, id: str) -> None:
@@ -321,6 +325,8 @@ class Ledger(LedgerQueries):
         for change in list(self._changes(connection, waiting, now)):
             if change.state is State.EXPIRED:
                 self._expire(connection, change, now)
+            elif change.state is State.VOID:
+                self._void(connection, change, change.happened, now)
             elif change.closed:
                 self._void(connection, change, REPLACED, now)
             elif self._policy.one_question:
@@ -341,12 +347,11 @@ class Ledger(LedgerQueries):
     def _approve(
         self, connection: sa.Connection, change: Change, decision: Decision, now: datetime
     ) -> Change:
-        if not self._is_signed(connection, change, rows.SIGNED_PROPOSAL):
-            return self._void(connection, change, UNSIGNED, now)
         told = {"channel": decision.channel, "decided_by": decision.by, "decided_at": ticks(now)}
         self._move(connection, change, State.APPROVED, now, happened="", **told)
-        content, _ = self._signed(connection, change, rows.SIGNED)
-        self._update(connection, change.id, {"signature": self._signer.sign(content)})
+        query = sa.select(*(changes.c[name] for name in rows.SIGNED))
+        content = connection.execute(query.where(changes.c.id == change.id)).mappings().one()
+        self._update(connection, change.id, {"signature": self._signer.sign(dict(content))})
         return self._reread(connection, change.id, now)
 
     def _decline(
@@ -358,17 +363,21 @@ class Ledger(LedgerQueries):
         by: str,
         happened: str,
     ) -> Change | None:
-        told = {"channel": channel, "decided_by": by, "decided_at": ticks(now)}
+        told = {"channel": channel, "decided_by": by, "decided_at": ticks(now), "signature": None}
         with self._store.write() as connection:
             change = self._get(connection, id, now)
             if change is None or change.state not in start:
                 return None
             self._move(connection, change, State.DECLINED, now, happened=happened, **told)
-            return self._reread(connection, id, now)
+            after = self._reread(connection, id, now)
+        self._over.add(id)
+        return after
 
     def _void(self, connection: sa.Connection, change: Change, why: str, now: datetime) -> Change:
         # Stored as `expired`, the word that version 1 knows for it.
-        self._move(connection, change, State.EXPIRED, now, voided=why, happened=why)
+        told = {"voided": why, "happened": why}
+        for stored in WAITING:
+            self._move(connection, replace(change, state=stored), State.EXPIRED, now, **told)
         return self._reread(connection, change.id, now)
 
     def _expire(self, connection: sa.Connection, change: Change, now: datetime) -> None:

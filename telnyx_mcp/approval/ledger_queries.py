@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 
@@ -34,7 +34,6 @@ from telnyx_mcp.approval.reasons import (
     Reason,
     ReferenceTaken,
     UnknownPayment,
-    Unsigned,
 )
 from telnyx_mcp.approval.signature import LedgerSigner
 from telnyx_mcp.state import Store, changes, keys, ticks
@@ -71,6 +70,10 @@ class History:
 
 class LedgerQueries:
     """The changes of one account. `profile` is what the user calls the account."""
+
+    _over: ClassVar[set[str]] = set()
+    """What this process sent or declined, with whichever ledger: a row that another program puts back
+    as it was waits for nothing."""
 
     def __init__(
         self,
@@ -131,11 +134,11 @@ class LedgerQueries:
 
     def why_untrue(self, change: Change, now: datetime) -> str | None:
         """Why a question that waits may not be shown or answered: another change was sent since it was
-        written, or a process without the API key wrote it. None if it may."""
+        written. None if it may."""
         if change.state is not State.PROPOSED:
             return None
         with self._store.read() as connection:
-            return self._why_untrue(connection, change, now)
+            return MOVED if self._moved(connection, change, now) else None
 
     def spent(self, now: datetime) -> Spent:
         """What counts against the caps."""
@@ -173,7 +176,18 @@ class LedgerQueries:
         self, connection: sa.Connection, query: sa.Select[Any], now: datetime
     ) -> Iterator[Change]:
         for row in connection.execute(query).mappings():
-            yield self._as_of(rows.change_of(row), now)
+            yield self._if_signed(self._as_of(rows.change_of(row), now), row)
+
+    def _if_signed(self, change: Change, row: sa.RowMapping) -> Change:
+        """The change; void if it waits, and what was just read is not what a process with the API key
+        wrote, or is a row of before its end. Checked with each reading: what is read may be shown."""
+        columns = rows.SIGNED_WHILE.get(change.state)
+        if columns is None:
+            return change
+        content = {name: row[name] for name in columns}
+        if change.id in self._over or not self._signer.is_valid(content, row["signature"]):
+            return replace(change, state=State.VOID, happened=UNSIGNED)
+        return change
 
     def _as_of(self, change: Change, now: datetime) -> Change:
         """The change with its state of now: what nobody will finish any more is over."""
@@ -223,6 +237,8 @@ class LedgerQueries:
         )
         for change in self._changes(connection, same, now):
             recent = change.updated_at > now - LIFETIME
+            if change.state is State.VOID:  # not signed
+                return change
             if change.state in PENDING or (change.state in REMEMBERED and recent):
                 return change if self._still_holds(connection, change, now) else None
         return None
@@ -257,11 +273,6 @@ class LedgerQueries:
         parts = [f"{state} {count} {last}" for state, count, last in found]
         return "; ".join([*parts, f"orphaned {orphaned}"])
 
-    def _why_untrue(self, connection: sa.Connection, change: Change, now: datetime) -> str | None:
-        if not self._is_signed(connection, change, rows.SIGNED_PROPOSAL):
-            return UNSIGNED
-        return MOVED if self._moved(connection, change, now) else None
-
     def _moved(self, connection: sa.Connection, change: Change, now: datetime) -> bool:
         return change.basis.get(MARK) not in (None, self._mark(connection, now))
 
@@ -275,8 +286,6 @@ class LedgerQueries:
     def _claim_refusal(
         self, connection: sa.Connection, change: Change, now: datetime
     ) -> Reason | None:
-        if not self._is_signed(connection, change, rows.SIGNED):
-            return Unsigned()
         at_once = decimal_of(change.basis.get(AT_ONCE))
         refusal = self._refusal(connection, change.operation, change.amount, at_once, now)
         stands = change.channel != STANDING or self._stands_for(
@@ -320,19 +329,6 @@ class LedgerQueries:
             month=total(now - MONTH),
             standing_day=total(now - DAY, Row.channel == STANDING),
         )
-
-    def _is_signed(self, connection: sa.Connection, change: Change, columns: Sequence[str]) -> bool:
-        """Whether the row's signature is that of these columns, as they are stored."""
-        content, signature = self._signed(connection, change, columns)
-        return self._signer.is_valid(content, signature)
-
-    def _signed(
-        self, connection: sa.Connection, change: Change, columns: Sequence[str]
-    ) -> tuple[Mapping[str, Any], str | None]:
-        """These columns of the row, as they are stored, and its signature."""
-        query = sa.select(*(Row[name] for name in columns), Row.signature)
-        row = connection.execute(query.where(Row.id == change.id)).mappings().one()
-        return {name: row[name] for name in columns}, row["signature"]
 
 
 def _possible_payments(since: datetime) -> tuple[sa.ColumnElement[bool], ...]:

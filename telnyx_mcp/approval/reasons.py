@@ -113,17 +113,6 @@ class BudgetUsedUp:
 
 
 @dataclass(frozen=True, slots=True)
-class Unsigned:
-    """An approval whose signature is missing or wrong."""
-
-    def text(self, _profile: str | None) -> str:
-        return (
-            "the approval in the ledger is not signed with this API key: it was not given through "
-            "this server, or the key or the version changed since. Call again to ask again."
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class UnlinkedKey:
     """A new API key on a ledger that holds the changes of at least one account."""
 
@@ -145,7 +134,6 @@ Reason = (
     | QuestionOpen
     | RecentlyDeclined
     | BudgetUsedUp
-    | Unsigned
     | UnlinkedKey
 )
 

@@ -21,6 +21,8 @@ SIGNED_PROPOSAL = (
 """The columns that the signature of a proposal covers: what is asked, and from which figures."""
 SIGNED = (*SIGNED_PROPOSAL, "channel", "decided_by", "decided_at")
 """The columns that the signature of an approval covers."""
+SIGNED_WHILE = {State.PROPOSED: SIGNED_PROPOSAL, State.APPROVED: SIGNED}
+"""The columns that the signature of a change covers while it waits."""
 
 
 def new_row(

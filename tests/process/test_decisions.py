@@ -365,7 +365,7 @@ FORGED = {
     "It is not sent: the approval is not signed",
 )
 @pytest.mark.parametrize("statement", FORGED.values(), ids=FORGED)
-def test_an_approval_written_into_the_file_is_not_sent_and_the_assistant_is_told(
+def test_an_approval_written_into_the_file_is_not_sent(
     statement: str, ledger: Ledger, sandbox: Sandbox, pay: Call, tmp_path: Path
 ) -> None:
     other = payment(ledger, "10.00")
@@ -375,11 +375,10 @@ def test_an_approval_written_into_the_file_is_not_sent_and_the_assistant_is_told
         named = {"id": change.id, "other": other.id}
         assert connection.execute(statement, named).rowcount == 1
     connection.close()
-    assert state_of(ledger, change) is State.APPROVED
-    told = pay("120.00")
-    assert "the approval in the ledger is not signed with this API key" in told
-    assert "Nothing was sent" in told
-    assert posts(sandbox) == 0
     assert state_of(ledger, change) is State.VOID
-    assert pay("120.00"), "the next call asks anew"
+    for _ in range(2):
+        assert "Nothing was sent" in pay("120.00")
     assert posts(sandbox) == 0
+    found = ledger.get(change.id, datetime.now(UTC))
+    assert found
+    assert "not signed with this API key" in found.happened

@@ -1,0 +1,130 @@
+"""What a program of the same user can make of the ledger's file, without the API key."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from telnyx_mcp.approval.change import Change, State
+from telnyx_mcp.approval.ledger import Ledger
+from telnyx_mcp.approval.opening import open_ledger
+from telnyx_mcp.sandbox import Sandbox
+from telnyx_mcp.server import AccountServer, build_server
+from telnyx_mcp.settings import Settings
+from telnyx_mcp.state import Store, changes
+from tests.approval.test_asking import PAY, said
+from tests.conftest import NOW, call
+
+SMALL, LARGE = {"amount": "20.00"}, {"amount": "450.00"}
+
+
+@pytest.fixture
+async def server(settings: Settings) -> AsyncIterator[AccountServer]:
+    fixed = settings.model_copy(update={"approval": "terminal"})
+    built = build_server(fixed, now=lambda: NOW)
+    yield built
+    await built.accounts.aclose()
+
+
+@pytest.fixture
+def ledger(settings: Settings) -> Iterator[Ledger]:
+    """The ledger as the person's terminal opens it, with the key."""
+    with closing(open_ledger(settings)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[Store]:
+    """The file as any program of the user opens it."""
+    assert settings.state_url
+    with closing(Store(settings.state_url.get_secret_value())) as opened:
+        yield opened
+
+
+def stored(store: Store, id: str) -> dict[str, Any]:
+    with store.read() as connection:
+        query = changes.select().where(changes.c.id == id)
+        return dict(connection.execute(query).mappings().one())
+
+
+def insert(store: Store, row: dict[str, Any]) -> None:
+    with store.write() as connection:
+        connection.execute(changes.insert().values(row))
+
+
+def write(store: Store, id: str, **values: object) -> None:
+    with store.write() as connection:
+        connection.execute(changes.update().where(changes.c.id == id).values(**values))
+
+
+async def approved(server: AccountServer, ledger: Ledger) -> Change:
+    """A small payment that the person approved, and that was not sent yet."""
+    await call(server, PAY, SMALL)
+    (change,) = ledger.newest(1, NOW)
+    found = ledger.approve(change.id, "terminal", NOW, "jo")
+    assert found
+    return found
+
+
+@pytest.mark.attack(
+    "A forged row names an approved payment as what replaced it, with a larger amount",
+    "The approval is used for what was approved only",
+)
+@pytest.mark.parametrize("state", [State.PROPOSED, State.APPROVED])
+async def test_an_approval_is_not_used_for_another_payment_that_points_to_it(
+    server: AccountServer, ledger: Ledger, store: Store, sandbox: Sandbox, state: State
+) -> None:
+    small = await approved(server, ledger)
+    forged = {"id": "f" * 16, "arguments": '{"amount":"450.00"}', "replaced_by": small.id}
+    insert(store, {**stored(store, small.id), **forged, "state": state})
+    await call(server, PAY, LARGE)
+    assert sandbox.payments == []
+
+
+async def test_changes_that_replace_each_other_in_a_circle_hold_nothing_up(
+    server: AccountServer, ledger: Ledger, store: Store, sandbox: Sandbox
+) -> None:
+    small = await approved(server, ledger)
+    row = stored(store, small.id)
+    for this, other in (("a" * 16, "b" * 16), ("b" * 16, "a" * 16)):
+        circle = {"id": this, "state": "expired", "voided": "x", "replaced_by": other}
+        insert(store, {**row, **circle})
+    forged = {"id": "c" * 16, "state": "proposed", "replaced_by": "a" * 16}
+    ledger.decline(small.id, "terminal", NOW, approved_too=True)
+    insert(store, {**row, **forged})
+    await call(server, PAY, SMALL)
+    assert sandbox.payments == []
+
+
+@pytest.mark.attack(
+    "The row of an approved payment is put back after it was sent",
+    "The process that sent it does not send it again",
+)
+async def test_a_row_that_is_put_back_as_it_was_is_not_sent_again(
+    server: AccountServer, ledger: Ledger, store: Store, sandbox: Sandbox
+) -> None:
+    change = await approved(server, ledger)
+    before = stored(store, change.id)
+    await call(server, PAY, SMALL)
+    assert len(sandbox.payments) == 1
+    sandbox.account.balance -= 20  # or the moved balance would void it
+    write(store, **before)
+    again = await call(server, PAY, SMALL)
+    assert len(sandbox.payments) == 1
+    assert "Done" not in said(again)
+
+
+async def test_a_question_that_another_program_wrote_is_read_by_nobody(
+    server: AccountServer, ledger: Ledger, store: Store
+) -> None:
+    """Read once, it is shown: that the row was put right before it is looked at again is too late."""
+    await call(server, PAY, SMALL)
+    (change,) = ledger.newest(1, NOW)
+    write(store, change.id, question_data=change.question.to_json().replace("20.00", "10.00"))
+    read = ledger.get(change.id, NOW)
+    assert read
+    assert read.state is State.VOID
+    assert [each.state for each in ledger.newest(9, NOW)] == [State.VOID]
