@@ -319,10 +319,14 @@ class Gate:
         try:
             return await request.void_reason(change)
         except CannotCheck as error:
+            kept = (
+                f"The approval stays good until {change.expires_at:%H:%M} UTC; call again with the "
+            )
+            lost = "The answer was not kept: the user is asked again when you call again with the "
             raise NotAllowed(
                 "Nothing was sent: whether the question is still true could not be checked just "
-                f"before sending. {error} The approval stays good until "
-                f"{change.expires_at:%H:%M} UTC; call again with the same arguments."
+                f"before sending. {error} {kept if change.state is State.APPROVED else lost}same "
+                "arguments."
             ) from None
 
     async def _send(self, ledger: Ledger, change: Change, request: ChangeRequest) -> Change:

@@ -193,10 +193,8 @@ class Ledger(LedgerQueries):
         waiting for that."""
         with self._store.write() as connection:
             change = self._get(connection, id, now)
-            if change is None or change.state not in (State.PROPOSED, State.VOID):
+            if change is None or change.state is not State.PROPOSED:
                 return None
-            if change.state is State.VOID:
-                return change
             if channel != STANDING and self._moved(connection, change, now):
                 return self._void(connection, change, MOVED, now)
             return self._approve(connection, change, Decision(channel, by), now)

@@ -50,11 +50,9 @@ class Policy:
         return None
 
     def recharge_refusal(self, at_once: Decimal) -> OverCap | None:
-        """The cap that one automatic recharge could exceed; None if none could. `at_once` is the
+        """The cap that one automatic recharge alone could exceed; None if none could. `at_once` is the
         largest sum that Telnyx could charge at once."""
-        if at_once > self.max_payment:
-            return OverCap(at_once, self.max_payment, "one payment", "max_payment", _NOTHING)
-        return None
+        return self.refusal(at_once, Spent(_NOTHING, _NOTHING, _NOTHING))
 
     def stands_for(self, amount: Decimal, spent: Spent) -> bool:
         """Whether the standing budget approves a payment without asking."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import Any, Literal
 
 from mcp_types import CallToolResult, InputRequiredResult
@@ -48,6 +48,7 @@ LABELS: Mapping[str, str] = {
 PROMPT = "The largest charge has to be typed. To approve, type the amount:"
 _SUMS = frozenset({"enabled", "threshold_amount", "recharge_amount"})
 """The preferences that decide how much can be charged: a change of these is held to the caps."""
+_CENT = Decimal("0.01")
 _METHODS = {"credit_paypal": "credit card or PayPal", "ach": "bank transfer (ACH)"}
 
 
@@ -205,13 +206,15 @@ class _Charge:
 
     @property
     def largest(self) -> Decimal | None:
-        """The most that one recharge could charge: it brings the balance from minus the credit limit,
-        or from where it is if that is lower, up to the threshold plus the recharge amount."""
+        """The most that one recharge could charge, in whole cents, as it has to be typed. It brings
+        the balance from minus the credit limit, or from where it is if that is lower, up to the
+        threshold plus the recharge amount."""
         parts = (self._threshold, self._recharge, self._balance, self._credit)
         if any(part is None for part in parts):
             return None
         threshold, recharge, balance, credit = (part or ZERO for part in parts)
-        return threshold + recharge + max(credit, -balance, ZERO)
+        most = threshold + recharge + max(credit, -balance, ZERO)
+        return most.quantize(_CENT, ROUND_CEILING)
 
     @property
     def now(self) -> Decimal | None:

@@ -235,7 +235,8 @@ def test_a_question_that_another_program_changed_is_not_approved(
     if at_once:
         after = ledger.claim(change.id, NOW, Decision("elicitation", ""))
     else:
-        after = ledger.approve(change.id, "browser", NOW)
+        assert ledger.approve(change.id, "browser", NOW) is None
+        after = ledger.get(change.id, NOW)
     assert after
     assert after.state is State.VOID
     assert after.sent_at is None

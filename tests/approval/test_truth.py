@@ -128,7 +128,7 @@ async def test_an_account_that_moves_all_the_time_is_not_asked_about_for_ever(
     "The check just before sending is made to fail",
     "Nothing is sent",
 )
-async def test_nothing_is_sent_while_the_balance_cannot_be_checked_and_the_approval_stays_good(
+async def test_nothing_is_sent_while_the_balance_cannot_be_checked(
     server: AccountServer, sandbox: Sandbox
 ) -> None:
     def meanwhile(_question: str) -> ElicitResult:
@@ -138,10 +138,26 @@ async def test_nothing_is_sent_while_the_balance_cannot_be_checked_and_the_appro
     refused = await ask(server, Person(meanwhile), PAY, CALL)
     assert "could not be checked just before sending" in said(refused)
     assert "call again with the same arguments" in said(refused)
+    assert "stays good" not in said(refused), "the client's answer is not kept"
+    assert "the user is asked again" in said(refused)
     assert sandbox.payments == []
     sandbox.faults.clear()
-    assert state_of(await ask(server, Person(types("120.00")), PAY, CALL)) == "succeeded"
+    again = Person(types("120.00"))
+    assert state_of(await ask(server, again, PAY, CALL)) == "succeeded"
+    assert len(again.questions) == 1
     assert len(sandbox.payments) == 1
+
+
+async def test_an_approval_on_the_page_stays_good_while_the_balance_cannot_be_checked(
+    settings: Settings, time: Time, sandbox: Sandbox
+) -> None:
+    async with on_page(settings, time) as page:
+        await page.answer(decision="approve", amount="120.00")
+        sandbox.fault("get_balance", "status", status=500, times=9)
+        refused = said(await page.pay())
+        assert "The approval stays good until 12:10 UTC" in refused
+        sandbox.faults.clear()
+        assert state_of(await page.pay()) == "succeeded"
 
 
 @pytest.mark.attack(
@@ -354,6 +370,24 @@ async def test_a_page_that_is_loaded_again_shows_a_fresh_question_once_the_balan
     "The user clicks on a page whose question is no longer true",
     "Nothing is approved; the page shows a fresh question",
 )
+async def test_a_page_whose_question_is_void_does_not_ask_it_where_no_fresh_one_can_be_written(
+    settings: Settings, time: Time, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with on_page(settings, time) as page:
+        await page.see()
+        sandbox.account.balance += 50
+        real, read = sandbox.account.balance_data, list[int]()
+
+        def once() -> Any:
+            read.append(1)
+            return real() if len(read) == 1 else "nothing"
+
+        monkeypatch.setattr(sandbox.account, "balance_data", once)
+        shown = visible(await page.see())
+        assert "No longer valid" in shown
+        assert "To approve, type the amount" not in shown.partition("This was the question")[0]
+
+
 async def test_a_click_on_a_page_whose_question_is_no_longer_true_approves_nothing(
     settings: Settings, time: Time, sandbox: Sandbox
 ) -> None:

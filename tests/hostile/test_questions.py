@@ -244,6 +244,27 @@ async def test_no_recharge_can_exceed_the_cap_of_a_payment(
     assert all(request.method == "GET" for request in sandbox.requests)
 
 
+@pytest.mark.parametrize("setting", ["max_per_day", "max_per_30_days"])
+async def test_no_recharge_can_exceed_the_cap_of_a_day_or_a_month(
+    settings: Settings, sandbox: Sandbox, setting: str
+) -> None:
+    server = build_server(settings.model_copy(update={setting: 300}), now=Time())
+    wish = {"threshold_amount": "50.00", "recharge_amount": "100.00"}
+    result = await ask(server, Person(TICKS), UPDATE, wish)
+    assert f"TELNYX_MCP_{setting.upper()}" in said(result)
+    assert all(request.method == "GET" for request in sandbox.requests)
+
+
+async def test_a_largest_charge_of_more_than_two_decimals_is_rounded_up_and_can_be_typed(
+    server: AccountServer, telling: Telling
+) -> None:
+    telling.balance = {"balance": "-12.3412", "credit_limit": "0"}
+    person = Person(types("162.35"))
+    wish = {"threshold_amount": "50.00", "recharge_amount": "100.00"}
+    assert state_of(await ask(server, person, UPDATE, wish)) == "succeeded"
+    assert "One recharge charges at most: 162.35 USD" in person.questions[0]
+
+
 async def test_a_recharge_exactly_at_the_cap_is_asked_about(
     server: AccountServer, sandbox: Sandbox
 ) -> None:

@@ -178,7 +178,8 @@ class PageServer:
         or answered."""
         change = self.ledger.get(change_id, self._now())
         if change and (change.state is State.PROPOSED or change.replaced_by):
-            return self._pages.check(change_id) or change
+            # Where no fresh question can be written, this one may be void by now.
+            return self._pages.check(change_id) or self.ledger.get(change_id, self._now())
         return change
 
     def _decide(self, change: Change, form: Mapping[str, list[str]]) -> Change | None:
