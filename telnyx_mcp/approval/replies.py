@@ -1,7 +1,8 @@
 """What each outcome is called, on every channel: one table for the model, the page and the terminal.
 
 The fields are filled with `str.format`: `{summary}` ("paying 120.00"), `{happened}`, `{resolve}` and
-`{approve}` (commands to type), `{until}` (a time of day), `{after_unknown}`, `{remark}`.
+`{approve}` (commands to type), `{until}` (a time of day), `{after_unknown}`, `{remark}`; and, empty
+where no payment is meant, `{blocks}` and `{pauses}`.
 """
 
 from __future__ import annotations
@@ -69,17 +70,16 @@ REPLIES: Mapping[State, Reply] = {
         "UNKNOWN whether {summary} happened: it was sent once and no clear answer came. {happened} It "
         "will not be sent again. Don't try again in any way. {after_unknown}",
         "Nobody knows whether it happened",
-        "{happened} It was sent once, will not be sent again, and blocks other payments until you say "
-        "what came of it. Look into the Mission Control Portal, then answer here, or run {resolve} in "
-        "a terminal.",
+        "{happened} It was sent once and will not be sent again. {blocks} Look into the Mission Control "
+        "Portal, then answer here, or run {resolve} in a terminal.",
         "its outcome is unknown",
         "bad",
     ),
     State.DECLINED: Reply(
         "Nothing was sent: the user declined {summary}, or withdrew the approval. Don't ask again "
-        "unless the user says so; for 10 minutes no payment is proposed, and the same call only "
-        "repeats this. If the client declined by itself, the user can start the server with "
-        "TELNYX_MCP_APPROVAL=browser or =terminal.",
+        "unless the user says so; for 10 minutes {pauses}the same call only repeats this. If the client "
+        "declined by itself, the user can start the server with TELNYX_MCP_APPROVAL=browser or "
+        "=terminal.",
         "Declined",
         "Nothing was sent. {happened} Go back to the assistant.",
         "a person declined it, and nothing was sent",
@@ -123,6 +123,8 @@ NOT_ANSWERED: Mapping[AskOutcome, str] = {
 }
 """What to say while the change still waits for its answer."""
 
+BLOCKS = "No other payment is made until you say what came of it."
+PAUSES = "no payment is proposed, and "
 AFTER_UNKNOWN_PAYMENT = (
     "Tell the user to look into the Mission Control Portal, then to answer on the page in the browser "
     "where one opened, or to run {resolve}; until then no other payment is made."

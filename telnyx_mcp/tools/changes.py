@@ -65,6 +65,7 @@ def _message(outcome: Outcome, summary: str, profile: str | None) -> str:
         happened=change.happened,
         remark="" if change.happened == CONFIRMED else f" {change.happened}",
         after_unknown=unknown.format(resolve=resolve),
+        pauses=replies.PAUSES if is_payment else "",
         approve=_in_terminal("approve", profile),
     )
     return _repeated(outcome, change.updated_at) + filled

@@ -306,6 +306,15 @@ def test_another_change_is_not_approved_without_the_tick(recharge: Page) -> None
     assert "The box was not ticked, so nothing was approved" in visible(answer)
 
 
+def test_an_unknown_setting_is_not_said_to_block_payments(page: Page, recharge: Page) -> None:
+    for each in (page, recharge):
+        each.post(PAYS | {"approve": "yes"})
+        each.ledger.claim(each.change.id, each.now())
+        each.ledger.record(each.change.id, State.UNKNOWN, "No answer came.", {}, each.now())
+    assert "No other payment is made until you say what came of it." in visible(page.get())
+    assert "payment" not in visible(recharge.get()).partition("This was the question")[0]
+
+
 def test_what_an_unknown_payment_of_a_profile_needs_is_said_with_the_profile(page: Page) -> None:
     page.ledger.profile = "eu"
     page.post({"decision": "approve", "amount": "120.00"})

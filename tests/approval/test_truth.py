@@ -313,6 +313,15 @@ async def test_after_a_decline_no_payment_is_proposed_for_ten_minutes(
     assert state_of(await ask(server, person, PAY, next_call, mode)) == "succeeded"
 
 
+async def test_a_declined_setting_is_not_said_to_forbid_payments(
+    server: AccountServer, sandbox: Sandbox
+) -> None:
+    declined = said(await ask(server, Person(DECLINES), UPDATE, {"enabled": False}))
+    assert "the same call only repeats this" in declined
+    assert "no payment" not in declined
+    assert state_of(await ask(server, Person(types("120.00")), PAY, CALL)) == "succeeded"
+
+
 async def test_a_declined_payment_does_not_forbid_to_turn_auto_recharge_off(
     server: AccountServer, sandbox: Sandbox
 ) -> None:

@@ -9,8 +9,8 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from telnyx_mcp.approval.change import Change, State
-from telnyx_mcp.approval.replies import REPLIES
+from telnyx_mcp.approval.change import PAYMENT, Change, State
+from telnyx_mcp.approval.replies import BLOCKS, REPLIES
 from telnyx_mcp.commands import to_run
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ def decided(change: Change, now: datetime, profile: str | None, *, mistaken: boo
     watched = waits and (now - change.updated_at).total_seconds() < _WATCHED
     text = reply.page.format(
         happened=change.happened,
+        blocks=BLOCKS if change.operation == PAYMENT else "",
         until=_clock(change.expires_at),
         resolve=to_run(f"resolve {change.id}", profile),
     )
