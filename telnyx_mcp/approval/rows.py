@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from telnyx_mcp.approval.change import Change, State
 from telnyx_mcp.approval.question import Question
-from telnyx_mcp.state import ticks
+from telnyx_mcp.state import StoreError, ticks
 
 SIGNED_PROPOSAL = (
     *("id", "account", "operation", "arguments", "reference", "amount", "question"),
@@ -59,7 +59,18 @@ def new_row(
 
 
 def change_of(row: sa.RowMapping) -> Change:
-    """The change of a row, in the state that is stored."""
+    """The change of a row, in the state that is stored. Raises `StoreError` for one that can't be
+    read: another program may have written it."""
+    try:
+        return _change(row)
+    except (ValueError, TypeError, ArithmeticError, OSError):
+        raise StoreError(
+            f"The record of change {row['id']} can't be read: another program changed it, or the store "
+            "is damaged. Keep a copy of it, as it may name payments."
+        ) from None
+
+
+def _change(row: sa.RowMapping) -> Change:
     amount = None if row["amount"] is None else amount_of(row["amount"])
     state = State(row["state"])
     if state is State.EXPIRED and row["voided"]:
@@ -67,18 +78,18 @@ def change_of(row: sa.RowMapping) -> Change:
     return Change(
         id=row["id"],
         operation=row["operation"],
-        arguments=json.loads(row["arguments"]),
+        arguments=_object(row["arguments"]),
         reference=row["reference"],
         amount=amount,
         question=_question(row, amount),
-        basis=json.loads(row["basis"]),
+        basis=_object(row["basis"]),
         state=state,
         channel=row["channel"],
         requested_via=row["requested_via"] or "",
         decided_by=row["decided_by"] or "",
         owner=row["owner"],
         happened=row["happened"],
-        evidence=json.loads(row["evidence"]),
+        evidence=_object(row["evidence"]),
         note=row["note"],
         proposed_at=moment_of(row["proposed_at"]),
         decided_at=_moment_or_none(row["decided_at"]),
@@ -93,6 +104,13 @@ def _question(row: sa.RowMapping, amount: Decimal | None) -> Question:
     if row["question_data"]:
         return Question.from_json(row["question_data"])
     return Question.from_text(row["question"], None if amount is None else str(amount))
+
+
+def _object(text: str) -> dict[str, Any]:
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise TypeError("not an object")
+    return value
 
 
 def amount_of(cents: int) -> Decimal:

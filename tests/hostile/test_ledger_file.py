@@ -14,7 +14,7 @@ from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server import AccountServer, build_server
 from telnyx_mcp.settings import Settings
-from telnyx_mcp.state import Store, changes
+from telnyx_mcp.state import Store, StoreError, changes
 from tests.approval.test_asking import PAY, said
 from tests.conftest import NOW, call
 
@@ -128,3 +128,36 @@ async def test_a_question_that_another_program_wrote_is_read_by_nobody(
     assert read
     assert read.state is State.VOID
     assert [each.state for each in ledger.newest(9, NOW)] == [State.VOID]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("state", "foo"),
+        ("basis", "{"),
+        ("basis", "[]"),
+        ("arguments", "x"),
+        ("evidence", "[]"),
+        ("question_data", "{}"),
+        ("updated_at", 10**17),
+    ],
+)
+async def test_a_row_that_can_not_be_read_is_told_in_words_and_nothing_is_sent(
+    server: AccountServer,
+    ledger: Ledger,
+    store: Store,
+    sandbox: Sandbox,
+    column: str,
+    value: object,
+) -> None:
+    change = await approved(server, ledger)
+    write(store, change.id, **{column: value})
+    for result in (await call(server, "telnyx_list_changes"), await call(server, PAY, SMALL)):
+        told = said(result)
+        assert (
+            f"the record of change {change.id} can't be read" in told.lower() or column == "state"
+        )
+        assert "Traceback" not in told
+    with pytest.raises(StoreError, match="can't be read"):
+        ledger.get(change.id, NOW)
+    assert sandbox.payments == []
