@@ -33,7 +33,7 @@ from tests.approval.test_page import Desk, fetch
 from tests.conftest import connected
 
 OWN_LINES = {
-    "Sandbox",
+    "SANDBOX",
     "Account",
     "Balance now",
     "Balance after",
