@@ -13,6 +13,7 @@ import httpx
 import pytest
 from mcp import Client
 from mcp.client.session import ClientRequestContext
+from mcp.shared.exceptions import MCPError
 from mcp_types import (
     CallToolResult,
     ElicitRequestFormParams,
@@ -21,6 +22,7 @@ from mcp_types import (
     InputRequiredResult,
 )
 
+from telnyx_mcp.approval.ledger_async import NotAllowed
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server import AccountServer, build_server
 from telnyx_mcp.settings import Settings
@@ -312,6 +314,54 @@ async def test_an_approval_replayed_after_the_payment_tells_its_outcome(
     assert len(sandbox.payments) == 1
 
 
+async def test_an_approval_brought_with_another_amount_pays_nothing(
+    server: AccountServer, sandbox: Sandbox, time: Time
+) -> None:
+    gate = (await server.accounts.main.services()).gate
+    async with connected(server, "auto", Person(DECLINES)) as client:
+        asked = await _asked(client, {"amount": "12.00"})
+        with pytest.raises(MCPError):  # the SDK's seal holds first
+            await client.session.call_tool(
+                PAY,
+                {"amount": "120.00"},
+                input_responses={"approval": types("12.00")},
+                request_state=asked.request_state,
+                allow_input_required=True,
+            )
+    ledger = await gate.ledger()
+    (change,) = ledger.newest(1, time())
+    another = gate._request_for(change.operation, {"amount": "120.00"})
+    with pytest.raises(NotAllowed, match="the answer belongs to another change"):
+        await gate._find(ledger, another, change.id)
+    assert sandbox.payments == []
+
+
+async def test_a_late_answer_leads_to_a_question_that_replaces_the_newest_void_one(
+    server: AccountServer, sandbox: Sandbox, time: Time
+) -> None:
+    gate = (await server.accounts.main.services()).gate
+    ledger = await gate.ledger()
+    with anyio.fail_after(10):
+        async with Client(server, elicitation_callback=Person(DECLINES)) as client:
+            asked = await _asked(client, {"amount": "120.00"})
+            (first,) = ledger.newest(1, time())
+            sandbox.account.balance += 50
+            second = await gate.check(first.id)
+            ledger.void(second.id, "It is void for a second reason.", time())
+            fresh = await client.session.call_tool(
+                PAY,
+                {"amount": "120.00"},
+                input_responses={"approval": types("120.00")},
+                request_state=asked.request_state,
+                allow_input_required=True,
+            )
+            assert isinstance(fresh, InputRequiredResult)
+            third = await gate.check(second.id)
+    assert third.id not in (first.id, second.id)
+    assert "It is void for a second reason." in third.question.text
+    assert sandbox.payments == []
+
+
 async def test_an_approval_after_a_decline_pays_nothing(
     server: AccountServer, sandbox: Sandbox
 ) -> None:
@@ -430,6 +480,7 @@ async def test_a_payment_whose_answer_is_lost_is_unknown_and_sent_once(
     assert lost.is_error
     assert state_of(lost) == state_of(again) == "unknown"
     assert "Don't try again" in said(lost)
+    assert "Trying again may help" not in said(lost)
     assert len([r for r in sandbox.requests if r.method == "POST"]) == 1
 
 

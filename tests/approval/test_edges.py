@@ -29,7 +29,7 @@ from tests.approval.test_asking import (
     state_of,
     types,
 )
-from tests.conftest import Mode, Scripted, answer
+from tests.conftest import Mode, Scripted, answer, connected
 
 PAYS = Person(types("120.00"))
 CALL = {"amount": "120.00"}
@@ -100,6 +100,19 @@ async def test_a_payment_that_cannot_be_written_down_is_told_as_made(
     assert state_of(result) == "succeeded"
     assert "could not be written to the ledger" in said(result)
     assert "Nothing was sent" not in said(result)
+
+
+async def test_a_payment_that_could_not_be_written_down_is_unknown_and_blocks_the_next(
+    server: AccountServer, sandbox: Sandbox, wall: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connected(server, "legacy", PAYS) as client:
+        with monkeypatch.context() as full:
+            full.setattr(Ledger, "record", refuses)
+            await client.call_tool(PAY, CALL)
+        wall.passes(minutes=2)
+        blocked = await client.call_tool(PAY, {"amount": "50.00"})
+    assert "the outcome of the payment of 120.00" in said(blocked)
+    assert len(sandbox.payments) == 1
 
 
 async def test_evidence_that_cannot_be_had_changes_no_outcome(
@@ -182,6 +195,22 @@ async def test_a_person_who_declines_in_the_client_is_heard_though_it_was_approv
 
     result = await ask(server, Person(approved_at_the_terminal), PAY, CALL, mode)
     assert state_of(result) == "declined"
+    assert sandbox.payments == []
+
+
+async def test_a_payment_that_another_process_sent_while_the_person_answered_is_called_a_repeat(
+    server: AccountServer, sandbox: Sandbox, other: Ledger, wall: Time
+) -> None:
+    def meanwhile(_question: str) -> ElicitResult:
+        (change,) = other.newest(1, wall.moment)
+        assert other.approve(change.id, "terminal", wall.moment)
+        assert other.claim(change.id, wall.moment)
+        assert other.record(change.id, State.SUCCEEDED, "Telnyx confirmed it.", {}, wall.moment)
+        return types("120.00")
+
+    result = await ask(server, Person(meanwhile), PAY, CALL, "legacy")
+    assert state_of(result) == "succeeded"
+    assert "Nothing new was done by this call" in said(result)
     assert sandbox.payments == []
 
 

@@ -223,6 +223,36 @@ def test_a_payment_counts_for_the_whole_span_and_no_longer(
     assert getattr(ledger.spent(NOW + span + TICK), part) == 0
 
 
+def test_no_more_of_the_newest_changes_come_than_were_asked_for(ledger: Ledger) -> None:
+    for hours in (3, 2, 1):
+        ended(ledger, State.SUCCEEDED, f"{hours}.00", NOW - timedelta(hours=hours))
+    assert [str(each.amount) for each in ledger.newest(2, NOW)] == ["1.00", "2.00"]
+
+
+def test_an_approved_payment_is_declined_only_where_that_is_asked_for(ledger: Ledger) -> None:
+    change = proposed(ledger, "20.00", NOW)
+    assert ledger.approve(change.id, "terminal", NOW)
+    assert ledger.decline(change.id, "browser", NOW) is None
+    declined = ledger.decline(change.id, "elicitation", NOW, approved_too=True)
+    assert declined
+    assert declined.state is State.DECLINED
+
+
+def test_a_question_that_waits_does_not_hold_up_the_standing_budget(store: Store) -> None:
+    small = Policy(standing_per_payment=Decimal(50), standing_per_day=Decimal(50))
+    ledger = ledger_of(store, small)
+    proposed(ledger, "60.00", NOW)
+    assert proposed(ledger, "50.00", NOW).state is State.PROPOSED
+
+
+def test_questions_and_outcomes_last_the_ten_minutes_that_the_texts_name(ledger: Ledger) -> None:
+    change = proposed(ledger, "20.00", NOW)
+    ten = timedelta(minutes=10)
+    assert change.expires_at == NOW + ten
+    assert not change.is_expired(NOW + ten - timedelta(seconds=1))
+    assert change.is_expired(NOW + ten)
+
+
 def test_an_unknown_payment_counts_however_old(ledger: Ledger) -> None:
     ended(ledger, State.UNKNOWN, "120.00", NOW)
     assert ledger.spent(NOW + 10 * MONTH) == Spent(Decimal(120), Decimal(120), Decimal(0))

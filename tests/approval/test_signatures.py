@@ -241,3 +241,9 @@ def test_a_question_that_another_program_changed_is_not_approved(
     assert after.state is State.VOID
     assert after.sent_at is None
     assert "not signed with this API key" in after.happened
+
+
+def test_every_column_that_says_what_is_paid_or_who_approved_it_is_signed() -> None:
+    proposal = "id account operation arguments reference amount question question_data basis"
+    assert {*proposal.split(), "requested_via", "proposed_at"} == set(rows.SIGNED_PROPOSAL)
+    assert {"channel", "decided_by", "decided_at"} == {*rows.SIGNED} - {*rows.SIGNED_PROPOSAL}

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import anyio
@@ -16,6 +17,9 @@ from mcp.client.session import ClientRequestContext
 from mcp_types import CallToolResult, ElicitRequestFormParams, ElicitRequestParams, ElicitResult
 
 from telnyx_mcp.approval.channels.browser import BrowserPages
+from telnyx_mcp.approval.gate import Gate
+from telnyx_mcp.approval.ledger import History, Ledger
+from telnyx_mcp.approval.ledger_queries import LedgerQueries
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server import AccountServer, build_server
 from telnyx_mcp.settings import Settings
@@ -26,6 +30,7 @@ from tests.approval.test_asking import (
     UPDATE,
     Person,
     Time,
+    _asked,
     ask,
     said,
     state_of,
@@ -107,6 +112,21 @@ async def test_what_usage_takes_in_a_minute_does_not_void_a_question(
     person = Person(meanwhile)
     assert state_of(await ask(server, person, PAY, CALL, mode)) == "succeeded"
     assert len(person.questions) == 1
+
+
+async def test_a_fresh_question_keeps_the_warning_of_an_earlier_payment(
+    server: AccountServer, sandbox: Sandbox, mode: Mode
+) -> None:
+    def meanwhile(_question: str) -> ElicitResult:
+        sandbox.account.balance += 7
+        return types("120.00")
+
+    await ask(server, Person(types("120.00")), PAY, {**CALL, "reference": "may"}, mode)
+    person = Person(meanwhile, types("120.00"))
+    await ask(server, person, PAY, {**CALL, "reference": "june"}, mode)
+    assert "This question replaces an earlier one." in person.questions[1]
+    for question in person.questions:
+        assert "NOTE: 120.00 was already paid" in question
 
 
 async def test_an_account_that_moves_all_the_time_is_not_asked_about_for_ever(
@@ -218,6 +238,39 @@ async def test_a_payment_by_another_server_voids_the_question_that_waits(
         in (person.questions[1])
     )
     assert state_of(result) == "succeeded"
+
+
+async def test_a_question_that_another_payment_made_untrue_is_not_asked_again_by_the_next_call(
+    server: AccountServer, other: AccountServer, time: Time
+) -> None:
+    ledger = await (await other.accounts.main.services()).gate.ledger()
+    async with connected(server, "auto", Person(DECLINES)) as client:
+        await _asked(client, CALL)
+        _pay_at_once(ledger, time, "succeeded")
+        fresh = await _asked(client, CALL)
+    question = str(fresh.input_requests)
+    assert "This question replaces an earlier one." in question
+    assert "last 24 hours: 50.00" in question
+
+
+async def test_a_payment_sent_while_the_question_is_written_is_in_the_question(
+    server: AccountServer, other: AccountServer, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = await (await other.accounts.main.services()).gate.ledger()
+    seen: list[History] = []
+
+    def history(self: Ledger, now: datetime) -> History:
+        found = LedgerQueries.history(self, now)
+        if not seen:
+            _pay_at_once(elsewhere, time, "succeeded")
+        seen.append(found)
+        return found
+
+    monkeypatch.setattr(Ledger, "history", history)
+    async with connected(server, "auto", Person(DECLINES)) as client:
+        asked = await _asked(client, CALL)
+    assert "last 24 hours: 50.00" in str(asked.input_requests)
+    assert len(seen) == 2
 
 
 def _pay_at_once(ledger: Any, time: Time, outcome: str) -> None:
@@ -339,6 +392,7 @@ class OnPage:
 
     client: Client
     desk: Desk
+    gate: Gate
 
     async def pay(self, amount: str = "120.00") -> CallToolResult:
         return await self.client.call_tool(PAY, {"amount": amount})
@@ -358,10 +412,11 @@ class OnPage:
 async def on_page(settings: Settings, time: Time) -> AsyncIterator[OnPage]:
     desk = Desk()
     server = build_server(settings, now=time, pages=BrowserPages(time, desk))
-    (await server.accounts.main.services()).gate._channels._wait = 0.05
+    gate = (await server.accounts.main.services()).gate
+    gate._channels._wait = 0.05
     async with connected(server) as client:
         assert state_of(await client.call_tool(PAY, CALL)) == "proposed"
-        yield OnPage(client, desk)
+        yield OnPage(client, desk, gate)
 
 
 async def test_a_page_that_is_loaded_again_shows_a_fresh_question_once_the_balance_moved(
@@ -373,6 +428,41 @@ async def test_a_page_that_is_loaded_again_shows_a_fresh_question_once_the_balan
         again = visible(await page.see())
         assert "NOTE: This question replaces an earlier one. The balance moved" in again
         assert f"Balance now: {sandbox.account.balance} USD" in again
+
+
+async def test_an_old_link_leads_to_the_newest_question_and_each_one_names_who_asked(
+    settings: Settings, time: Time, sandbox: Sandbox
+) -> None:
+    async with on_page(settings, time) as page:
+        gate = page.gate
+        (first,) = (await gate.ledger()).newest(1, time())
+        assert first.requested_via
+        for step in (50, 70):
+            sandbox.account.balance += step
+            fresh = await gate.check(first.id)
+            assert fresh.requested_via == first.requested_via
+            assert f"Balance now: {sandbox.account.balance} USD" in fresh.question.text
+
+
+async def test_a_question_stays_as_it_is_while_telnyx_cannot_be_asked_whether_it_is_true(
+    settings: Settings, time: Time, sandbox: Sandbox
+) -> None:
+    async with on_page(settings, time) as page:
+        (asked,) = (await page.gate.ledger()).newest(1, time())
+        sandbox.fault("get_balance", "status", status=500, times=99)
+        assert await page.gate.check(asked.id) == asked
+
+
+async def test_an_approval_on_the_page_is_void_once_the_balance_moved(
+    settings: Settings, time: Time, sandbox: Sandbox
+) -> None:
+    async with on_page(settings, time) as page:
+        assert "Approved" in visible(await page.answer(decision="approve", amount="120.00"))
+        sandbox.account.balance += 50
+        assert state_of(await page.pay()) == "proposed"
+        fresh = await anyio.to_thread.run_sync(fetch, "GET", page.desk.links[-1])
+        assert "This question replaces an earlier one." in visible(fresh)
+    assert sandbox.payments == []
 
 
 @pytest.mark.attack(
@@ -498,7 +588,7 @@ async def test_a_payment_blocked_by_an_unknown_one_opens_the_page_that_asks_what
     "The next channel follows; a late answer counts for nothing",
 )
 async def test_a_client_that_declared_elicitation_and_is_silent_is_left_for_the_next_channel(
-    settings: Settings, sandbox: Sandbox, time: Time
+    settings: Settings, sandbox: Sandbox, time: Time, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
     answered = anyio.Event()
@@ -512,9 +602,12 @@ async def test_a_client_that_declared_elicitation_and_is_silent_is_left_for_the_
     desk = Desk()
     server = build_server(settings, now=time, pages=BrowserPages(time, desk))
     channels = (await server.accounts.main.services()).gate._channels
-    channels._client_wait = channels._wait = 0.1
+    channels._client_wait = 0.1
+    monkeypatch.setattr("telnyx_mcp.approval.channels.PAGE_SECONDS_AFTER_CLIENT", 0.1)
     async with connected(server, "legacy", silent) as client:
-        first = await client.call_tool(PAY, CALL)
+        with anyio.fail_after(10):  # the full wait for the page would be 20 s more
+            first = await client.call_tool(PAY, CALL)
+        channels._wait = 0.1
         assert state_of(first) == "proposed"
         assert "a page in the user's browser" in said(first)
         assert len(desk.links) == len(asked) == 1
@@ -532,7 +625,7 @@ async def test_a_client_that_declared_elicitation_and_is_silent_is_left_for_the_
 async def test_a_modern_client_that_never_brings_an_answer_is_left_and_a_late_answer_is_too_late(
     settings: Settings, sandbox: Sandbox, time: Time
 ) -> None:
-    from tests.approval.test_asking import _answer, _asked
+    from tests.approval.test_asking import _answer
 
     desk = Desk()
     server = build_server(settings, now=time, pages=BrowserPages(time, desk))
