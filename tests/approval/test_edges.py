@@ -102,6 +102,30 @@ async def test_a_payment_that_cannot_be_written_down_is_told_as_made(
     assert "Nothing was sent" not in said(result)
 
 
+async def test_an_outcome_that_fails_to_be_written_once_is_written_again(
+    server: AccountServer, other: Ledger, wall: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record: Callable[..., Change | None] = Ledger.record
+
+    def fails_once(self: Ledger, *told: Any) -> Change | None:
+        monkeypatch.setattr(Ledger, "record", record)
+        raise StoreError("The disk is full.")
+
+    monkeypatch.setattr(Ledger, "record", fails_once)
+    result = await ask(server, PAYS, PAY, CALL)
+    assert "could not be written to the ledger" not in said(result)
+    (change,) = other.newest(1, wall.moment)
+    assert change.state is State.SUCCEEDED
+
+
+async def test_the_smallest_payment_that_telnyx_takes_is_made(
+    server: AccountServer, sandbox: Sandbox
+) -> None:
+    result = await ask(server, Person(types("10.00")), PAY, {"amount": "10.00"})
+    assert state_of(result) == "succeeded"
+    assert len(sandbox.payments) == 1
+
+
 async def test_a_payment_that_could_not_be_written_down_is_unknown_and_blocks_the_next(
     server: AccountServer, sandbox: Sandbox, wall: Time, monkeypatch: pytest.MonkeyPatch
 ) -> None:
