@@ -24,11 +24,12 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
 from telnyx_mcp.place import profiles_file, writable_by
-from telnyx_mcp.settings import Settings
+from telnyx_mcp.settings import Settings, foreign_address, is_loopback
 from telnyx_mcp.stricter import Contradiction, strictest
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
@@ -71,10 +72,12 @@ def configured(profile: str | None = None) -> Accounts:
         known = f"it has {', '.join(profiles)}" if profiles else "it has none"
         raise WrongSettings(f"there is no profile {chosen!r} in {file}: {known}")
     accounts = {name: _of(name, values, file) for name, values in profiles.items()}
+    if not (is_own := _is_users_own(file)):
+        _refuse_other_places(accounts, profiles, file)
     main = accounts.pop(chosen)
     others = {name: each.model_copy(update={"read_only": True}) for name, each in accounts.items()}
     try:
-        limited = strictest(main, profiles[chosen], environment, may_raise=_is_users_own(file))
+        limited = strictest(main, profiles[chosen], environment, may_raise=is_own)
     except Contradiction as error:
         raise WrongSettings(f"{file}, [profiles.{chosen}]: {error}") from None
     notes = [_ignored(f"{file}, [profiles.{chosen}]", name, main, limited) for name in limited]
@@ -90,6 +93,26 @@ def _is_users_own(file: Path) -> bool:
         return is_own and writable_by(file) not in {"anyone", "another user"}
     except OSError:  # there is no such file, or it can't be seen
         return False
+
+
+def _refuse_other_places(
+    accounts: Mapping[str, Settings], profiles: Mapping[str, Mapping[str, Any]], file: Path
+) -> None:
+    """Raises `WrongSettings` where a file that is not the user's own would send the key to a stranger,
+    or keep the ledger elsewhere, which would forget the caps and what was paid."""
+    for name, values in profiles.items():
+        address = accounts[name].base_url
+        is_elsewhere = foreign_address(address) and not is_loopback(
+            urlsplit(address).hostname or ""
+        )
+        for setting, refused in (("base_url", is_elsewhere), ("state_url", True)):
+            if setting in values and refused:
+                raise WrongSettings(
+                    f"{file}, [profiles.{name}]: {setting} may be set by the environment "
+                    f"({Settings.model_fields[setting].validation_alias}) or by {profiles_file()}, "
+                    "which nobody else can write, and by no other file. Take it out, or move the "
+                    "profile there"
+                )
 
 
 def _ignored(where: str, name: str, asked: Settings, limited: Mapping[str, Any]) -> str:

@@ -6,13 +6,15 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import anyio
 import httpx
 import pytest
 from mcp import Client
 from mcp.client.session import ClientRequestContext
+from mcp.server.mcpserver import Context
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     CallToolResult,
@@ -331,8 +333,9 @@ async def test_an_approval_brought_with_another_amount_pays_nothing(
     ledger = await gate.ledger()
     (change,) = ledger.newest(1, time())
     another = gate._request_for(change.operation, {"amount": "120.00"})
+    answering = cast(Context[Any, Any], SimpleNamespace(request_state=change.id))
     with pytest.raises(NotAllowed, match="the answer belongs to another change"):
-        await gate._find(ledger, another, change.id)
+        await gate._find(ledger, another, answering)
     assert sandbox.payments == []
 
 

@@ -82,6 +82,33 @@ def test_a_file_elsewhere_lowers_and_never_raises(
     assert getattr(chosen(other, **{name: "0"}).main, name) == 0
 
 
+@pytest.mark.attack(
+    "A project's own profiles file sends the key to a stranger, or keeps the ledger elsewhere",
+    "The server does not start",
+)
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("base_url", "https://evil.example/v2"),
+        ("base_url", "https://api.telnyx.com.evil.example/v2"),
+        ("base_url", "https://api.telnyx.com:444/v2"),
+        ("state_url", "sqlite:////tmp/other.sqlite3"),
+        ("state_url", "postgresql+psycopg://evil.example/db"),
+    ],
+)
+def test_a_file_elsewhere_leads_the_key_and_the_ledger_nowhere(
+    other: Path, setting: str, value: str
+) -> None:
+    with pytest.raises(WrongSettings, match=f"{setting} may be set by the environment"):
+        chosen(other, **{setting: value})
+
+
+def test_the_users_own_file_may_name_a_gateway_and_a_ledger(own: Path) -> None:
+    settings = chosen(own, base_url="https://gateway.example/v2", state_url="sqlite:////a/b").main
+    assert settings.base_url == "https://gateway.example/v2"
+    assert settings.state_url
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
 @pytest.mark.parametrize(
     ("file_mode", "folder_mode", "who", "raises"),
