@@ -73,7 +73,6 @@ changes = sa.Table(
     sa.Column("voided", sa.Text),
     sa.Column("replaced_by", sa.String(32)),
     sa.Column("closed_at", sa.BigInteger),
-    sa.Column("lease_until", sa.BigInteger),
     sa.Index("telnyx_mcp_changes_by_state", "account", "operation", "state", "updated_at"),
 )
 
@@ -100,7 +99,7 @@ keys = sa.Table(
 _ADDED = (
     *("question_data TEXT", "requested_via TEXT", "decided_by TEXT", "decided_at BIGINT"),
     *("signature VARCHAR(64)", "voided TEXT", "replaced_by VARCHAR(32)"),
-    *("closed_at BIGINT", "lease_until BIGINT"),
+    "closed_at BIGINT",
 )
 MIGRATIONS: Mapping[int, tuple[str, ...]] = {
     # In version 1 an account was the hash of its only key: that hash stays its id.

@@ -144,6 +144,7 @@ async def test_a_session_that_was_opened_with_the_token_is_not_used_without(
     assert sandbox.requests == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "more", ["Content-Length: 100000000", "Transfer-Encoding: chunked", "Expect: 100-continue"]
 )
@@ -159,6 +160,7 @@ async def test_no_body_is_waited_for_without_the_token(more: str) -> None:
         writer.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
 async def test_the_scheme_is_taken_in_any_case(scheme: str) -> None:
     async with open_port(environment=OVER_HTTP) as (url, _), httpx.AsyncClient() as client:
@@ -278,6 +280,7 @@ async def test_what_is_no_token_file_is_refused(tmp_path: Path, kind: str) -> No
     assert str(file) in text
 
 
+@pytest.mark.slow
 async def test_two_sources_of_a_token_are_refused(tmp_path: Path) -> None:
     http = ("--http", str(free_port()))
     for other in (("--no-token",), ("--token-file", str(tmp_path / "token"))):

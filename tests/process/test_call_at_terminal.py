@@ -11,7 +11,10 @@ import pytest
 from telnyx_mcp.sandbox import Sandbox
 from tests.process.harness import environment_for
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal is POSIX's")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal is POSIX's"),
+]
 terminals = pytest.importorskip("tests.process.terminal")
 
 PAY = ("call", "telnyx_create_stored_payment_transaction", "amount=120")
@@ -89,7 +92,6 @@ def test_a_setting_that_is_already_so_asks_nobody(
         assert terminal.ends() == 1
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("hears_hang_ups")
 @pytest.mark.parametrize(
     "signals",

@@ -25,6 +25,8 @@ if sys.platform == "win32":
 
 from tests.process.terminal import Terminal, at_terminal, told_to_run
 
+pytestmark = pytest.mark.slow  # real processes, a second each
+
 PAY = "telnyx_create_stored_payment_transaction"
 POST = "create_stored_payment_transaction"
 FINDING = "Did it happen? Type paid or not paid (Enter: do nothing):"
@@ -113,7 +115,6 @@ def test_resolve_as_the_assistant_says_to_type_it_shows_the_evidence_and_asks(
     assert "Nothing was sent yet" in pay("13.00")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("typed", ["", "yes", "y", "paid not paid", "\x04"])
 def test_nothing_is_resolved_unless_one_of_the_two_words_is_typed(
     ledger: Ledger, environment: dict[str, str], pay: Call, typed: str
@@ -169,7 +170,6 @@ def test_a_withdrawn_approval_sends_nothing(
     assert posts(sandbox) == 0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("typed", ["", "w", "no", "120.00", "\x04"])
 def test_an_approval_stays_unless_the_word_withdraw_is_typed(
     ledger: Ledger, environment: dict[str, str], sandbox: Sandbox, pay: Call, typed: str
@@ -249,7 +249,6 @@ def test_a_payment_sent_while_the_question_is_shown_brings_a_fresh_question(
     assert state_of(ledger, stale) is State.VOID
 
 
-@pytest.mark.slow
 def test_the_first_id_leads_to_the_newest_of_several_fresh_questions(
     pay: Call, ledger: Ledger, environment: dict[str, str], sandbox: Sandbox
 ) -> None:

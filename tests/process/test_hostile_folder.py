@@ -14,6 +14,8 @@ from telnyx_mcp.approval.channels.browser import open_in_browser
 from telnyx_mcp.install.entry import own_command
 from tests.process.harness import KEPT, SECONDS
 
+pytestmark = pytest.mark.slow  # real processes, a second each
+
 SHADOWED = ("json", "webbrowser", "asyncio", "anyio", "mcp", "pydantic", "telnyx_mcp")
 IMPORTED = "imported.txt"
 

@@ -36,7 +36,10 @@ from tests.process.harness import (
 from tests.process.test_http import accepts, free_port
 from tests.process.test_stdio import arrives
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals"),
+]
 
 LEAVES_WITHIN = 3.0
 SIGNALS = [signal.SIGTERM, signal.SIGINT]
@@ -171,7 +174,6 @@ HELD: list[Holds] = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("holds", HELD, ids=lambda each: each.__name__)
 async def test_it_leaves_at_once_and_quietly_though_a_client_holds(

@@ -35,7 +35,10 @@ from tests.approval.test_fault_matrix import (
 from tests.conftest import connected
 from tests.process.harness import ServerProcess, environment_for, started
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's"),
+]
 
 POST = "create_stored_payment_transaction"
 UPDATE = "telnyx_update_auto_recharge_preferences"

@@ -73,6 +73,7 @@ async def waits(server: ServerProcess) -> bool:
     return float(balance["waiting_s"]) > 1
 
 
+@pytest.mark.slow
 async def test_a_429_met_by_one_copy_holds_all_of_them(limited: Sandbox, tmp_path: Path) -> None:
     closed = 2.0
     async with copies(limited, tmp_path) as servers:
@@ -99,6 +100,7 @@ async def test_a_429_met_by_one_copy_holds_all_of_them(limited: Sandbox, tmp_pat
     assert [each.status for each in after] == [200] * COPIES
 
 
+@pytest.mark.slow
 async def test_who_asked_for_progress_hears_of_a_longer_wait(
     limited: Sandbox, tmp_path: Path
 ) -> None:

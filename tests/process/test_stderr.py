@@ -16,7 +16,10 @@ import pytest
 from telnyx_mcp.sandbox import Sandbox
 from tests.process.harness import KEPT, SECONDS, ServerProcess, environment_for
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="descriptors are POSIX's")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="descriptors are POSIX's"),
+]
 BALANCE = {"name": "telnyx_get_balance", "arguments": {}}
 
 

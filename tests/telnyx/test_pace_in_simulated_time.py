@@ -33,6 +33,7 @@ def world() -> Iterator[World]:
     made.end()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("copies", [1, 8, 20])
 @pytest.mark.parametrize("aligned", [False, True], ids=["from the first request", "by the clock"])
 def test_a_window_told_truly_is_used_up_and_never_overrun(
@@ -47,6 +48,7 @@ def test_a_window_told_truly_is_used_up_and_never_overrun(
     assert min(seen.served) > 0.97 * max(seen.served), "every copy gets its share"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("limit", "useful", "refused"),
     [
