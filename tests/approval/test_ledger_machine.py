@@ -673,4 +673,4 @@ def test_the_ledger_keeps_its_promises(machine: type[LedgerMachine]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("machine", MACHINES)
 def test_the_ledger_keeps_its_promises_for_long(machine: type[LedgerMachine]) -> None:
-    run(machine, examples=150, steps=50, shrink=True)
+    run(machine, examples=40, steps=40, shrink=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult, Tool
 from telnyx_mcp.server import build_server
 from telnyx_mcp.settings import Settings
 from telnyx_mcp.tokens import about_tokens
+from telnyx_mcp.untrusted import visible
 from tests.conftest import NOW, Mode, content_of, text_of
 from tests.hostile.arguments import Arguments
 
@@ -93,7 +95,10 @@ def check_answer(caller: Caller, tool: str, arguments: Arguments) -> CallToolRes
         [text, result.structured_content], ensure_ascii=False, allow_nan=False
     ).encode()  # which a lone surrogate would fail, as it would on the wire
     assert SECRET_KEY.encode() not in sent
-    assert all(letter.isprintable() or letter in "\n\t" for letter in text)
+    assert visible(text) == text
+    assert not any(
+        unicodedata.category(each) in {"Cc", "Cs", "Co"} for each in text if each not in "\n\t"
+    )
     if result.is_error:
         assert 0 < len(text) <= LONGEST_ERROR
         own = repr(arguments).lower()  # an error may show what it was given

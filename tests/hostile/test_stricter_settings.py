@@ -184,6 +184,8 @@ def test_two_different_ways_to_ask_are_an_error_that_names_both(
     with pytest.raises(WrongSettings, match=r"profiles.main\]: .*'terminal'.*'browser'"):
         chosen(own, approval="terminal")
     assert chosen(own, approval="terminal", read_only=True).main.read_only
+    monkeypatch.setenv("TELNYX_MCP_READ_ONLY", "1")
+    assert chosen(own, approval="terminal", read_only=False).main.read_only
 
 
 def test_what_is_not_about_safety_is_still_the_profiles(
