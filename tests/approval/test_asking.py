@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
@@ -79,8 +79,10 @@ def time() -> Time:
 
 
 @pytest.fixture
-def server(settings: Settings, time: Time) -> AccountServer:
-    return build_server(settings, now=time)
+async def server(settings: Settings, time: Time) -> AsyncIterator[AccountServer]:
+    built = build_server(settings, now=time)
+    yield built
+    await built.accounts.aclose()
 
 
 async def ask(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -41,8 +41,10 @@ def wall() -> Time:
 
 
 @pytest.fixture
-def server(settings: Settings, wall: Time) -> AccountServer:
-    return build_server(settings, now=wall)
+async def server(settings: Settings, wall: Time) -> AsyncIterator[AccountServer]:
+    built = build_server(settings, now=wall)
+    yield built
+    await built.accounts.aclose()
 
 
 @pytest.fixture

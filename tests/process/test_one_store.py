@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import anyio
@@ -55,9 +56,11 @@ def test_what_other_processes_write_is_seen_though_the_file_was_opened_again_mea
 
 def test_a_file_that_is_there_keeps_what_is_in_it_and_becomes_private(tmp_path: Path) -> None:
     file = tmp_path / "state.sqlite3"
-    write(Store(f"sqlite:///{file}"), "kept")
+    with closing(Store(f"sqlite:///{file}")) as store:
+        write(store, "kept")
     file.chmod(0o644)
-    assert stored(Store(f"sqlite:///{file}")) == "kept"
+    with closing(Store(f"sqlite:///{file}")) as store:
+        assert stored(store) == "kept"
     if sys.platform != "win32":
         assert file.stat().st_mode & 0o777 == 0o600
 
@@ -66,7 +69,8 @@ def test_a_file_that_is_there_keeps_what_is_in_it_and_becomes_private(tmp_path: 
 def test_a_link_to_a_file_that_is_not_there_yet_is_followed(tmp_path: Path) -> None:
     link, target = tmp_path / "state.sqlite3", tmp_path / "elsewhere.sqlite3"
     link.symlink_to(target)
-    write(Store(f"sqlite:///{link}"), "there")
+    with closing(Store(f"sqlite:///{link}")) as store:
+        write(store, "there")
     assert link.is_symlink()
     assert target.stat().st_mode & 0o777 == 0o600
 
