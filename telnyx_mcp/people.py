@@ -223,13 +223,14 @@ def show_ledger(
                 _say_how_to_resolve(change, ledger.profile)
             return 0
         found = ledger.newest(limit + 1, now_utc(), state=state)
+        if not found and not as_json:
+            which = f" that is {state}" if state else ""
+            _say(f"No change{which} is recorded for {_whose(ledger)}.")
+            _say_unlinked(ledger)
+            return 0
     shown = found[:limit]
     if as_json:
         _print_json([record_of(each) for each in shown])
-    elif not shown:
-        which = f" that is {state}" if state else ""
-        _say(f"No change{which} is recorded for {_whose(ledger)}.")
-        _say_unlinked(ledger)
     else:
         _table(shown)
         if len(found) > limit:
