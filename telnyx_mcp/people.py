@@ -16,7 +16,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from telnyx_mcp.approval.change import PAYMENT, WAITING, Change, State
+from telnyx_mcp.approval import replies
+from telnyx_mcp.approval.change import DONE, PAYMENT, WAITING, Change, State
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.approval.reasons import LINK, title_of
 from telnyx_mcp.approval.replies import REPLIES
@@ -116,7 +117,7 @@ def _ask(settings: Settings, ledger: Ledger, change: Change) -> int:
     terminal.discard_typed()
     asked = terminal.ask(change.question, input, _say)
     if asked is AskOutcome.CANCELLED:
-        _say(f"Nothing was approved or declined. It waits until {change.expires_at:%H:%M} UTC.")
+        _say(replies.ANSWERED[asked].format(until=f"{change.expires_at:%H:%M}"))
         return 1
     decide = ledger.approve if asked is AskOutcome.APPROVED else ledger.decline
     decided = decide(change.id, "terminal", now_utc(), this_user())
@@ -127,14 +128,12 @@ def _ask(settings: Settings, ledger: Ledger, change: Change) -> int:
         _say(f"Nothing was approved. {decided.happened}", style="yellow")
         fresh = _checked(settings, decided)
         return 1 if fresh is None else _decide(settings, ledger, fresh)
-    if asked is AskOutcome.DECLINED:
-        _say("Declined. The assistant will see it.")
-    else:
-        _say(
-            "Approved. The assistant can call again; the approval is good until "
-            f"{decided.expires_at:%H:%M} UTC. Until it is sent you can withdraw it: "
-            f"{to_run(f'approve {change.id}', ledger.profile)}"
+    _say(
+        replies.ANSWERED[asked].format(
+            until=f"{decided.expires_at:%H:%M}",
+            approve=to_run(f"approve {change.id}", ledger.profile),
         )
+    )
     return 0
 
 
@@ -152,10 +151,9 @@ def _withdraw(ledger: Ledger, change: Change) -> int:
         _say("It stays approved.")
         return 1
     if ledger.withdraw(change.id, "terminal", now_utc(), this_user()) is None:
-        late = ledger.get(change.id, now_utc()) or change
-        _say(f"It is too late to withdraw it: it is {late.state}. {late.happened}".rstrip())
+        _say(_standing(replies.NOT_WITHDRAWN, ledger.get(change.id, now_utc()) or change))
         return 1
-    _say("Withdrawn. Nothing is sent.")
+    _say(replies.WITHDRAWN)
     return 0
 
 
@@ -258,7 +256,7 @@ def resolve(settings: Settings, id: str, *, paid: bool | None, note: str) -> int
                 "resolve needs a person's confirmation, and there is no terminal to ask at. Nothing "
                 "was resolved."
             )
-        if paid is None and (paid := _found()) is None:
+        if paid is None and (paid := _found(DONE[change.operation])) is None:
             _say("Nothing was resolved.")
             return 1
         _say(f"\nYou say that it {'happened' if paid else 'did not happen'}.", style="bold")
@@ -277,16 +275,18 @@ def resolve(settings: Settings, id: str, *, paid: bool | None, note: str) -> int
     return 0
 
 
-def _found() -> bool | None:
-    """Whether the person found that the change happened; None if they don't say."""
+def _found(done: str) -> bool | None:
+    """Whether the person found that the change happened: they type `done`, such as `paid`, or `not
+    paid`. None if they type anything else."""
     from telnyx_mcp.approval.channels import terminal
 
     terminal.discard_typed()
     try:
-        typed = input("Did it happen? Type paid or not paid (Enter: do nothing): ")
+        typed = input(f"Did it happen? Type {done} or not {done} (Enter: do nothing): ")
     except EOFError:
         return None
-    return {"paid": True, "not paid": False, "not-paid": False}.get(typed.strip().lower())
+    answers = {done: True, f"not {done}": False}
+    return answers.get(" ".join(typed.lower().replace("-", " ").split()))
 
 
 # --- what a change looks like ----------------------------------------------------------------------
@@ -451,16 +451,23 @@ def _payments_again(ledger: Ledger) -> None:
 
 
 def _too_late(change: Change | None) -> None:
-    if change is None:
-        return
-    told = f" {change.happened}" if change.happened else ""
-    _say(f"It no longer waits for an answer: it is {change.state}.{told} Nothing was approved now.")
+    if change is not None:
+        _say(_standing(replies.NOT_WAITING, change))
 
 
 def _not_unknown(change: Change) -> int:
-    why = REPLIES[change.state].why_not_unknown
-    _say(f"There is nothing to resolve: {title_of(change)} is {change.state}: {why}.", stderr=True)
+    _say(_standing(replies.NOT_UNKNOWN, change), stderr=True)
     return 1
+
+
+def _standing(text: str, change: Change) -> str:
+    """One of the texts of `replies` that say where a change stands, filled in."""
+    return text.format(
+        clause=REPLIES[change.state].clause,
+        happened=f" {change.happened}" if change.happened else "",
+        title=title_of(change),
+        state=change.state,
+    )
 
 
 def _no_such(ledger: Ledger, id: str) -> int:

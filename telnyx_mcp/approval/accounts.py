@@ -52,6 +52,11 @@ class LedgerAccount:
     """How many changes the ledger holds of it."""
 
     @property
+    def is_local(self) -> bool:
+        """Whether its API is a server on this computer, such as the sandbox."""
+        return self.address is not None and _is_local(self.address)
+
+    @property
     def label(self) -> str:
         """What people can tell it by."""
         named = self.identity.name or f"account {self.id[:8]}"
@@ -153,7 +158,8 @@ class KeyLink:
             return account
         known = known_accounts(connection)
         for each in known:
-            if each.is_same(identity):
+            # A server on this computer can name any user, and must not open the real account.
+            if each.is_local == _is_local(self.address) and each.is_same(identity):
                 self.link(connection, each.id, "telnyx", now)
                 return each.id
         candidates = [each for each in known if each.changes and self._may_open(each)]
@@ -170,7 +176,7 @@ class KeyLink:
         sandbox, has accounts of its own; all other addresses lead to Telnyx."""
         if _is_local(self.address):
             return account.address == self.address
-        return account.address is None or not _is_local(account.address)
+        return not account.is_local
 
     def _is_another(self, identity: Identity, candidates: Iterable[LedgerAccount]) -> bool:
         """Whether this is certainly an account of its own: a profile with a new name, whose user

@@ -47,6 +47,8 @@ PAYMENT = "create_stored_payment_transaction"
 """The operation that the daily and monthly caps, the standing budget and the block by an unknown
 payment apply to."""
 RECHARGE = "update_auto_recharge_preferences"
+DONE: Mapping[str, str] = {PAYMENT: "paid", RECHARGE: "changed"}
+"""What a person says who found that an unknown change happened; `not paid` if it did not."""
 
 STANDING = "standing"
 """The channel of a payment that the standing budget approved, without asking anyone."""

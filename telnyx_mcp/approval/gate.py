@@ -88,9 +88,10 @@ class Gate:
         change = await self._find(ledger, request, context)
         if change is None:
             change = await self._propose(ledger, request, via)
-        if change.state is State.VOID:
+        # An answer to a question that is void by now is heard all the same: it may be a no.
+        if change.state is State.VOID and context.request_state != change.id:
             change = await self._replacement(ledger, change, request, via)
-        if change.state not in WAITING:
+        if change.state not in WAITING | {State.VOID}:
             return Outcome(change, is_repeat=True)
         for _ in range(MOST_ROUNDS):
             outcome = await self._ask_and_send(ledger, change, request, context)

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from telnyx_mcp.approval import rows
 from telnyx_mcp.approval.accounts import Identity, KeyLink, LedgerAccount, key_hash, known_accounts
-from telnyx_mcp.approval.change import LIFETIME, PAYMENT, STANDING, WAITING, Change, State
+from telnyx_mcp.approval.change import DONE, LIFETIME, PAYMENT, STANDING, WAITING, Change, State
 from telnyx_mcp.approval.ledger_queries import (
     AT_ONCE,
     MARK,
@@ -203,14 +203,15 @@ class Ledger(LedgerQueries):
         self, id: str, channel: str, now: datetime, by: str = "", *, approved_too: bool = False
     ) -> Change | None:
         """The change, declined; None if it was no longer waiting. With `approved_too`, also one that
-        another channel approved and nobody sent yet."""
-        start = WAITING if approved_too else frozenset({State.PROPOSED})
+        another channel approved and nobody sent yet. A no to a question that stopped being true is a
+        no: only one that was asked anew already stays `void`."""
+        start = {*(WAITING if approved_too else {State.PROPOSED}), State.VOID}
         return self._decline(id, start, channel, now, by, "The user declined.")
 
     def withdraw(self, id: str, channel: str, now: datetime, by: str = "") -> Change | None:
         """The change, declined after it was approved; None if it is not approved, or already sent."""
         happened = "The user withdrew the approval."
-        return self._decline(id, frozenset({State.APPROVED}), channel, now, by, happened)
+        return self._decline(id, {State.APPROVED}, channel, now, by, happened)
 
     def close_question(self, id: str, now: datetime) -> None:
         """Notes that the question was closed without an answer: another one may take its place."""
@@ -276,7 +277,8 @@ class Ledger(LedgerQueries):
                     return self._reread(connection, id, now)
             if RESOLVED_VIA not in change.evidence or state is State.UNKNOWN:
                 return None
-            found = "paid" if change.state is State.SUCCEEDED else "not paid"
+            done = DONE[change.operation]
+            found = done if change.state is State.SUCCEEDED else f"not {done}"
             told = {
                 "happened": f"{happened} You had resolved it as {found} before.",
                 "evidence": rows.to_json({**change.evidence, **evidence}),
@@ -355,18 +357,20 @@ class Ledger(LedgerQueries):
     def _decline(
         self,
         id: str,
-        start: frozenset[State],
+        start: set[State],
         channel: str,
         now: datetime,
         by: str,
         happened: str,
     ) -> Change | None:
         told = {"channel": channel, "decided_by": by, "decided_at": ticks(now), "signature": None}
+        told |= {"happened": happened, "voided": None}
         with self._store.write() as connection:
             change = self._get(connection, id, now)
-            if change is None or change.state not in start:
+            if change is None or change.state not in start or change.replaced_by:
                 return None
-            self._move(connection, change, State.DECLINED, now, happened=happened, **told)
+            for stored in (*WAITING, State.EXPIRED):  # a void change is stored as any of these
+                self._move(connection, replace(change, state=stored), State.DECLINED, now, **told)
             after = self._reread(connection, id, now)
         self._over.add(id)
         return after

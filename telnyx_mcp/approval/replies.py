@@ -24,8 +24,8 @@ class Reply:
     """The heading of the page, and the first words at the terminal."""
     page: str
     """The text of the page under its heading."""
-    why_not_unknown: str
-    """At the terminal: why there is nothing to resolve."""
+    clause: str
+    """At the terminal, within a sentence: where the change stands."""
     tone: str = ""
     """`good` or `bad`, for the colour of the heading."""
 
@@ -122,6 +122,18 @@ NOT_ANSWERED: Mapping[AskOutcome, str] = {
     "same arguments.",
 }
 """What to say while the change still waits for its answer."""
+
+ANSWERED: Mapping[AskOutcome, str] = {
+    AskOutcome.APPROVED: "Approved. The assistant can call again; the approval is good until {until} UTC. "
+    "Until it is sent you can withdraw it: {approve}",
+    AskOutcome.DECLINED: "Declined. The assistant will see it.",
+    AskOutcome.CANCELLED: "Nothing was approved or declined. It waits until {until} UTC.",
+}
+"""What the terminal says after an answer."""
+NOT_WAITING = "It no longer waits for an answer: it is {state}.{happened} Nothing was approved now."
+WITHDRAWN = "Withdrawn. Nothing is sent."
+NOT_WITHDRAWN = "It is too late to withdraw it: it is {state}.{happened}"
+NOT_UNKNOWN = "There is nothing to resolve: {title} is {state}: {clause}."
 
 BLOCKS = "No other payment is made until you say what came of it."
 PAUSES = "no payment is proposed, and "

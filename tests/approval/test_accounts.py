@@ -197,6 +197,16 @@ def test_a_sandbox_beside_a_real_account_has_an_account_of_its_own_either_way(
     asks_for(UnlinkedKey, store, key="KEY2", identity=NOBODY)
 
 
+def test_a_server_on_this_computer_that_names_the_same_user_opens_nothing_and_is_opened_by_nobody(
+    store: Store,
+) -> None:
+    paid(opened(store, POLICY))
+    local = opened(store, POLICY, key="KEY2", address=LOCAL)
+    assert local.spent(NOW).day == 0
+    paid(local)
+    assert opened(store, POLICY, key="KEY3").spent(NOW).day == AMOUNT
+
+
 def test_the_same_user_behind_another_port_is_the_same_account(store: Store) -> None:
     paid(opened(store, POLICY, address=LOCAL))
     assert opened(store, POLICY, address=ELSEWHERE).spent(NOW).day == AMOUNT

@@ -60,6 +60,10 @@ REACHABLE: Mapping[State, set[State]] = {
     State.APPROVED: {*POSSIBLE, *State} - {State.PROPOSED},
     State.SENDING: {*POSSIBLE, State.REFUSED, State.NOT_SENT},
     State.UNKNOWN: {State.UNKNOWN, State.SUCCEEDED, State.REFUSED},
+    State.EXPIRED: {
+        State.EXPIRED,
+        State.DECLINED,
+    },  # what is void is stored so, and can be declined
 }
 """What may stand on the disk after a step; from what is not named, only the same."""
 LOOKS_LIKE: Mapping[State, set[State]] = {

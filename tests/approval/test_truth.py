@@ -366,6 +366,25 @@ async def test_after_a_decline_no_payment_is_proposed_for_ten_minutes(
     assert state_of(await ask(server, person, PAY, next_call, mode)) == "succeeded"
 
 
+async def test_a_no_to_a_question_that_stopped_being_true_meanwhile_is_a_no(
+    server: AccountServer, other: AccountServer, sandbox: Sandbox, time: Time, mode: Mode
+) -> None:
+    ledger = await (await other.accounts.main.services()).gate.ledger()
+
+    def meanwhile(_question: str) -> ElicitResult:
+        (waiting,) = ledger.newest(1, time())
+        assert ledger.void(waiting.id, "The balance moved.", time())
+        return DECLINES
+
+    person = Person(meanwhile, types("120.00"))
+    declined = await ask(server, person, PAY, CALL, mode)
+    assert state_of(declined) == "declined"
+    again = await ask(server, person, PAY, {"amount": "50.00"}, mode)
+    assert "the user declined a payment of 120.00" in said(again)
+    assert len(person.questions) == 1
+    assert sandbox.payments == []
+
+
 async def test_a_declined_setting_is_not_said_to_forbid_payments(
     server: AccountServer, sandbox: Sandbox
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from telnyx_mcp.approval.change import PAYMENT, Change, State
+from telnyx_mcp.approval.change import PAYMENT, RECHARGE, Change, State
 from telnyx_mcp.approval.ledger import MARK, Decision, Ledger
 from telnyx_mcp.approval.question import Fact, Question
 
@@ -60,7 +60,24 @@ def paid(ledger: Ledger, amount: str) -> Change:
 
 def unknown(ledger: Ledger, amount: str = "120.00") -> Change:
     """A payment of unknown outcome."""
-    change = payment(ledger, amount)
+    return _lost(ledger, payment(ledger, amount))
+
+
+def unknown_setting(ledger: Ledger) -> Change:
+    """A change of the auto-recharge preferences of unknown outcome."""
+    change = ledger.propose(
+        RECHARGE,
+        {"enabled": True},
+        reference=None,
+        amount=None,
+        question=Question("Turn auto-recharge on?"),
+        basis={},
+        now=datetime.now(UTC),
+    )
+    return _lost(ledger, change)
+
+
+def _lost(ledger: Ledger, change: Change) -> Change:
     now = datetime.now(UTC)
     ledger.approve(change.id, "elicitation", now, by="claude-code 2.1")
     ledger.claim(change.id, now)

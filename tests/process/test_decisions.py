@@ -17,7 +17,7 @@ from telnyx_mcp.approval.change import LIFETIME, RECHARGE, Change, State
 from telnyx_mcp.approval.ledger import Ledger
 from telnyx_mcp.approval.question import Question
 from telnyx_mcp.sandbox import Sandbox
-from tests.process.changes import paid, payment, state_of, unknown
+from tests.process.changes import paid, payment, state_of, unknown, unknown_setting
 from tests.process.conftest import Run
 
 if sys.platform == "win32":
@@ -115,7 +115,23 @@ def test_resolve_as_the_assistant_says_to_type_it_shows_the_evidence_and_asks(
     assert "Nothing was sent yet" in pay("13.00")
 
 
-@pytest.mark.parametrize("typed", ["", "yes", "y", "paid not paid", "\x04"])
+@pytest.mark.parametrize(
+    ("found", "state"), [("changed", State.SUCCEEDED), ("not changed", State.REFUSED)]
+)
+def test_an_unknown_change_of_a_setting_is_resolved_as_changed_and_not_as_paid(
+    ledger: Ledger, environment: dict[str, str], found: str, state: State
+) -> None:
+    change = unknown_setting(ledger)
+    with at_terminal("resolve", change.id, environment=environment) as terminal:
+        terminal.shows("Did it happen? Type changed or not changed (Enter: do nothing):")
+        terminal.types(found)
+        terminal.shows("To confirm, type yes:")
+        terminal.types("yes")
+        assert terminal.ends() == 0
+    assert state_of(ledger, change) is state
+
+
+@pytest.mark.parametrize("typed", ["", "yes", "y", "paid not paid", "changed", "\x04"])
 def test_nothing_is_resolved_unless_one_of_the_two_words_is_typed(
     ledger: Ledger, environment: dict[str, str], pay: Call, typed: str
 ) -> None:
