@@ -87,6 +87,6 @@ def test_it_cannot_ask_and_so_pays_nothing(inspect: Inspect, sandbox: Sandbox, e
         "amount=12.00",
     )
     result = inspect("tools/call", era, *asked, status=5)
-    assert "paying 12.00 needs a person's approval" in result["content"][0]["text"]
+    assert "paying 12.00 needs the user's approval" in result["content"][0]["text"]
     assert "reaches nobody here" in result["content"][0]["text"]
     assert sandbox.payments == []

@@ -67,9 +67,9 @@ ANSWERS = {
     "mistyped": Answer(
         {"action": "accept", "typed": "120.00"},
         "proposed",
-        "what the person typed is not the amount",
+        "what the user typed is not the amount",
     ),
-    "declined": Answer({"action": "decline"}, "declined", "the person declined paying 12.00"),
+    "declined": Answer({"action": "decline"}, "declined", "the user declined paying 12.00"),
     "cancelled": Answer({"action": "cancel"}, "proposed", "closed without an answer"),
     "cannot-ask": Answer(None, "proposed", "reaches nobody here", is_error=True),
 }
