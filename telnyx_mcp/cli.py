@@ -46,6 +46,7 @@ _LEDGER = """\
 Lists the changes of the configured account, newest first; with an ID, one of them in full: the
 question word for word, who approved it and how, when it was sent, what came of it, and the evidence.
 `ledger link` links a new API key to its account: caps, references and unknown payments stay.
+`ledger accept` goes on with a ledger that was replaced or restored from a backup, after you looked.
 """
 _RESOLVE = """\
 Records what came of a change whose outcome is unknown, after you looked into the Mission Control
@@ -169,7 +170,7 @@ def _ledger_commands(commands: argparse._SubParsersAction[argparse.ArgumentParse
 
     ledger = add("ledger", "what was changed or proposed, and what came of it", _LEDGER)
     ledger.add_argument(
-        "id", metavar="ID", nargs="?", help="show this one in full; `link`: see above"
+        "id", metavar="ID", nargs="?", help="show this one in full; `link`, `accept`: see above"
     )
     ledger.add_argument("--json", action="store_true", help="print complete records as JSON")
     ledger.add_argument("--limit", metavar="N", type=_count, default=20, help="how many (20)")
@@ -432,8 +433,8 @@ def _ledger(options: argparse.Namespace) -> int:
     from telnyx_mcp import people
     from telnyx_mcp.approval.change import State
 
-    if options.id == "link":
-        return _on_ledger(options, people.link)
+    if act := {"link": people.link, "accept": people.accept}.get(options.id):
+        return _on_ledger(options, act)
     state = State(options.state) if options.state else None
     return _on_ledger(
         options,

@@ -205,6 +205,41 @@ def _link_to(ledger: Ledger, known: Sequence[LedgerAccount]) -> int:
     return 0
 
 
+def accept(settings: Settings) -> int:
+    """Accepts a ledger that was replaced, as the user says. 0 if it is accepted then.
+
+    Raises `WronglyCalled` without a terminal: an agent that runs commands can't vouch for a ledger.
+    """
+    from telnyx_mcp.approval.channels import terminal
+
+    with _ledger(settings) as ledger:
+        replaced = ledger.replaced()
+        if replaced is None:
+            _say(
+                "The ledger is the one that this computer used before: there is nothing to accept."
+            )
+            return 0
+        if not at_terminal():
+            raise WronglyCalled(
+                "ledger accept asks a person, and there is no terminal to ask at. Nothing was accepted."
+            )
+        _say(
+            f"{replaced.happened} Payments may be missing from it, and with them caps, references and "
+            "unknown payments. The Mission Control Portal shows what was paid."
+        )
+        terminal.discard_typed()
+        try:
+            typed = input("To go on with this ledger, type yes (Enter: do nothing): ")
+        except EOFError:
+            typed = ""
+        if typed.strip().lower() != "yes":
+            _say("Nothing was accepted.")
+            return 1
+        ledger.accept_store()
+    _say("Accepted. Payments can be made again.")
+    return 0
+
+
 def show_ledger(
     settings: Settings, id: str | None, *, as_json: bool, limit: int, state: State | None
 ) -> int:

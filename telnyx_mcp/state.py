@@ -6,12 +6,12 @@ and is on the disk when it returns. Imported when the first change is proposed, 
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -140,6 +140,7 @@ class Store:
         self._busy_seconds = busy_seconds
         self._engine: sa.Engine | None = None
         self._opening = threading.Lock()
+        self._file: _SqliteFile | None = None
 
     @property
     def place(self) -> str:
@@ -157,6 +158,7 @@ class Store:
             return str(connection.execute(sa.select(schema_version.c.salt)).scalar_one())
 
     def close(self) -> None:
+        self._file = None
         engine, self._engine = self._engine, None
         if engine is not None:
             engine.dispose()
@@ -202,7 +204,16 @@ class Store:
         with engine.execution_options(**options).begin() as connection:
             if writes and engine.dialect.name == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WRITERS_LOCK)))
+            self._check_file()
             yield connection
+            if writes:
+                self._check_file()
+
+    def _check_file(self) -> None:
+        """Raises `StoreError` if the SQLite file is no longer the one that was opened: what is written
+        to it then is lost with the process."""
+        if self._file and not self._file.is_in_place():
+            raise StoreError(f"{self.place}: {_MOVED}")
 
     def _opened(self) -> sa.Engine:
         """The engine, with tables of this version behind it."""
@@ -232,7 +243,9 @@ class Store:
                 "none: write sqlite:////path/of/a/file."
             )
         private_file(Path(url.database))
+        self._file = _SqliteFile.at(Path(url.database))
         engine = sa.create_engine(url, connect_args={"timeout": self._busy_seconds})
+        sa.event.listen(engine, "do_connect", lambda *_: self._check_file())
         sa.event.listen(engine, "connect", _prepare_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
         return engine
@@ -294,7 +307,13 @@ class Store:
         return words
 
 
+_MOVED = (
+    "the file was deleted, moved or replaced while the server used it, so nothing is written to it. "
+    "Put it back, or restart the server to go on with what is there now."
+)
+
 _ADVICE = (
+    ("locking protocol", "The file is on a drive that can't lock it: name one on a local disk."),
     ("not a database", "The file is damaged: move it away and keep it, it may name payments."),
     ("malformed", "The file is damaged: move it away and keep it, it may name payments."),
     ("locked", "Another process holds it; try again."),
@@ -306,6 +325,12 @@ _ADVICE = (
     ("readonly", "Make the file and its directory writable."),
     ("permission", "Make the file and its directory writable."),
 )
+
+
+def store_id(connection: sa.Connection) -> str:
+    """What tells this store from another one, or from itself made anew."""
+    salt = connection.execute(sa.select(schema_version.c.salt)).scalar_one()
+    return hashlib.sha256(f"store {salt}".encode()).hexdigest()[:16]
 
 
 def _is_sqlite(url: sa.URL) -> bool:
@@ -330,22 +355,38 @@ def _format(connection: sa.Connection) -> _Format | None:
     return _Format(row[0], row[1] or row[0])
 
 
+class _SqliteFile(NamedTuple):
+    """The file behind a path, which may be another one later."""
+
+    path: Path
+    device: int
+    inode: int
+
+    @classmethod
+    def at(cls, path: Path) -> _SqliteFile:
+        found = path.stat()
+        return cls(path, found.st_dev, found.st_ino)
+
+    def is_in_place(self) -> bool:
+        try:
+            return self == self.at(self.path)
+        except OSError:
+            return False
+
+
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions are begun below, not guessed by the driver
-    for pragma in ("synchronous = FULL", "fullfsync = ON"):
+    # A rollback journal, not a WAL: what is committed is in the file itself, whatever becomes of the
+    # files beside it. EXTRA: the end of the journal is on the disk too before a commit returns.
+    for pragma in ("synchronous = EXTRA", "fullfsync = ON"):
         connection.execute(f"PRAGMA {pragma}")
     (milliseconds,) = connection.execute("PRAGMA busy_timeout").fetchone()
-    deadline = time.monotonic() + milliseconds / 1000
-    while True:
-        # SQLite does not wait for its busy time-out where several make a file WAL at once.
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() >= deadline:
-                raise
-            time.sleep(0.02)
-        else:
-            return
+    connection.execute("PRAGMA busy_timeout = 0")
+    # Versions before this one used a WAL. It can be left only while nobody else has the file open:
+    # else the store goes on with it, as those do, and the next opening tries again.
+    with suppress(sqlite3.OperationalError):
+        connection.execute("PRAGMA journal_mode = DELETE")
+    connection.execute(f"PRAGMA busy_timeout = {milliseconds}")
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

@@ -37,7 +37,8 @@ from telnyx_mcp.approval.policy import Policy
 from telnyx_mcp.approval.question import Question
 from telnyx_mcp.approval.reasons import Blocked, QuestionOpen, RecentlyDeclined
 from telnyx_mcp.approval.signature import LedgerSigner
-from telnyx_mcp.state import Store, changes, ticks
+from telnyx_mcp.approval.store_memory import Remembered, StoreMemory
+from telnyx_mcp.state import Store, changes, store_id, ticks
 
 __all__ = [
     "AT_ONCE",
@@ -80,11 +81,12 @@ class Ledger(LedgerQueries):
         owner: Owner,
         policy: Policy,
         profile: str | None = None,
+        memory: StoreMemory | None = None,
     ) -> Ledger:
         """The ledger of the account that this key opens at this address."""
         salt = store.salt()
         key = KeyLink(key_hash(salt, address, api_key), address, profile)
-        ledger = cls(store, key, LedgerSigner(api_key, salt), owner, policy)
+        ledger = cls(store, key, LedgerSigner(api_key, salt), owner, policy, memory)
         with store.read() as connection:
             account = key.account(connection)
             ledger._is_identified = key.is_identified(connection, account)
@@ -136,6 +138,19 @@ class Ledger(LedgerQueries):
             else:
                 self._key.link(connection, account, "user", now)
             self._key.complete(connection, account, identity)
+
+    def accept_store(self) -> None:
+        """Takes the store as it is for the right one, because the user says so: remembers the change
+        that it sent last, or forgets what was remembered where it sent none."""
+        if self._memory is None:
+            return
+        newest = sa.select(Row.id).where(Row.sent_at.is_not(None)).order_by(Row.sent_at.desc())
+        with self._store.read() as connection:
+            store, last = store_id(connection), connection.execute(newest.limit(1)).scalar()
+        if last is None:
+            self._memory.forget()
+        else:
+            self._memory.write(Remembered(store, last))
 
     # --- writing
 
@@ -252,8 +267,11 @@ class Ledger(LedgerQueries):
                 told = {"owner": str(self._owner), "sent_at": sent_at, "signature": None}
                 self._move(connection, change, State.SENDING, now, **told)
             after = self._reread(connection, id, now)
+            store = store_id(connection)
         if refusal:
             raise Blocked(refusal, self.profile)
+        if self._memory:
+            self._memory.write(Remembered(store, id))
         self._in_flight.add(id)
         self._over.add(id)
         return after

@@ -33,10 +33,12 @@ from telnyx_mcp.approval.reasons import (
     BudgetUsedUp,
     Reason,
     ReferenceTaken,
+    StoreReplaced,
     UnknownPayment,
 )
 from telnyx_mcp.approval.signature import LedgerSigner
-from telnyx_mcp.state import Store, changes, keys, ticks
+from telnyx_mcp.approval.store_memory import StoreMemory
+from telnyx_mcp.state import Store, changes, keys, store_id, ticks
 
 SENDING_LEASE = timedelta(seconds=60)
 """After this a change that is still `sending` has no live sender: the request itself ends sooner."""
@@ -82,6 +84,7 @@ class LedgerQueries:
         signer: LedgerSigner,
         owner: Owner,
         policy: Policy,
+        memory: StoreMemory | None = None,
     ) -> None:
         self.profile = key.profile
         self._store = store
@@ -89,6 +92,7 @@ class LedgerQueries:
         self._signer = signer
         self._owner = owner
         self._policy = policy
+        self._memory = memory
         self._is_identified = False
         self._in_flight: set[str] = set()
         """What this process is sending: it is alive, whatever a clock says."""
@@ -152,6 +156,11 @@ class LedgerQueries:
         that could be charged at once, where it is known."""
         with self._store.read() as connection:
             return self._refusal(connection, operation, amount, at_once, now)
+
+    def replaced(self) -> StoreReplaced | None:
+        """Why the store may lack payments that this computer sent; None if it is the one remembered."""
+        with self._store.read() as connection:
+            return self._replaced(connection)
 
     def stands_for(self, change: Change, now: datetime) -> bool:
         """Whether the standing budget approves this change without asking."""
@@ -301,6 +310,8 @@ class LedgerQueries:
         at_once: Decimal | None,
         now: datetime,
     ) -> Reason | None:
+        if replaced := self._replaced(connection):
+            return replaced
         if operation != PAYMENT:
             return None if at_once is None else self._policy.recharge_refusal(at_once)
         possible = (State.UNKNOWN, State.SENDING)
@@ -309,6 +320,18 @@ class LedgerQueries:
             if change.state is State.UNKNOWN:
                 return UnknownPayment(change)
         return self._policy.refusal(amount or Decimal(0), self._spent(connection, now))
+
+    def _replaced(self, connection: sa.Connection) -> StoreReplaced | None:
+        """Why the store may lack payments: it is not the one that this computer remembers."""
+        remembered = self._memory.read() if self._memory else None
+        if remembered is None:
+            return None
+        if remembered.store != store_id(connection):
+            return StoreReplaced(self._store.place, is_another=True)
+        query = sa.select(Row.id).where(Row.id == remembered.last_sent, Row.sent_at.is_not(None))
+        if connection.execute(query).first() is None:
+            return StoreReplaced(self._store.place, is_another=False)
+        return None
 
     def _last_sent(self, connection: sa.Connection) -> int:
         """When the latest change was sent. Every later one is sent after it, whatever the clock

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from telnyx_mcp.approval.owner import Owner
 from telnyx_mcp.approval.policy import Policy
+from telnyx_mcp.approval.store_memory import StoreMemory
+from telnyx_mcp.state_url import database_at
 
 if TYPE_CHECKING:
     from telnyx_mcp.approval.ledger import Ledger
@@ -17,10 +19,12 @@ def open_ledger(settings: Settings) -> Ledger:
     from telnyx_mcp.approval.ledger import Ledger
     from telnyx_mcp.state import Store
 
-    store = Store(settings.state_url.get_secret_value() if settings.state_url else None)
+    url = settings.state_url.get_secret_value() if settings.state_url else None
+    store = Store(url)
     key = settings.api_key.get_secret_value() if settings.api_key else ""
     owner, policy = Owner.this_process(), policy_of(settings)
-    return Ledger.of(store, key, settings.base_url, owner, policy, settings.profile)
+    memory = StoreMemory.of(database_at(url) if url else None)
+    return Ledger.of(store, key, settings.base_url, owner, policy, settings.profile, memory)
 
 
 def policy_of(settings: Settings) -> Policy:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 LINK = "ledger link"
 """The command that links a key to an account."""
+ACCEPT = "ledger accept"
+"""The command that accepts a ledger that was replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,31 @@ class UnlinkedKey:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class StoreReplaced:
+    """A store that is not the one, or older than the one, that this computer sent changes with."""
+
+    place: str
+    is_another: bool
+
+    @property
+    def happened(self) -> str:
+        """What was noticed."""
+        how = (
+            "is not the one that this computer sent changes with: that was deleted, emptied or replaced"
+            if self.is_another
+            else "lacks the change that this computer sent last: it was restored from an older copy"
+        )
+        return f"The ledger in {self.place} {how}."
+
+    def text(self, profile: str | None) -> str:
+        return (
+            f"{self.happened} Payments may be missing from it, so nothing is paid or "
+            "changed until the user puts the right one back, or, after a look into the Mission Control "
+            f"Portal, runs `{to_run(ACCEPT, profile)}` in a terminal. Calling again helps after that."
+        )
+
+
 Reason = (
     OverCap
     | UnknownPayment
@@ -135,6 +162,7 @@ Reason = (
     | RecentlyDeclined
     | BudgetUsedUp
     | UnlinkedKey
+    | StoreReplaced
 )
 
 

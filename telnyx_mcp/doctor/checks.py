@@ -20,7 +20,7 @@ from telnyx_mcp import __version__
 from telnyx_mcp.approval.change import PAYMENT, State
 from telnyx_mcp.approval.channels.browser import users_browser
 from telnyx_mcp.approval.opening import open_ledger
-from telnyx_mcp.approval.reasons import LINK
+from telnyx_mcp.approval.reasons import ACCEPT, LINK, StoreReplaced
 from telnyx_mcp.commands import PROGRAM, to_run
 from telnyx_mcp.doctor.operations import CHANGING_OPERATIONS, OPERATIONS, Ask
 from telnyx_mcp.doctor.patient import Finding, Level, Patient
@@ -256,6 +256,7 @@ async def _store(patient: Patient) -> list[Finding]:
         try:
             unknown = ledger.newest(10, patient.now(), state=State.UNKNOWN)
             unlinked = ledger.hides_changes()
+            replaced = ledger.replaced()
         finally:
             ledger.close()
         url = patient.settings.state_url
@@ -263,6 +264,7 @@ async def _store(patient: Patient) -> list[Finding]:
         return [
             Finding("ledger", Level.OK, f"changes are recorded in {place}"),
             *([_unlinked(patient.settings.profile)] if unlinked else []),
+            *([_replaced(replaced, patient.settings.profile)] if replaced else []),
         ] + [
             Finding(
                 "ledger",
@@ -288,6 +290,16 @@ def _unlinked(profile: str | None) -> Finding:
         "this API key is not linked to an account of the ledger yet",
         "The first change links it if Telnyx confirms whose it is. If the key replaced another one: "
         + to_run(LINK, profile),
+    )
+
+
+def _replaced(reason: StoreReplaced, profile: str | None) -> Finding:
+    return Finding(
+        "ledger",
+        Level.FAILED,
+        f"{reason.happened} Nothing is paid or changed",
+        "Put the right one back, or look into the Mission Control Portal, then: "
+        + to_run(ACCEPT, profile),
     )
 
 

@@ -5,24 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from unittest.mock import patch
 
 import pytest
 import sqlalchemy as sa
 
-from telnyx_mcp.approval.accounts import KeyLink
 from telnyx_mcp.approval.change import RECHARGE as RECHARGE_OPERATION
 from telnyx_mcp.approval.change import Change, State
 from telnyx_mcp.approval.channels import AskOutcome
 from telnyx_mcp.approval.gate import Gate
 from telnyx_mcp.approval.ledger import Decision, Ledger
-from telnyx_mcp.approval.owner import Owner
-from telnyx_mcp.approval.policy import Policy
 from telnyx_mcp.approval.request import ChangeRequest
 from telnyx_mcp.approval.signature import LedgerSigner
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.settings import Settings
-from telnyx_mcp.state import Store, ticks
+from telnyx_mcp.state import ticks
 from telnyx_mcp.telnyx import operations as op
 from telnyx_mcp.telnyx.errors import Fate
 from telnyx_mcp.tools import change_requests
@@ -107,10 +105,11 @@ class TrustsAnyone(LedgerSigner):
 class SkipsTheSignature(Ledger):
     """Claims what anybody wrote an approval of."""
 
-    def __init__(
-        self, store: Store, key: KeyLink, signer: LedgerSigner, owner: Owner, policy: Policy
-    ) -> None:
-        super().__init__(store, key, TrustsAnyone("", ""), owner, policy)
+    @classmethod
+    def of(cls, *arguments: Any) -> Ledger:
+        ledger = super().of(*arguments)
+        ledger._signer = TrustsAnyone("", "")
+        return ledger
 
 
 class IgnoresTheMark(Ledger):

@@ -308,24 +308,23 @@ def test_the_file_and_its_directory_are_for_their_owner_only(tmp_path: Path, mas
             made = {each.name: stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()}
     finally:
         os.umask(before)
-    names = ("state.sqlite3", "state.sqlite3-wal", "state.sqlite3-shm")
-    assert made == dict.fromkeys(names, 0o600)
+    assert made == {"state.sqlite3": 0o600}
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
-def test_every_connection_writes_ahead_and_waits_for_the_disk(tmp_path: Path) -> None:
+def test_every_connection_keeps_a_rollback_journal_and_waits_for_the_disk(tmp_path: Path) -> None:
     def pragmas(store: Store) -> tuple[object, object, object]:
         with store.read() as connection:
             asked = ("journal_mode", "synchronous", "busy_timeout")
-            wal, full, busy = (
+            journal, waits, busy = (
                 connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in asked
             )
-            return wal, full, busy
+            return journal, waits, busy
 
     with closing(Store(url_of(tmp_path / "state.sqlite3"))) as store:
         with store.read():  # so that the next one needs a connection of its own
-            assert pragmas(store) == ("wal", 2, 30_000)
-        assert pragmas(store) == ("wal", 2, 30_000)
+            assert pragmas(store) == ("delete", 3, 30_000)
+        assert pragmas(store) == ("delete", 3, 30_000)
 
 
 @pytest.mark.parametrize("content", [b"no database " * 50, b"no database " * 1000])

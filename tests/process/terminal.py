@@ -115,7 +115,9 @@ def whole(environment: Mapping[str, str]) -> dict[str, str]:
 def told_to_run(words: str) -> list[str]:
     """The arguments of the command that a text names."""
     found = re.search(
-        r"telnyx-account-mcp ((?:approve|resolve|ledger link)[^`\n]*?)(`|  |$)", words, re.MULTILINE
+        r"telnyx-account-mcp ((?:approve|resolve|ledger (?:link|accept))[^`\n]*?)(`|  |$)",
+        words,
+        re.MULTILINE,
     )
     assert found, words
     return found[1].split()

@@ -238,3 +238,44 @@ def test_the_command_named_for_a_profile_links_the_key_of_that_profile(
         assert terminal.ends() == 0
     told = told_to_run(pay("10.00", "--profile", "eu"))
     assert told == ["resolve", unconfirmed, "--profile", "eu"]
+
+
+# --- a ledger that was replaced -------------------------------------------------------------------
+
+
+@pytest.fixture
+def replaced(pay: Call, environment: dict[str, str], tmp_path: Path) -> str:
+    """What the assistant is told of a payment after the ledger's file was deleted."""
+    pay("30.00")
+    approve(environment, "30.00")
+    assert "Done: paying 30.00." in pay("30.00").replace("\n", " ")
+    (tmp_path / "state.sqlite3").unlink()
+    return pay("30.00")
+
+
+@pytest.mark.parametrize(("typed", "says"), [("yes", "Accepted."), ("", "Nothing was accepted.")])
+def test_a_replaced_ledger_is_accepted_as_the_assistant_says_to_type_it(
+    replaced: str, pay: Call, environment: dict[str, str], sandbox: Sandbox, typed: str, says: str
+) -> None:
+    assert "that was deleted, emptied or replaced" in replaced.replace("\n", " ")
+    command = told_to_run(replaced)
+    assert command == ["ledger", "accept"]
+    assert piped(*command, environment=environment).returncode == 2
+    doctor = piped("doctor", environment=environment | {"COLUMNS": "5000"})
+    assert "telnyx-account-mcp ledger accept" in doctor.stdout
+    with at_terminal(*command, environment=environment) as terminal:
+        terminal.shows("The Mission Control Portal shows what was paid.")
+        terminal.shows("To go on with this ledger, type yes")
+        terminal.types(typed)
+        terminal.shows(says)
+        assert terminal.ends() == (0 if typed else 1)
+    again = pay("30.00")
+    assert ("waits" in again or "approve" in again) if typed else "ledger accept" in again
+    assert posts(sandbox) == 1
+
+
+def test_a_ledger_that_is_the_one_remembered_has_nothing_to_accept(
+    pay: Call, environment: dict[str, str]
+) -> None:
+    done = piped("ledger", "accept", environment=environment)
+    assert (done.returncode, "nothing to accept" in done.stdout) == (0, True)
