@@ -24,7 +24,7 @@ from telnyx_mcp.place import default_file, private_file
 BUSY_SECONDS = 30
 READABLE_FROM = 1
 """The oldest format that can read and write this store: version 1 ignores what was added since."""
-REVISION = 2
+REVISION = 3
 """The format that this version writes."""
 # Set by us, whatever the database's default is. A writer that waited for the lock has to see what the
 # one before it wrote: under `repeatable read` it would count the payments of before, and exceed a cap.
@@ -73,6 +73,8 @@ changes = sa.Table(
     sa.Column("voided", sa.Text),
     sa.Column("replaced_by", sa.String(32)),
     sa.Column("closed_at", sa.BigInteger),
+    # Revision 3: when a change that is dated in the future was seen, by a clock that was behind.
+    sa.Column("seen_at", sa.BigInteger),
     sa.Index("telnyx_mcp_changes_by_state", "account", "operation", "state", "updated_at"),
 )
 
@@ -115,6 +117,7 @@ MIGRATIONS: Mapping[int, tuple[str, ...]] = {
         f"INSERT INTO {keys.name} (key_hash, account, linked_at, linked_by) "  # noqa: S608
         f"SELECT id, id, created_at, 'version 1' FROM {accounts.name}",
     ),
+    3: (f"ALTER TABLE {changes.name} ADD COLUMN seen_at BIGINT",),
 }
 """Statements that bring a store from the revision before to this one. They only add: tables, and
 columns that may be null or have a default."""
@@ -351,8 +354,14 @@ def _format(connection: sa.Connection) -> _Format | None:
         return None
     columns = {each["name"] for each in inspector.get_columns(schema_version.name)}
     revision = schema_version.c.revision if "revision" in columns else sa.literal(1)
-    row = connection.execute(sa.select(schema_version.c.version, revision)).one()
-    return _Format(row[0], row[1] or row[0])
+    row = connection.execute(sa.select(schema_version.c.version, revision)).first()
+    match row and (row[0], row[1] or row[0]):
+        case (int(readable_from), int(newest)) if 1 <= readable_from <= newest:
+            return _Format(readable_from, newest)
+    raise StoreError(
+        "The ledger does not say which version wrote it, so it is not used: another program changed it, "
+        "or it is damaged. Keep a copy of it, as it may name payments."
+    )
 
 
 class _SqliteFile(NamedTuple):
@@ -376,6 +385,8 @@ class _SqliteFile(NamedTuple):
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions are begun below, not guessed by the driver
+    # Text that another program damaged must not hide the rows beside it.
+    connection.text_factory = lambda text: text.decode(errors="replace")
     # A rollback journal, not a WAL: what is committed is in the file itself, whatever becomes of the
     # files beside it. EXTRA: the end of the journal is on the disk too before a commit returns.
     for pragma in ("synchronous = EXTRA", "fullfsync = ON"):

@@ -11,10 +11,12 @@ account's figures moved, the change is void, and a fresh question takes its plac
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -25,6 +27,7 @@ from telnyx_mcp.approval.change import STANDING, WAITING, Change, State
 from telnyx_mcp.approval.channels import AskOutcome, Channels
 from telnyx_mcp.approval.channels.elicitation import client_name
 from telnyx_mcp.approval.ledger_async import NotAllowed, in_thread
+from telnyx_mcp.approval.outcomes import OutcomeWriter
 from telnyx_mcp.approval.reasons import Blocked, UnknownPayment
 from telnyx_mcp.approval.request import CannotCheck, ChangeRequest, RequestFactory, SendFailed
 
@@ -37,6 +40,8 @@ SEND_WITHIN = timedelta(seconds=20)
 """A change is sent this soon after its claim, or not at all."""
 SLEPT = "This machine slept between the approval and the sending, so it was not sent. Call again."
 CONFIRMED = "Telnyx confirmed it."
+CLAIM_LOST = "The ledger did not confirm the claim, so it was not sent."
+RENEW_SECONDS = 15
 CUT_OFF = "It was cut off before an answer came."
 ANOTHER = "The approval in the ledger is for another change."
 
@@ -66,6 +71,7 @@ class Gate:
         self._request_for = request_for
         self._ledger: Ledger | None = None
         self._opening = anyio.Lock()
+        self._outcomes = OutcomeWriter()
         self._in_flight = 0
         self._landed = anyio.Condition()
 
@@ -84,6 +90,7 @@ class Gate:
         Raises `NotAllowed`, and whatever writing the question raises; nothing was sent then.
         """
         ledger = await self.ledger()
+        await self._write_outcomes()
         via = client_name(context)
         change = await self._find(ledger, request, context)
         if change is None:
@@ -148,6 +155,7 @@ class Gate:
     def close(self) -> None:
         """Closes the pages and the ledger. A later change opens them again."""
         self._channels.close()
+        self._outcomes.close()
         ledger, self._ledger = self._ledger, None
         if ledger:
             ledger.close()
@@ -301,12 +309,11 @@ class Gate:
         with anyio.CancelScope(shield=True):
             self._in_flight += 1
             try:
-                claimed = await in_thread(ledger.claim, change.id, self._now(), decision)
+                claimed = await self._claim(ledger, change, decision)
                 if claimed is None or claimed.state is State.VOID:
                     return claimed
                 sent = await self._send(ledger, claimed, request)
             finally:
-                ledger.landed(change.id)
                 self._in_flight -= 1
                 async with self._landed:
                     self._landed.notify_all()
@@ -314,6 +321,27 @@ class Gate:
             with suppress(NotAllowed):
                 await self.show_page(sent)
         return sent
+
+    async def _claim(
+        self, ledger: Ledger, change: Change, decision: Decision | None
+    ) -> Change | None:
+        """The change, claimed; `void`; or None if another caller was first. Where the store failed, its
+        answer may have been lost after it wrote the claim: then the row is read again."""
+        token = secrets.token_hex(8)
+        try:
+            return await in_thread(ledger.claim, change.id, self._now(), decision, token)
+        except NotAllowed as error:
+            if isinstance(error.__cause__, Blocked):
+                raise
+            with suppress(NotAllowed):
+                if claimed := await in_thread(ledger.claimed, change.id, token, self._now()):
+                    return claimed
+                raise
+            # It may be `sending` in the store, and nobody will send it.
+            void = partial(_never_sent, ledger, change, token, self._now())
+            with suppress(NotAllowed):
+                await self._outcomes.write(change.id, void)
+            raise
 
     async def _untrue(self, change: Change, request: ChangeRequest) -> str | None:
         """Why the question is no longer true. Raises `NotAllowed` if that can't be found out."""
@@ -332,6 +360,28 @@ class Gate:
 
     async def _send(self, ledger: Ledger, change: Change, request: ChangeRequest) -> Change:
         """The change after sending it once and recording what came of it, whatever that is."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._renew, ledger, change)
+            after = await self._outcome(change, request)
+            tasks.cancel_scope.cancel()
+        try:
+            await self._outcomes.write(after.id, partial(_record, ledger, after, self._now()))
+        except NotAllowed as error:
+            lost = (
+                f"{after.happened} This is not in the ledger yet. It is written as soon as the store "
+                "takes it; until then no payment is made, and if this server ends first, the ledger "
+                f"will call it unknown. Show the user this: {error.reason}"
+            )
+            return replace(after, happened=lost)
+        with suppress(Exception):  # evidence helps, and its lack changes nothing that happened
+            learnt = await request.evidence(change)
+            await in_thread(ledger.add_evidence, change.id, learnt, self._now())
+        with suppress(NotAllowed):
+            after = await self._reread(ledger, after)
+        return after
+
+    async def _outcome(self, change: Change, request: ChangeRequest) -> Change:
+        """The change after sending it once, not recorded yet."""
         state, happened = State.UNKNOWN, CUT_OFF
         evidence: Mapping[str, Any] = {}
         try:
@@ -345,38 +395,50 @@ class Gate:
             state, happened, evidence = error.state, str(error), error.evidence
         except Exception as error:  # noqa: BLE001 - whatever it is, it may have happened
             happened = f"The answer could not be understood ({type(error).__name__})."
-        after = replace(change, state=state, happened=happened, evidence=evidence)
-        try:
-            await self._record(ledger, after)
-        except NotAllowed as error:
-            lost = (
-                f"{happened} This could not be written to the ledger, which will call it unknown. "
-                f"Show the user this: {error.reason}"
-            )
-            return replace(after, happened=lost)
-        with suppress(Exception):  # evidence helps, and its lack changes nothing that happened
-            learnt = await request.evidence(change)
-            await in_thread(ledger.add_evidence, change.id, learnt, self._now())
-        with suppress(NotAllowed):
-            after = await self._reread(ledger, after)
-        return after
+        return replace(change, state=state, happened=happened, evidence=evidence)
 
-    async def _record(self, ledger: Ledger, after: Change) -> None:
-        """Records the outcome. One that says nothing certain, and comes after a person resolved the
-        change, is kept as evidence."""
-        told = (after.id, after.state, after.happened, after.evidence, self._now())
-        try:
-            recorded = await in_thread(ledger.record, *told)
-        except NotAllowed:
-            recorded = await in_thread(ledger.record, *told)
-        if recorded is None:
-            late = {**after.evidence, "late_answer": f"{after.state}: {after.happened}"}
-            await in_thread(ledger.add_evidence, after.id, late, self._now())
+    async def _renew(self, ledger: Ledger, change: Change) -> None:
+        """Tells other machines that this process still waits for the answer."""
+        while True:
+            await anyio.sleep(RENEW_SECONDS)
+            with suppress(NotAllowed):
+                await in_thread(ledger.renew, change.id, self._now(), abandon_on_cancel=True)
+
+    async def _write_outcomes(self) -> None:
+        """Raises `NotAllowed` while an outcome of this process is not in the ledger: what is read there
+        is not the truth."""
+        if not self._outcomes.unwritten:
+            return
+        await in_thread(self._outcomes.try_again)
+        if waiting := self._outcomes.unwritten:
+            raise NotAllowed(
+                f"Nothing was sent: the outcome of change {waiting[0]} is known and could not be written "
+                "to the ledger yet. Ask the user to look at the ledger's store (telnyx-account-mcp "
+                "doctor shows it), then call again."
+            )
 
     async def _reread(self, ledger: Ledger, change: Change) -> Change:
         """The change as it stands now."""
         found = await in_thread(ledger.get, change.id, self._now())
         return change if found is None else found
+
+
+def _record(ledger: Ledger, after: Change, now: datetime) -> None:
+    """Records the outcome. One that says nothing certain, and comes after a person resolved the change,
+    is kept as evidence. To be called again if it failed: it may have been written then."""
+    if ledger.record(after.id, after.state, after.happened, after.evidence, now) is None:
+        stands = ledger.get(after.id, now)
+        if stands is None or (stands.state, stands.happened) != (after.state, after.happened):
+            late = {**after.evidence, "late_answer": f"{after.state}: {after.happened}"}
+            ledger.add_evidence(after.id, late, now)
+    ledger.landed(after.id)
+
+
+def _never_sent(ledger: Ledger, change: Change, token: str, now: datetime) -> None:
+    """Records that a change was not sent, if its claim got into the store."""
+    if claimed := ledger.claimed(change.id, token, now):
+        ledger.record(claimed.id, State.NOT_SENT, CLAIM_LOST, {}, now)
+    ledger.landed(change.id)
 
 
 def _why_again(void: Change) -> str:

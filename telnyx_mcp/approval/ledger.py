@@ -20,7 +20,16 @@ import sqlalchemy as sa
 
 from telnyx_mcp.approval import rows
 from telnyx_mcp.approval.accounts import Identity, KeyLink, LedgerAccount, key_hash, known_accounts
-from telnyx_mcp.approval.change import DONE, LIFETIME, PAYMENT, STANDING, WAITING, Change, State
+from telnyx_mcp.approval.change import (
+    CLOCK_SKEW,
+    DONE,
+    LIFETIME,
+    PAYMENT,
+    STANDING,
+    WAITING,
+    Change,
+    State,
+)
 from telnyx_mcp.approval.ledger_queries import (
     AT_ONCE,
     MARK,
@@ -52,8 +61,6 @@ __all__ = [
     "Ledger",
 ]
 
-RESOLVED_VIA = "resolved_via"
-"""The name in the evidence of the channel that a person resolved the change on."""
 REPLACED = "The question was closed without an answer, and another one was asked."
 
 
@@ -173,6 +180,7 @@ class Ledger(LedgerQueries):
         the basis carries a mark of the ledger that is no longer true.
         """
         with self._store.write() as connection:
+            self._see_future_payments(connection, now)
             if known := self._find(connection, operation, arguments, reference, now):
                 if known.state is not State.VOID:
                     return known
@@ -241,10 +249,13 @@ class Ledger(LedgerQueries):
                 return None
             return self._void(connection, change, why, now)
 
-    def claim(self, id: str, now: datetime, decision: Decision | None = None) -> Change | None:
+    def claim(
+        self, id: str, now: datetime, decision: Decision | None = None, token: str = ""
+    ) -> Change | None:
         """The change, `sending` and on the disk, for the one caller that may send it; `void` if its
         question is no longer true, or it is not signed; else None. With a `decision`, a proposed
-        change is approved in the same transaction.
+        change is approved in the same transaction. By its `token` the caller can find out later
+        whether the claim was its own: see `claimed`.
 
         Raises `Blocked` where the policy forbids it by now.
         """
@@ -262,23 +273,51 @@ class Ledger(LedgerQueries):
             elif change.channel != STANDING and self._moved(connection, change, now):
                 return self._void(connection, change, MOVED, now)
             else:
-                sent_at = max(ticks(now), self._last_sent(connection) + 1)
-                # Without its signature, a sent change can't be made an approved one again.
-                told = {"owner": str(self._owner), "sent_at": sent_at, "signature": None}
-                self._move(connection, change, State.SENDING, now, **told)
+                self._start_sending(connection, change, token, now)
             after = self._reread(connection, id, now)
             store = store_id(connection)
         if refusal:
             raise Blocked(refusal, self.profile)
         if self._memory:
             self._memory.write(Remembered(store, id))
-        self._in_flight.add(id)
         self._over.add(id)
         return after
 
+    def _start_sending(
+        self, connection: sa.Connection, change: Change, token: str, now: datetime
+    ) -> None:
+        sent_at = max(ticks(now), self._last_sent(connection) + 1)
+        is_later = sent_at > ticks(now + CLOCK_SKEW)
+        told = {
+            "owner": str(self._owner),
+            "sent_at": sent_at,
+            "seen_at": ticks(now) if is_later else None,
+            "secret_hash": token,
+            "signature": None,  # without it, a sent change can't be made an approved one again
+        }
+        # Before the commit: whoever reads the row has to find that it is being sent.
+        self._in_flight.add((str(self._owner), change.id))
+        self._move(connection, change, State.SENDING, now, **told)
+
+    def claimed(self, id: str, token: str, now: datetime) -> Change | None:
+        """The change, if it was claimed with this token and is still `sending`. For a caller whose
+        claim failed, as the answer to its commit may have been lost."""
+        with self._store.read() as connection:
+            mine = self._mine().where(Row.id == id, Row.secret_hash == token)
+            return next(
+                self._changes(connection, mine.where(Row.state == State.SENDING), now), None
+            )
+
+    def renew(self, id: str, now: datetime) -> None:
+        """Says that this process still waits for the answer to this change."""
+        with self._store.write() as connection:
+            mine = Row.owner == str(self._owner)
+            renewed = changes.update().where(Row.id == id, Row.state == State.SENDING, mine)
+            connection.execute(renewed.values(updated_at=ticks(now)))
+
     def landed(self, id: str) -> None:
         """Says that this process no longer waits for an answer to this change."""
-        self._in_flight.discard(id)
+        self._in_flight.discard((str(self._owner), id))
 
     def record(
         self, id: str, state: State, happened: str, evidence: Mapping[str, Any], now: datetime
@@ -293,7 +332,7 @@ class Ledger(LedgerQueries):
             for stored in (State.SENDING, State.UNKNOWN):
                 if self._move(connection, replace(change, state=stored), state, now, **told):
                     return self._reread(connection, id, now)
-            if RESOLVED_VIA not in change.evidence or state is State.UNKNOWN:
+            if rows.RESOLVED_VIA not in change.evidence or state is State.UNKNOWN:
                 return None
             done = DONE[change.operation]
             found = done if change.state is State.SUCCEEDED else f"not {done}"
@@ -326,13 +365,17 @@ class Ledger(LedgerQueries):
             change = self._get(connection, id, now)
             if change is None or change.state is not State.UNKNOWN:
                 return None
-            who = {RESOLVED_VIA: channel} | ({"resolved_by": by} if by else {})
+            who = {rows.RESOLVED_VIA: channel} | ({"resolved_by": by} if by else {})
             evidence = rows.to_json({**change.evidence, **who})
             told = {"note": note, "evidence": evidence, "happened": change.happened}
-            for stored in (State.UNKNOWN, State.SENDING):  # the latter if its sender is gone
-                if self._move(connection, replace(change, state=stored), state, now, **told):
-                    break
+            # It is stored as unknown, as `sending` if its sender is gone, or as something unreadable.
+            self._update(connection, id, {"state": state, "updated_at": ticks(now), **told})
             return self._reread(connection, id, now)
+
+    def _see_future_payments(self, connection: sa.Connection, now: datetime) -> None:
+        """Notes when a payment was seen that is dated in the future, as a clock was ahead."""
+        future = (self._is_mine(), Row.sent_at > ticks(now + CLOCK_SKEW), Row.seen_at.is_(None))
+        connection.execute(changes.update().where(*future).values(seen_at=ticks(now)))
 
     def _make_room(self, connection: sa.Connection, operation: str, now: datetime) -> None:
         """Sees to it that one question is open at a time, and none soon after a decline.
@@ -354,7 +397,7 @@ class Ledger(LedgerQueries):
         declined = self._mine().where(
             Row.operation == PAYMENT,
             Row.state == State.DECLINED,
-            Row.updated_at > ticks(now - LIFETIME),
+            Row.updated_at.between(ticks(now - LIFETIME) + 1, ticks(now + CLOCK_SKEW)),
         )
         newest = declined.order_by(Row.updated_at.desc()).limit(1)
         for change in self._changes(connection, newest, now):

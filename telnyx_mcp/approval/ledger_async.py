@@ -22,13 +22,17 @@ class NotAllowed(Exception):
         self.reason = reason or text
 
 
-async def in_thread(work: Callable[..., T], *arguments: Any, **named: Any) -> T:
+async def in_thread(
+    work: Callable[..., T], *arguments: Any, abandon_on_cancel: bool = False, **named: Any
+) -> T:
     """What `work` returns. Raises `NotAllowed` for the ledger's refusals and the store's failures."""
     from telnyx_mcp.approval.reasons import Blocked
     from telnyx_mcp.state import StoreError
 
     try:
-        return await anyio.to_thread.run_sync(partial(work, *arguments, **named))
+        return await anyio.to_thread.run_sync(
+            partial(work, *arguments, **named), abandon_on_cancel=abandon_on_cancel
+        )
     except Blocked as blocked:
         raise NotAllowed(f"Nothing was sent: {blocked}", str(blocked)) from blocked
     except StoreError as error:

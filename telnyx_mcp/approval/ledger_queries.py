@@ -21,6 +21,7 @@ from telnyx_mcp.approval.change import (
     MAY_HAVE_HAPPENED,
     PAYMENT,
     PENDING,
+    RECHARGE,
     REMEMBERED,
     STANDING,
     Change,
@@ -77,6 +78,9 @@ class LedgerQueries:
     """What this process sent or declined, with whichever ledger: a row that another program puts back
     as it was waits for nothing."""
 
+    _in_flight: ClassVar[set[tuple[str, str]]] = set()
+    """Who is sending which change in this process: it lives, whatever a clock says."""
+
     def __init__(
         self,
         store: Store,
@@ -94,8 +98,6 @@ class LedgerQueries:
         self._policy = policy
         self._memory = memory
         self._is_identified = False
-        self._in_flight: set[str] = set()
-        """What this process is sending: it is alive, whatever a clock says."""
 
     def get(self, id: str, now: datetime) -> Change | None:
         """One change, by its id."""
@@ -208,12 +210,16 @@ class LedgerQueries:
         return change
 
     def _is_orphaned(self, change: Change, now: datetime) -> bool:
-        if change.id in self._in_flight:
-            return False
+        """Whether nobody is sending it any more. A process of this machine is asked for, or knows by
+        itself; one of another renews the moment of the row while it waits for the answer."""
+        if change.owner == str(self._owner):
+            return (change.owner, change.id) not in self._in_flight
+        lives = self._owner.lives(change.owner)
+        if lives is not None:
+            return not lives
         # Not `sent_at`: after the clock was set back that is in the future, for hours perhaps.
         since = change.updated_at
-        in_time = since - CLOCK_SKEW <= now < since + SENDING_LEASE
-        return not in_time or not self._owner.may_live(change.owner)
+        return not since - CLOCK_SKEW <= now < since + SENDING_LEASE
 
     def _get(self, connection: sa.Connection, id: str, now: datetime) -> Change | None:
         return next(self._changes(connection, self._mine().where(Row.id == id), now), None)
@@ -245,7 +251,8 @@ class LedgerQueries:
             Row.arguments == rows.to_json(arguments), Row.state.in_(list(PENDING | REMEMBERED))
         )
         for change in self._changes(connection, same, now):
-            recent = change.updated_at > now - LIFETIME
+            # A clock that was ahead by more than a day makes nothing be repeated for so long.
+            recent = now - LIFETIME < change.updated_at <= now + DAY
             if change.state is State.VOID:  # not signed
                 return change
             if change.state in PENDING or (change.state in REMEMBERED and recent):
@@ -268,8 +275,8 @@ class LedgerQueries:
     def _payments_since(
         self, connection: sa.Connection, moment: datetime, now: datetime
     ) -> list[Change]:
-        query = self._mine().where(*_possible_payments(moment)).order_by(Row.updated_at.desc())
-        return list(self._changes(connection, query, now))
+        payments = self._counted(connection, now)
+        return [change for change, row in payments if _counts(row, moment, now)]
 
     def _mark(self, connection: sa.Connection, now: datetime) -> str:
         query = self._mine().where(Row.state.in_(list(MAY_HAVE_HAPPENED)))
@@ -314,12 +321,11 @@ class LedgerQueries:
             return replaced
         if operation != PAYMENT:
             return None if at_once is None else self._policy.recharge_refusal(at_once)
-        possible = (State.UNKNOWN, State.SENDING)
-        lost = self._mine().where(Row.operation == PAYMENT, Row.state.in_(possible))
-        for change in self._changes(connection, lost, now):
+        payments = self._counted(connection, now)
+        for change, _ in payments:
             if change.state is State.UNKNOWN:
                 return UnknownPayment(change)
-        return self._policy.refusal(amount or Decimal(0), self._spent(connection, now))
+        return self._policy.refusal(amount or Decimal(0), self._sum(payments, now))
 
     def _replaced(self, connection: sa.Connection) -> StoreReplaced | None:
         """Why the store may lack payments: it is not the one that this computer remembers."""
@@ -341,26 +347,65 @@ class LedgerQueries:
         return int(connection.execute(query).scalar_one())
 
     def _spent(self, connection: sa.Connection, now: datetime) -> Spent:
-        def total(since: datetime, *more: sa.ColumnElement[bool]) -> Decimal:
-            query = sa.select(sa.func.coalesce(sa.func.sum(Row.amount), 0)).where(
-                self._is_mine(), *_possible_payments(since), *more
-            )
-            return rows.amount_of(int(connection.execute(query).scalar_one()))
+        return self._sum(self._counted(connection, now), now)
 
-        return Spent(
-            day=total(now - DAY),
-            month=total(now - MONTH),
-            standing_day=total(now - DAY, Row.channel == STANDING),
-        )
+    def _counted(
+        self, connection: sa.Connection, now: datetime
+    ) -> list[tuple[Change, sa.RowMapping]]:
+        """Payments that count against a cap, or block others, with their rows."""
+        query = self._mine().where(*_possible_payments(now - MONTH))
+        found = connection.execute(query.order_by(Row.updated_at.desc())).mappings().all()
+        return [(self._as_of(rows.change_of(row), now), row) for row in found]
+
+    def _sum(self, payments: Sequence[tuple[Change, sa.RowMapping]], now: datetime) -> Spent:
+        def total(span: timedelta, channel: str | None = None) -> Decimal:
+            counted = (
+                # One whose amount can't be read is no larger than a payment may be.
+                self._policy.max_payment if change.amount is None else change.amount
+                for change, row in payments
+                if channel in (None, change.channel) and _counts(row, now - span, now)
+            )
+            return sum(counted, rows.amount_of(0))
+
+        return Spent(day=total(DAY), month=total(MONTH), standing_day=total(DAY, STANDING))
+
+
+_NOT_HAPPENED = (
+    *(State.PROPOSED, State.APPROVED, State.DECLINED, State.EXPIRED),
+    *(State.REFUSED, State.NOT_SENT),
+)
+"""States of what did not happen. A later version may know others, which may have."""
 
 
 def _possible_payments(since: datetime) -> tuple[sa.ColumnElement[bool], ...]:
     """Payments that happened or may have since then. One that is unknown counts whenever it was."""
     return (
-        Row.operation == PAYMENT,
-        Row.state.in_(list(MAY_HAVE_HAPPENED)),
-        sa.or_(Row.sent_at >= ticks(since), Row.state != State.SUCCEEDED),
+        Row.operation != RECHARGE,
+        Row.state.not_in(_NOT_HAPPENED),
+        sa.or_(
+            Row.sent_at.is_(None),
+            Row.sent_at >= ticks(since),
+            Row.seen_at >= ticks(since),
+            Row.state != State.SUCCEEDED,
+        ),
     )
+
+
+def _counts(row: sa.RowMapping, since: datetime, now: datetime) -> bool:
+    """Whether a payment counts against the cap of the span that began at `since`.
+
+    One that is dated in the future, as a clock was wrong, counts from when it was seen: with a clock
+    that was a year ahead once, it counts for a day or 30 days, and not for a year.
+    """
+    start, end = ticks(since), ticks(now + CLOCK_SKEW)
+    sent, seen = row["sent_at"], row["seen_at"]
+    if row["state"] != State.SUCCEEDED or not isinstance(sent, int):
+        return True
+    if start <= sent <= end:
+        return True
+    if not isinstance(seen, int):
+        return sent > end
+    return seen >= start
 
 
 def decimal_of(text: object) -> Decimal | None:

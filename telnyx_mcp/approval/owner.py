@@ -27,18 +27,21 @@ class Owner:
     def __str__(self) -> str:
         return f"{self.host}/{self.pid}/{self.started}"
 
-    def may_live(self, other: str) -> bool:
-        """False if the process named so surely ended. One on another machine may always live."""
+    def lives(self, other: str) -> bool | None:
+        """Whether the process named so still runs. None where that can't be told: it is on another
+        machine, or the system does not tell when it was started, and its number may be used again."""
         host, pid, started = (*other.rsplit("/", 2), "", "")[:3]
         if host != self.host or not pid.isdecimal() or sys.platform == "win32":
-            return True
+            return None
         try:
             os.kill(int(pid), 0)
         except ProcessLookupError:
             return False
         except (OSError, OverflowError):
-            return True
+            return None
         state, since = _stat(int(pid))
+        if not since or not started:
+            return None
         return state not in _ENDED and since == started
 
 

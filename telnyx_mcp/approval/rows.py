@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from telnyx_mcp.approval.change import Change, State
+from telnyx_mcp.approval.change import PAYMENT, PENDING, Change, State
 from telnyx_mcp.approval.question import Question
-from telnyx_mcp.state import StoreError, ticks
+from telnyx_mcp.state import ticks
+
+T = TypeVar("T")
 
 SIGNED_PROPOSAL = (
     *("id", "account", "operation", "arguments", "reference", "amount", "question"),
@@ -21,6 +23,12 @@ SIGNED_PROPOSAL = (
 """The columns that the signature of a proposal covers: what is asked, and from which figures."""
 SIGNED = (*SIGNED_PROPOSAL, "channel", "decided_by", "decided_at")
 """The columns that the signature of an approval covers."""
+RESOLVED_VIA = "resolved_via"
+"""The name in the evidence of the channel that a person resolved the change on."""
+UNREADABLE = (
+    "The record of this change can't be read ({why}): another program changed it, a later version wrote "
+    "it, or the store is damaged. Keep a copy of the store, as it may name payments."
+)
 SIGNED_WHILE = {State.PROPOSED: SIGNED_PROPOSAL, State.APPROVED: SIGNED}
 """The columns that the signature of a change covers while it waits."""
 
@@ -59,20 +67,58 @@ def new_row(
 
 
 def change_of(row: sa.RowMapping) -> Change:
-    """The change of a row, in the state that is stored. Raises `StoreError` for one that can't be
-    read: another program may have written it."""
+    """The change of a row, in the state that is stored. One that can't be read is `unknown`, if it may
+    have happened: another program may have written it."""
     try:
         return _change(row)
+    except (ValueError, TypeError, ArithmeticError, OSError) as error:
+        return _salvaged(row, " ".join(str(error).split())[:80])
+
+
+def _salvaged(row: sa.RowMapping, why: str) -> Change:
+    """What can be read of a row that is damaged."""
+    evidence: dict[str, Any] = _readable(_object, row["evidence"], {})
+    stored = _readable(State, row["state"], State.UNKNOWN)
+    settled = RESOLVED_VIA in evidence or stored not in PENDING | {State.SUCCEEDED}
+    amount = row["amount"]
+    updated = _readable(moment_of, row["updated_at"], datetime.fromtimestamp(0, UTC))
+    return Change(
+        id=str(row["id"]),
+        operation=str(row["operation"]),
+        arguments=_readable(_object, row["arguments"], {}),
+        reference=None if row["reference"] is None else str(row["reference"]),
+        amount=amount_of(amount) if isinstance(amount, int) else None,
+        question=Question(str(row["question"])),
+        basis=_readable(_object, row["basis"], {}),
+        state=stored if settled else State.UNKNOWN,
+        channel=str(row["channel"]),
+        requested_via=str(row["requested_via"] or ""),
+        decided_by=str(row["decided_by"] or ""),
+        owner=str(row["owner"]),
+        happened=UNREADABLE.format(why=why),
+        evidence=evidence,
+        note=str(row["note"]),
+        proposed_at=_readable(moment_of, row["proposed_at"], updated),
+        decided_at=_readable(_moment_or_none, row["decided_at"], None),
+        sent_at=_readable(_moment_or_none, row["sent_at"], None),
+        updated_at=updated,
+        replaced_by=None,
+        closed=False,
+    )
+
+
+def _readable(read: Callable[[Any], T], stored: Any, otherwise: T) -> T:
+    try:
+        return read(stored)
     except (ValueError, TypeError, ArithmeticError, OSError):
-        raise StoreError(
-            f"The record of change {row['id']} can't be read: another program changed it, or the store "
-            "is damaged. Keep a copy of it, as it may name payments."
-        ) from None
+        return otherwise
 
 
 def _change(row: sa.RowMapping) -> Change:
     amount = None if row["amount"] is None else amount_of(row["amount"])
     state = State(row["state"])
+    if row["operation"] == PAYMENT and amount is None:
+        raise ValueError("it has no amount")
     if state is State.EXPIRED and row["voided"]:
         state = State.VOID
     return Change(

@@ -7,11 +7,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from mcp_types import ElicitResult
+from mcp_types import CallToolResult, ElicitResult
 
 from telnyx_mcp.approval.change import Change, State
 from telnyx_mcp.approval.ledger import SENDING_LEASE, Ledger
 from telnyx_mcp.approval.opening import open_ledger
+from telnyx_mcp.approval.owner import Owner
 from telnyx_mcp.approval.question import Question
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server import AccountServer, build_server
@@ -49,8 +50,9 @@ async def server(settings: Settings, wall: Time) -> AsyncIterator[AccountServer]
 
 @pytest.fixture
 def other(settings: Settings) -> Iterator[Ledger]:
-    """The same record, as another process sees it."""
+    """The same ledger, as another machine sees it."""
     ledger = open_ledger(settings)
+    ledger._owner = Owner("another machine", 1, "1")
     yield ledger
     ledger.close()
 
@@ -89,6 +91,10 @@ async def test_a_payment_lost_on_monday_is_looked_for_on_monday(
     assert other.spent(wall.moment).day == 0
 
 
+def change_of(result: CallToolResult) -> str:
+    return str((result.structured_content or {})["change_id"])
+
+
 def refuses(_self: Ledger, *_arguments: Any) -> Change | None:
     raise StoreError("The disk is full.")
 
@@ -100,7 +106,9 @@ async def test_a_payment_that_cannot_be_written_down_is_told_as_made(
     result = await ask(server, PAYS, PAY, CALL)
     assert len(sandbox.payments) == 1
     assert state_of(result) == "succeeded"
-    assert "could not be written to the ledger" in said(result)
+    assert "This is not in the ledger yet. It is written as soon as the store takes it" in said(
+        result
+    )
     assert "Nothing was sent" not in said(result)
 
 
@@ -115,7 +123,7 @@ async def test_an_outcome_that_fails_to_be_written_once_is_written_again(
 
     monkeypatch.setattr(Ledger, "record", fails_once)
     result = await ask(server, PAYS, PAY, CALL)
-    assert "could not be written to the ledger" not in said(result)
+    assert "not in the ledger yet" not in said(result)
     (change,) = other.newest(1, wall.moment)
     assert change.state is State.SUCCEEDED
 
@@ -128,17 +136,89 @@ async def test_the_smallest_payment_that_telnyx_takes_is_made(
     assert len(sandbox.payments) == 1
 
 
-async def test_a_payment_that_could_not_be_written_down_is_unknown_and_blocks_the_next(
+async def test_no_payment_is_made_until_the_outcome_of_the_last_is_written_and_then_it_is(
     server: AccountServer, sandbox: Sandbox, wall: Time, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    other = {"amount": "50.00"}
     async with connected(server, "legacy", PAYS) as client:
         with monkeypatch.context() as full:
             full.setattr(Ledger, "record", refuses)
-            await client.call_tool(PAY, CALL)
-        wall.passes(minutes=2)
-        blocked = await client.call_tool(PAY, {"amount": "50.00"})
-    assert "the outcome of the payment of 120.00" in said(blocked)
+            lost = await client.call_tool(PAY, CALL)
+            wall.passes(minutes=2)
+            blocked = await client.call_tool(PAY, other)
+        assert blocked.is_error
+        assert f"the outcome of change {change_of(lost)} is known and could not be" in said(blocked)
+        assert len(sandbox.payments) == 1
+        again = await client.call_tool(PAY, CALL)
+    assert state_of(again) == "succeeded"
+    assert change_of(again) == change_of(lost)
     assert len(sandbox.payments) == 1
+
+
+async def test_an_outcome_that_was_never_written_is_unknown_once_the_server_ended(
+    server: AccountServer, other: Ledger, wall: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as full:
+        full.setattr(Ledger, "record", refuses)
+        await ask(server, PAYS, PAY, CALL)
+    (change,) = other.newest(1, wall.moment + SENDING_LEASE)
+    assert change.state is State.UNKNOWN
+
+
+# --- the store fails at the claim -----------------------------------------------------------------
+
+
+async def test_a_claim_whose_answer_was_lost_is_found_in_the_store_and_sent(
+    server: AccountServer, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim: Callable[..., Change | None] = Ledger.claim
+
+    def loses_the_answer(self: Ledger, *told: Any) -> Change | None:
+        claim(self, *told)
+        raise StoreError("The connection was closed.")
+
+    monkeypatch.setattr(Ledger, "claim", loses_the_answer)
+    assert state_of(await ask(server, PAYS, PAY, CALL)) == "succeeded"
+    assert len(sandbox.payments) == 1
+
+
+async def test_a_claim_that_was_not_written_sends_nothing_and_keeps_the_proposal(
+    server: AccountServer, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connected(server, "legacy", PAYS) as client:
+        with monkeypatch.context() as full:
+            full.setattr(Ledger, "claim", refuses)
+            failed = await client.call_tool(PAY, CALL)
+        assert "Nothing was sent" in said(failed)
+        assert sandbox.payments == []
+        assert state_of(await client.call_tool(PAY, CALL)) == "succeeded"
+
+
+async def test_a_claim_that_nobody_can_look_for_is_not_sent_and_never_unknown(
+    server: AccountServer,
+    sandbox: Sandbox,
+    other: Ledger,
+    wall: Time,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    claim: Callable[..., Change | None] = Ledger.claim
+
+    def loses_the_answer(self: Ledger, *told: Any) -> Change | None:
+        claim(self, *told)
+        raise StoreError("The connection was closed.")
+
+    async with connected(server, "legacy", PAYS) as client:
+        with monkeypatch.context() as away:
+            away.setattr(Ledger, "claim", loses_the_answer)
+            away.setattr(Ledger, "claimed", refuses)
+            failed = await client.call_tool(PAY, CALL)
+        assert "Nothing was sent" in said(failed)
+        assert "UNKNOWN" not in said(failed)
+        other_one = {**CALL, "reference": "another"}
+        assert state_of(await client.call_tool(PAY, other_one)) == "succeeded"
+    assert len(sandbox.payments) == 1
+    states = [each.state for each in other.newest(2, wall.moment)]
+    assert sorted(states) == [State.NOT_SENT, State.SUCCEEDED]
 
 
 async def test_evidence_that_cannot_be_had_changes_no_outcome(

@@ -96,7 +96,7 @@ class Mortal(Owner):
 
     dead: set[str] = set()  # noqa: RUF012 - who is dead is known to everybody
 
-    def may_live(self, other: str) -> bool:
+    def lives(self, other: str) -> bool:
         return other not in self.dead
 
 

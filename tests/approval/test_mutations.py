@@ -81,10 +81,13 @@ class SkipsTheCheck(Gate):
 class ClaimsAnything(Ledger):
     """Claims a change whatever its state."""
 
-    def claim(self, id: str, now: datetime, decision: Decision | None = None) -> Change | None:
+    def claim(
+        self, id: str, now: datetime, decision: Decision | None = None, token: str = ""
+    ) -> Change | None:
         with self._store.write() as connection:
             told = {"state": State.SENDING, "owner": str(self._owner), "sent_at": ticks(now)}
             self._update(connection, id, {**told, "updated_at": ticks(now)})
+            self._in_flight.add((str(self._owner), id))
             return self._reread(connection, id, now)
 
 

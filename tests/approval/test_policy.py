@@ -24,7 +24,7 @@ from telnyx_mcp.approval.change import (
     State,
 )
 from telnyx_mcp.approval.ledger import AT_ONCE, MARK, SENDING_LEASE, HistoryMoved, Ledger
-from telnyx_mcp.approval.owner import Owner
+from telnyx_mcp.approval.owner import Owner, _stat
 from telnyx_mcp.approval.policy import DAY, MONTH, Policy, Spent
 from telnyx_mcp.approval.reasons import Blocked, OverCap, QuestionOpen, RecentlyDeclined
 from telnyx_mcp.state import Store, changes
@@ -357,7 +357,7 @@ def test_what_was_paid_while_the_clock_was_wrong_still_counts_when_it_is_right_a
 
 def test_this_process_lives() -> None:
     me = Owner.this_process()
-    assert me.may_live(str(me))
+    assert me.lives(str(me))
     assert me.host.startswith(socket.gethostname())
     assert me.pid == os.getpid()
 
@@ -367,30 +367,33 @@ def test_a_process_that_ended_does_not() -> None:
     other = subprocess.run(
         [sys.executable, "-c", told], capture_output=True, encoding="utf-8", check=True
     ).stdout.strip()
-    assert not Owner.this_process().may_live(other)
+    assert Owner.this_process().lives(other) is False
 
 
 def test_one_that_got_the_number_of_a_dead_one_is_not_it() -> None:
     me = Owner.this_process()
     if not me.started:
         pytest.skip("this system does not tell when a process was started")
-    assert not me.may_live(f"{me.host}/{me.pid}/{int(me.started) - 1}")
+    assert me.lives(f"{me.host}/{me.pid}/{int(me.started) - 1}") is False
 
 
 @pytest.mark.parametrize("name", ["elsewhere/1/1", "", "x", "a/b", "a/b/c", "/1/"])
-def test_one_elsewhere_or_with_an_unreadable_name_may_live(name: str) -> None:
-    assert Owner("here", 1, "1").may_live(name)
+def test_of_one_elsewhere_or_with_an_unreadable_name_nothing_is_known(name: str) -> None:
+    assert Owner("here", 1, "1").lives(name) is None
 
 
 def test_a_number_that_no_process_can_have_fails_nothing() -> None:
     me = Owner.this_process()
-    assert me.may_live(f"{me.host}/{10**30}/1") in (True, False)
+    assert not me.lives(f"{me.host}/{10**30}/1")
 
 
 @pytest.mark.parametrize("host", ["here", "a/b"])
 def test_a_host_name_may_hold_anything(host: str) -> None:
     me = Owner.this_process()
-    assert Owner(host, me.pid, me.started).may_live(f"{host}/{me.pid}/{me.started}")
+    assert Owner(host, me.pid, me.started).lives(f"{host}/{me.pid}/{me.started}")
+
+
+ELSEWHERE = Owner("another machine", 1, "1")
 
 
 def dead_owner() -> Owner:
@@ -402,10 +405,11 @@ def state_of(ledger: Ledger, change: Change, at: datetime) -> State | None:
     return found.state if found else None
 
 
-def test_a_dead_senders_change_is_unknown_at_once_and_a_live_ones_after_its_lease(
+def test_a_dead_senders_change_is_unknown_at_once_and_one_elsewhere_after_its_lease(
     store: Store,
 ) -> None:
-    dead, live = opened(store, SEVERAL, owner=dead_owner()), opened(store, SEVERAL)
+    dead = opened(store, SEVERAL, owner=dead_owner())
+    live = opened(store, SEVERAL, owner=ELSEWHERE)
     busy, lost = sending(live, "20.00", NOW), sending(dead, "10.00", NOW)
     other = opened(store, SEVERAL)
     assert state_of(other, lost, NOW) is State.UNKNOWN
@@ -421,10 +425,40 @@ def test_what_this_process_still_waits_for_is_not_unknown_to_it(store: Store) ->
     assert state_of(ledger, busy, NOW + DAY) is State.UNKNOWN
 
 
+@pytest.mark.parametrize("jump", [SENDING_LEASE, DAY, 365 * DAY, -DAY])
+def test_no_clock_calls_a_sender_of_this_machine_dead(store: Store, jump: timedelta) -> None:
+    command = [sys.executable, "-c", "input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as child:
+        its = Owner(Owner.this_process().host, child.pid, _stat(child.pid)[1])
+        mine, theirs = opened(store, SEVERAL), opened(store, SEVERAL, owner=its)
+        own, others = sending(mine, "10.00", NOW), sending(theirs, "20.00", NOW)
+        for ledger in (mine, opened(store, SEVERAL)):
+            assert state_of(ledger, own, NOW + jump) is State.SENDING
+            assert state_of(ledger, others, NOW + jump) is State.SENDING
+        child.kill()
+    assert state_of(mine, others, NOW) is State.UNKNOWN
+    mine.landed(own.id)
+    assert state_of(mine, own, NOW) is State.UNKNOWN
+
+
+def test_a_sender_elsewhere_lives_for_as_long_as_it_renews_its_lease(store: Store) -> None:
+    there, here = opened(store, SEVERAL, owner=ELSEWHERE), opened(store, SEVERAL)
+    busy = sending(there, "10.00", NOW)
+    for number in range(1, 9):
+        moment = NOW + number * SENDING_LEASE / 4
+        here.renew(busy.id, moment)  # not its sender
+        there.renew(busy.id, moment)
+        assert state_of(here, busy, moment) is State.SENDING
+    assert state_of(here, busy, moment + SENDING_LEASE) is State.UNKNOWN
+    there.record(busy.id, State.SUCCEEDED, "", {}, moment)
+    there.renew(busy.id, moment + DAY)
+    assert state_of(here, busy, moment) is State.SUCCEEDED
+
+
 @pytest.mark.parametrize("back", [2 * CLOCK_SKEW, DAY])
 def test_a_clock_set_back_makes_no_sender_live_for_longer(store: Store, back: timedelta) -> None:
     """The lease counts from the claim, also where the row says that it was sent in the future."""
-    mine, other = opened(store, SEVERAL), opened(store, SEVERAL)
+    mine, other = opened(store, SEVERAL, owner=ELSEWHERE), opened(store, SEVERAL)
     ended(mine, State.SUCCEEDED, "10.00", NOW)
     busy = sending(mine, "20.00", NOW - back)
     assert state_of(other, busy, NOW - back + SENDING_LEASE - TICK) is State.SENDING
@@ -572,7 +606,7 @@ def test_the_mark_changes_where_one_unknown_payment_takes_the_place_of_another(
 
 
 def test_the_mark_changes_when_a_sender_is_found_dead(store: Store) -> None:
-    alive = opened(store, SEVERAL)
+    alive = opened(store, SEVERAL, owner=ELSEWHERE)
     sending(alive, "10.00", NOW)
     other = opened(store, SEVERAL)
     before = other.history(NOW).mark

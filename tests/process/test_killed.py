@@ -364,7 +364,7 @@ def test_a_killed_process_that_its_host_has_not_reaped_is_dead() -> None:
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as child:
         assert child.stdout
         its = child.stdout.readline().strip()
-        assert Owner.this_process().may_live(its)
+        assert Owner.this_process().lives(its)
         child.kill()
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-        assert not Owner.this_process().may_live(its)
+        assert Owner.this_process().lives(its) is False

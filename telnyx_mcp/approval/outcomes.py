@@ -1,0 +1,83 @@
+"""Outcomes that are known and must get into the ledger, however long the store refuses them.
+
+A full disk or a database that restarts may not turn a payment that Telnyx confirmed into one of unknown
+outcome. What could not be written is kept in memory, and tried again until it is written or the process
+ends.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import chain, repeat
+
+import anyio
+
+from telnyx_mcp.approval.ledger_async import NotAllowed, in_thread
+
+TELL_WITHIN = 10.0
+"""Seconds after which the caller goes on, though the outcome is not written yet."""
+_PAUSES = (0.5, 1.0, 2.0, 5.0, 15.0)
+"""Seconds between the tries; the last one for all that follow."""
+
+
+class OutcomeWriter:
+    """Writes outcomes into the ledger, in the background where that takes longer."""
+
+    def __init__(self, tell_within: float = TELL_WITHIN) -> None:
+        self._tell_within = tell_within
+        self._waiting: dict[str, Callable[[], object]] = {}
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+
+    @property
+    def unwritten(self) -> list[str]:
+        """The ids of the changes whose outcome is not in the ledger yet."""
+        with self._lock:
+            return list(self._waiting)
+
+    async def write(self, id: str, work: Callable[[], object]) -> None:
+        """Calls `work`, which writes the outcome of a change. Raises `NotAllowed` with the reason if it
+        is not written within `tell_within` seconds, or is refused twice; it is tried again then."""
+        reason = NotAllowed("The ledger did not answer.")
+        with anyio.move_on_after(self._tell_within):
+            for _ in range(2):
+                try:
+                    await in_thread(work, abandon_on_cancel=True)
+                except NotAllowed as error:
+                    reason = error
+                else:
+                    return
+        self._keep(id, work)
+        raise reason
+
+    def try_again(self) -> None:
+        """Writes what waits, as far as the store takes it. Blocks."""
+        with self._lock:
+            waiting = list(self._waiting.items())
+        for change, work in waiting:
+            with suppress(Exception):
+                work()
+                with self._lock:
+                    self._waiting.pop(change, None)
+
+    def close(self) -> None:
+        """Tries once more, and stops. Blocks as long as the store does."""
+        self._closed.set()
+        self.try_again()
+
+    def _keep(self, id: str, work: Callable[[], object]) -> None:
+        with self._lock:
+            is_first = not self._waiting
+            self._waiting[id] = work
+        if is_first:
+            threading.Thread(target=self._go_on, name="outcomes", daemon=True).start()
+
+    def _go_on(self) -> None:
+        for pause in chain(_PAUSES, repeat(_PAUSES[-1])):
+            if self._closed.wait(pause):
+                return
+            self.try_again()
+            if not self.unwritten:
+                return
