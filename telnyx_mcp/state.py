@@ -11,7 +11,7 @@ import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,8 +20,11 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from telnyx_mcp.place import default_file, private_file
+from telnyx_mcp.silence import SilenceWatch
 
 BUSY_SECONDS = 30
+READ_SECONDS = 15
+"""After this a database that does not answer a reading is given up."""
 READABLE_FROM = 1
 """The oldest format that can read and write this store: version 1 ignores what was added since."""
 REVISION = 3
@@ -31,6 +34,7 @@ REVISION = 3
 _WRITES, _READS = "READ COMMITTED", "REPEATABLE READ"
 _WRITERS_LOCK = 7_466_197_031
 """The advisory lock that PostgreSQL's writers take in turn; any number that is always the same."""
+_LOCK = f"SELECT pg_advisory_xact_lock({_WRITERS_LOCK})"
 
 metadata = sa.MetaData()
 
@@ -201,16 +205,23 @@ class Store:
 
     @contextmanager
     def _transaction(self, engine: sa.Engine, *, writes: bool) -> Iterator[sa.Connection]:
-        options: dict[str, Any] = {"writes": writes}
-        if engine.dialect.name == "postgresql":
-            options["isolation_level"] = _WRITES if writes else _READS
-        with engine.execution_options(**options).begin() as connection:
-            if writes and engine.dialect.name == "postgresql":
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WRITERS_LOCK)))
+        with self._begun(engine.execution_options(writes=writes)) as connection:
             self._check_file()
             yield connection
             if writes:
                 self._check_file()
+
+    @contextmanager
+    def _begun(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+        """A transaction. A connection that the server closed while it was idle is replaced once."""
+        with ExitStack() as stack:
+            try:
+                connection = stack.enter_context(engine.begin())
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+                connection = stack.enter_context(engine.begin())
+            yield connection
 
     def _check_file(self) -> None:
         """Raises `StoreError` if the SQLite file is no longer the one that was opened: what is written
@@ -234,7 +245,7 @@ class Store:
     def _new_engine(self) -> sa.Engine:
         url = self._url()
         if url.get_backend_name() == "postgresql":
-            return sa.create_engine(self._bounded(url), pool_pre_ping=True)
+            return self._postgresql(url)
         if not _is_sqlite(url):
             raise StoreError(
                 f"TELNYX_MCP_STATE_URL names {url.get_backend_name()}, and only SQLite and "
@@ -253,18 +264,31 @@ class Store:
         sa.event.listen(engine, "begin", _begin_sqlite)
         return engine
 
-    def _bounded(self, url: sa.URL) -> sa.URL:
-        """The address with limits on every wait, besides what the user put into it."""
+    def _postgresql(self, url: sa.URL) -> sa.Engine:
+        """An engine whose connections wait for nothing without end. Limits of a statement are set in
+        each transaction, and nothing is prepared: so that it works through PgBouncer too."""
         limit = int(self._busy_seconds * 1000)
-        limits = f"-c lock_timeout={limit} -c statement_timeout={limit}"
-        return url.set(
-            query={
-                "connect_timeout": "10",
-                "tcp_user_timeout": str(limit),
-                **url.query,
-                "options": " ".join([limits, *url.normalized_query.get("options", ())]),
-            }
+        waits = {"connect_timeout": "10", "tcp_user_timeout": str(limit), "keepalives_idle": "30"}
+        engine = sa.create_engine(
+            url.set(query={**waits, **url.query}),
+            connect_args={"autocommit": True, "prepare_threshold": None},
+            use_native_hstore=False,  # which asks the server with each connection
         )
+        names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+        limits = "".join(f"SET LOCAL {name} = {limit}; " for name in names)
+        watch = SilenceWatch()
+
+        def begin(connection: sa.Connection) -> None:
+            writes = connection.get_execution_options().get("writes")
+            most = self._busy_seconds + 2 if writes else min(self._busy_seconds, READ_SECONDS)
+            watch.begins(connection.connection.dbapi_connection, most)
+            # In one message, as each costs a round trip, and a payment begins a dozen transactions.
+            level, lock = (_WRITES, _LOCK) if writes else (_READS, "")
+            connection.exec_driver_sql(f"BEGIN ISOLATION LEVEL {level}; {limits}{lock}")
+
+        sa.event.listen(engine, "begin", begin)
+        sa.event.listen(engine, "checkin", lambda driver, _: watch.ends(driver))
+        return engine
 
     def _migrate(self, engine: sa.Engine) -> None:
         """Makes the tables, or brings older ones to this version. Raises `StoreError` for newer."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from telnyx_mcp.approval.change import PAYMENT, PENDING, Change, State
+from telnyx_mcp.approval.change import PAYMENT, Change, State
 from telnyx_mcp.approval.question import Question
 from telnyx_mcp.state import ticks
 
@@ -79,15 +79,14 @@ def _salvaged(row: sa.RowMapping, why: str) -> Change:
     """What can be read of a row that is damaged."""
     evidence: dict[str, Any] = _readable(_object, row["evidence"], {})
     stored = _readable(State, row["state"], State.UNKNOWN)
-    settled = RESOLVED_VIA in evidence or stored not in PENDING | {State.SUCCEEDED}
-    amount = row["amount"]
+    settled = RESOLVED_VIA in evidence or stored not in {State.SENDING, State.SUCCEEDED}
     updated = _readable(moment_of, row["updated_at"], datetime.fromtimestamp(0, UTC))
     return Change(
         id=str(row["id"]),
         operation=str(row["operation"]),
         arguments=_readable(_object, row["arguments"], {}),
         reference=None if row["reference"] is None else str(row["reference"]),
-        amount=amount_of(amount) if isinstance(amount, int) else None,
+        amount=_readable(_amount, row["amount"], None),
         question=Question(str(row["question"])),
         basis=_readable(_object, row["basis"], {}),
         state=stored if settled else State.UNKNOWN,
@@ -115,7 +114,7 @@ def _readable(read: Callable[[Any], T], stored: Any, otherwise: T) -> T:
 
 
 def _change(row: sa.RowMapping) -> Change:
-    amount = None if row["amount"] is None else amount_of(row["amount"])
+    amount = None if row["amount"] is None else _amount(row["amount"])
     state = State(row["state"])
     if row["operation"] == PAYMENT and amount is None:
         raise ValueError("it has no amount")
@@ -157,6 +156,12 @@ def _object(text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise TypeError("not an object")
     return value
+
+
+def _amount(stored: object) -> Decimal:
+    if not isinstance(stored, int):
+        raise TypeError("its amount is no whole number of cents")
+    return amount_of(stored)
 
 
 def amount_of(cents: int) -> Decimal:

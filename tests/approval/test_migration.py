@@ -304,3 +304,18 @@ def test_a_step_that_fails_leaves_the_store_to_version_1(
     assert len(old.read()) == len(STATES) + 1
     columns = {each["name"] for each in sa.inspect(old.engine).get_columns("telnyx_mcp_changes")}
     assert "signature" not in columns
+
+
+def test_a_store_of_the_revision_before_is_brought_forward_with_its_rows(store_url: str) -> None:
+    with closing(Store(store_url)) as store:
+        first = new(opened(store, POLICY), "invoice 1")
+        with store.write() as connection:
+            connection.execute(sa.text("ALTER TABLE telnyx_mcp_changes DROP COLUMN seen_at"))
+            connection.execute(sa.text("UPDATE telnyx_mcp_schema SET revision = 2"))
+    with closing(Store(store_url)) as store:
+        ledger = opened(store, Policy(one_question=False))
+        assert ledger.get(first.id, NOW) == first
+        new(ledger, "invoice 2")
+        with store.read() as connection:
+            row = connection.execute(sa.text("SELECT version, revision FROM telnyx_mcp_schema"))
+            assert row.one() == (1, 3)

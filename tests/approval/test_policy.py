@@ -352,6 +352,53 @@ def test_what_was_paid_while_the_clock_was_wrong_still_counts_when_it_is_right_a
     assert ledger.refusal(PAYMENT, CENT, None, NOW + TICK) is not None
 
 
+# --- a clock that was ahead -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ahead", [2 * CLOCK_SKEW, timedelta(hours=12), 400 * DAY])
+def test_a_payment_dated_in_the_future_counts_from_when_it_was_seen(
+    ledger: Ledger, ahead: timedelta
+) -> None:
+    ended(ledger, State.SUCCEEDED, "500.00", NOW + ahead)
+    assert ledger.spent(NOW) == Spent(Decimal(500), Decimal(500), Decimal(0)), "it was just made"
+    proposed(ledger, "20.00", NOW)  # the first that is written by a clock that is right
+    assert ledger.spent(NOW + DAY).day == 500
+    if ahead > 2 * DAY:
+        assert ledger.spent(NOW + DAY + TICK).day == 0
+        assert ledger.spent(NOW + MONTH + TICK) == NOTHING
+    assert ledger.spent(NOW + ahead).day == 500, "the clock may have been right then"
+
+
+def test_after_a_clock_was_ahead_payments_go_on_under_the_caps_of_the_right_time(
+    ledger: Ledger,
+) -> None:
+    ended(ledger, State.SUCCEEDED, "10.00", NOW + 400 * DAY)
+    ended(ledger, State.SUCCEEDED, "500.00", NOW)
+    assert ledger.spent(NOW + DAY).day == 510
+    tomorrow = NOW + DAY + TICK
+    assert ledger.spent(tomorrow).day == 0
+    ended(ledger, State.SUCCEEDED, "490.00", tomorrow)
+    assert ledger.spent(tomorrow) == Spent(Decimal(490), Decimal(1000), Decimal(0))
+
+
+def test_a_decline_dated_in_the_future_holds_up_nobody(store: Store) -> None:
+    ledger = opened(store, Policy())
+    change = proposed(ledger, "20.00", NOW + 400 * DAY)
+    ledger.decline(change.id, "terminal", NOW + 400 * DAY)
+    assert proposed(ledger, "30.00", NOW).state is State.PROPOSED
+
+
+def test_a_success_dated_a_year_ahead_is_not_repeated_for_a_year(ledger: Ledger) -> None:
+    def again(at: datetime) -> Change | None:
+        return ledger.find(PAYMENT, paid.arguments, None, at)
+
+    paid = ended(ledger, State.SUCCEEDED, "10.00", NOW)
+    assert again(NOW - 400 * DAY) is None
+    hour_back = again(NOW - timedelta(hours=1))
+    assert hour_back, "a clock that is set back by an hour must not pay again"
+    assert hour_back.id == paid.id
+
+
 # --- who sends ------------------------------------------------------------------------------------
 
 

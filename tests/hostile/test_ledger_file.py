@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from telnyx_mcp.approval.change import Change, State
 from telnyx_mcp.approval.ledger import Ledger
@@ -130,19 +131,27 @@ async def test_a_question_that_another_program_wrote_is_read_by_nobody(
     assert [each.state for each in ledger.newest(9, NOW)] == [State.VOID]
 
 
+DAMAGE = [
+    ("basis", "{"),
+    ("basis", "[]"),
+    ("arguments", "x"),
+    ("arguments", b"\xff\xfe"),
+    ("evidence", "[]"),
+    ("question_data", "{}"),
+    ("updated_at", 10**17),
+    ("proposed_at", "yesterday"),
+    ("sent_at", "x"),
+    ("amount", "much"),
+    ("amount", None),
+    ("amount", 1.5),
+]
+
+
 @pytest.mark.parametrize(
     ("column", "value"),
-    [
-        ("state", "foo"),
-        ("basis", "{"),
-        ("basis", "[]"),
-        ("arguments", "x"),
-        ("evidence", "[]"),
-        ("question_data", "{}"),
-        ("updated_at", 10**17),
-    ],
+    [*DAMAGE, ("state", "foo"), ("state", ""), ("signature", "ü"), ("signature", b"x")],
 )
-async def test_a_row_that_can_not_be_read_is_told_in_words_and_nothing_is_sent(
+async def test_a_damaged_row_that_waits_is_listed_and_sends_nothing(
     server: AccountServer,
     ledger: Ledger,
     store: Store,
@@ -152,12 +161,58 @@ async def test_a_row_that_can_not_be_read_is_told_in_words_and_nothing_is_sent(
 ) -> None:
     change = await approved(server, ledger)
     write(store, change.id, **{column: value})
-    for result in (await call(server, "telnyx_list_changes"), await call(server, PAY, SMALL)):
-        told = said(result)
-        assert (
-            f"the record of change {change.id} can't be read" in told.lower() or column == "state"
-        )
-        assert "Traceback" not in told
-    with pytest.raises(StoreError, match="can't be read"):
-        ledger.get(change.id, NOW)
+    listed = said(await call(server, "telnyx_list_changes"))
+    assert change.id in listed
+    assert "Traceback" not in listed + said(await call(server, PAY, {"amount": "30.00"}))
     assert sandbox.payments == []
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [*DAMAGE, ("state", "settled"), ("state", ""), ("note", b"\xff")]
+)
+async def test_a_damaged_row_of_a_payment_hides_no_other_and_blocks_until_a_person_resolves_it(
+    server: AccountServer,
+    ledger: Ledger,
+    store: Store,
+    sandbox: Sandbox,
+    column: str,
+    value: object,
+) -> None:
+    paid = await approved(server, ledger)
+    await call(server, PAY, SMALL)
+    assert len(sandbox.payments) == 1
+    write(store, paid.id, **{column: value})
+    found = ledger.get(paid.id, NOW)
+    assert found
+    if column != "note":  # which says nothing of money
+        assert found.state is State.UNKNOWN
+        assert "can't be read" in found.happened
+        blocked = said(await call(server, PAY, {"amount": "30.00"}))
+        assert f"resolve {paid.id}" in blocked
+        assert ledger.resolve(paid.id, paid=True, note="Found.", now=NOW)
+    after = ledger.get(paid.id, NOW)
+    assert after
+    assert after.state is State.SUCCEEDED
+    assert ledger.spent(NOW).day >= 20
+    assert "30.00" in said(await call(server, PAY, {"amount": "30.00"}))
+    listed = {each.id for each in ledger.newest(9, NOW)}
+    assert len(listed) == 2
+    assert len(sandbox.payments) == 1
+
+
+@pytest.mark.parametrize(
+    ("version", "revision"), [(0, None), (0, 0), (-1, 2), ("one", None), (2, 1), (None, None)]
+)
+def test_a_store_that_names_no_known_format_is_refused_in_words(
+    store: Store, version: object, revision: object
+) -> None:
+    with store.write() as connection:
+        connection.execute(sa.text("DELETE FROM telnyx_mcp_schema"))
+        if version is not None:
+            connection.execute(
+                sa.text("INSERT INTO telnyx_mcp_schema VALUES (:version, 'salt', :revision)"),
+                {"version": version, "revision": revision},
+            )
+    store.close()
+    with pytest.raises(StoreError, match="does not say which version wrote it"), store.read():
+        pass
