@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from telnyx_mcp import __version__
 from telnyx_mcp.stderr import guard_stderr
+from telnyx_mcp.stdout import drop_stdout, guard_stdout
 
 if TYPE_CHECKING:
     from telnyx_mcp.profiles import Accounts
@@ -75,23 +76,33 @@ class CommandError(Exception):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command. Returns its exit status: 0 done, 1 failed, 2 wrongly called."""
     guard_stderr()
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    parser = _parser()
-    if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help", "--version")):
-        given = ["serve", *given]
-    options = parser.parse_args(given)
-    command: Callable[[argparse.Namespace], int] = options.command
+    guard_stdout()
     try:
-        return command(options)
+        try:
+            return _run(arguments)
+        finally:
+            sys.stdout.flush()  # what can't be written is noticed here, not when Python has ended
     except CommandError as error:
         sys.stderr.write(f"telnyx-account-mcp: {error}\n")
         return 2
     except KeyboardInterrupt:
         sys.stderr.write("\ntelnyx-account-mcp: stopped\n")
         return 130
-    except BrokenPipeError:
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):  # whoever read stdout may stop when they like
+            sys.stderr.write(f"telnyx-account-mcp: {error}\n")
+        drop_stdout()
         return 1
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    parser = _parser()
+    if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help", "--version")):
+        given = ["serve", *given]
+    options = parser.parse_args(given)
+    command: Callable[[argparse.Namespace], int] = options.command
+    return command(options)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
 import threading
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 
@@ -21,7 +23,7 @@ from rich.text import Text
 from telnyx_mcp.approval.channels.terminal import discard_typed
 from telnyx_mcp.server import AccountServer, build_server
 from telnyx_mcp.settings import Settings
-from telnyx_mcp.signals import stopping_signals
+from telnyx_mcp.signals import stopping_signals_heard
 from telnyx_mcp.tools import TOOLS
 from telnyx_mcp.untrusted import visible
 
@@ -36,11 +38,12 @@ def call_tool(settings: Settings, tool: str, arguments: dict[str, str], *, as_js
         server = build_server(settings)
         ask = ask_here if sys.stdin.isatty() else None
         result: CallToolResult | None = None
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_stop_on_signal, server, tasks.cancel_scope)
-            async with Client(server, elicitation_callback=ask) as client:
-                result = await client.call_tool(tool, arguments)
-            tasks.cancel_scope.cancel()
+        with stopping_signals_heard() as signals:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_stop_on_signal, signals, server, tasks.cancel_scope)
+                async with Client(server, elicitation_callback=ask) as client:
+                    result = await client.call_tool(tool, arguments)
+                tasks.cancel_scope.cancel()
         return result
 
     result = anyio.run(call)
@@ -55,19 +58,20 @@ def call_tool(settings: Settings, tool: str, arguments: dict[str, str], *, as_js
     return 0 if state == "succeeded" and not result.is_error else 1
 
 
-async def _stop_on_signal(server: AccountServer, calling: anyio.CancelScope) -> None:
-    """Ends the call on a signal; not while a change is in flight: what came of it is still told."""
-    if sys.platform == "win32":
-        return
-    with anyio.open_signal_receiver(*stopping_signals()) as signals:
-        async for _ in signals:
-            with anyio.move_on_after(0.1) as in_flight:
-                for each in server.accounts.made:
-                    await each.gate.idle()
-            if not in_flight.cancelled_caught:
-                calling.cancel()
-                return
+async def _stop_on_signal(
+    signals: AsyncIterator[signal.Signals], server: AccountServer, calling: anyio.CancelScope
+) -> None:
+    """Ends the call on a signal; not once a change is in flight: what came of it is still told, however
+    many signals follow."""
+    async for _ in signals:
+        with anyio.move_on_after(0.1) as in_flight:
+            for each in server.accounts.made:
+                await each.gate.idle()
+        if in_flight.cancelled_caught:
             sys.stderr.write("\nIt was sent already: waiting for what comes of it.\n")
+        else:
+            calling.cancel()
+        return
 
 
 def list_tools() -> int:

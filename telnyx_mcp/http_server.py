@@ -25,6 +25,7 @@ from uvicorn.server import HANDLED_SIGNALS
 
 from telnyx_mcp.http_token import VARIABLE, Token
 from telnyx_mcp.server import AccountServer, changes_recorded, leave_process
+from telnyx_mcp.signals import stopping_signals
 
 CALL_GRACE_SECONDS = 1.0
 """How long calls may go on when the server is asked to leave; one that asks a person has no end."""
@@ -167,7 +168,8 @@ class _Server(uvicorn.Server):
         def leave(_signal: int, _frame: FrameType | None) -> None:
             self.should_exit = True
 
-        previous = {each: signal.signal(each, leave) for each in HANDLED_SIGNALS}
+        heard = {*HANDLED_SIGNALS, *stopping_signals()}
+        previous = {each: signal.signal(each, leave) for each in heard}
         try:
             yield
         finally:

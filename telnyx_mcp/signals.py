@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, nullcontext
+
+import anyio
 
 
 def stopping_signals() -> tuple[signal.Signals, ...]:
@@ -12,3 +16,29 @@ def stopping_signals() -> tuple[signal.Signals, ...]:
         return ()
     hang_up = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
     return (signal.SIGTERM, signal.SIGINT, *hang_up)
+
+
+@contextmanager
+def stopping_signals_heard() -> Iterator[AsyncIterator[signal.Signals]]:
+    """The signals as they come; none ever comes on Windows. Once one came, those that come after the
+    end are ignored: another one would kill the program before its last word."""
+    chosen = stopping_signals()
+    came = False
+
+    async def noted(signals: AsyncIterator[signal.Signals]) -> AsyncIterator[signal.Signals]:
+        nonlocal came
+        async for each in signals:
+            came = True
+            yield each
+
+    with anyio.open_signal_receiver(*chosen) if chosen else nullcontext(_none()) as signals:
+        yield noted(signals)
+    if came:
+        for each in chosen:
+            signal.signal(each, signal.SIG_IGN)
+
+
+async def _none() -> AsyncIterator[signal.Signals]:
+    nothing: tuple[signal.Signals, ...] = ()
+    for each in nothing:
+        yield each

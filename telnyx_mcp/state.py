@@ -10,6 +10,7 @@ import hashlib
 import secrets
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
@@ -23,8 +24,8 @@ from telnyx_mcp.place import default_file, private_file
 from telnyx_mcp.silence import SilenceWatch
 
 BUSY_SECONDS = 30
-READ_SECONDS = 15
-"""After this a database that does not answer a reading is given up."""
+SERVER_SECONDS = 15
+"""The longest that a database server is waited for: it may hang with its connection open."""
 READABLE_FROM = 1
 """The oldest format that can read and write this store: version 1 ignores what was added since."""
 REVISION = 3
@@ -214,11 +215,12 @@ class Store:
     @contextmanager
     def _begun(self, engine: sa.Engine) -> Iterator[sa.Connection]:
         """A transaction. A connection that the server closed while it was idle is replaced once."""
+        started = time.monotonic()
         with ExitStack() as stack:
             try:
                 connection = stack.enter_context(engine.begin())
             except DBAPIError as error:
-                if not error.connection_invalidated:
+                if not error.connection_invalidated or time.monotonic() - started > 1:
                     raise
                 connection = stack.enter_context(engine.begin())
             yield connection
@@ -267,7 +269,8 @@ class Store:
     def _postgresql(self, url: sa.URL) -> sa.Engine:
         """An engine whose connections wait for nothing without end. Limits of a statement are set in
         each transaction, and nothing is prepared: so that it works through PgBouncer too."""
-        limit = int(self._busy_seconds * 1000)
+        most = min(self._busy_seconds, SERVER_SECONDS)
+        limit = int(most * 1000)
         waits = {"connect_timeout": "10", "tcp_user_timeout": str(limit), "keepalives_idle": "30"}
         engine = sa.create_engine(
             url.set(query={**waits, **url.query}),
@@ -280,8 +283,8 @@ class Store:
 
         def begin(connection: sa.Connection) -> None:
             writes = connection.get_execution_options().get("writes")
-            most = self._busy_seconds + 2 if writes else min(self._busy_seconds, READ_SECONDS)
-            watch.begins(connection.connection.dbapi_connection, most)
+            # Longer than the server's own limits, whose words say more.
+            watch.begins(connection.connection.dbapi_connection, most + 2)
             # In one message, as each costs a round trip, and a payment begins a dozen transactions.
             level, lock = (_WRITES, _LOCK) if writes else (_READS, "")
             connection.exec_driver_sql(f"BEGIN ISOLATION LEVEL {level}; {limits}{lock}")
@@ -354,9 +357,8 @@ _ADVICE = (
 )
 
 
-def store_id(connection: sa.Connection) -> str:
-    """What tells this store from another one, or from itself made anew."""
-    salt = connection.execute(sa.select(schema_version.c.salt)).scalar_one()
+def store_id(salt: str) -> str:
+    """What tells the store with this salt from another one, or from itself made anew."""
     return hashlib.sha256(f"store {salt}".encode()).hexdigest()[:16]
 
 

@@ -375,7 +375,7 @@ class Gate:
             return replace(after, happened=lost)
         with suppress(Exception):  # evidence helps, and its lack changes nothing that happened
             learnt = await request.evidence(change)
-            await in_thread(ledger.add_evidence, change.id, learnt, self._now())
+            return await in_thread(ledger.add_evidence, change.id, learnt, self._now())
         with suppress(NotAllowed):
             after = await self._reread(ledger, after)
         return after

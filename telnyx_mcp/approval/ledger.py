@@ -94,6 +94,7 @@ class Ledger(LedgerQueries):
         salt = store.salt()
         key = KeyLink(key_hash(salt, address, api_key), address, profile)
         ledger = cls(store, key, LedgerSigner(api_key, salt), owner, policy, memory)
+        ledger._store_id = store_id(salt)
         with store.read() as connection:
             account = key.account(connection)
             ledger._is_identified = key.is_identified(connection, account)
@@ -153,11 +154,11 @@ class Ledger(LedgerQueries):
             return
         newest = sa.select(Row.id).where(Row.sent_at.is_not(None)).order_by(Row.sent_at.desc())
         with self._store.read() as connection:
-            store, last = store_id(connection), connection.execute(newest.limit(1)).scalar()
+            last = connection.execute(newest.limit(1)).scalar()
         if last is None:
             self._memory.forget()
         else:
-            self._memory.write(Remembered(store, last))
+            self._memory.write(Remembered(self._store_id, last))
 
     # --- writing
 
@@ -180,7 +181,6 @@ class Ledger(LedgerQueries):
         the basis carries a mark of the ledger that is no longer true.
         """
         with self._store.write() as connection:
-            self._see_future_payments(connection, now)
             if known := self._find(connection, operation, arguments, reference, now):
                 if known.state is not State.VOID:
                     return known
@@ -190,6 +190,7 @@ class Ledger(LedgerQueries):
             at_once = decimal_of(basis.get(AT_ONCE))
             if refusal := self._refusal(connection, operation, amount, at_once, now):
                 raise Blocked(refusal, self.profile)
+            self._see_future_payments(connection, now)
             if not self._stands_for(connection, operation, amount, now):
                 self._make_room(connection, operation, now)
             new = secrets.token_hex(8)
@@ -275,11 +276,10 @@ class Ledger(LedgerQueries):
             else:
                 self._start_sending(connection, change, token, now)
             after = self._reread(connection, id, now)
-            store = store_id(connection)
         if refusal:
             raise Blocked(refusal, self.profile)
         if self._memory:
-            self._memory.write(Remembered(store, id))
+            self._memory.write(Remembered(self._store_id, id))
         self._over.add(id)
         return after
 
@@ -343,11 +343,13 @@ class Ledger(LedgerQueries):
             self._move(connection, change, state, now, **told)
             return self._reread(connection, id, now)
 
-    def add_evidence(self, id: str, evidence: Mapping[str, Any], now: datetime) -> None:
-        """Adds what was learnt after the outcome, without touching it."""
+    def add_evidence(self, id: str, evidence: Mapping[str, Any], now: datetime) -> Change:
+        """The change with what was learnt after the outcome, which stays as it is."""
         with self._store.write() as connection:
-            known = self._reread(connection, id, now).evidence
-            self._update(connection, id, {"evidence": rows.to_json({**known, **evidence})})
+            change = self._reread(connection, id, now)
+            more = {**change.evidence, **evidence}
+            self._update(connection, id, {"evidence": rows.to_json(more)})
+            return replace(change, evidence=more)
 
     def resolve(
         self,
@@ -409,11 +411,19 @@ class Ledger(LedgerQueries):
         self, connection: sa.Connection, change: Change, decision: Decision, now: datetime
     ) -> Change:
         told = {"channel": decision.channel, "decided_by": decision.by, "decided_at": ticks(now)}
+        query = sa.select(*(changes.c[name] for name in rows.SIGNED_PROPOSAL))
+        proposal = connection.execute(query.where(changes.c.id == change.id)).mappings().one()
+        told["signature"] = self._signer.sign({**proposal, **told})
         self._move(connection, change, State.APPROVED, now, happened="", **told)
-        query = sa.select(*(changes.c[name] for name in rows.SIGNED))
-        content = connection.execute(query.where(changes.c.id == change.id)).mappings().one()
-        self._update(connection, change.id, {"signature": self._signer.sign(dict(content))})
-        return self._reread(connection, change.id, now)
+        return replace(
+            change,
+            state=State.APPROVED,
+            happened="",
+            channel=decision.channel,
+            decided_by=decision.by,
+            decided_at=rows.moment_of(ticks(now)),
+            updated_at=rows.moment_of(ticks(now)),
+        )
 
     def _decline(
         self,

@@ -39,7 +39,7 @@ from telnyx_mcp.approval.reasons import (
 )
 from telnyx_mcp.approval.signature import LedgerSigner
 from telnyx_mcp.approval.store_memory import StoreMemory
-from telnyx_mcp.state import Store, changes, keys, store_id, ticks
+from telnyx_mcp.state import Store, changes, keys, schema_version, store_id, ticks
 
 SENDING_LEASE = timedelta(seconds=60)
 """After this a change that is still `sending` has no live sender: the request itself ends sooner."""
@@ -98,6 +98,7 @@ class LedgerQueries:
         self._policy = policy
         self._memory = memory
         self._is_identified = False
+        self._store_id = ""
 
     def get(self, id: str, now: datetime) -> Change | None:
         """One change, by its id."""
@@ -166,6 +167,8 @@ class LedgerQueries:
 
     def stands_for(self, change: Change, now: datetime) -> bool:
         """Whether the standing budget approves this change without asking."""
+        if not self._may_stand(change.operation, change.amount):
+            return False
         with self._store.read() as connection:
             return self._stands_for(connection, change.operation, change.amount, now)
 
@@ -279,13 +282,15 @@ class LedgerQueries:
         return [change for change, row in payments if _counts(row, moment, now)]
 
     def _mark(self, connection: sa.Connection, now: datetime) -> str:
-        query = self._mine().where(Row.state.in_(list(MAY_HAVE_HAPPENED)))
-        sending = self._changes(connection, query.where(Row.state == State.SENDING), now)
-        orphaned = sum(change.state is State.UNKNOWN for change in sending)
         counts = sa.select(Row.state, sa.func.count(), sa.func.max(Row.sent_at)).where(
             self._is_mine(), Row.state.in_(list(MAY_HAVE_HAPPENED))
         )
         found = connection.execute(counts.group_by(Row.state).order_by(Row.state)).all()
+        orphaned = 0
+        if any(state == State.SENDING for state, _, _ in found):
+            sending = self._mine().where(Row.state == State.SENDING)
+            lost = self._changes(connection, sending, now)
+            orphaned = sum(change.state is State.UNKNOWN for change in lost)
         parts = [f"{state} {count} {last}" for state, count, last in found]
         return "; ".join([*parts, f"orphaned {orphaned}"])
 
@@ -295,9 +300,15 @@ class LedgerQueries:
     def _stands_for(
         self, connection: sa.Connection, operation: str, amount: Decimal | None, now: datetime
     ) -> bool:
+        if not self._may_stand(operation, amount):
+            return False
+        return self._policy.stands_for(amount or Decimal(0), self._spent(connection, now))
+
+    def _may_stand(self, operation: str, amount: Decimal | None) -> bool:
+        """Whether the standing budget could cover such a change, if nothing of it was used."""
         if operation != PAYMENT or amount is None:
             return False
-        return self._policy.stands_for(amount, self._spent(connection, now))
+        return self._policy.stands_for(amount, Spent(Decimal(0), Decimal(0), Decimal(0)))
 
     def _claim_refusal(
         self, connection: sa.Connection, change: Change, now: datetime
@@ -332,12 +343,11 @@ class LedgerQueries:
         remembered = self._memory.read() if self._memory else None
         if remembered is None:
             return None
-        if remembered.store != store_id(connection):
+        last = sa.select(Row.sent_at).where(Row.id == remembered.last_sent).scalar_subquery()
+        salt, sent_at = connection.execute(sa.select(schema_version.c.salt, last)).one()
+        if remembered.store != store_id(salt):
             return StoreReplaced(self._store.place, is_another=True)
-        query = sa.select(Row.id).where(Row.id == remembered.last_sent, Row.sent_at.is_not(None))
-        if connection.execute(query).first() is None:
-            return StoreReplaced(self._store.place, is_another=False)
-        return None
+        return None if sent_at else StoreReplaced(self._store.place, is_another=False)
 
     def _last_sent(self, connection: sa.Connection) -> int:
         """When the latest change was sent. Every later one is sent after it, whatever the clock

@@ -49,6 +49,7 @@ from telnyx_mcp.tools.accounts import Account, Accounts
 from telnyx_mcp.tools.change_requests import Surroundings
 from telnyx_mcp.tools.services import Services
 from tests.conftest import KEY, NOW, Time, connected, text_of
+from tests.marked import marked
 from tests.process.harness import environment_for, started
 
 PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
@@ -607,6 +608,17 @@ COLUMNS = (
 )
 
 
+CAMPAIGN = """
+## Processes, clocks, storage, the database, load
+
+`make test ARGS='-m faults'` tries these with real processes, a PostgreSQL of its own, libfaketime and
+proxies that cut, delay or stop forwarding.
+
+| what goes wrong | what held | test |
+| --- | --- | --- |
+"""
+
+
 def page() -> str:
     """The tables as Markdown."""
     lines = [HEAD]
@@ -629,7 +641,7 @@ def page() -> str:
                 )
             )
         lines.append("")
-    return "\n".join(lines)
+    return "\n".join(lines) + CAMPAIGN + "".join(each.row for each in marked("fault"))
 
 
 def _line(cells: Any) -> str:

@@ -44,6 +44,7 @@ def environment_for(sandbox: Sandbox, folder: Path) -> dict[str, str]:
         "TELNYX_API_KEY": sandbox.key,
         "TELNYX_BASE_URL": sandbox.base_url,
         "TELNYX_MCP_STATE_URL": f"sqlite:///{folder}/state.sqlite3",
+        "XDG_CONFIG_HOME": str(folder / "config"),
     }
 
 

@@ -1,0 +1,103 @@
+"""kill -9 and broken connections at every message between the server and Telnyx.
+
+`tests/process/test_killed.py` kills at each transition of the ledger; here it is the wire that says when,
+and in `test_postgresql.py` the database.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+
+import pytest
+
+from telnyx_mcp.sandbox import Sandbox
+from tests.faults.hosts import (
+    PAY,
+    Ended,
+    hosted,
+    posts,
+    state_of,
+    text_of,
+    told_truly,
+)
+from tests.faults.proxy import Proxy
+from tests.faults.test_signals import BUDGET, command
+
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's"),
+]
+
+PIECES = pytest.mark.parametrize("piece", range(1, 13))
+"""A payment is about ten messages: the balance for the question and again for the claim, the payment, the
+balance after it."""
+
+
+@PIECES
+@pytest.mark.fault(
+    "kill -9 at any message between the server and Telnyx",
+    "after the restart the payment is made at most once, and what is told is true",
+)
+async def test_a_kill_at_any_message_makes_no_payment_twice(
+    through: dict[str, str], sandbox: Sandbox, between: Proxy, piece: int
+) -> None:
+    async with hosted(through) as host:
+        between.at_piece(piece, host.process.kill)
+        with suppress(Ended, ConnectionError):
+            await host.pay()
+    await told_truly(through, sandbox)
+
+
+@PIECES
+@pytest.mark.fault(
+    "kill -9 of `call` at any message between it and Telnyx",
+    "after it the payment is made at most once, and what is told is true",
+)
+async def test_a_kill_of_call_at_any_message_makes_no_payment_twice(
+    through: dict[str, str], sandbox: Sandbox, between: Proxy, piece: int
+) -> None:
+    async with command(through | BUDGET, "call", PAY, "amount=120") as process:
+        between.at_piece(piece, process.kill)
+        await process.communicate()
+    await told_truly(through, sandbox)
+
+
+@PIECES
+@pytest.mark.fault(
+    "kill -9 of a server over PATCH of auto-recharge, at any message to Telnyx",
+    "after the restart it is set at most once, and what is told is true",
+)
+async def test_a_kill_at_any_message_sets_auto_recharge_at_most_once(
+    through: dict[str, str], sandbox: Sandbox, between: Proxy, piece: int
+) -> None:
+    update = "telnyx_update_auto_recharge_preferences"
+    async with hosted(through) as host:
+        between.at_piece(piece, host.process.kill)
+        with suppress(Ended, ConnectionError):
+            await host.call(update, threshold_amount="50.00")
+    sent = sum(each.method == "PATCH" for each in sandbox.requests)
+    assert sent <= 1
+    async with hosted(through) as host:
+        changes = await host.changes()
+        state = changes[0]["state"] if changes else None
+        assert sent or state in (None, "proposed", "approved", "unknown")
+        assert not sent or state in ("succeeded", "unknown")
+
+
+@PIECES
+@pytest.mark.fault(
+    "every connection to Telnyx breaks at any message",
+    "the payment is made at most once, told truly",
+)
+async def test_a_cut_at_any_message_makes_no_payment_twice(
+    through: dict[str, str], sandbox: Sandbox, between: Proxy, piece: int
+) -> None:
+    async with hosted(through) as host:
+        between.at_piece(piece, between.cut)
+        told = await host.pay()
+        if state_of(told) == "succeeded":
+            assert len(sandbox.payments) == 1
+        elif state_of(told) != "unknown":
+            assert posts(sandbox) == 0, text_of(told)
+    assert await told_truly(through, sandbox) == state_of(told) or posts(sandbox) <= 1
