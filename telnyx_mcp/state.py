@@ -279,6 +279,7 @@ class Store:
         )
         names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
         limits = "".join(f"SET LOCAL {name} = {limit}; " for name in names)
+        limits += "SET LOCAL synchronous_commit = on; "  # whatever the database's default is
         watch = SilenceWatch()
 
         def begin(connection: sa.Connection) -> None:

@@ -182,7 +182,7 @@ class _Charge:
         self._threshold = threshold
         self._recharge = recharge
         self._balance = amount_of(balance.balance)
-        self._credit = amount_of(balance.credit_limit or "0")
+        self._credit = amount_of(balance.credit_limit)
         self._currency = currency_of(balance)
 
     @classmethod

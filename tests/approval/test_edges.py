@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from mcp_types import CallToolResult, ElicitResult
+from mcp_types import (
+    CallToolResult,
+    ClientCapabilities,
+    ElicitationCapability,
+    ElicitResult,
+    FormElicitationCapability,
+    UrlElicitationCapability,
+)
 
 from telnyx_mcp.approval.change import Change, State
+from telnyx_mcp.approval.channels.elicitation import can_ask
 from telnyx_mcp.approval.ledger import SENDING_LEASE, Ledger
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.approval.owner import Owner
@@ -430,3 +439,100 @@ async def test_a_machine_that_slept_between_claim_and_sending_sends_nothing(
     assert state_of(result) == "not_sent"
     assert "This machine slept" in said(result)
     assert sandbox.payments == []
+
+
+# --- what a broken gate, ledger or question could still do ----------------------------------------
+
+
+async def test_the_ledger_says_which_client_asked_and_which_decided(
+    server: AccountServer, other: Ledger, wall: Time
+) -> None:
+    await ask(server, PAYS, PAY, CALL)
+    (change,) = other.newest(1, wall.moment)
+    assert change.requested_via
+    assert change.decided_by == change.requested_via
+
+
+async def test_an_approval_whose_figures_moved_before_it_was_used_is_asked_again(
+    server: AccountServer, sandbox: Sandbox, other: Ledger, wall: Time
+) -> None:
+    await ask(server, None, PAY, CALL)
+    (proposed,) = other.newest(1, wall.moment)
+    assert other.approve(proposed.id, "terminal", wall.moment)
+    sandbox.account.balance += 50
+    person = Person(DECLINES)
+    assert state_of(await ask(server, person, PAY, CALL)) == "declined"
+    assert "NOTE: This question replaces an earlier one. The balance moved" in person.questions[0]
+    assert sandbox.payments == []
+    stale = other.get(proposed.id, wall.moment)
+    assert stale
+    assert stale.state is State.VOID
+
+
+async def test_a_reference_whose_question_ran_out_can_name_another_payment(
+    server: AccountServer, sandbox: Sandbox, wall: Time
+) -> None:
+    await ask(server, None, PAY, {"amount": "50.00", "reference": "invoice 7"})
+    wall.passes(minutes=11)
+    result = await ask(server, PAYS, PAY, {**CALL, "reference": "invoice 7"})
+    assert state_of(result) == "succeeded"
+
+
+async def test_a_fixed_channel_that_reaches_nobody_is_an_error(
+    settings: Settings, sandbox: Sandbox, wall: Time
+) -> None:
+    server = build_server(settings.model_copy(update={"approval": "elicitation"}), now=wall)
+    result = await ask(server, None, PAY, CALL)
+    assert result.is_error
+    assert "reaches nobody here. Calling again will not help." in said(result)
+    assert sandbox.payments == []
+
+
+async def test_a_question_about_preferences_names_what_changes_and_nothing_else(
+    server: AccountServer, sandbox: Sandbox
+) -> None:
+    sandbox.account.preferences["recharge_amount"] = "150.00"
+    wish = {"threshold_amount": "60.00", "recharge_amount": "150.00"}
+    person = Person(DECLINES)
+    assert state_of(await ask(server, person, UPDATE, wish)) == "declined"
+    changes = [line for line in person.questions[0].splitlines() if " -> " in line]
+    assert len(changes) == 1
+    assert "60.00" in changes[0]
+
+
+@pytest.mark.parametrize("limit", [None, "", "much"])
+async def test_a_recharge_whose_largest_charge_is_not_known_is_not_proposed(
+    settings: Settings, scripted: Scripted, wall: Time, limit: str | None
+) -> None:
+    """Without a credit limit nobody knows how far below zero a recharge starts."""
+    balance = {"balance": "10.00", "currency": "USD"} | (
+        {} if limit is None else {"credit_limit": limit}
+    )
+    preferences = {"enabled": True, "threshold_amount": "20.00", "recharge_amount": "50.00"}
+    scripted.will(answer(200, {"data": preferences}), answer(200, {"data": balance}))
+    server = build_server(settings.model_copy(update={"base_url": scripted.base_url}), now=wall)
+    result = await ask(server, Person(TICKS), UPDATE, {"threshold_amount": "30.00"})
+    assert result.is_error
+    assert "what a recharge could charge can't be told" in said(result)
+    assert {each.method for each in scripted.requests} == {"GET"}
+
+
+@pytest.mark.parametrize(
+    ("declared", "can"),
+    [
+        (None, False),
+        (ElicitationCapability(), True),
+        (ElicitationCapability(form=FormElicitationCapability()), True),
+        (ElicitationCapability(url=UrlElicitationCapability()), False),
+        (
+            ElicitationCapability(form=FormElicitationCapability(), url=UrlElicitationCapability()),
+            True,
+        ),
+    ],
+)
+def test_only_a_client_that_shows_forms_is_asked(
+    declared: ElicitationCapability | None, *, can: bool
+) -> None:
+    capabilities = ClientCapabilities(elicitation=declared)
+    context: Any = SimpleNamespace(client_capabilities=capabilities)
+    assert can_ask(context) is can

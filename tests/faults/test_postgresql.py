@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -442,11 +443,12 @@ ignore_startup_parameters = extra_float_digits,options
 
 
 def _accepts(port: int) -> None:
-    for _ in range(600):
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
         with socket.socket() as one:
-            one.settimeout(0.1)
             if one.connect_ex(("127.0.0.1", port)) == 0:
                 return
+        time.sleep(0.02)
     raise TimeoutError
 
 
