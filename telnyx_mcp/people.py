@@ -266,6 +266,9 @@ def show_ledger(
         _print_json([record_of(each) for each in shown])
     else:
         _table(shown)
+        for each in shown:
+            if each.damage:
+                _say(f"{each.id} can't be read: {each.damage}", style="yellow")
         if len(found) > limit:
             _say(f"There are more: --limit {limit * 5}")
         _say(f"All of one: {to_run('ledger ID', ledger.profile)}")
@@ -291,7 +294,7 @@ def resolve(settings: Settings, id: str, *, paid: bool | None, note: str) -> int
                 "resolve needs a person's confirmation, and there is no terminal to ask at. Nothing "
                 "was resolved."
             )
-        if paid is None and (paid := _found(DONE[change.operation])) is None:
+        if paid is None and (paid := _found(DONE.get(change.operation, "done"))) is None:
             _say("Nothing was resolved.")
             return 1
         _say(f"\nYou say that it {'happened' if paid else 'did not happen'}.", style="bold")

@@ -347,6 +347,8 @@ _ADVICE = (
     ("locking protocol", "The file is on a drive that can't lock it: name one on a local disk."),
     ("not a database", "The file is damaged: move it away and keep it, it may name payments."),
     ("malformed", "The file is damaged: move it away and keep it, it may name payments."),
+    ("no such table", "It was emptied meanwhile: put it back, or restart the server."),
+    ('relation "telnyx', "It was emptied meanwhile: put it back, or restart the server."),
     ("locked", "Another process holds it; try again."),
     ("lock timeout", "Another process holds it; try again."),
     ("no module named", "Install telnyx-account-mcp with the extra `postgres`."),

@@ -90,6 +90,8 @@ class Change:
     """The change with a fresh question that replaced this void one."""
     closed: bool = False
     """Whether the question was closed without an answer; a different question may then be asked."""
+    damage: str = ""
+    """What is wrong with the row, where it can't be read in full."""
 
     def is_for(self, operation: str, arguments: Mapping[str, Any]) -> bool:
         """Whether it is this change, and no other."""

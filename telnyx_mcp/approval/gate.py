@@ -28,7 +28,7 @@ from telnyx_mcp.approval.channels import AskOutcome, Channels
 from telnyx_mcp.approval.channels.elicitation import client_name
 from telnyx_mcp.approval.ledger_async import NotAllowed, in_thread
 from telnyx_mcp.approval.outcomes import OutcomeWriter
-from telnyx_mcp.approval.reasons import Blocked, UnknownPayment
+from telnyx_mcp.approval.reasons import GONE, Blocked, UnknownPayment
 from telnyx_mcp.approval.request import CannotCheck, ChangeRequest, RequestFactory, SendFailed
 
 if TYPE_CHECKING:
@@ -140,8 +140,15 @@ class Gate:
         change = await in_thread(ledger.get, id, self._now())
         if change is None:
             raise NotAllowed("Nothing was sent: there is no such change.")
-        request = self._request_for(change.operation, change.arguments)
         change = await self._latest(ledger, change)
+        if change.state not in (State.PROPOSED, State.VOID):
+            return change
+        try:
+            request = self._request_for(change.operation, change.arguments)
+        except (LookupError, TypeError, ArithmeticError):
+            raise NotAllowed(
+                f"Nothing was sent: change {change.id} can't be asked about, as its record is damaged."
+            ) from None
         if change.state is State.PROPOSED:
             change = await self._void_if_untrue(ledger, change, request)
         if change.state is State.VOID:
@@ -418,9 +425,11 @@ class Gate:
             )
 
     async def _reread(self, ledger: Ledger, change: Change) -> Change:
-        """The change as it stands now."""
+        """The change as it stands now. Raises `NotAllowed` where the ledger no longer has it."""
         found = await in_thread(ledger.get, change.id, self._now())
-        return change if found is None else found
+        if found is None:
+            raise NotAllowed(f"Nothing was sent: {GONE.format(id=change.id)}")
+        return found
 
 
 def _record(ledger: Ledger, after: Change, now: datetime) -> None:

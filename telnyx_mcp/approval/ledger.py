@@ -44,10 +44,10 @@ from telnyx_mcp.approval.ledger_queries import (
 from telnyx_mcp.approval.owner import Owner
 from telnyx_mcp.approval.policy import Policy
 from telnyx_mcp.approval.question import Question
-from telnyx_mcp.approval.reasons import Blocked, QuestionOpen, RecentlyDeclined
+from telnyx_mcp.approval.reasons import GONE, Blocked, QuestionOpen, RecentlyDeclined
 from telnyx_mcp.approval.signature import LedgerSigner
 from telnyx_mcp.approval.store_memory import Remembered, StoreMemory
-from telnyx_mcp.state import Store, changes, store_id, ticks
+from telnyx_mcp.state import Store, StoreError, changes, store_id, ticks
 
 __all__ = [
     "AT_ONCE",
@@ -323,18 +323,21 @@ class Ledger(LedgerQueries):
         self, id: str, state: State, happened: str, evidence: Mapping[str, Any], now: datetime
     ) -> Change | None:
         """The change with its outcome; None if it has another one. What Telnyx answers, however late,
-        stands above what a person had found."""
+        stands above what a person had found.
+
+        Raises `StoreError` where the change is no longer in the ledger.
+        """
         with self._store.write() as connection:
             change = self._get(connection, id, now)
             if change is None:
-                return None
+                raise StoreError(f"{self._store.place}: {GONE.format(id=id)}")
             told = {"happened": happened, "evidence": rows.to_json(evidence)}
             for stored in (State.SENDING, State.UNKNOWN):
                 if self._move(connection, replace(change, state=stored), state, now, **told):
                     return self._reread(connection, id, now)
             if rows.RESOLVED_VIA not in change.evidence or state is State.UNKNOWN:
                 return None
-            done = DONE[change.operation]
+            done = DONE.get(change.operation, "done")
             found = done if change.state is State.SUCCEEDED else f"not {done}"
             told = {
                 "happened": f"{happened} You had resolved it as {found} before.",
@@ -370,6 +373,8 @@ class Ledger(LedgerQueries):
             who = {rows.RESOLVED_VIA: channel} | ({"resolved_by": by} if by else {})
             evidence = rows.to_json({**change.evidence, **who})
             told = {"note": note, "evidence": evidence, "happened": change.happened}
+            if change.sent_at is None:  # it can't be read: the change counts from now on
+                told["sent_at"] = ticks(now)
             # It is stored as unknown, as `sending` if its sender is gone, or as something unreadable.
             self._update(connection, id, {"state": state, "updated_at": ticks(now), **told})
             return self._reread(connection, id, now)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
@@ -127,6 +128,13 @@ class LedgerQueries:
                 if state in (None, change.state):
                     found.append(change)
         return found
+
+    def damaged(self, most: int, now: datetime) -> list[Change]:
+        """The newest changes whose rows can't be read in full: see `Change.damage`."""
+        query = self._mine().order_by(Row.updated_at.desc(), Row.id)
+        with self._store.read() as connection:
+            damaged = (each for each in self._changes(connection, query, now) if each.damage)
+            return list(islice(damaged, most))
 
     def payments_since(self, moment: datetime, now: datetime) -> list[Change]:
         """Payments that happened, or may have, at or after this moment."""
@@ -353,7 +361,8 @@ class LedgerQueries:
         """When the latest change was sent. Every later one is sent after it, whatever the clock
         says: a payment made while the clock is wrong still counts once it is right, and no two
         histories have the same mark."""
-        query = sa.select(sa.func.coalesce(sa.func.max(Row.sent_at), 0)).where(self._is_mine())
+        readable = (self._is_mine(), Row.sent_at.between(0, rows.LAST_MOMENT))
+        query = sa.select(sa.func.coalesce(sa.func.max(Row.sent_at), 0)).where(*readable)
         return int(connection.execute(query).scalar_one())
 
     def _spent(self, connection: sa.Connection, now: datetime) -> Spent:

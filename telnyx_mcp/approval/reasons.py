@@ -22,6 +22,7 @@ LINK = "ledger link"
 """The command that links a key to an account."""
 ACCEPT = "ledger accept"
 """The command that accepts a ledger that was replaced."""
+GONE = "change {id} is no longer in the ledger, which was emptied, or restored from an older copy."
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,11 @@ class UnknownPayment:
     def text(self, profile: str | None) -> str:
         lost = self.change
         sent = f" sent at {lost.sent_at:%Y-%m-%d %H:%M} UTC" if lost.sent_at else ""
+        payment = f"the payment of {lost.amount}{sent}"
+        if lost.damage:
+            payment = f"change {lost.id}, whose record can't be read ({lost.damage}),"
         return (
-            f"the outcome of the payment of {lost.amount}{sent} is unknown, and no other payment is "
+            f"the outcome of {payment} is unknown, and no other payment is "
             "made until a person has found out. The user can look into the Mission Control Portal, "
             f"then run `{to_run(f'resolve {lost.id}', profile)}` in a terminal, or answer on the page "
             "in the browser where one opens."

@@ -16,6 +16,14 @@ from telnyx_mcp.state import ticks
 
 T = TypeVar("T")
 
+_DAMAGED = (ValueError, TypeError, ArithmeticError, OSError, RecursionError)
+"""What reading a column raises that another program wrote, or that is damaged."""
+_MOST_CENTS = 10**13
+"""No payment is as large. A damaged amount may not use up a cap for a month, nor make room under it."""
+
+LAST_MOMENT = 253_000_000_000_000
+"""The last moment that is believed, in the year 9987: later ones can't be read as a date."""
+
 SIGNED_PROPOSAL = (
     *("id", "account", "operation", "arguments", "reference", "amount", "question"),
     *("question_data", "basis", "requested_via", "proposed_at"),
@@ -71,7 +79,7 @@ def change_of(row: sa.RowMapping) -> Change:
     have happened: another program may have written it."""
     try:
         return _change(row)
-    except (ValueError, TypeError, ArithmeticError, OSError) as error:
+    except _DAMAGED as error:
         return _salvaged(row, " ".join(str(error).split())[:80])
 
 
@@ -82,38 +90,40 @@ def _salvaged(row: sa.RowMapping, why: str) -> Change:
     settled = RESOLVED_VIA in evidence or stored not in {State.SENDING, State.SUCCEEDED}
     updated = _readable(moment_of, row["updated_at"], datetime.fromtimestamp(0, UTC))
     return Change(
-        id=str(row["id"]),
-        operation=str(row["operation"]),
+        id=_text(row["id"]),
+        operation=_text(row["operation"]),
         arguments=_readable(_object, row["arguments"], {}),
-        reference=None if row["reference"] is None else str(row["reference"]),
+        reference=None if row["reference"] is None else _text(row["reference"]),
         amount=_readable(_amount, row["amount"], None),
-        question=Question(str(row["question"])),
+        question=Question(_text(row["question"])),
         basis=_readable(_object, row["basis"], {}),
         state=stored if settled else State.UNKNOWN,
-        channel=str(row["channel"]),
-        requested_via=str(row["requested_via"] or ""),
-        decided_by=str(row["decided_by"] or ""),
-        owner=str(row["owner"]),
+        channel=_text(row["channel"]),
+        requested_via=_text(row["requested_via"]),
+        decided_by=_text(row["decided_by"]),
+        owner=_text(row["owner"]),
         happened=UNREADABLE.format(why=why),
         evidence=evidence,
-        note=str(row["note"]),
+        note=_text(row["note"]),
         proposed_at=_readable(moment_of, row["proposed_at"], updated),
         decided_at=_readable(_moment_or_none, row["decided_at"], None),
         sent_at=_readable(_moment_or_none, row["sent_at"], None),
         updated_at=updated,
-        replaced_by=None,
-        closed=False,
+        damage=why,
     )
 
 
 def _readable(read: Callable[[Any], T], stored: Any, otherwise: T) -> T:
     try:
         return read(stored)
-    except (ValueError, TypeError, ArithmeticError, OSError):
+    except _DAMAGED:
         return otherwise
 
 
 def _change(row: sa.RowMapping) -> Change:
+    for name in ("operation", "channel", "reference"):  # which caps and references go by
+        if not isinstance(row[name], str | None):
+            raise TypeError(f"its {name} is no text")
     amount = None if row["amount"] is None else _amount(row["amount"])
     state = State(row["state"])
     if row["operation"] == PAYMENT and amount is None:
@@ -130,17 +140,17 @@ def _change(row: sa.RowMapping) -> Change:
         basis=_object(row["basis"]),
         state=state,
         channel=row["channel"],
-        requested_via=row["requested_via"] or "",
-        decided_by=row["decided_by"] or "",
-        owner=row["owner"],
-        happened=row["happened"],
+        requested_via=_text(row["requested_via"]),
+        decided_by=_text(row["decided_by"]),
+        owner=_text(row["owner"]),
+        happened=_text(row["happened"]),
         evidence=_object(row["evidence"]),
-        note=row["note"],
+        note=_text(row["note"]),
         proposed_at=moment_of(row["proposed_at"]),
         decided_at=_moment_or_none(row["decided_at"]),
         sent_at=_moment_or_none(row["sent_at"]),
         updated_at=moment_of(row["updated_at"]),
-        replaced_by=row["replaced_by"],
+        replaced_by=_text(row["replaced_by"]) or None,
         closed=row["closed_at"] is not None,
     )
 
@@ -159,9 +169,16 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def _amount(stored: object) -> Decimal:
-    if not isinstance(stored, int):
-        raise TypeError("its amount is no whole number of cents")
+    if not isinstance(stored, int) or not 0 < stored < _MOST_CENTS:
+        raise TypeError("its amount is no number of cents that could be paid")
     return amount_of(stored)
+
+
+def _text(stored: object) -> str:
+    """A column of words. In SQLite it may hold anything."""
+    if isinstance(stored, bytes):
+        return stored.decode(errors="replace")
+    return "" if stored is None else str(stored)
 
 
 def amount_of(cents: int) -> Decimal:

@@ -17,7 +17,7 @@ from typing import Any
 from anyio import to_thread
 
 from telnyx_mcp import __version__
-from telnyx_mcp.approval.change import PAYMENT, State
+from telnyx_mcp.approval.change import PAYMENT, Change, State
 from telnyx_mcp.approval.channels.browser import users_browser
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.approval.reasons import ACCEPT, LINK, StoreReplaced
@@ -255,6 +255,7 @@ async def _store(patient: Patient) -> list[Finding]:
         ledger = open_ledger(patient.keyed)
         try:
             unknown = ledger.newest(10, patient.now(), state=State.UNKNOWN)
+            damaged = ledger.damaged(10, patient.now())
             unlinked = ledger.hides_changes()
             replaced = ledger.replaced()
         finally:
@@ -265,6 +266,7 @@ async def _store(patient: Patient) -> list[Finding]:
             Finding("ledger", Level.OK, f"changes are recorded in {place}"),
             *([_unlinked(patient.settings.profile)] if unlinked else []),
             *([_replaced(replaced, patient.settings.profile)] if replaced else []),
+            *(_damaged(each) for each in damaged),
         ] + [
             Finding(
                 "ledger",
@@ -300,6 +302,16 @@ def _replaced(reason: StoreReplaced, profile: str | None) -> Finding:
         f"{reason.happened} Nothing is paid or changed",
         "Put the right one back, or look into the Mission Control Portal, then: "
         + to_run(ACCEPT, profile),
+    )
+
+
+def _damaged(change: Change) -> Finding:
+    return Finding(
+        "ledger",
+        Level.NOTE,
+        f"the record of change {change.id} can't be read ({change.damage})",
+        "Another program changed it, a later version wrote it, or the store is damaged: keep a copy of "
+        "the store, as it may name payments.",
     )
 
 

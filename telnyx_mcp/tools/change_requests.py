@@ -127,7 +127,8 @@ def balance_moved(before: object, now: object, amount: Decimal) -> str | None:
 def payment_notes(payments: Sequence[Change], amount: Decimal) -> list[str]:
     """Notes on recent payments of the same amount, and on every one of unknown outcome."""
     return [
-        f"{each.amount} was {_outcome(each.state)} at {each.sent_at:%Y-%m-%d %H:%M} UTC."
+        f"{each.amount} was {_outcome(each.state)} at "
+        f"{each.sent_at or each.updated_at:%Y-%m-%d %H:%M} UTC."
         for each in payments
         if each.amount == amount or each.state is not State.SUCCEEDED
     ]

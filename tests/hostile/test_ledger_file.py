@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,12 +12,16 @@ import sqlalchemy as sa
 
 from telnyx_mcp.approval.change import Change, State
 from telnyx_mcp.approval.ledger import Ledger
+from telnyx_mcp.approval.ledger_async import NotAllowed
 from telnyx_mcp.approval.opening import open_ledger
+from telnyx_mcp.doctor.checks import examine
+from telnyx_mcp.people import show_ledger
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server import AccountServer, build_server
 from telnyx_mcp.settings import Settings
 from telnyx_mcp.state import Store, StoreError, changes
 from tests.approval.test_asking import PAY, said
+from tests.approval.test_store_replaced import pays, running
 from tests.conftest import NOW, call
 
 SMALL, LARGE = {"amount": "20.00"}, {"amount": "450.00"}
@@ -131,7 +136,19 @@ async def test_a_question_that_another_program_wrote_is_read_by_nobody(
     assert [each.state for each in ledger.newest(9, NOW)] == [State.VOID]
 
 
+DEEP = "[" * 100_000
 DAMAGE = [
+    ("arguments", DEEP),
+    ("basis", DEEP),
+    ("evidence", DEEP),
+    ("question_data", DEEP),
+    ("question_data", "[]"),
+    ("sent_at", 10**17),
+    ("amount", -1200),
+    ("amount", 10**17),
+    ("operation", b"\xff"),
+    ("channel", b"\xff"),
+    ("reference", b"\xff"),
     ("basis", "{"),
     ("basis", "[]"),
     ("arguments", "x"),
@@ -198,6 +215,85 @@ async def test_a_damaged_row_of_a_payment_hides_no_other_and_blocks_until_a_pers
     listed = {each.id for each in ledger.newest(9, NOW)}
     assert len(listed) == 2
     assert len(sandbox.payments) == 1
+
+
+WORDS = ("happened", "note", "owner", "requested_via", "decided_by", "replaced_by")
+
+
+@pytest.mark.parametrize(("column", "value"), [*DAMAGE, *((name, b"\xff") for name in WORDS)])
+async def test_a_damaged_row_is_listed_everywhere_with_what_is_wrong(
+    server: AccountServer,
+    ledger: Ledger,
+    store: Store,
+    settings: Settings,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    column: str,
+    value: object,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    paid = await approved(server, ledger)
+    await call(server, PAY, SMALL)
+    write(store, paid.id, **{column: value})
+    assert not (await call(server, "telnyx_list_changes")).is_error
+    shown = []
+    for one, as_json in ((None, False), (None, True), (paid.id, False), (paid.id, True)):
+        assert show_ledger(settings, one, as_json=as_json, limit=9, state=None) == 0
+        shown.append(capsys.readouterr().out)
+    assert all(paid.id in each for each in shown)
+    if column not in WORDS:
+        assert f"{paid.id} can't be read: " in shown[0]
+        assert "The record of this change can't be read (" in shown[2]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("basis", "{"), ("amount", "much"), ("state", "settled")]
+)
+async def test_doctor_names_a_damaged_row_and_what_is_wrong(
+    server: AccountServer,
+    ledger: Ledger,
+    store: Store,
+    settings: Settings,
+    column: str,
+    value: object,
+) -> None:
+    change = await approved(server, ledger)
+    write(store, change.id, **{column: value})
+    found = [each.found async for each in examine(settings, now=lambda: NOW)]
+    assert any(f"the record of change {change.id} can't be read (" in each for each in found)
+
+
+@pytest.mark.parametrize(("column", "value"), DAMAGE)
+async def test_payments_are_made_again_once_a_damaged_row_is_resolved(
+    settings: Settings,
+    ledger: Ledger,
+    store: Store,
+    sandbox: Sandbox,
+    column: str,
+    value: object,
+) -> None:
+    async with running(settings) as client:
+        await pays(client, amount="20.00")
+        (paid,) = ledger.newest(1, NOW)
+        write(store, paid.id, **{column: value})
+        assert f"resolve {paid.id}" in await pays(client, amount="30.00")
+        assert ledger.resolve(paid.id, paid=True, note="Found.", now=NOW)
+        for amount in ("20.00", "30.00", "40.00"):
+            assert "Done" in await pays(client, amount=amount, reference=amount)
+    assert len(sandbox.payments) == 4
+    assert 20 <= ledger.spent(NOW).day - 90 <= 500, "never less than was paid, nor without end"
+    assert ledger.spent(NOW + timedelta(days=31)).month == 0
+
+
+@pytest.mark.parametrize("column", ["operation", "arguments"])
+async def test_a_damaged_question_is_not_asked_and_says_so(
+    server: AccountServer, ledger: Ledger, store: Store, column: str
+) -> None:
+    change = await approved(server, ledger)
+    write(store, change.id, **{column: "x"})
+    gate = (await server.accounts.main.services()).gate
+    with pytest.raises(NotAllowed, match=f"change {change.id} can't be asked about"):
+        await gate.check(change.id)
 
 
 @pytest.mark.parametrize(
