@@ -290,6 +290,10 @@ class Store:
             level, lock = (_WRITES, _LOCK) if writes else (_READS, "")
             connection.exec_driver_sql(f"BEGIN ISOLATION LEVEL {level}; {limits}{lock}")
 
+        def connected(driver: Any, _record: object) -> None:
+            watch.begins(driver, most + 2)  # the first statements come before a transaction begins
+
+        sa.event.listen(engine, "connect", connected, insert=True)
         sa.event.listen(engine, "begin", begin)
         sa.event.listen(engine, "checkin", lambda driver, _: watch.ends(driver))
         return engine

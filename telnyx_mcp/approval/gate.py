@@ -310,6 +310,7 @@ class Gate:
         decision: Decision | None,
     ) -> Change | None:
         """The change after it was sent, or void; None if another caller decided or sent it."""
+        await self._write_outcomes()  # one may have become known while the user read the question
         standing = (decision.channel if decision else change.channel) == STANDING
         if not standing and (why := await self._untrue(change, request)):
             return await in_thread(ledger.void, change.id, why, self._now())
@@ -340,15 +341,18 @@ class Gate:
         except NotAllowed as error:
             if isinstance(error.__cause__, Blocked):
                 raise
-            with suppress(NotAllowed):
-                if claimed := await in_thread(ledger.claimed, change.id, token, self._now()):
-                    return claimed
+            try:
+                claimed = await in_thread(ledger.claimed, change.id, token, self._now())
+            except NotAllowed:
+                # It may be `sending` in the store, and nobody will send it.
+                void = partial(_never_sent, ledger, change, token, self._now())
+                with suppress(NotAllowed):
+                    await self._outcomes.write(change.id, void)
+                raise error from None
+            if claimed is None:
+                ledger.landed(change.id)
                 raise
-            # It may be `sending` in the store, and nobody will send it.
-            void = partial(_never_sent, ledger, change, token, self._now())
-            with suppress(NotAllowed):
-                await self._outcomes.write(change.id, void)
-            raise
+            return claimed
 
     async def _untrue(self, change: Change, request: ChangeRequest) -> str | None:
         """Why the question is no longer true. Raises `NotAllowed` if that can't be found out."""

@@ -301,8 +301,9 @@ class Ledger(LedgerQueries):
 
     def claimed(self, id: str, token: str, now: datetime) -> Change | None:
         """The change, if it was claimed with this token and is still `sending`. For a caller whose
-        claim failed, as the answer to its commit may have been lost."""
-        with self._store.read() as connection:
+        claim failed, as the answer to its commit may have been lost. It waits for a commit that is
+        still on its way."""
+        with self._store.write() as connection:  # for the writers' lock, which that one holds
             mine = self._mine().where(Row.id == id, Row.secret_hash == token)
             return next(
                 self._changes(connection, mine.where(Row.state == State.SENDING), now), None
@@ -335,6 +336,8 @@ class Ledger(LedgerQueries):
             for stored in (State.SENDING, State.UNKNOWN):
                 if self._move(connection, replace(change, state=stored), state, now, **told):
                     return self._reread(connection, id, now)
+            if change.state is state and change.happened.startswith(happened):
+                return change  # recorded before, and the answer was lost
             if rows.RESOLVED_VIA not in change.evidence or state is State.UNKNOWN:
                 return None
             done = DONE.get(change.operation, "done")
@@ -372,7 +375,11 @@ class Ledger(LedgerQueries):
                 return None
             who = {rows.RESOLVED_VIA: channel} | ({"resolved_by": by} if by else {})
             evidence = rows.to_json({**change.evidence, **who})
-            told = {"note": note, "evidence": evidence, "happened": change.happened}
+            told: dict[str, Any] = {
+                "note": note,
+                "evidence": evidence,
+                "happened": change.happened,
+            }
             if change.sent_at is None:  # it can't be read: the change counts from now on
                 told["sent_at"] = ticks(now)
             # It is stored as unknown, as `sending` if its sender is gone, or as something unreadable.

@@ -174,6 +174,29 @@ async def test_an_outcome_that_was_never_written_is_unknown_once_the_server_ende
     assert change.state is State.UNKNOWN
 
 
+def test_an_answer_that_is_recorded_twice_after_a_person_resolved_it_says_the_same_twice(
+    other: Ledger, wall: Time
+) -> None:
+    now = wall.moment
+    lost = other.propose(
+        "create_stored_payment_transaction",
+        CALL,
+        reference=None,
+        amount=Decimal("120.00"),
+        question=Question("?"),
+        basis={},
+        now=now,
+    )
+    other.approve(lost.id, "terminal", now)
+    other.claim(lost.id, now)
+    other.record(lost.id, State.UNKNOWN, "No answer came.", {}, now)
+    other.resolve(lost.id, paid=False, note="", now=now)
+    answers = [other.record(lost.id, State.SUCCEEDED, "It came.", {}, now) for _ in range(2)]
+    for change in answers:
+        assert change
+        assert change.happened == "It came. You had resolved it as not paid before."
+
+
 # --- the store fails at the claim -----------------------------------------------------------------
 
 
