@@ -61,13 +61,10 @@ def call_tool(settings: Settings, tool: str, arguments: dict[str, str], *, as_js
 async def _stop_on_signal(
     signals: AsyncIterator[signal.Signals], server: AccountServer, calling: anyio.CancelScope
 ) -> None:
-    """Ends the call on a signal; not once a change is in flight: what came of it is still told, however
-    many signals follow."""
+    """Ends the call on a signal; not once a change was sent: what came of it is still told, however many
+    signals follow."""
     async for _ in signals:
-        with anyio.move_on_after(0.1) as in_flight:
-            for each in server.accounts.made:
-                await each.gate.idle()
-        if in_flight.cancelled_caught:
+        if any(each.gate.has_sent for each in server.accounts.made):
             sys.stderr.write("\nIt was sent already: waiting for what comes of it.\n")
         else:
             calling.cancel()

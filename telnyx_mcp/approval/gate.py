@@ -72,6 +72,8 @@ class Gate:
         self._ledger: Ledger | None = None
         self._opening = anyio.Lock()
         self._outcomes = OutcomeWriter()
+        self.has_sent = False
+        """Whether a change was sent, or is about to be: what came of it has to be told."""
         self._in_flight = 0
         self._landed = anyio.Condition()
 
@@ -316,6 +318,7 @@ class Gate:
             return await in_thread(ledger.void, change.id, why, self._now())
         with anyio.CancelScope(shield=True):
             self._in_flight += 1
+            self.has_sent = True
             try:
                 claimed = await self._claim(ledger, change, decision)
                 if claimed is None or claimed.state is State.VOID:
