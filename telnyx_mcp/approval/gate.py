@@ -70,6 +70,8 @@ class Gate:
         self._now = now
         self._request_for = request_for
         self._ledger: Ledger | None = None
+        self._behind: Ledger | None = None
+        """The ledger that was closed while it lacked an outcome: writing that opens its store again."""
         self._opening = anyio.Lock()
         self._outcomes = OutcomeWriter()
         self.has_sent = False
@@ -165,9 +167,10 @@ class Gate:
         """Closes the pages and the ledger. A later change opens them again."""
         self._channels.close()
         self._outcomes.close()
-        ledger, self._ledger = self._ledger, None
-        if ledger:
-            ledger.close()
+        for each in filter(None, (self._ledger, self._behind)):
+            each.close()
+        self._behind = (self._ledger or self._behind) if self._outcomes.unwritten else None
+        self._ledger = None
 
     async def idle(self) -> None:
         """Returns when nothing that was sent is still waiting for its answer."""

@@ -18,6 +18,8 @@ from telnyx_mcp.approval.ledger_async import NotAllowed, in_thread
 
 TELL_WITHIN = 10.0
 """Seconds after which the caller goes on, though the outcome is not written yet."""
+CLOSE_SECONDS = 5.0
+"""How long the end waits for a try that is under way."""
 _PAUSES = (0.5, 1.0, 2.0, 5.0, 15.0)
 """Seconds between the tries; the last one for all that follow."""
 
@@ -29,7 +31,9 @@ class OutcomeWriter:
         self._tell_within = tell_within
         self._waiting: dict[str, Callable[[], object]] = {}
         self._lock = threading.Lock()
+        self._trying = threading.Lock()
         self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
 
     @property
     def unwritten(self) -> list[str]:
@@ -54,25 +58,34 @@ class OutcomeWriter:
 
     def try_again(self) -> None:
         """Writes what waits, as far as the store takes it. Blocks."""
-        with self._lock:
-            waiting = list(self._waiting.items())
-        for change, work in waiting:
-            with suppress(Exception):
-                work()
-                with self._lock:
-                    self._waiting.pop(change, None)
+        with self._trying:
+            for change, work in self._all():
+                with suppress(Exception):
+                    work()
+                    with self._lock:
+                        self._waiting.pop(change, None)
 
     def close(self) -> None:
-        """Tries once more, and stops. Blocks as long as the store does."""
+        """Tries once more, and stops: the store is closed next. Blocks as long as the store does."""
         self._closed.set()
+        thread, self._thread = self._thread, None
+        if thread:
+            thread.join(CLOSE_SECONDS)
+            if thread.is_alive():  # a store that hangs will not answer now either
+                return
         self.try_again()
+        self._closed.clear()  # a gate can be used again after it was closed
 
     def _keep(self, id: str, work: Callable[[], object]) -> None:
         with self._lock:
-            is_first = not self._waiting
             self._waiting[id] = work
-        if is_first:
-            threading.Thread(target=self._go_on, name="outcomes", daemon=True).start()
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._go_on, name="outcomes", daemon=True)
+            self._thread.start()
+
+    def _all(self) -> list[tuple[str, Callable[[], object]]]:
+        with self._lock:
+            return list(self._waiting.items())
 
     def _go_on(self) -> None:
         for pause in chain(_PAUSES, repeat(_PAUSES[-1])):
