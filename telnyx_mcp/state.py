@@ -295,6 +295,7 @@ class Store:
 
         sa.event.listen(engine, "connect", connected, insert=True)
         sa.event.listen(engine, "begin", begin)
+        sa.event.listen(engine, "invalidate", lambda driver, *_: watch.ends(driver))
         sa.event.listen(engine, "checkin", lambda driver, _: watch.ends(driver))
         return engine
 

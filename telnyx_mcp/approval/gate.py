@@ -429,8 +429,8 @@ class Gate:
         await in_thread(self._outcomes.try_again)
         if waiting := self._outcomes.unwritten:
             raise NotAllowed(
-                f"Nothing was sent: the outcome of change {waiting[0]} is known and could not be written "
-                "to the ledger yet. Ask the user to look at the ledger's store (telnyx-account-mcp "
+                f"Nothing new was sent: change {waiting[0]} was sent earlier, and its outcome is known and "
+                "not in the ledger yet. Ask the user to look at the ledger's store (telnyx-account-mcp "
                 "doctor shows it), then call again."
             )
 
@@ -438,7 +438,7 @@ class Gate:
         """The change as it stands now. Raises `NotAllowed` where the ledger no longer has it."""
         found = await in_thread(ledger.get, change.id, self._now())
         if found is None:
-            raise NotAllowed(f"Nothing was sent: {GONE.format(id=change.id)}")
+            raise NotAllowed(f"Nothing was sent by this call: {GONE.format(id=change.id)}")
         return found
 
 

@@ -48,7 +48,9 @@ async def carry_out(
             **change.evidence,
         ),
         sandbox=call.client.sandbox,
-        is_error=change.state in _ERRORS or outcome.asked is AskOutcome.CANNOT_ASK,
+        # A person may have approved it elsewhere in the meantime: then it was sent, and is no error.
+        is_error=change.state in _ERRORS
+        or (change.state is State.PROPOSED and outcome.asked is AskOutcome.CANNOT_ASK),
     )
 
 

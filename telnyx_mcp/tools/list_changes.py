@@ -51,6 +51,7 @@ async def list_changes(call: Call[ChangesParams]) -> ChangesResult:
     try:
         ledger = await call.services.gate.ledger()
         hides = await in_thread(ledger.hides_changes)
+        replaced = await in_thread(ledger.replaced)
         found = await in_thread(ledger.newest, call.params.limit + 1, call.services.now())
     except NotAllowed as refusal:
         raise Failed(
@@ -58,11 +59,14 @@ async def list_changes(call: Call[ChangesParams]) -> ChangesResult:
             f"{refusal.reason}"
         ) from None
     shown = found[: call.params.limit]
+    notes = [f"{replaced.happened} Changes may be missing here."] if replaced else []
+    if hides:
+        notes.append(NOT_LINKED.format(link=to_run(LINK, ledger.profile)))
     return ChangesResult(
         items=[row_of(each) for each in shown],
         returned=len(shown),
         has_more=len(found) > len(shown),
-        note=NOT_LINKED.format(link=to_run(LINK, ledger.profile)) if hides else None,
+        note=" ".join(notes) or None,
     )
 
 

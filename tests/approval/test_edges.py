@@ -18,6 +18,7 @@ from mcp_types import (
 )
 
 from telnyx_mcp.approval.change import Change, State
+from telnyx_mcp.approval.channels import AskOutcome, Channels
 from telnyx_mcp.approval.channels.elicitation import can_ask
 from telnyx_mcp.approval.ledger import SENDING_LEASE, Ledger
 from telnyx_mcp.approval.opening import open_ledger
@@ -156,7 +157,7 @@ async def test_no_payment_is_made_until_the_outcome_of_the_last_is_written_and_t
             wall.passes(minutes=2)
             blocked = await client.call_tool(PAY, other)
         assert blocked.is_error
-        assert f"the outcome of change {change_of(lost)} is known and could not be" in said(blocked)
+        assert f"Nothing new was sent: change {change_of(lost)} was sent earlier" in said(blocked)
         assert len(sandbox.payments) == 1
         again = await client.call_tool(PAY, CALL)
     assert state_of(again) == "succeeded"
@@ -509,6 +510,24 @@ async def test_a_fixed_channel_that_reaches_nobody_is_an_error(
     assert result.is_error
     assert "reaches nobody here. Calling again will not help." in said(result)
     assert sandbox.payments == []
+
+
+async def test_a_payment_that_was_approved_elsewhere_meanwhile_is_no_error(
+    settings: Settings,
+    sandbox: Sandbox,
+    other: Ledger,
+    wall: Time,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def approved_at_the_terminal(_self: Channels, change: Change, *_: object) -> AskOutcome:
+        assert other.approve(change.id, "terminal", wall.moment)
+        return AskOutcome.CANNOT_ASK
+
+    monkeypatch.setattr(Channels, "ask", approved_at_the_terminal)
+    server = build_server(settings.model_copy(update={"approval": "elicitation"}), now=wall)
+    result = await ask(server, None, PAY, CALL)
+    assert (state_of(result), result.is_error) == ("succeeded", False)
+    assert len(sandbox.payments) == 1
 
 
 async def test_a_question_about_preferences_names_what_changes_and_nothing_else(

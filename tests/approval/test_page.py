@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -686,6 +686,26 @@ def test_a_browser_from_a_snap_gets_the_file_where_it_may_read(
     assert (desk.files[0].parent.parent == common) is own
     pages.close()
     assert list(common.iterdir()) == []
+
+
+async def test_a_page_that_was_forgotten_is_not_checked_and_does_not_come_back(
+    ledger: Ledger, now: Clock
+) -> None:
+    desk = Desk()
+    pages = BrowserPages(now, desk)
+    change = propose(ledger, now)
+    fresh = replace(change, id="fresh")
+
+    async def closes_meanwhile(_id: str) -> Change:
+        await anyio.to_thread.run_sync(pages.close)
+        return fresh
+
+    assert await pages.show(change, ledger, closes_meanwhile)
+    secret = desk.links[0].rpartition("/")[2]
+    assert pages.opens(change.id, secret)
+    assert await anyio.to_thread.run_sync(pages.check, change.id) is fresh
+    assert not pages.opens(fresh.id, secret)
+    assert pages.check(change.id) is None
 
 
 def test_the_secret_is_in_no_log_and_not_in_the_ledger(

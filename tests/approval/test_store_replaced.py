@@ -161,7 +161,7 @@ async def test_the_outcome_of_a_payment_is_told_though_the_store_went_away_in_fl
         answer = await pays(client, **CALL)
         assert "Telnyx confirmed it." in answer
         assert "was deleted, moved or replaced" in answer
-        assert "Nothing was sent" in await pays(client, **OTHER)
+        assert "Nothing new was sent" in await pays(client, **OTHER)
     assert len(sandbox.payments) == 1
 
 
@@ -203,6 +203,9 @@ async def test_a_store_restored_from_an_older_copy_pays_nothing_until_the_newer_
     shutil.copy(old, file)
     async with running(settings) as client:
         answer = await pays(client, **OTHER)
+        listed = content_of(await client.call_tool(LIST, {}))
+        assert [each["arguments"] for each in listed["items"]] == [CALL]
+        assert listed["note"].endswith("Changes may be missing here.")
     assert "lacks the change that this computer sent last" in answer
     assert len(sandbox.payments) == 2
     moves_back(file)

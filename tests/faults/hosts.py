@@ -35,6 +35,7 @@ class Host(ServerProcess):
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._reading: asyncio.Task[None] | None = None
         self.questions = 0
+        self.declines = False
 
     async def opens(self) -> None:
         """Opens the session, and reads on from then on."""
@@ -107,7 +108,8 @@ class Host(ServerProcess):
         named = asked["message"].rpartition("type the amount: ")[2]
         fields = asked["requestedSchema"]["properties"]
         content = {"amount": named} if "amount" in fields else {"approve": True}
-        result = {"action": "accept", "content": content}
+        answer = {"action": "accept", "content": content}
+        result = {"action": "decline"} if self.declines else answer
         await self.send({"jsonrpc": "2.0", "id": message["id"], "result": result})
 
 

@@ -100,4 +100,6 @@ async def test_a_cut_at_any_message_makes_no_payment_twice(
             assert len(sandbox.payments) == 1
         elif state_of(told) != "unknown":
             assert posts(sandbox) == 0, text_of(told)
-    assert await told_truly(through, sandbox) == state_of(told) or posts(sandbox) <= 1
+    later = await told_truly(through, sandbox)
+    if state_of(told) in ("succeeded", "unknown"):
+        assert later == state_of(told)

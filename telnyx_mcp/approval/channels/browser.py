@@ -92,11 +92,14 @@ class BrowserPages:
     def check(self, change_id: str) -> Change | None:
         """The change as it stands, or the one with a fresh question that replaces it, which then has
         the same page. None if that can't be found out now; raises `NotAllowed`."""
-        page = self._open[change_id]
+        page = self._open.get(change_id)
+        if page is None:
+            return None
         change = page.check(change_id)
         if change is not None:
             with self._lock:
-                self._open.setdefault(change.id, page)
+                if self._open.get(change_id) is page:  # not forgotten meanwhile
+                    self._open.setdefault(change.id, page)
         return change
 
     def loaded(self, change_id: str) -> None:
