@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import datetime
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
@@ -78,21 +79,27 @@ async def test_a_refusal_dated_later_does_not_hide_a_payment_that_was_made(
     assert len(sandbox.payments) == 1
 
 
-async def test_a_payment_lost_on_monday_is_looked_for_on_monday(
-    server: AccountServer, settings: Settings, other: Ledger, wall: Time
-) -> None:
-    sent = wall.moment
-    lost = other.propose(
+def sending(ledger: Ledger, at: datetime) -> Change:
+    """A payment that another process is sending."""
+    change = ledger.propose(
         "create_stored_payment_transaction",
         CALL,
         reference=None,
         amount=Decimal("120.00"),
         question=Question("?"),
         basis={},
-        now=sent,
+        now=at,
     )
-    other.approve(lost.id, "terminal", sent)
-    other.claim(lost.id, sent)
+    ledger.approve(change.id, "terminal", at)
+    ledger.claim(change.id, at)
+    return change
+
+
+async def test_a_payment_lost_on_monday_is_looked_for_on_monday(
+    server: AccountServer, settings: Settings, other: Ledger, wall: Time
+) -> None:
+    sent = wall.moment
+    lost = sending(other, sent)
     other.landed(lost.id)  # as if the process that sent it had ended
     wall.passes(days=3)
     refused = await ask(server, PAYS, PAY, {"amount": "50.00"})
@@ -179,17 +186,7 @@ def test_an_answer_that_is_recorded_twice_after_a_person_resolved_it_says_the_sa
     other: Ledger, wall: Time
 ) -> None:
     now = wall.moment
-    lost = other.propose(
-        "create_stored_payment_transaction",
-        CALL,
-        reference=None,
-        amount=Decimal("120.00"),
-        question=Question("?"),
-        basis={},
-        now=now,
-    )
-    other.approve(lost.id, "terminal", now)
-    other.claim(lost.id, now)
+    lost = sending(other, now)
     other.record(lost.id, State.UNKNOWN, "No answer came.", {}, now)
     other.resolve(lost.id, paid=False, note="", now=now)
     answers = [other.record(lost.id, State.SUCCEEDED, "It came.", {}, now) for _ in range(2)]

@@ -20,7 +20,8 @@ JUMPS = pytest.mark.parametrize("jump", ["+61s", "-61s", "+1h", "-1h", "+1d", "-
 @CLOCKS
 @pytest.mark.parametrize("rate", ["+0 x20", "+0 x0.05", "+1y x2", "-1y x0.5"])
 @pytest.mark.fault(
-    "a clock that is a year off, twenty times as fast or slow", "the payment is made once and told"
+    "a clock that is a year off, twenty times as fast or slow",
+    "the payment is made once and reported",
 )
 async def test_a_payment_is_made_whatever_the_clock_does(
     environment: dict[str, str], sandbox: Sandbox, tmp_path: Path, rate: str, *, monotonic: bool
@@ -39,7 +40,7 @@ async def test_a_payment_is_made_whatever_the_clock_does(
 @JUMPS
 @pytest.mark.fault(
     "the clock is set while a payment is in flight",
-    "the outcome is told and recorded; nothing is sent again",
+    "the outcome is reported and recorded; nothing is sent again",
 )
 async def test_a_clock_that_is_set_while_a_payment_is_in_flight_changes_nothing(
     environment: dict[str, str], sandbox: Sandbox, tmp_path: Path, jump: str, *, monotonic: bool
@@ -141,7 +142,7 @@ async def test_a_clock_that_is_set_leaves_no_call_unanswered(
 
 @pytest.mark.fault(
     "a person answers after the clock went beyond the question's ten minutes",
-    "the payment is not sent, and words say so",
+    "the payment is not sent, and the error says so",
 )
 async def test_a_payment_approved_before_the_clock_was_set_is_told_truly(
     environment: dict[str, str], sandbox: Sandbox, tmp_path: Path

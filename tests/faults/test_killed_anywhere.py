@@ -37,7 +37,7 @@ balance after it."""
 @PIECES
 @pytest.mark.fault(
     "kill -9 at any message between the server and Telnyx",
-    "after the restart the payment is made at most once, and what is told is true",
+    "after the restart, the payment was made at most once, and its outcome is reported correctly",
 )
 async def test_a_kill_at_any_message_makes_no_payment_twice(
     through: dict[str, str], sandbox: Sandbox, between: Proxy, piece: int
@@ -52,7 +52,7 @@ async def test_a_kill_at_any_message_makes_no_payment_twice(
 @PIECES
 @pytest.mark.fault(
     "kill -9 of `call` at any message between it and Telnyx",
-    "after it the payment is made at most once, and what is told is true",
+    "afterwards, the payment was made at most once, and its outcome is reported correctly",
 )
 async def test_a_kill_of_call_at_any_message_makes_no_payment_twice(
     through: dict[str, str], sandbox: Sandbox, between: Proxy, piece: int
@@ -65,8 +65,8 @@ async def test_a_kill_of_call_at_any_message_makes_no_payment_twice(
 
 @PIECES
 @pytest.mark.fault(
-    "kill -9 of a server over PATCH of auto-recharge, at any message to Telnyx",
-    "after the restart it is set at most once, and what is told is true",
+    "kill -9 at any message to Telnyx while auto-recharge is changed",
+    "after the restart, it was set at most once, and its outcome is reported correctly",
 )
 async def test_a_kill_at_any_message_sets_auto_recharge_at_most_once(
     through: dict[str, str], sandbox: Sandbox, between: Proxy, piece: int
@@ -88,7 +88,7 @@ async def test_a_kill_at_any_message_sets_auto_recharge_at_most_once(
 @PIECES
 @pytest.mark.fault(
     "every connection to Telnyx breaks at any message",
-    "the payment is made at most once, told truly",
+    "the payment is made at most once, and reported correctly",
 )
 async def test_a_cut_at_any_message_makes_no_payment_twice(
     through: dict[str, str], sandbox: Sandbox, between: Proxy, piece: int

@@ -78,7 +78,7 @@ async def test_one_word_of_a_proxy_closes_for_a_minute_at_most(
 
 
 @pytest.mark.fault(
-    "a limit that is told differently with every answer",
+    "a rate limit that differs in every answer",
     "at least a tenth of what is allowed is used",
 )
 async def test_a_limit_that_jumps_leaves_a_tenth_of_what_is_allowed(

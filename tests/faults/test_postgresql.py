@@ -121,7 +121,7 @@ async def test_connections_that_were_cut_are_made_anew(
 @CUTS
 @pytest.mark.fault(
     "PostgreSQL's connections are cut while a payment is in flight",
-    "the outcome is told and recorded",
+    "the outcome is reported and recorded",
 )
 async def test_connections_cut_in_flight_do_not_lose_the_outcome(
     place: Place, sandbox: Sandbox, cut: Callable[[Place], None]
@@ -141,7 +141,7 @@ PIECES = range(1, 80, 6)
 @pytest.mark.parametrize("piece", PIECES)
 @pytest.mark.fault(
     "PostgreSQL's connections are cut at any message of a payment, COMMIT and its reply among them",
-    "the payment is made at most once, and what is told is true",
+    "the payment is made at most once, and its outcome is reported correctly",
 )
 async def test_a_cut_at_any_message_makes_no_payment_twice(
     place: Place, sandbox: Sandbox, piece: int
@@ -160,7 +160,7 @@ async def test_a_cut_at_any_message_makes_no_payment_twice(
 @pytest.mark.parametrize("piece", PIECES)
 @pytest.mark.fault(
     "the server is killed (-9) at any message between it and PostgreSQL",
-    "after the restart the payment is made at most once, and what is told is true",
+    "after the restart, the payment was made at most once, and its outcome is reported correctly",
 )
 async def test_a_kill_at_any_message_to_the_database_makes_no_payment_twice(
     place: Place, sandbox: Sandbox, piece: int
@@ -187,7 +187,7 @@ async def restart(cluster: Cluster, seconds: float) -> None:
 @pytest.mark.parametrize("seconds", [0.5, 3.0, 8.0])
 @pytest.mark.fault(
     "PostgreSQL crashes while a payment is in flight, and is back after 0.5 to 8 s",
-    "the outcome is told, and written down when the database is back",
+    "the outcome is reported, and written to the ledger when the database is back",
 )
 async def test_an_outcome_is_written_down_after_a_restart(
     place: Place, sandbox: Sandbox, seconds: float
@@ -205,7 +205,8 @@ async def test_an_outcome_is_written_down_after_a_restart(
 
 
 @pytest.mark.fault(
-    "PostgreSQL is away from before the payment", "nothing is sent, and words say why; reads go on"
+    "PostgreSQL is away from before the payment",
+    "nothing is sent, and the error says why; reads go on",
 )
 async def test_nothing_is_sent_while_the_database_is_away(place: Place, sandbox: Sandbox) -> None:
     async with hosted(place.environment) as host:
@@ -225,7 +226,7 @@ async def test_nothing_is_sent_while_the_database_is_away(place: Place, sandbox:
 
 @pytest.mark.fault(
     "PostgreSQL hangs with its connections open, before a payment",
-    "each call is answered in time; nothing is sent, and words say why",
+    "each call is answered in time; nothing is sent, and the error says why",
 )
 async def test_a_database_that_hangs_before_a_payment_hangs_no_call(
     place: Place, sandbox: Sandbox
@@ -244,7 +245,7 @@ async def test_a_database_that_hangs_before_a_payment_hangs_no_call(
 
 @pytest.mark.fault(
     "PostgreSQL hangs with its connections open while a payment is in flight",
-    "the model is told the outcome in time, and it is written down when the database answers again",
+    "the model gets the outcome in time, and it is written to the ledger when the database answers again",
 )
 async def test_a_database_that_hangs_in_flight_does_not_hang_the_answer(
     place: Place, sandbox: Sandbox
@@ -303,7 +304,7 @@ async def test_a_copy_asleep_in_a_transaction_does_not_hold_the_others_for_good(
 
 @pytest.mark.fault(
     "PostgreSQL is read-only (`default_transaction_read_only`)",
-    "the ledger is read; nothing is sent, and words say why",
+    "the ledger is read; nothing is sent, and the error says why",
 )
 async def test_a_read_only_database_is_read_and_nothing_is_sent(
     place: Place, sandbox: Sandbox
@@ -322,7 +323,7 @@ async def test_a_read_only_database_is_read_and_nothing_is_sent(
 
 @pytest.mark.fault(
     "PostgreSQL becomes read-only while a payment is in flight",
-    "the outcome is told, and written down when the database can be written again",
+    "the outcome is reported, and written to the ledger when the database can be written again",
 )
 async def test_a_database_that_becomes_read_only_in_flight_does_not_lose_the_outcome(
     place: Place, sandbox: Sandbox

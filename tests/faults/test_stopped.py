@@ -48,7 +48,7 @@ async def stops(host: Host, seconds: float) -> None:
 @pytest.mark.parametrize("seconds", [1.0, BEYOND_THE_DEADLINE])
 @pytest.mark.fault(
     "the server is stopped (SIGSTOP) with several calls in flight, and goes on",
-    "every call is answered; the payment among them is made once and told truly",
+    "every call is answered; the payment among them is made once and reported correctly",
 )
 async def test_every_call_in_flight_is_answered_after_a_stop(
     environment: dict[str, str], sandbox: Sandbox, seconds: float
@@ -79,7 +79,7 @@ async def test_every_call_in_flight_is_answered_after_a_stop(
 @pytest.mark.fault(
     "the server sleeps for a minute with several calls in flight: the wall clock goes on, the "
     "monotonic one stands still",
-    "every call is answered; the payment among them is made once and told truly",
+    "every call is answered; the payment among them is made once and reported correctly",
 )
 async def test_every_call_in_flight_is_answered_after_a_sleep(
     environment: dict[str, str], sandbox: Sandbox, tmp_path: Path
@@ -136,7 +136,7 @@ async def over_tls(
 )
 @pytest.mark.fault(
     "the machine sleeps after the claim, while the connection is made",
-    "the payment is not sent late; it is told as not sent",
+    "the payment is not sent late; it is reported as not sent",
 )
 async def test_a_payment_is_not_sent_late(
     environment: dict[str, str], sandbox: Sandbox, tmp_path: Path, jump: str, seconds: float

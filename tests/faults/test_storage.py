@@ -50,7 +50,7 @@ def fill(folder: Path) -> Callable[[], None]:
 
 @pytest.mark.fault(
     "the disk is full before a payment",
-    "nothing is sent, and words say why; it is when there is room",
+    "nothing is sent, and the error says why; it is when there is room",
 )
 async def test_on_a_full_disk_nothing_is_sent(small: Path, sandbox: Sandbox) -> None:
     environment = environment_for(sandbox, small)
@@ -67,7 +67,7 @@ async def test_on_a_full_disk_nothing_is_sent(small: Path, sandbox: Sandbox) -> 
 
 
 @pytest.mark.fault(
-    "the disk is full from the start", "reads are answered; nothing is sent, and words say why"
+    "the disk is full from the start", "reads are answered; nothing is sent, and the error says why"
 )
 async def test_a_server_that_starts_on_a_full_disk_reads_and_sends_nothing(
     small: Path, sandbox: Sandbox
@@ -82,7 +82,7 @@ async def test_a_server_that_starts_on_a_full_disk_reads_and_sends_nothing(
 
 @pytest.mark.fault(
     "the disk fills up while a payment is in flight, and has room again later",
-    "the outcome is told, and written down when there is room",
+    "the outcome is reported, and written to the ledger when there is room",
 )
 async def test_an_outcome_is_written_down_when_the_disk_has_room_again(
     small: Path, sandbox: Sandbox
@@ -106,7 +106,7 @@ async def test_an_outcome_is_written_down_when_the_disk_has_room_again(
 
 @pytest.mark.fault(
     "no file may grow any more (RLIMIT_FSIZE) while a payment is in flight",
-    "the outcome is told, and nothing is sent again",
+    "the outcome is reported, and nothing is sent again",
 )
 async def test_an_outcome_that_no_file_may_take_is_told(
     environment: dict[str, str], sandbox: Sandbox
@@ -153,7 +153,7 @@ async def test_in_a_read_only_folder_nothing_is_sent(
 
 @pytest.mark.fault(
     "the ledger's folder becomes read-only between two payments",
-    "what was paid can be listed; nothing more is sent, and words say why",
+    "what was paid can be listed; nothing more is sent, and the error says why",
 )
 async def test_a_folder_that_becomes_read_only_is_read_and_nothing_is_sent(
     small: Path, read_only: Callable[[bool], None], sandbox: Sandbox

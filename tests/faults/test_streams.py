@@ -36,7 +36,7 @@ def talkative(environment: dict[str, str], tmp_path: Path) -> dict[str, str]:
 @STDERRS
 @pytest.mark.fault(
     "stderr closed, full, unread or without a reader, while a payment is made",
-    "the payment is made once and told",
+    "the payment is made once and reported",
 )
 async def test_a_payment_is_made_and_told_whatever_becomes_of_stderr(
     talkative: dict[str, str], sandbox: Sandbox, stderr: object
@@ -129,7 +129,7 @@ def test_no_command_ends_in_a_traceback_because_of_its_stdout(
 
 @pytest.mark.fault(
     "`ulimit -f 0`: no file may grow, from the start",
-    "what reads is answered; a payment is not sent, and words say why",
+    "what reads is answered; a payment is not sent, and the error says why",
 )
 async def test_where_no_file_may_grow_reads_are_answered_and_nothing_is_paid(
     environment: dict[str, str], sandbox: Sandbox
