@@ -38,6 +38,9 @@ class Sums:
     def add(self, currency: str, amount: Decimal) -> None:
         self._sums[currency] = self._sums.get(currency, ZERO) + amount
 
+    def of(self, currency: str) -> Decimal:
+        return self._sums.get(currency, ZERO)
+
     def __iter__(self) -> Iterator[tuple[str, Decimal]]:
         """Currencies and sums, the largest first."""
         return iter(sorted(self._sums.items(), key=lambda each: (-abs(each[1]), each[0])))

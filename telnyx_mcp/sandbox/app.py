@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
+from email.utils import format_datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -61,6 +63,7 @@ class _Endpoint:
         key = _key_of(request)
         seen = self._sandbox.log.note(request, self._name, body, began)
         exchange = Exchange(scope, receive, send, partial(self._sandbox.log.answered, seen))
+        exchange.headers.append(_date(self._sandbox.account.now()))
         try:
             await self._serve(exchange, request, key, body)
         finally:
@@ -111,6 +114,10 @@ class _Endpoint:
                 return
             reply = reply or await self._carry_out(operation, call)
         await exchange.misbehave(fault, reply)
+
+
+def _date(now: datetime) -> tuple[bytes, bytes]:
+    return b"date", format_datetime(now, usegmt=True).encode()
 
 
 def _key_of(request: Request) -> str:

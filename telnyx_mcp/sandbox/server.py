@@ -143,5 +143,6 @@ def _config(sandbox: Sandbox) -> uvicorn.Config:
         log_level="warning",
         access_log=False,
         server_header=False,
+        date_header=False,  # the account has a clock of its own
         timeout_graceful_shutdown=1,
     )

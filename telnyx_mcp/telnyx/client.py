@@ -7,7 +7,7 @@ Every coroutine raises `TelnyxError`, and nothing else. Ranges of days are half-
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -26,6 +26,7 @@ from telnyx_mcp.telnyx.models import (
     Page,
     PageMeta,
     StoredPaymentTransaction,
+    UsageReportOptions,
     UserTags,
     WebhookDelivery,
 )
@@ -238,6 +239,40 @@ class TelnyxClient:
         return await self._one(
             op.GET_WEBHOOK_DELIVERY, WebhookDelivery, id=delivery_id, deadline=deadline
         )
+
+    async def get_usage_report_options(self) -> list[UsageReportOptions]:
+        """What a usage report can be asked for, product by product."""
+        data, _ = await self._data(op.GET_USAGE_REPORT_OPTIONS)
+        rows = data if isinstance(data, list) else []
+        return [_read_as(UsageReportOptions, row) for row in rows]
+
+    async def get_usage_report(
+        self,
+        product: str,
+        dimensions: Sequence[str],
+        metrics: Sequence[str],
+        start: datetime,
+        end: datetime,
+        *,
+        filters: Mapping[str, Sequence[str]] | None = None,
+        page: int = 1,
+    ) -> Page[dict[str, Any]]:
+        """A page of up to 5,000 rows of one product's usage from `start` up to, and without, `end`:
+        at most 31 days, and none of them in the future.
+
+        `filters` names dimensions that are also in `dimensions`; several values mean any of them.
+        Numbers with a fraction come as text, as Telnyx wrote them.
+        """
+        query: dict[str, str | int | Sequence[str] | None] = {
+            "product": product,
+            "dimensions": ",".join(dimensions),
+            "metrics": ",".join(metrics),
+            "start_date": _instant(start.astimezone(UTC)),
+            "end_date": _instant(end.astimezone(UTC)),
+            **{f"filter[{name}]": tuple(values) for name, values in (filters or {}).items()},
+        }
+        largest = op.GET_USAGE_REPORT.largest_page
+        return await self._page(op.GET_USAGE_REPORT, None, query, page, largest)
 
     async def _data(self, operation: op.Operation, **request: Any) -> tuple[Any, Any]:
         """`data` and `meta` of an answer."""

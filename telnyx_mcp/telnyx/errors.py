@@ -250,6 +250,10 @@ BY_STATUS: Mapping[int, Failure] = {
 
 OWN_RATE_LIMIT_CODE = "10011"
 
+LONGEST_REASON = 800
+"""Characters of what Telnyx says is wrong. A usage report that is refused lists everything that may be
+asked for instead, in some 500."""
+
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
@@ -292,7 +296,7 @@ class TelnyxError(Exception):
         """What happened and why, without advice."""
         reasons = ([self.why] if self.why else []) + [str(each) for each in self.complaints[:3]]
         status = f" (HTTP {self.status})" if self.status else ""
-        why = f" Reason given: {'; '.join(reasons)[:600]}." if reasons else ""
+        why = f" Reason given: {'; '.join(reasons)[:LONGEST_REASON]}." if reasons else ""
         return f"{ADVICE[self.failure].what}{status}{why}"
 
     def __str__(self) -> str:
@@ -319,10 +323,11 @@ def _complaint(entry: Mapping[str, Any], names: Mapping[str, str]) -> Complaint:
     wire = wire if isinstance(wire, str) else ""
     # `filter[cost][gte]` is named by `filter` where the operation has no name for it in whole.
     parameter = names.get(wire) or names.get(wire.partition("[")[0]) or wire.strip("/")
-    code, title, detail = (_short(entry.get(part)) for part in ("code", "title", "detail"))
+    code, title = (_short(entry.get(part)) for part in ("code", "title"))
+    detail = _short(entry.get("detail"), LONGEST_REASON)
     return Complaint(code, title, detail, _short(parameter))
 
 
-def _short(value: object) -> str:
+def _short(value: object, longest: int = 300) -> str:
     text = value if isinstance(value, str) else "" if value is None else str(value)
-    return one_line(text, 300).rstrip(".")
+    return one_line(text, longest).rstrip(".")

@@ -154,6 +154,15 @@ class AutoRechargePreferences(Answered):
     invoice_enabled: bool | None = None
 
 
+class UsageReportOptions(Answered):
+    """What a usage report of one product can be asked for. Telnyx answers `record_types` with `null`
+    where its own document promises a list; nothing here needs it."""
+
+    product: str | None = None
+    product_dimensions: list[str] | None = None
+    product_metrics: list[str] | None = None
+
+
 class UserTags(Answered):
     number_tags: list[str] | None = None
     outbound_profile_tags: list[str] | None = None

@@ -1,4 +1,4 @@
-"""The thirteen operations as data: method, path, how often to try, and the names of the wire.
+"""The operations as data: method, path, how often to try, and the names of the wire.
 
 Source of every row: Telnyx's OpenAPI document of 2026-07-16.
 """
@@ -47,6 +47,8 @@ class Operation:
     retry: Retry = Retry.READ
     names: Mapping[str, str] = field(default_factory=dict)
     largest_page: int = 0
+    exact: bool = False
+    """Whether its numbers are kept as the text they came in: a double would change them."""
 
 
 _PAGE = {"page[number]": "page", "page[size]": "page_size", "sort": "sort"}
@@ -115,4 +117,13 @@ LIST_WEBHOOK_DELIVERIES = Operation(
 )
 GET_WEBHOOK_DELIVERY = Operation(
     "get_webhook_delivery", "GET", "/webhook_deliveries/{id}", names={"id": "delivery_id"}
+)
+GET_USAGE_REPORT_OPTIONS = Operation("get_usage_report_options", "GET", "/usage_reports/options")
+GET_USAGE_REPORT = Operation(
+    "get_usage_report",
+    "GET",
+    "/usage_reports",
+    names=_PAGE | {"metrics": "sum", "dimensions": "group_by", "filter": "filters"},
+    largest_page=5000,
+    exact=True,
 )

@@ -87,6 +87,8 @@ class Seen:
     """Seconds, as told."""
     own: bool = False
     """Whether a 429 carries Telnyx's own code."""
+    silent: bool = False
+    """Whether it succeeded and said nothing of a limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,20 @@ class Pace:
     def gap(self) -> float:
         """Seconds between two turns of those that wait."""
         return self.period / (self.limit * HEADROOM) if self.limit else UNTOLD_GAP
+
+
+def assume(pace: Pace, limit: int, period: float) -> Pace:
+    """A pace that nobody has used yet, with a limit taken for true until an answer states one.
+
+    An answer that succeeds and states none ends the assumption.
+    """
+    if pace.written:
+        return pace
+    return replace(pace, limit=limit, highest=limit, longest=period, longest_before=period)
+
+
+def _is_assumed(pace: Pace) -> bool:
+    return bool(pace.limit) and not pace.left_since
 
 
 def take(pace: Pace, now: float) -> tuple[Pace, Turn]:
@@ -208,6 +224,10 @@ def learn(pace: Pace, seen: Seen, now: float) -> Pace:
     pace = current(pace, now)
     if seen.received > now + STEP:
         return pace  # it came before the clock was set back: its moments are none now
+    if _is_assumed(pace) and (seen.silent or seen.told.limit is not None):
+        pace = replace(pace, highest=0, highest_before=0)
+        if seen.silent:
+            return replace(pace, limit=0, longest=0.0, longest_before=0.0)
     if not (seen.refused and seen.own):
         seen = _of_a_minute(seen)
     pace = _limited(pace, seen)

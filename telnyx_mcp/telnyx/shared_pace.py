@@ -44,6 +44,10 @@ Change = Callable[[Pace, float], tuple[Pace, T]]
 """From the pace and the moment to the pace as it is to be, and what to return."""
 
 
+Saved = tuple[float, str]
+"""When a text was saved, on the place's clock, and the text."""
+
+
 class PlaceLost(Exception):
     """The pace can't be shared. Its text says where and why."""
 
@@ -62,6 +66,13 @@ class PacePlace(Protocol):
     async def all(self) -> Mapping[str, Pace]:
         """The pace of every endpoint used so far. Raises `PlaceLost`."""
 
+    async def load(self, name: str) -> Saved | None:
+        """The text saved under this name. Raises `PlaceLost`."""
+
+    async def save(self, name: str, text: str) -> None:
+        """Keeps a text beside the paces. `name` does not begin with a slash, as endpoints do.
+        Raises `PlaceLost`."""
+
     def close(self) -> None: ...
 
 
@@ -73,6 +84,7 @@ class OwnPace:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.now = clock
         self._paces: dict[str, Pace] = {}
+        self._texts: dict[str, Saved] = {}
 
     async def change(self, endpoint: str, change: Change[T]) -> T:
         self._paces[endpoint], result = change(self._paces.get(endpoint, Pace()), self.now())
@@ -80,6 +92,12 @@ class OwnPace:
 
     async def all(self) -> Mapping[str, Pace]:
         return self._paces
+
+    async def load(self, name: str) -> Saved | None:
+        return self._texts.get(name)
+
+    async def save(self, name: str, text: str) -> None:
+        self._texts[name] = (self.now(), text)
 
     def close(self) -> None:
         pass
@@ -95,6 +113,11 @@ _INSERT = (
     "ON CONFLICT DO NOTHING"
 )
 _ALL = "SELECT endpoint, pace FROM telnyx_mcp_pace WHERE account = ? ORDER BY endpoint"
+_SAVE = (
+    "INSERT INTO telnyx_mcp_pace (account, endpoint, version, pace) VALUES (?, ?, 0, ?) "
+    "ON CONFLICT (account, endpoint) DO UPDATE SET version = telnyx_mcp_pace.version + 1, "
+    "pace = excluded.pace"
+)
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS telnyx_mcp_pace (account VARCHAR(64) NOT NULL, "
     "endpoint VARCHAR(64) NOT NULL, version BIGINT NOT NULL, pace TEXT NOT NULL, "
@@ -107,9 +130,9 @@ class _Rows:
 
     def __init__(self, connection: Any, mark: str, clock: str, account: str) -> None:
         self._connection = connection
-        self._select, self._update, self._insert, self._all = (
+        self._select, self._update, self._insert, self._all, self._save = (
             each.replace("?", mark).replace("$clock", clock)
-            for each in (_SELECT, _UPDATE, _INSERT, _ALL)
+            for each in (_SELECT, _UPDATE, _INSERT, _ALL, _SAVE)
         )
         connection.execute(_TABLE)
         # Keys are kept as a salted hash only, so that it can't be looked up elsewhere.
@@ -137,7 +160,18 @@ class _Rows:
 
     def all(self) -> dict[str, Pace]:
         rows = self._connection.execute(self._all, (self._account,)).fetchall()
-        return {endpoint: _read(text) for endpoint, text in rows}
+        return {endpoint: _read(text) for endpoint, text in rows if endpoint.startswith("/")}
+
+    def load(self, name: str) -> Saved | None:
+        row = self._connection.execute(self._select, (self._account, name)).fetchone()
+        try:
+            at, text = json.loads(row[1]) if row else (None, None)
+        except (ValueError, TypeError):
+            return None
+        return (float(at), text) if isinstance(at, int | float) and isinstance(text, str) else None
+
+    def save(self, name: str, saved: Saved) -> None:
+        self._connection.execute(self._save, (self._account, name, json.dumps(saved)))
 
     def close(self) -> None:
         self._connection.close()
@@ -163,6 +197,13 @@ class SqlitePace:
 
     async def all(self) -> Mapping[str, Pace]:
         return await self._tried(_Rows.all)
+
+    async def load(self, name: str) -> Saved | None:
+        return await self._tried(lambda rows: rows.load(name))
+
+    async def save(self, name: str, text: str) -> None:
+        saved = (self.now(), text)
+        await self._tried(lambda rows: rows.save(name, saved))
 
     def close(self) -> None:
         rows, self._rows = self._rows, None
@@ -263,6 +304,13 @@ class PostgresPace:
 
     async def all(self) -> Mapping[str, Pace]:
         return await self._patiently(_Rows.all)
+
+    async def load(self, name: str) -> Saved | None:
+        return await self._patiently(lambda rows: rows.load(name))
+
+    async def save(self, name: str, text: str) -> None:
+        saved = (self.now(), text)
+        await self._patiently(lambda rows: rows.save(name, saved))
 
     def close(self) -> None:
         if self._at_work:

@@ -5,11 +5,12 @@ The only module that imports httpx.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from socket import gaierror
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ from telnyx_mcp.telnyx.limits import told_wait
 from telnyx_mcp.telnyx.operations import MOST_TRIES, NOT_CONNECTED, Operation
 from telnyx_mcp.telnyx.pace import LONGEST_BELIEVED
 from telnyx_mcp.telnyx.pacing import LONGEST_WAIT, TOLD_FROM, Moment, Pacer, Sleep, Waiting
+from telnyx_mcp.telnyx.server_clock import ServerClock
 from telnyx_mcp.telnyx.shared_pace import OwnPace
 from telnyx_mcp.untrusted import may_hold_keys, remember, without_keys_in
 
@@ -45,7 +47,8 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 5.0
 SANDBOX_HEADER = "x-telnyx-sandbox"
 
-Query = Mapping[str, str | int | None]
+Query = Mapping[str, str | int | Sequence[str] | None]
+"""Parameters by name. A sequence repeats its parameter; None leaves it out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,7 @@ class Transport:
         read_only: bool = False,
         pacer: Pacer | None = None,
         clock: Clock = time.monotonic,
+        server_clock: ServerClock | None = None,
         sleep: Sleep = anyio.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -106,6 +110,7 @@ class Transport:
         """Whether the latest usable answer was a sandbox's."""
         self.date = ""
         """When the latest answer was sent by Telnyx's clock, as its `Date` header says."""
+        self.server_clock = server_clock or ServerClock()
         self._pool: httpx.AsyncClient | None = None
 
     async def aclose(self) -> None:
@@ -242,6 +247,7 @@ class Transport:
                 lost.fate = Fate.UNKNOWN if begun.sending else Fate.NOT_SENT
             raise lost from None
         self.date = response.headers.get("date", "")
+        self.server_clock.hear(self.date)
         status, headers = response.status_code, response.headers
         own = status == 429 and _is_telnyx_own(content)
         await self.pacer.learn(operation.path, status, headers, turn, own=own)
@@ -340,14 +346,21 @@ def _is_telnyx_own(content: bytes) -> bool:
     return any(each.code == OWN_RATE_LIMIT_CODE for each in complaints)
 
 
+def _json(content: bytes, exact: bool) -> Any:
+    """The JSON of a body. `exact` leaves a number with a fraction as its text: `0.1` stays `"0.1"`."""
+    if exact:
+        return json.loads(content, parse_float=str, parse_constant=str)
+    return pydantic_core.from_json(content, allow_inf_nan=False)
+
+
 def _classify(operation: Operation, response: httpx.Response, content: bytes) -> Reply:
     """The reply of a 2xx with JSON; every other answer as the `TelnyxError` it means."""
     status = response.status_code
     # Believed from this machine only: nothing out there may call a real account a pretend one.
     sandbox = SANDBOX_HEADER in response.headers and is_loopback(response.request.url.host)
     try:
-        body = pydantic_core.from_json(content, allow_inf_nan=False)
-    except ValueError:
+        body = _json(content, operation.exact)
+    except (ValueError, RecursionError):
         body = None
     if body is not None and may_hold_keys(content):
         body = without_keys_in(body)

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from decimal import Decimal
-from typing import Any
+from datetime import UTC, date
+from typing import Any, ClassVar
 
-import anyio
 from pydantic import Field
 
-from telnyx_mcp.money import ZERO, Sums, amount_of, written
-from telnyx_mcp.periods import Period, period_of
-from telnyx_mcp.spending import AT_ONCE, Usage, charges_of, sampled_usage_of
-from telnyx_mcp.telnyx.deadline import Deadline
+from telnyx_mcp.billing.charges import Charges, charges_of
+from telnyx_mcp.billing.runway import Rates, charge_days, in_words
+from telnyx_mcp.billing.spend import RECENT_DAYS, RecentUsage, recent_usage
+from telnyx_mcp.money import ZERO, amount_of, written
+from telnyx_mcp.periods import period_of
 from telnyx_mcp.telnyx.models import Balance
-from telnyx_mcp.telnyx.usage import RECORD_TYPES
+from telnyx_mcp.telnyx.usage_reports import rounded
 from telnyx_mcp.tools.arguments import Params
-from telnyx_mcp.tools.ranges import SUMMARY_SECONDS
 from telnyx_mcp.tools.results import Result, taken_from
 from telnyx_mcp.tools.tool import Call, ToolSpec
 
-USAGE_DAYS = 7
-"""The days before today whose usage is taken for the recent rate: every day of the week once."""
-
 
 class BalanceParams(Params):
+    reads_many: ClassVar[bool] = True
+
     include_runway: bool = Field(
         False,
-        description="Add how long it lasts at the recent rate: some 50 requests.",
+        description="Add how long it lasts, at the usage of the last seven days and with the next monthly "
+        "charges: some 30 requests.",
     )
 
 
@@ -49,69 +47,64 @@ async def get_balance(call: Call[BalanceParams]) -> BalanceResult:
 
 
 async def _runway(call: Call[BalanceParams], balance: Balance) -> dict[str, Any]:
-    """How many days are left, at the rate of the last whole days; or why that can't be said."""
-    deadline = Deadline.after(SUMMARY_SECONDS)
-    today, zone = call.day, call.services.zone
-    # A whole month, as monthly charges fall on certain days: thirty days may hold them twice, or not.
-    month = period_of("last month", today, zone)
-    charges = await charges_of(call.client, month, deadline)
-    usages = await _recent_usage(
-        call, Period(today - timedelta(days=USAGE_DAYS), today, zone), deadline
-    )
+    """How long the balance and the available credit last; or why that is unknown."""
     currency = balance.currency or "unknown"
-    daily = Sums()
-    for each, figures in charges.figures.items():
-        daily.add(each, figures["total"] / month.days)
-    for usage in usages:
-        for each, cost in usage.estimate(USAGE_DAYS):
-            daily.add(each, cost)
-    refused = sorted(usage.record_type for usage in usages if usage.refused)
-    failed = [
-        each for each in usages if each.reading.error or each.tally.unreadable or each.countless
-    ]
-    missing = sorted(each.record_type for each in failed if not each.refused)
-    if missing or charges.missing:
-        return {"unknown": f"not all of the recent spending could be read: {missing or 'charges'}"}
-    sampled = any(not usage.whole for usage in usages if not usage.refused)
-    rates = dict(daily)
-    if rates.keys() - {currency}:
-        return {"unknown": f"spending is in {', '.join(sorted(rates))}, the balance in {currency}"}
-    rate = rates.get(currency, ZERO)
+    today = call.services.now().astimezone(UTC).date()
+    charges = await charges_of(call.client, period_of("this month", today))
+    recent = await recent_usage(call.client, currency, _progress(call))
+    if unknown := _unknown(charges, recent, currency):
+        return {"unknown": unknown}
+    days = recent.days(currency)
+    rates = Rates.of(list(days.values())) if days else Rates.of_week(recent.total(currency))
+    monthly = charges.figures.get(currency, {}).get("recurring", ZERO)
+    due = charge_days(today, monthly)
+    lasts = {
+        f"{name}_lasts": in_words(amount_of(amount), rates, due, today)
+        for name, amount in (
+            ("balance", balance.balance),
+            ("available_credit", balance.available_credit),
+        )
+    }
     return {
-        "spent_per_day": written(rate.quantize(Decimal("0.01"))),
-        "basis": f"charges of {month.start:%Y-%m}, usage of the {USAGE_DAYS} days before today"
-        + (", estimated from a sample of the records" if sampled else ""),
-        **({"not_counted": refused} if refused else {}),
-        "balance_lasts": _days(balance.balance, rate),
-        "available_credit_lasts": _days(balance.available_credit, rate),
+        **lasts,
+        "usage_per_day": written(rounded(recent.per_day(currency))),
+        **(_dearest(days) if days else {}),
+        **_next_charges(today, due),
+        "basis": f"usage of the {RECENT_DAYS} days before {today} (UTC), and this month's recurring charges "
+        "on each first of a month. An estimate; top-ups and auto-recharge are not counted.",
     }
 
 
-async def _recent_usage(call: Call[Any], period: Period, deadline: Deadline) -> list[Usage]:
-    usages: list[Usage] = []
-    few = anyio.CapacityLimiter(AT_ONCE)
+def _progress(call: Call[Any]) -> Any:
+    async def progress(done: int, total: int) -> None:
+        await call.progress.report(done, total, f"recent usage: report {done} of {total}")
 
-    async def one(record_type: str) -> None:
-        async with few:
-            usages.append(await sampled_usage_of(call.client, record_type, period, deadline))
-            await call.progress.report(len(usages), len(RECORD_TYPES), "estimating recent usage")
-
-    async with anyio.create_task_group() as tasks:
-        for record_type in RECORD_TYPES:
-            tasks.start_soon(one, record_type)
-    return usages
+    return progress
 
 
-def _days(amount: str | None, rate: Decimal) -> str:
-    left = amount_of(amount)
-    if left is None:
-        return "unknown: Telnyx told no amount"
-    if left <= 0:
-        return "used up"
-    if rate <= 0:
-        return "does not shrink at this rate"
-    days = int(left / rate)
-    return f"about {days} days" if days > 1 else f"less than {days + 1} days"
+def _unknown(charges: Charges, recent: RecentUsage, currency: str) -> str:
+    """Why the rate is unknown; empty if it is known."""
+    if recent.costs.error:
+        return f"the recent usage could not be read: {recent.costs.error.happened}"
+    missing = [*(["charges"] if charges.missing else []), *recent.costs.incomplete]
+    if missing:
+        return f"not all of the recent spending could be read: {', '.join(missing)}"
+    others = {each for each in recent.costs.currencies | charges.figures.keys() if each != currency}
+    return (
+        f"spending is in {', '.join(sorted(others))}, the balance in {currency}" if others else ""
+    )
+
+
+def _dearest(days: dict[str, Any]) -> dict[str, Any]:
+    day = max(days, key=lambda each: days[each])
+    return {"dearest_day": {"date": day, "usage": written(rounded(days[day]))}} if days[day] else {}
+
+
+def _next_charges(today: date, due: dict[date, Any]) -> dict[str, Any]:
+    day = min((each for each in due if each > today), default=None)
+    if day is None or not due[day]:
+        return {}
+    return {"next_charges": {"date": day.isoformat(), "amount": written(due[day])}}
 
 
 GET_BALANCE = ToolSpec(

@@ -2,41 +2,47 @@
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from datetime import UTC
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
-from telnyx_mcp.money import ZERO, Sums, percent, written
-from telnyx_mcp.periods import Period
-from telnyx_mcp.spending import TOTALS, Charges, Usage, biggest, charges_of, usage_of
-from telnyx_mcp.telnyx.deadline import Deadline
-from telnyx_mcp.telnyx.usage import RECORD_TYPES, Reading
-from telnyx_mcp.tools.arguments import Text, TextList
-from telnyx_mcp.tools.ranges import (
-    SUMMARY_SECONDS,
-    PeriodParams,
-    asked_period,
-    left_out,
-    named_period,
+from telnyx_mcp.billing.spend import (
+    RECENT_DAYS,
+    Driver,
+    RecentUsage,
+    Spend,
+    drivers,
+    expected_by_end,
+    largest,
+    recent_usage,
+    spend_of,
 )
+from telnyx_mcp.money import ZERO, percent, written
+from telnyx_mcp.periods import Period
+from telnyx_mcp.tools.arguments import Text
+from telnyx_mcp.tools.ranges import PeriodParams, asked_period, left_out, named_period
 from telnyx_mcp.tools.results import Result
-from telnyx_mcp.tools.tool import Call, Failed, ToolSpec
+from telnyx_mcp.tools.tool import Call, ToolSpec
 
 LINES = 5
+PRODUCTS = 12
+DRIVERS = 6
+ADJUSTMENTS = 10
 
 
 class SpendParams(PeriodParams):
-    compare_to: Text | None = Field(None, description="previous, or a period.")
-    usage: TextList = Field(
-        [],
-        max_length=30,
-        description='Record types to add up too, e.g. ["messaging"] or ["all"]; a request per 50 '
-        "records.",
+    reads_many: ClassVar[bool] = True
+    instead: ClassVar[Mapping[str, str]] = {
+        **PeriodParams.instead,
+        "usage": "Usage is always included.",
+        "group_by": "For groups within one product call telnyx_summarize_usage.",
+        "record_type": "For one product call telnyx_summarize_usage.",
+    }
+
+    compare_to: Text | None = Field(
+        None, description='A period to compare with, such as 2026-04, or "previous".'
     )
 
 
@@ -45,198 +51,196 @@ class SpendResult(Result):
     end_date: str = Field(description="Not included.")
     zone: str
     today: str
-    charges: list[dict[str, Any]]
-    """Per currency: the total, what it is made of, the biggest lines."""
-    compared: dict[str, Any] | None = None
-    usage: list[dict[str, Any]] | None = Field(
-        None, description="Per currency, and by record type."
+    usage_until: str | None = Field(
+        None, description="Where usage ends before end_date, as the period is not over."
     )
-    usage_incomplete: dict[str, str] | None = None
-    """Why, for record types that are not, or only partly, counted."""
+    spent: list[dict[str, Any]] = Field(
+        description="Per currency: charged = usage + recurring + one_time + other. part_charged where "
+        "something could not be read. Credits and adjustments are not in it."
+    )
+    compared: dict[str, Any] | None = Field(
+        None, description="The other period, the differences, and what drives them."
+    )
+    incomplete: dict[str, str] | None = Field(
+        None, description="Why, for each product whose usage is missing or only read in part."
+    )
 
 
 async def summarize_spend(call: Call[SpendParams]) -> SpendResult:
     asked = call.params
     period = asked_period(asked, call)
     before = _compared_period(call, period)
-    types = _record_types(asked.usage)
-    deadline = Deadline.after(SUMMARY_SECONDS)
-    charges = await charges_of(call.client, period, deadline)
-    if charges.error and not charges.figures:
-        raise charges.error
-    earlier = await charges_of(call.client, before, deadline) if before else None
-    usage = [each async for each in _usages(call, types, period, deadline)]
+    spend = await _spend(call, period)
+    earlier = await _spend(call, before) if before else None
+    recent = await _recent(call, spend)
+    end = spend.period.instants()[1]
+    until = spend.usage.end
     return SpendResult(
         start_date=period.start.isoformat(),
         end_date=period.end.isoformat(),
-        zone=str(period.zone),
+        zone="UTC",
         today=call.today,
-        charges=[_charged(currency, charges) for currency in sorted(charges.figures)],
-        compared=_compared(before, earlier, charges) if before and earlier else None,
-        usage=_used(usage) if types else None,
-        usage_incomplete=_incomplete(usage) or None,
-        note=" ".join(_notes(call, period, before, charges, earlier, usage)),
+        usage_until=until.isoformat().replace("+00:00", "Z") if until < end else None,
+        spent=[_spent(currency, spend, recent) for currency in spend.currencies],
+        compared=_compared(earlier, spend) if earlier else None,
+        incomplete=spend.usage.incomplete or None,
+        note=" ".join(_notes(call, spend, earlier)),
     )
 
 
 def _compared_period(call: Call[SpendParams], period: Period) -> Period | None:
-    said = call.params.compare_to
-    if said is None:
+    named = call.params.compare_to
+    if named is None:
         return None
-    return period.previous() if said.lower() == "previous" else named_period(said, call)
+    return period.previous() if named.lower() == "previous" else named_period(named, call)
 
 
-def _record_types(asked: list[str]) -> list[str]:
-    if asked == ["all"]:
-        # Those with the most records come last, so that time running out leaves out the fewest.
-        return list(reversed(RECORD_TYPES))
-    if unknown := [each for each in asked if each not in RECORD_TYPES]:
-        raise Failed(
-            f"Nothing was asked of Telnyx: usage has no record type {unknown[0][:40]}. Call again "
-            f"with all, or some of: {', '.join(RECORD_TYPES)}."
+async def _spend(call: Call[SpendParams], period: Period) -> Spend:
+    async def progress(done: int, total: int) -> None:
+        await call.progress.report(
+            done, total, f"usage of {period.start:%Y-%m}: report {done} of {total}"
         )
-    return list(dict.fromkeys(asked))
+
+    return await spend_of(call.client, period, progress=progress)
 
 
-def _charged(currency: str, charges: Charges) -> dict[str, Any]:
-    """The figures of one currency: what is nothing is left out, but for the total."""
-    figures = charges.figures[currency]
-    lines, rest = biggest(charges.lines[currency], LINES)
-    shown = {name: written(amount) for name, amount in lines}
-    if rest:
-        shown["all others"] = written(rest)
-    told = {name: written(figures[name]) for name in TOTALS if figures[name] or name == "total"}
-    if charges.missing:
-        told["part_total"] = told.pop("total")
-    return {"currency": currency, **told, "lines": shown}
+async def _recent(call: Call[SpendParams], spend: Spend) -> RecentUsage | None:
+    """The recent usage, where a period that is not over has a day ahead and all else is known."""
+    _, end = spend.period.instants()
+    is_running = spend.usage.start < spend.usage.end < end and spend.period.days > 1
+    if not is_running or not spend.is_complete or len(spend.currencies) != 1:
+        return None
+    return await recent_usage(call.client, spend.currencies[0])
 
 
-def _compared(before: Period, earlier: Charges, charges: Charges) -> dict[str, Any]:
-    said: dict[str, Any] = {
-        "start_date": before.start.isoformat(),
-        "end_date": before.end.isoformat(),
-    }
-    if earlier.missing or charges.missing:
-        return said  # the difference of parts would be none of the periods
-    differences = []
-    for currency in sorted(earlier.figures.keys() | charges.figures.keys()):
-        row: dict[str, Any] = {"currency": currency}
-        row |= _changes(
-            earlier.figures.get(currency, {}), charges.figures.get(currency, {}), TOTALS
-        )
-        old, new = (each.lines.get(currency, {}) for each in (earlier, charges))
-        changed = {name: new.get(name, ZERO) - old.get(name, ZERO) for name in old | new}
-        if lines := _changes(old, new, [name for name, _ in biggest(changed, LINES)[0]]):
-            row["lines"] = lines
-        differences.append(row)
-    return said | {"differences": differences}
-
-
-def _changes(
-    old: Mapping[str, Decimal], new: Mapping[str, Decimal], names: Iterable[str]
-) -> dict[str, Any]:
-    """What each figure was, and its change in money and percent; without those that are nothing."""
-    changes = {}
-    for name in names:
-        was, now = old.get(name, ZERO), new.get(name, ZERO)
-        if was or now:
-            change = {"was": written(was), "change": _signed(now - was)}
-            grown = percent(was, now)
-            changes[name] = change | ({"percent": grown} if grown else {})
-    return changes
-
-
-async def _usages(
-    call: Call[SpendParams], types: list[str], period: Period, deadline: Deadline
-) -> AsyncIterator[Usage]:
-    """The usage of each type, one after the other, as far as time allows."""
-    for number, record_type in enumerate(types):
-
-        async def progress(reading: Reading, done: int = number, what: str = record_type) -> None:
-            part = reading.records / reading.total if reading.total else 0
-            message = f"{what}: {reading.records} of {reading.total or '?'} records"
-            await call.progress.report(done + min(part, 1), len(types), message)
-
-        yield await usage_of(call.client, record_type, period, deadline, progress)
-
-
-def _used(usages: list[Usage]) -> list[dict[str, Any]]:
-    """The costs by currency and, in each, by record type."""
-    totals, by_type = Sums(), defaultdict[str, dict[str, Any]](dict)
-    for usage in usages:
-        for currency, cost in usage.tally.costs:
-            totals.add(currency, cost)
-            by_type[currency][usage.record_type] = {
-                "records": usage.tally.records,
-                "cost": written(cost),
-            }
-    name = "part_total" if _incomplete(usages) else "total"
-    return [
-        {"currency": currency, name: written(total), "by_type": _largest_first(by_type[currency])}
-        for currency, total in totals
-    ]
-
-
-def _largest_first(rows: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    return dict(sorted(rows.items(), key=lambda each: -Decimal(each[1]["cost"])))
-
-
-def _incomplete(usages: list[Usage]) -> dict[str, str]:
-    """Why, for each record type of which not every record counts."""
-    return {
-        usage.record_type: f"{usage.reading.extent}: {usage.why}"
-        for usage in usages
-        if not usage.whole
-    }
-
-
-def _notes(
-    call: Call[SpendParams],
-    period: Period,
-    before: Period | None,
-    charges: Charges,
-    earlier: Charges | None,
-    usage: list[Usage],
-) -> Iterator[str]:
-    """What the figures cover, and what they don't."""
-    yield (
-        "charges are the account's monthly and one-time charges; usage (messages, calls, ...) is "
-        + ("what detail records say, and not in them." if usage else 'not in them: usage=["all"].')
+def _spent(currency: str, spend: Spend, recent: RecentUsage | None) -> dict[str, Any]:
+    """The figures of one currency. What is zero is left out, but for what was charged and used."""
+    row: dict[str, Any] = {"currency": currency}
+    row["charged" if spend.is_complete else "part_charged"] = written(spend.charged(currency))
+    for name, amount in spend.figures(currency).items():
+        if name == "usage":
+            row["usage" if spend.usage.is_complete else "part_usage"] = written(amount)
+        elif amount:
+            row[name] = written(amount)
+    if recent and (expected := expected_by_end(spend, recent, currency)) is not None:
+        row["expected_by_end"] = written(expected)
+    row["usage_by_product"] = _largest(
+        {
+            name: cost.quantize(Decimal("0.000001"))
+            for name, cost in spend.usage.by_product(currency).items()
+        },
+        PRODUCTS,
     )
-    if hint := left_out(call.params.end_date):
-        yield hint
-    if period.zone is not UTC:
-        yield "Days of charges are Telnyx's, whose zone is not told."
-    if period.end > call.day:
-        yield "The period is not over yet."
-    if before and before.firsts != period.firsts:
-        yield (
-            f"The period holds {period.firsts} firsts of a month and the one compared "
-            f"{before.firsts}: monthly charges weigh differently, so differences say little."
-        )
-    for which, each in (("", charges), (" compared with", earlier)):
-        if each and each.missing:
-            parts = ", ".join(f"{part.start} to {part.end}" for part in each.missing)
-            why = each.error.happened if each.error else ""
-            yield f"No total of the period{which}: {parts} could not be had ({why}); call again."
-        if each and not each.adds_up:
-            yield f"Telnyx's own parts{which} do not add up to its total, which is shown as told."
-    if missing := [each.record_type for each in usage if not each.whole]:
-        alone = f"for usage={json.dumps(missing)} alone, or " if len(missing) < len(usage) else ""
-        yield f"usage is no total: ask {alone}for a shorter period."
-    if before and usage:
-        yield "usage is not compared: ask for that of the other period."
+    row["charges_by_line"] = _largest(spend.charges.lines.get(currency, {}), LINES)
+    kinds = spend.charges.figures.get(currency, {})
+    row |= {name: written(kinds[name]) for name in ("credits", "adjustments") if kinds.get(name)}
+    if adjustments := [each for each in spend.charges.adjustments if each.currency == currency]:
+        row["adjustments_made"] = [
+            {"date": each.date, "amount": each.amount, "text": each.text}
+            for each in adjustments[:ADJUSTMENTS]
+        ]
+    return {name: value for name, value in row.items() if value}
+
+
+def _largest(amounts: Mapping[str, Decimal], count: int) -> dict[str, str]:
+    shown, rest, others = largest(amounts, count)
+    told = {name: written(amount) for name, amount in shown}
+    return told | ({f"{others} others": written(rest)} if others else {})
+
+
+def _compared(earlier: Spend, spend: Spend) -> dict[str, Any]:
+    both_complete = earlier.is_complete and spend.is_complete
+    rows = []
+    for currency in sorted({*earlier.currencies, *spend.currencies}):
+        row: dict[str, Any] = {"currency": currency}
+        if both_complete:
+            row["charged"] = _change(earlier.charged(currency), spend.charged(currency))
+            figures = spend.figures(currency)
+            for name, was in earlier.figures(currency).items():
+                if was or figures[name]:
+                    row[name] = _change(was, figures[name])
+        found = drivers(earlier, spend, currency)
+        row["drivers"] = [_driver(each) for each in found[:DRIVERS]]
+        if rest := found[DRIVERS:]:
+            row["other_changes"] = _signed(sum((each.change for each in rest), ZERO))
+        rows.append(row)
+    told: dict[str, Any] = {
+        "start_date": earlier.period.start.isoformat(),
+        "end_date": earlier.period.end.isoformat(),
+        "differences": rows,
+    }
+    return told | ({"incomplete": earlier.usage.incomplete} if earlier.usage.incomplete else {})
+
+
+def _driver(driver: Driver) -> dict[str, str]:
+    row = {"name": driver.name} | _change(driver.before, driver.now)
+    return row | ({} if driver.kind == "changed" else {"is": driver.kind})
+
+
+def _change(was: Decimal, now: Decimal) -> dict[str, str]:
+    row = {"was": written(was), "now": written(now), "change": _signed(now - was)}
+    grown = percent(was, now)
+    return row | ({"percent": grown} if grown else {})
 
 
 def _signed(amount: Decimal) -> str:
     return f"+{written(amount)}" if amount > 0 else written(amount)
 
 
+def _notes(call: Call[SpendParams], spend: Spend, earlier: Spend | None) -> Iterator[str]:
+    """What the figures cover, and what they leave out."""
+    yield (
+        "Days are UTC, as on the bill. Taxes, regulatory and payment fees are not included; the invoice "
+        "is the authority."
+    )
+    if hint := left_out(call.params.end_date):
+        yield hint
+    yield from _incomplete(spend, "")
+    if earlier:
+        yield from _incomplete(earlier, " of the period compared with")
+        yield from _comparable(spend.period, earlier.period)
+    _, end = spend.period.instants()
+    if spend.usage.end < end:
+        yield (
+            "The period is not over. expected_by_end is an estimate: what is charged so far, and usage "
+            f"for the days left as on the last {RECENT_DAYS} whole days."
+        )
+    if spend.usage.without_cost:
+        yield f"Telnyx's usage reports state no cost for {', '.join(spend.usage.without_cost)}."
+
+
+def _incomplete(spend: Spend, which: str) -> Iterator[str]:
+    if spend.charges.missing:
+        parts = ", ".join(f"{part.start} to {part.end}" for part in spend.charges.missing)
+        why = spend.charges.error.happened if spend.charges.error else ""
+        yield f"INCOMPLETE: charges{which} for {parts} could not be read ({why}) Call again."
+    if spend.usage.error:
+        yield f"INCOMPLETE: usage{which} could not be read: {spend.usage.error.happened}"
+    if missing := spend.usage.incomplete:
+        shorter = (
+            "" if spend.period.days <= 31 else " a shorter period, such as a quarter or a month"
+        )
+        yield (
+            f"INCOMPLETE: usage{which} lacks {', '.join(missing)}. Ask for{shorter or ' it again'}, or for one "
+            "product with telnyx_summarize_usage."
+        )
+    if not spend.charges.adds_up:
+        yield f"Telnyx's own charges{which} do not add up to its total."
+
+
+def _comparable(period: Period, before: Period) -> Iterator[str]:
+    if period.firsts != before.firsts:
+        yield (
+            f"The period holds {period.firsts} firsts of a month and the one compared with "
+            f"{before.firsts}: monthly charges fall due on the first, so the difference says little."
+        )
+
+
 SUMMARIZE_SPEND = ToolSpec(
     name="telnyx_summarize_spend",
     title="Spend",
-    description="What was spent in a period, in one call: charges added up and compared, and usage by "
-    "record type if asked.",
+    description="What was spent in a period of any length, in one call: usage of every product and all "
+    "charges, added up, and compared with another period if asked. Also shows credits and adjustments.",
     params=SpendParams,
     result=SpendResult,
     run=summarize_spend,

@@ -18,6 +18,7 @@ from telnyx_mcp.telnyx.pace import (
     Pace,
     Seen,
     Turn,
+    assume,
     current,
     due,
     give_back,
@@ -328,3 +329,44 @@ def test_whatever_is_told_turns_are_in_order_and_nothing_closes_for_more_than_an
         assert all(math.isfinite(each) for each in astuple(pace) if each != ())
         assert pace.gap > 0
         assert current(pace, now).ends > now
+
+
+def test_an_assumed_limit_holds_until_an_answer_states_one() -> None:
+    pace = assume(Pace(), 5, 1.0)
+    pace, at = turns(pace, 7)
+    assert at[:5] == [0.0] * 5
+    assert 1 <= at[5] < at[6]
+    pace = learn(pace, Seen(Told(2000, 1995, 1.0), NOON, NOON + 0.1), NOON + 0.1)
+    assert pace.limit == 2000
+
+
+@pytest.mark.parametrize("told", [1, 3])
+def test_a_smaller_limit_than_was_assumed_counts_at_once(told: int) -> None:
+    pace, _ = take(assume(Pace(), 5, 1.0), NOON)
+    assert learn(pace, Seen(Told(told, 0, 1.0), NOON, NOON), NOON).limit == told
+
+
+def test_an_answer_that_states_no_limit_ends_what_was_assumed() -> None:
+    pace, _ = take(assume(Pace(), 5, 1.0), NOON)
+    pace = learn(pace, Seen(Told(), NOON, NOON, silent=True), NOON)
+    assert pace.limit == 0
+    assert assume(pace, 5, 1.0).limit == 0
+    _, at = turns(pace, 50, NOON + 0.1)
+    assert set(at) == {0.0}
+
+
+def test_a_failure_without_headers_leaves_what_was_assumed() -> None:
+    pace, _ = take(assume(Pace(), 5, 1.0), NOON)
+    assert learn(pace, Seen(Told(), NOON, NOON), NOON).limit == 5
+
+
+def test_an_assumed_limit_lasts_for_windows_in_which_nothing_is_heard() -> None:
+    pace, _ = turns(assume(Pace(), 40, 60.0), 40)
+    pace, (at,) = turns(pace, 1, NOON + 61)
+    assert at == 0.0
+    assert (pace.limit, pace.period) == (40, 60.0)
+
+
+def test_a_limit_that_an_answer_stated_is_not_ended_by_a_silent_one() -> None:
+    pace = learn(known(remaining=3), Seen(Told(), NOON, NOON, silent=True), NOON)
+    assert pace.limit == 5

@@ -1,0 +1,1 @@
+"""What an account spends: charges, usage, and how long its balance lasts."""
