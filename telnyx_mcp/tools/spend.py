@@ -217,12 +217,10 @@ def _incomplete(spend: Spend, which: str) -> Iterator[str]:
     if spend.usage.error:
         yield f"INCOMPLETE: usage{which} could not be read: {spend.usage.error.happened}"
     if missing := spend.usage.incomplete:
-        shorter = (
-            "" if spend.period.days <= 31 else " a shorter period, such as a quarter or a month"
-        )
+        again = "a shorter period" if spend.period.days > 31 else "it again"
         yield (
-            f"INCOMPLETE: usage{which} lacks {', '.join(missing)}. Ask for{shorter or ' it again'}, or for one "
-            "product with telnyx_summarize_usage."
+            f"INCOMPLETE: usage{which} lacks {', '.join(missing)}. Ask for {again}, or for one product "
+            "with telnyx_summarize_usage."
         )
     if not spend.charges.adds_up:
         yield f"Telnyx's own charges{which} do not add up to its total."
