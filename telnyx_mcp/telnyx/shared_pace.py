@@ -407,15 +407,21 @@ class PostgresPace:
     def _open(self, psycopg: Any) -> _Rows:
         limit = int(PATIENCE * 1000)
         limits = f"-c lock_timeout={limit} -c statement_timeout={limit} -c synchronous_commit=off"
-        connection = psycopg.connect(
-            autocommit=True,
-            **{
-                "connect_timeout": int(OPENING_PATIENCE),
-                "tcp_user_timeout": limit,
-                **self._server,
-                "options": f"{self._server.get('options', '')} {limits}",
-            },
-        )
+        own = self._server.get("options", "")
+        server = {
+            "connect_timeout": int(OPENING_PATIENCE),
+            "tcp_user_timeout": limit,
+            **self._server,
+            "options": f"{own} {limits}",
+            "prepare_threshold": None,  # nothing is prepared, as a pool may change the server
+        }
+        try:
+            connection = psycopg.connect(autocommit=True, **server)
+        except psycopg.OperationalError as error:
+            if "startup parameter" not in str(error):
+                raise
+            # PgBouncer refuses options, unless it is told to ignore them.
+            connection = psycopg.connect(autocommit=True, **{**server, "options": own or None})
         clock = "extract(epoch FROM clock_timestamp())::float8"
         try:
             with connection.transaction():  # or two copies make the table at once

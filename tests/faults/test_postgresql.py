@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pytest
 
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.state import Store, StoreError
+from telnyx_mcp.telnyx.shared_pace import pace_place
 from tests.faults.clusters import Cluster
 from tests.faults.hosts import (
     PAY,
@@ -405,8 +406,11 @@ async def test_a_payment_ends_in_time_though_the_database_is_far_away(
 
 
 @contextmanager
-def pgbouncer(cluster: Cluster, folder: Path) -> Iterator[int]:
-    """The port of a PgBouncer in transaction mode; skips the test where it is not installed."""
+def pgbouncer(
+    cluster: Cluster, folder: Path, ignores: str = "extra_float_digits,options"
+) -> Iterator[int]:
+    """The port of a PgBouncer in transaction mode; skips the test where it is not installed.
+    `ignores` names the start-up parameters that it does not refuse."""
     program = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/bin")
     if program is None:
         pytest.skip("no PgBouncer here")
@@ -423,7 +427,7 @@ unix_socket_dir =
 auth_type = any
 pool_mode = transaction
 default_pool_size = 4
-ignore_startup_parameters = extra_float_digits,options
+ignore_startup_parameters = {ignores}
 """,
         encoding="ascii",
     )
@@ -476,3 +480,23 @@ async def test_payments_are_made_and_capped_through_pgbouncer(
             states = [each["state"] for each in await hosts[0].changes() if "sent_at" in each]
     assert states == ["succeeded"] * len(sandbox.payments)
     assert 200 <= sum(int(each["amount_cents"]) for each in sandbox.payments) / 100 <= 300
+
+
+@pytest.mark.fault(
+    "PgBouncer that refuses the options of a connection",
+    "the copies share one pace through it",
+)
+@pytest.mark.parametrize("ignores", ["extra_float_digits", "extra_float_digits,options"])
+async def test_a_pace_is_shared_through_pgbouncer(
+    cluster: Cluster, tmp_path: Path, ignores: str
+) -> None:
+    name = cluster.new_database()
+    with pgbouncer(cluster, tmp_path, ignores) as port:
+        one, other = (pace_place(cluster.url(name, port), "KEY", "https://x") for _ in range(2))
+        try:
+            for _ in range(12):  # psycopg would prepare a statement that often used
+                await one.change("/balance", lambda pace, now: (replace(pace, limit=7), None))
+            assert (await other.all())["/balance"].limit == 7
+        finally:
+            one.close()
+            other.close()
