@@ -75,6 +75,13 @@ def parse(params: type[P], tool: str, arguments: Mapping[str, Any]) -> P:
 _SYNONYMS = {"limit": "page_size", "per_page": "page_size", "count": "page_size"}
 
 
+def nearest(text: str, known: list[str]) -> str | None:
+    """The known text that looks most like this one, if any does."""
+    by_case = {each.lower(): each for each in known}
+    found = get_close_matches(text.lower(), by_case, 1, 0.6)
+    return by_case[found[0]] if found else None
+
+
 def _unknown(name: str, given: Mapping[str, Any], params: type[Params]) -> str:
     low = name.lower()[:80]
     if low in params.instead:

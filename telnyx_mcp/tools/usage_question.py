@@ -1,0 +1,360 @@
+"""The arguments of `telnyx_summarize_usage`, resolved: product, time, groups, filters, metrics."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, tzinfo
+from typing import Annotated, Any, ClassVar, Self
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, Field, model_validator
+
+from telnyx_mcp.periods import Period, PeriodError, period_of
+from telnyx_mcp.telnyx.usage_reports import UsageProduct
+from telnyx_mcp.tools.arguments import Params, Text, TextList, nearest
+from telnyx_mcp.tools.ranges import PeriodParams
+from telnyx_mcp.tools.tool import Call, Failed
+from telnyx_mcp.tools.vocabulary import (
+    TIMES,
+    Product,
+    dimension_of,
+    group_word,
+    metric_of,
+    metric_word,
+    metric_words,
+    metrics_of,
+    product_named,
+    products_near,
+    words_of,
+)
+
+DEFAULT_METRICS = (
+    "cost",
+    "count",
+    "connected",
+    "parts",
+    "billed_seconds",
+    "pages",
+    "uploaded",
+    "downloaded",
+)
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def _moment(value: str) -> str:
+    """A day, or a time with its zone."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError("must be a day, 2026-05-01, or a time, 2026-05-01T08:00:00Z") from None
+    if not _DAY.fullmatch(value) and moment.tzinfo is None:
+        raise ValueError("must name its zone, as 2026-05-01T08:00:00Z does")
+    return value
+
+
+Moment = Annotated[Text, AfterValidator(_moment)]
+
+
+def _zone(value: str) -> str:
+    if value not in available_timezones():
+        near = nearest(value, sorted(available_timezones()))
+        raise ValueError(
+            f"must be an IANA zone such as Europe/Berlin{f'; {near}?' if near else ''}"
+        )
+    return value
+
+
+class UsageParams(Params):
+    reads_many: ClassVar[bool] = True
+    instead: ClassVar[Mapping[str, str]] = {
+        **PeriodParams.instead,
+        "record_type": "Use product, such as messaging.",
+        "metrics": "Use sum.",
+        "dimensions": "Use group_by.",
+    }
+
+    product: Text = Field(
+        description="One product: messaging, calls (sip-trunking), call-control, verify, fax, wireless, "
+        "inference, ai-voice-assistant, ..."
+    )
+    period: Text | None = Field(
+        None, description="2026-05, 2026-Q2, last month, last 7 days, year to date, ..."
+    )
+    start_date: Moment | None = Field(
+        None, description="Or: first day, YYYY-MM-DD, or a time, 2026-05-01T08:00:00Z."
+    )
+    end_date: Moment | None = Field(None, description="Day after the last one, or a time.")
+    group_by: TextList = Field(
+        [],
+        max_length=3,
+        description="At most three of: day, hour, month, number, direction, country, carrier, profile, "
+        "connection, status, error, tag, type, billing_group, or a dimension of Telnyx's.",
+    )
+    filters: TextList = Field(
+        [],
+        max_length=20,
+        description="Groups to keep: name=value (several: any of them), name!=value, name~text, e.g. "
+        '["direction=outbound", "country!=US"].',
+    )
+    sum: TextList = Field(
+        [],
+        max_length=6,
+        description="What to add up instead of all main figures: cost, count, parts, billed_seconds, ...",
+    )
+    top: int | None = Field(None, ge=1, le=100, description="Groups to show: 10, or 31 days.")
+    compare_to: Text | None = Field(None, description='A period to compare with, or "previous".')
+    timezone: Annotated[Text, AfterValidator(_zone)] | None = Field(
+        None, description="IANA zone of days and hours, e.g. Europe/Berlin. Default: the user's."
+    )
+
+    @model_validator(mode="after")
+    def _different(self) -> Self:
+        words = [group_word(each) for each in self.group_by]
+        if len(set(words)) != len(words):
+            raise ValueError("group_by names a group twice")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """What lies between two moments; `period` where they are midnights."""
+
+    start: datetime
+    end: datetime
+    zone: tzinfo
+    period: Period | None = None
+
+    def previous(self) -> Time:
+        """The time before: the period before, or as long before."""
+        if self.period:
+            period = self.period.previous()
+            return Time(*period.instants(), self.zone, period)
+        return Time(self.start - (self.end - self.start), self.start, self.zone)
+
+    def echo(self, moment: datetime) -> str:
+        """The day, or the moment where it is not a midnight."""
+        local = moment.astimezone(self.zone)
+        return local.date().isoformat() if local.time() == time.min else local.isoformat()
+
+
+def time_of(asked: UsageParams, call: Call[Any]) -> Time:
+    """The time that a call asks for. Raises `Failed`."""
+    zone = call.services.zone if asked.timezone is None else _zone_of(asked.timezone)
+    today = call.services.now().astimezone(zone).date()
+    if (asked.period is None) == (asked.start_date is None):
+        raise Failed(
+            "Nothing was asked of Telnyx: give either period (such as 2026-05 or last month) or "
+            f"start_date and end_date, {'not both' if asked.period else 'but one of them'}. Call again."
+        )
+    try:
+        if asked.period is not None:
+            if asked.end_date is not None:
+                raise PeriodError("end_date goes with start_date, not with period.")
+            return _named(asked.period, call, zone)
+        if asked.end_date is None:
+            raise PeriodError("end_date is missing: the day after the last one.")
+        if _DAY.fullmatch(asked.start_date or "") and _DAY.fullmatch(asked.end_date):
+            return _named(f"{asked.start_date} to {asked.end_date}", call, zone)
+        start, end = (_instant(each or "", zone) for each in (asked.start_date, asked.end_date))
+        if end <= start:
+            raise PeriodError("end_date must be after start_date.")
+        if start > call.services.now():
+            raise PeriodError(f"{asked.start_date} is in the future.")
+        return Time(start, end, zone)
+    except PeriodError as error:
+        raise Failed(
+            f"Nothing was asked of Telnyx: {error} Today is {today}. Correct that and call again."
+        ) from None
+
+
+def compared_time(asked: UsageParams, call: Call[Any], main: Time) -> Time | None:
+    """The time to compare with. Raises `Failed`."""
+    if asked.compare_to is None:
+        return None
+    if asked.compare_to.lower() == "previous":
+        return main.previous()
+    try:
+        return _named(asked.compare_to, call, main.zone)
+    except PeriodError as error:
+        raise Failed(f"Nothing was asked of Telnyx: {error} Correct that and call again.") from None
+
+
+def _named(words: str, call: Call[Any], zone: tzinfo) -> Time:
+    period = period_of(words, call.services.now().astimezone(zone).date(), zone)
+    return Time(*period.instants(), zone, period)
+
+
+def _zone_of(name: str) -> tzinfo:
+    return UTC if name in ("UTC", "Etc/UTC") else ZoneInfo(name)
+
+
+def _instant(text: str, zone: tzinfo) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+
+
+def asked_product(word: str) -> Product:
+    """The product of an argument. One that the vocabulary lacks may still be Telnyx's own."""
+    plain = word.strip().lower()
+    return product_named(plain) or Product(plain.replace(" ", "-"), None)
+
+
+def unknown_product(word: str, products: Mapping[str, UsageProduct]) -> Failed:
+    """What to say of a product that neither reports nor records have."""
+    near = products_near(word)
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    return Failed(
+        f'Telnyx reports no usage for "{word[:40]}".{hint} There is: {", ".join(sorted(products))}. '
+        "Call again with one of these."
+    )
+
+
+_FILTER = re.compile(r"([A-Za-z_][A-Za-z0-9_ -]{0,63}?)\s*(!=|=|~)(?!=)\s*(.+)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One condition on a group: `=` or `!=` a value, or `~` a part of it."""
+
+    word: str
+    operator: str
+    value: str
+
+    def holds(self, text: str) -> bool:
+        value, text = self.value.casefold(), text.casefold()
+        if self.operator == "~":
+            return value in text
+        return (_plain(value) == _plain(text)) == (self.operator == "=")
+
+
+def _plain(text: str) -> str:
+    """A phone number without its punctuation, other texts as they are."""
+    digits = re.sub(r"[\s().+-]", "", text)
+    return digits if re.fullmatch(r"\d{7,15}", digits) else text
+
+
+def filters_of(texts: list[str]) -> list[Filter]:
+    """The filters as written. Raises `Failed` for one that can't be read."""
+    found = []
+    for text in texts:
+        match = _FILTER.fullmatch(text.strip())
+        if not match:
+            raise Failed(
+                f'Nothing was asked of Telnyx: the filter "{text[:60]}" must be written name=value, '
+                "name!=value or name~text (contains). Correct it and call again."
+            )
+        found.append(Filter(group_word(match[1]), match[2], match[3].strip()))
+    return found
+
+
+Reader = Callable[[Mapping[str, Any]], str]
+"""Reads the value of a group from a row."""
+
+
+def passes(filters: list[Filter], row: Mapping[str, Any], readers: Mapping[str, Reader]) -> bool:
+    """Whether a row has one of the values that `=` names for each group, and fulfils all the others."""
+    wanted: dict[str, bool] = {}
+    for each in filters:
+        holds = each.holds(readers[each.word](row))
+        if each.operator == "=":
+            wanted[each.word] = wanted.get(each.word, False) or holds
+        elif not holds:
+            return False
+    return all(wanted.values())
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPlan:
+    """How a usage report answers the question: what to ask for, and how to read a row."""
+
+    product: UsageProduct
+    groups: dict[str, str]
+    """Our words for the groups, and Telnyx's dimensions."""
+    filters: dict[str, str]
+    metrics: dict[str, str]
+    """Our words for the metrics, and Telnyx's."""
+    hours_shift: tzinfo | None
+    """The zone that hours are shifted to; None where days are those of UTC."""
+
+    @property
+    def dimensions(self) -> list[str]:
+        """What to ask for: the groups, what is filtered by, and the currency."""
+        currency = ["currency"] if "currency" in self.product.dimensions else []
+        own = [*self.groups.values(), *self.filters.values(), *currency]
+        coarsest = self.product.coarsest_dimension
+        return list(dict.fromkeys(own or ([coarsest] if coarsest else [])))
+
+    def readers(self) -> list[Reader]:
+        return [self.reader(word) for word in self.groups]
+
+    def reader(self, word: str) -> Reader:
+        """What reads the value of a group or filter from a row."""
+        name = self.groups.get(word) or self.filters[word]
+        if word not in TIMES:
+            return lambda row: _text(row.get(name))
+        length, zone = TIMES[word], self.hours_shift
+
+        def read_time(row: Mapping[str, Any]) -> str:
+            text = _text(row.get(name))
+            if zone is not None and len(text) > 10:
+                moment = datetime.fromisoformat(text)
+                moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+                text = moment.astimezone(zone).isoformat()
+            return text[:length]
+
+        return read_time
+
+
+def _text(value: object) -> str:
+    if value is None or value == "":
+        return "(none)"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+class NotInReports(Exception):
+    """A group, filter or metric that the product's reports lack. Its text says what they have."""
+
+
+def report_plan(
+    asked: UsageParams, product: UsageProduct, filters: list[Filter], zone: tzinfo
+) -> ReportPlan:
+    """How a report answers. Raises `NotInReports`."""
+    shifted = zone is not UTC and "date_time" in product.dimensions
+    groups, kept = {}, {}
+    for word in map(group_word, asked.group_by):
+        groups[word] = _dimension(word, product, hours=shifted)
+    for each in filters:
+        if each.word not in groups:
+            kept[each.word] = _dimension(each.word, product, hours=shifted)
+    metrics = dict(_metrics(asked, product))
+    return ReportPlan(product, groups, kept, metrics, zone if shifted else None)
+
+
+def _dimension(word: str, product: UsageProduct, *, hours: bool) -> str:
+    if word in TIMES:
+        names = ["date_time"] if word == "hour" or hours else ["date", "date_time"]
+        name = next((each for each in names if each in product.dimensions), None)
+    else:
+        name = dimension_of(word, product)
+    if name is None:
+        raise NotInReports(
+            f"Usage reports of {product.name} can't tell {word} apart. They have: "
+            f"{', '.join(words_of(product))}."
+        )
+    return name
+
+
+def _metrics(asked: UsageParams, product: UsageProduct) -> Iterator[tuple[str, str]]:
+    if not asked.sum:
+        yield from metrics_of(product, DEFAULT_METRICS).items()
+        return
+    for word in map(metric_word, asked.sum):
+        name = metric_of(word, product)
+        if name is None:
+            raise NotInReports(
+                f"Usage reports of {product.name} don't add up {word}. They have: "
+                f"{', '.join(metric_words(product))}."
+            )
+        yield word, name
