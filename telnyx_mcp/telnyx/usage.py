@@ -66,9 +66,8 @@ _ANY_TIME = ("created_at", "started_at", "joined_at", "invoked_at")
 _COSTS = ("cost", "data_cost", "verify_usage_fee")
 """The first of these that a record has is what it cost, as told. Whether the `cost` of a message
 holds its `carrier_fee` is not documented."""
-_AMOUNTS = (("parts", "parts"), ("billed_sec", "billed_seconds"), ("call_sec", "call_seconds"))
-"""What a record counts by the piece, as it names it and as it is told. Billed seconds stand for those
-of the call."""
+_AMOUNTS = (("parts", "parts"), ("billed_sec", "billed_seconds"), ("call_sec", "connected_seconds"))
+"""What a record counts by the piece, as it names it and as results do."""
 
 
 def time_fields(record_type: str) -> tuple[str, ...]:
@@ -110,8 +109,6 @@ def amounts_of(record: DetailRecord) -> dict[str, Decimal]:
     for name, told in _AMOUNTS:
         if (amount := amount_of(record.get(name))) is not None and amount == int(amount):
             found[told] = amount
-    if "billed_seconds" in found:
-        found.pop("call_seconds", None)
     return found
 
 
@@ -125,6 +122,8 @@ class Tally:
     """What some records came to."""
 
     records: int = 0
+    with_cost: int = 0
+    """Records that state a cost."""
     unreadable: int = 0
     """Records whose cost is no amount."""
     costs: Sums = field(default_factory=Sums)
@@ -134,12 +133,14 @@ class Tally:
         self.records += 1
         self.unreadable += has_unreadable_cost(record)
         if cost := cost_of(record):
+            self.with_cost += 1
             self.costs.add(*cost)
         for name, amount in amounts_of(record).items():
             self.amounts[name] = self.amounts.get(name, ZERO) + amount
 
     def merge(self, other: Tally) -> None:
         self.records += other.records
+        self.with_cost += other.with_cost
         self.unreadable += other.unreadable
         for currency, cost in other.costs:
             self.costs.add(currency, cost)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
-from telnyx_mcp.tools.grouping import ALIASES
+from telnyx_mcp.tools.spelling import e164
 from telnyx_mcp.tools.tool import Failed
 
 FILTERS = (
@@ -28,8 +29,7 @@ def wire_filters(filters: list[str], record_type: str) -> dict[str, str]:
                 f'Nothing was asked of Telnyx: the filter "{text[:60]}" must be written field=value, '
                 "field>=value, field<value or field~text (contains). Correct it and call again."
             )
-        if record_type == "messaging":  # whose names for them stand first
-            field = ALIASES.get(field, (field,))[0]
+        field = wire_field(field, record_type)
         if field in _HELD_BY_OTHERS:
             raise Failed(
                 f"Nothing was asked of Telnyx: {field} is an argument of its own, not a filter. "
@@ -41,5 +41,37 @@ def wire_filters(filters: list[str], record_type: str) -> dict[str, str]:
                 f"Nothing was asked of Telnyx: two filters say {field}{operator}…, and only one can "
                 "count. Call again with one of them."
             )
-        wire[name] = value.strip()
+        wire[name] = (field in _NUMBERS and e164(value)) or value.strip()
     return wire
+
+
+def wire_field(word: str, record_type: str) -> str:
+    """What records of a type call a field that people call `status`, `from`, `country`, ...
+
+    Only messages, verifications and calls name several of these; other words are sent as they are.
+    """
+    return _WIRE.get(record_type, {}).get(word, _EVERYWHERE.get(word, word))
+
+
+_CALL = {"status": "hangup_cause", "error": "hangup_cause", "connection": "connection_name"}
+_WIRE: Mapping[str, Mapping[str, str]] = {
+    "messaging": {
+        "country": "country_code",
+        "profile": "profile_name",
+        "type": "message_type",
+        "error": "errors",
+    },
+    "verify": {
+        "status": "verification_status",
+        "type": "verify_channel_type",
+        "to": "destination_phone_number",
+        "profile": "verify_profile_id",
+    },
+    "conference-participant": {"from": "originating_number", "to": "destination_number"},
+    "wireless": {"tag": "sim_card_tags", "profile": "sim_group_name", "number": "phone_number"},
+    "call-control": _CALL,
+    "sip-trunking": _CALL,
+}
+_EVERYWHERE = {"from": "cli", "to": "cld", "tag": "tags", "connection": "connection_name"}
+_NUMBERS = {*("cli", "cld", "originating_number", "destination_number"), "destination_phone_number"}
+_NUMBERS |= {"phone_number"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from decimal import Decimal
 from itertools import product
@@ -11,6 +11,7 @@ from typing import Any
 from telnyx_mcp.money import ZERO, written
 from telnyx_mcp.telnyx.models import DetailRecord
 from telnyx_mcp.telnyx.usage import Tally, moment_of
+from telnyx_mcp.tools.spelling import country_of
 from telnyx_mcp.untrusted import compact, one_line
 
 MOST_GROUPS = 10_000
@@ -20,22 +21,27 @@ NONE = "(none)"
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "status": ("status", "verification_status", "hangup_cause"),
-    "country": ("country_code",),
+    "country": ("country_iso", "country_code"),
+    "carrier": ("normalized_carrier", "carrier"),
     "profile": (
-        *("profile_name", "connection_name", "sim_group_name", "assistant_name"),
+        *("profile_name", "sim_group_name", "assistant_name", "connection_name"),
         *("verify_profile_id", "profile_id"),
     ),
     "connection": ("connection_name", "connection_id"),
+    "billing_group": ("billing_group_name", "billing_group_id"),
     "tag": ("tags", "sim_card_tags"),
     "error": ("errors", "hangup_cause"),
     "from": ("cli", "originating_number"),
     "to": ("cld", "destination_number", "destination_phone_number"),
-    "type": ("message_type", "verify_channel_type"),
+    "type": ("message_type", "verify_channel_type", "action_type"),
+    "sim": ("sim_card_id",),
+    "sim_group": ("sim_group_name", "sim_group_id"),
+    "assistant": ("assistant_name", "assistant_id"),
 }
 """What people call a field, and what the record types call it."""
 NO_ERROR = {"normal_clearing"}
 """How a call ends that had none."""
-_TIMES: Mapping[str, str] = {"day": "%Y-%m-%d", "hour": "%Y-%m-%d %H:00"}
+_TIMES: Mapping[str, str] = {"month": "%Y-%m", "day": "%Y-%m-%d", "hour": "%Y-%m-%dT%H"}
 
 Values = tuple[str, ...]
 
@@ -46,7 +52,7 @@ def shown(tally: Tally) -> dict[str, Any]:
     money = costs[0] if len(costs) == 1 else {"costs": costs} if costs else {}
     amounts = {name: int(amount) for name, amount in tally.amounts.items() if amount}
     unread = {"unreadable_costs": tally.unreadable} if tally.unreadable else {}
-    return {"records": tally.records, **money, **unread, **amounts}
+    return {"count": tally.records, **money, **unread, **amounts}
 
 
 class Groups:
@@ -59,7 +65,7 @@ class Groups:
         """Whether a record was in more than one group, having several tags or errors."""
         self.fields: set[str] = set()
         """What the first records call their fields."""
-        self._readers = [_reader(name, zone) for name in by]
+        self._readers = [reader_of(name, zone) for name in by]
         self._tallies: dict[Values, Tally] = {}
         self._others: Values = (OTHERS,) * len(by)
         self._by_cost = not {"status", "error"} & set(by)
@@ -127,7 +133,7 @@ class Groups:
         return tuple(value for name, value in zip(self.by, group[0], strict=True) if name in _TIMES)
 
 
-def _reader(name: str, zone: tzinfo) -> Callable[[DetailRecord], list[str]]:
+def reader_of(name: str, zone: tzinfo) -> Callable[[DetailRecord], list[str]]:
     """What gives the values of a field in a record: one mostly, several for tags and errors."""
     if name in _TIMES:
 
@@ -136,6 +142,8 @@ def _reader(name: str, zone: tzinfo) -> Callable[[DetailRecord], list[str]]:
             return [moment.astimezone(zone).strftime(_TIMES[name]) if moment else NONE]
 
         return read_time
+    if name in _OWN:
+        return _OWN[name]
     fields = ALIASES.get(name, (name,))
 
     def read(record: DetailRecord) -> list[str]:
@@ -146,6 +154,31 @@ def _reader(name: str, zone: tzinfo) -> Callable[[DetailRecord], list[str]]:
         return values or [NONE]
 
     return read
+
+
+def _number(record: DetailRecord) -> list[str]:
+    """The account's own number: where an outbound record comes from, where an inbound one goes to."""
+    own = "to" if record.get("direction") == "inbound" else "from"
+    return _first(record, ALIASES[own]) or _first(record, ("phone_number",)) or [NONE]
+
+
+def _country(record: DetailRecord) -> list[str]:
+    """The country at the other end, as the record names it, or else by the prefix of its number."""
+    if named := _first(record, ALIASES["country"]):
+        return named
+    other = "from" if record.get("direction") == "inbound" else "to"
+    found = [country_of(each) for each in _first(record, ALIASES[other])]
+    return [each for each in found if each] or [NONE]
+
+
+def _first(record: DetailRecord, fields: Sequence[str]) -> list[str]:
+    """The values of the first of these fields that has any."""
+    found = (list(_values(record.get(each), split=False)) for each in fields)
+    return next((each for each in found if each), [])
+
+
+_OWN: Mapping[str, Callable[[DetailRecord], list[str]]] = {"number": _number, "country": _country}
+"""Groups that are more than a field."""
 
 
 def _values(value: Any, *, split: bool) -> Iterator[str]:

@@ -13,6 +13,7 @@ from pydantic import Field
 from telnyx_mcp.billing.usage_table import Key, Sum, UsageTable, table_of
 from telnyx_mcp.money import percent, written
 from telnyx_mcp.telnyx.errors import Failure
+from telnyx_mcp.telnyx.usage import Reading
 from telnyx_mcp.telnyx.usage_reports import (
     UsageReport,
     latest_end,
@@ -20,10 +21,13 @@ from telnyx_mcp.telnyx.usage_reports import (
     rounded,
     usage_products,
 )
+from telnyx_mcp.tools.grouping import MOST_GROUPS, Groups, shown
 from telnyx_mcp.tools.ranges import left_out
 from telnyx_mcp.tools.results import Result
 from telnyx_mcp.tools.tool import Call, Failed, ToolSpec
+from telnyx_mcp.tools.usage_from_records import usage_from_records
 from telnyx_mcp.tools.usage_question import (
+    Filter,
     NotInReports,
     ReportPlan,
     Time,
@@ -36,7 +40,7 @@ from telnyx_mcp.tools.usage_question import (
     time_of,
     unknown_product,
 )
-from telnyx_mcp.tools.vocabulary import TIMES
+from telnyx_mcp.tools.vocabulary import TIMES, Product, group_word
 
 TOP, TOP_TIMES = 10, 31
 """Groups shown unless asked for, and where they are times."""
@@ -84,15 +88,67 @@ async def summarize_usage(call: Call[UsageParams]) -> UsageResult:
     products = await usage_products(call.client)
     wanted = asked_product(asked.product)
     product = products.get(wanted.name)
-    if product is None:
+    if product is None and wanted.record_type is None:
         raise unknown_product(asked.product, products)
     try:
+        if product is None:
+            raise NotInReports(f"Usage reports have no {wanted.name}.")
         plan = report_plan(asked, product, filters, time.zone)
     except NotInReports as lacking:
-        raise Failed(f"Nothing was added up: {lacking} Call again with one of these.") from None
+        return await _from_records(call, wanted, time, filters, str(lacking))
     usage = await _read(call, plan, time)
     earlier = await _read(call, plan, other) if other else None
     return _result(call, plan, usage, earlier)
+
+
+async def _from_records(
+    call: Call[UsageParams], product: Product, time: Time, filters: list[Filter], lacking: str
+) -> UsageResult:
+    """The answer from detail records, where reports lack what was asked for."""
+    asked = call.params
+    if product.record_type is None or asked.compare_to or asked.sum:
+        raise Failed(f"Nothing was added up: {lacking} Call again with one of these.")
+    group_by = [group_word(each) for each in asked.group_by]
+    try:
+        usage = await usage_from_records(
+            call.client, product.record_type, time, group_by, filters, call.progress
+        )
+    except Failed as too_many:
+        raise Failed(
+            f"Nothing was added up. {lacking} Detail records could tell, but {too_many} Ask for one of "
+            "these groups, or for a shorter time."
+        ) from None
+    groups, reading = usage.groups, usage.reading
+    rows, rest, others = groups.top(asked.top or (TOP_TIMES if groups.in_time else TOP))
+    part = {} if reading.whole and not groups.all.unreadable else {"part": True}
+    return UsageResult(
+        product=product.name,
+        source="detail records",
+        start_date=time.echo(time.start),
+        end_date=time.echo(time.end),
+        zone=str(time.zone),
+        today=call.services.now().astimezone(time.zone).date().isoformat(),
+        all=shown(groups.all) | part,
+        groups=[row | part for row in rows] if group_by else None,
+        rest={"groups": others, **shown(rest), **part} if rest else None,
+        note=" ".join(_record_notes(groups, reading)) or None,
+    )
+
+
+def _record_notes(groups: Groups, reading: Reading) -> Iterator[str]:
+    if not reading.whole:
+        yield f"PART ONLY: {reading.extent} were read ({reading.why}). Ask for a shorter time."
+    if groups.all.unreadable:
+        yield f"PART ONLY: {groups.all.unreadable} records have an unreadable cost."
+    if without := groups.all.records - groups.all.with_cost - groups.all.unreadable:
+        yield f"{without} records state no cost."
+    if groups.lacking:
+        has = ", ".join(sorted(groups.fields)[:40])
+        yield f"No record has {' or '.join(groups.lacking)}. The records' fields are: {has}."
+    if groups.several:
+        yield "A record with several values counts in each of their groups, and once in all."
+    if groups.too_many:
+        yield f"Only the first {MOST_GROUPS} groups are kept apart: ask for a shorter time, or filter."
 
 
 async def _read(call: Call[UsageParams], plan: ReportPlan, time: Time) -> _Usage:

@@ -15,6 +15,7 @@ from telnyx_mcp.periods import Period, PeriodError, period_of
 from telnyx_mcp.telnyx.usage_reports import UsageProduct
 from telnyx_mcp.tools.arguments import Params, Text, TextList, nearest
 from telnyx_mcp.tools.ranges import PeriodParams
+from telnyx_mcp.tools.spelling import e164
 from telnyx_mcp.tools.tool import Call, Failed
 from telnyx_mcp.tools.vocabulary import (
     TIMES,
@@ -211,6 +212,7 @@ def unknown_product(word: str, products: Mapping[str, UsageProduct]) -> Failed:
     )
 
 
+NUMBER_WORDS = {"number", "from", "to"}
 _FILTER = re.compile(r"([A-Za-z_][A-Za-z0-9_ -]{0,63}?)\s*(!=|=|~)(?!=)\s*(.+)", re.DOTALL)
 
 
@@ -223,30 +225,14 @@ class Filter:
     value: str
 
     def holds(self, text: str) -> bool:
-        value, text = self.value.casefold(), text.casefold()
+        """Whether a value fulfils it, in whatever case or, if it is a phone number, spelling."""
         if self.operator == "~":
-            return value in text
-        return (_plain(value) == _plain(text)) == (self.operator == "=")
+            return self.value.casefold() in text.casefold()
+        return (self._spelled(self.value) == self._spelled(text)) == (self.operator == "=")
 
-
-def _plain(text: str) -> str:
-    """A phone number without its punctuation, other texts as they are."""
-    digits = re.sub(r"[\s().+-]", "", text)
-    return digits if re.fullmatch(r"\d{7,15}", digits) else text
-
-
-def filters_of(texts: list[str]) -> list[Filter]:
-    """The filters as written. Raises `Failed` for one that can't be read."""
-    found = []
-    for text in texts:
-        match = _FILTER.fullmatch(text.strip())
-        if not match:
-            raise Failed(
-                f'Nothing was asked of Telnyx: the filter "{text[:60]}" must be written name=value, '
-                "name!=value or name~text (contains). Correct it and call again."
-            )
-        found.append(Filter(group_word(match[1]), match[2], match[3].strip()))
-    return found
+    def _spelled(self, text: str) -> str:
+        number = e164(text) if self.word in NUMBER_WORDS else None
+        return number or text.casefold()
 
 
 Reader = Callable[[Mapping[str, Any]], str]
