@@ -235,6 +235,20 @@ class Filter:
         return number or text.casefold()
 
 
+def filters_of(texts: list[str]) -> list[Filter]:
+    """The filters as written. Raises `Failed` for one that can't be read."""
+    found = []
+    for text in texts:
+        match = _FILTER.fullmatch(text.strip())
+        if not match:
+            raise Failed(
+                f'Nothing was asked of Telnyx: the filter "{text[:60]}" must be written name=value, '
+                "name!=value or name~text (contains). Correct it and call again."
+            )
+        found.append(Filter(group_word(match[1]), match[2], match[3].strip()))
+    return found
+
+
 Reader = Callable[[Mapping[str, Any]], str]
 """Reads the value of a group from a row."""
 

@@ -59,7 +59,8 @@ _BY_WORD = {
 def product_named(word: str) -> Product | None:
     """The product that a word means; None for a word that is not in the table."""
     plain = " ".join(word.lower().replace("_", " ").split())
-    for each in (plain, plain.replace(" ", "-"), plain.replace(" ", "_"), plain.removesuffix("s")):
+    spelled = (plain, plain.replace(" ", "-"), plain.replace(" ", "_"))
+    for each in (*spelled, f"{plain}s", plain.removesuffix("s")):
         if found := _BY_WORD.get(each):
             return found
     return None
