@@ -13,9 +13,9 @@ from benchmarks.subjects import ours, state_url
 from benchmarks.wire import Session
 
 FEW, MANY = 2_000, 200_000
-TOOL = "telnyx_summarize_detail_records"
+TOOL = "telnyx_summarize_usage"
 ASKED = {
-    "record_type": "messaging",
+    "product": "messaging",
     "start_date": RECORDS_DAY,
     "end_date": DAY_AFTER,
     "group_by": ["from", "profile"],

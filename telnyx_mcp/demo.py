@@ -100,8 +100,8 @@ async def _ask(server: StdioServerParameters) -> int:
 
         demo.question("How many messages failed yesterday, and what did they cost?")
         await demo.call(
-            "telnyx_summarize_detail_records",
-            {"record_type": "messaging", "period": "yesterday", "group_by": ["status"]},
+            "telnyx_summarize_usage",
+            {"product": "messaging", "period": "yesterday", "group_by": ["status"]},
         )
 
         demo.question("Which invoices are unpaid?")

@@ -86,11 +86,11 @@ READABLE: tuple[Readable, ...] = (
         {"period": "{month}", "compare_to": "previous"},
     ),
     Readable(
-        "telnyx://usage/{record_type}/{month}",
+        "telnyx://usage/{product}/{month}",
         "Usage of a month",
-        "The usage records of one type in a month, by day.",
-        "telnyx_summarize_detail_records",
-        {"record_type": "{record_type}", "period": "{month}", "group_by": "day"},
+        "The usage of one product in a month, by day.",
+        "telnyx_summarize_usage",
+        {"product": "{product}", "period": "{month}", "group_by": "day"},
     ),
 )
 

@@ -46,7 +46,7 @@ from telnyx_mcp.telnyx.deadline import CALL_SECONDS
 from telnyx_mcp.telnyx.pacing import Pacer
 from telnyx_mcp.telnyx.shared_pace import pace_place
 from telnyx_mcp.telnyx.transport import Transport
-from telnyx_mcp.tools import TOOLS, requests_for
+from telnyx_mcp.tools import FORMER, TOOLS, requests_for
 from telnyx_mcp.tools.accounts import Account, Accounts
 from telnyx_mcp.tools.change_requests import Surroundings
 from telnyx_mcp.tools.services import Services, utc_now
@@ -55,7 +55,7 @@ INSTRUCTIONS = """\
 Answers questions about one Telnyx account: balance, charges, invoices, usage records, audit events, \
 webhook deliveries, tags, auto-recharge; can change auto-recharge and pay from the stored payment \
 method, both only after a person approved it. telnyx_summarize_spend answers what was spent, \
-telnyx_summarize_detail_records what was used: they add up, so don't do it yourself. Results that \
+telnyx_summarize_usage what one product was used for: they add up, so don't do it yourself. Results that \
 resolve dates carry today's date. \
 Amounts are decimal strings with their currency: never add different currencies. Ranges are \
 half-open: end_date is not included. Lists carry returned, total, has_more and next_page. An unknown \
@@ -109,6 +109,8 @@ class AccountServer(MCPServer[None]):
                 raise ToolError(
                     f"Nothing was done: this server is read-only, and {name} is hidden."
                 )
+            if name in FORMER:
+                raise ToolError(f"Nothing was done: {name} is now {FORMER[name]}.")
             near = get_close_matches(name[:80], names, 1, 0.4)
             hint = f"Did you mean {near[0]}?" if near else "See tools/list."
             raise ToolError(f"There is no such tool here, so nothing was done. {hint}")

@@ -22,9 +22,7 @@ from telnyx_mcp.tokens import about_tokens
 from tests.conftest import KEY, Mode, connected, content_of, text_of
 
 PARAMETERS = {
-    "telnyx_summarize_detail_records": (
-        "period start_date end_date record_type* group_by filters top"
-    ),
+    "telnyx_summarize_usage": ("period start_date end_date record_type* group_by filters top"),
     "telnyx_summarize_spend": "period start_date end_date compare_to usage",
     "telnyx_get_balance": "include_runway",
     "telnyx_list_audit_events": "contains created_after created_before sort page page_size",

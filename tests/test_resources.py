@@ -88,8 +88,8 @@ async def test_the_resources_and_templates_are_listed(server: AccountServer, mod
         ),
         (
             "telnyx://usage/verify/2026-05",
-            "telnyx_summarize_detail_records",
-            {"record_type": "verify", "period": "2026-05", "group_by": ["day"]},
+            "telnyx_summarize_usage",
+            {"product": "verify", "period": "2026-05", "group_by": ["day"]},
         ),
     ],
 )

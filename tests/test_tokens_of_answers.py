@@ -31,8 +31,8 @@ PLAIN: dict[str, dict[str, Any]] = {
     "telnyx_summarize_spend": {"period": "2026-05"},
     "telnyx_get_charges_summary": {"start_date": "2026-05-01", "end_date": "2026-06-01"},
     "telnyx_get_charges_breakdown": {"start_date": "2026-05-01"},
-    "telnyx_summarize_detail_records": {
-        "record_type": "messaging",
+    "telnyx_summarize_usage": {
+        "product": "messaging",
         "period": "yesterday",
         "group_by": ["status"],
     },

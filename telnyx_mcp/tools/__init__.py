@@ -19,8 +19,8 @@ from telnyx_mcp.tools.detail_records import SEARCH_DETAIL_RECORDS
 from telnyx_mcp.tools.invoices import GET_INVOICE, LIST_INVOICES
 from telnyx_mcp.tools.list_changes import LIST_CHANGES
 from telnyx_mcp.tools.payments import CREATE_STORED_PAYMENT_TRANSACTION, PaymentRequest
-from telnyx_mcp.tools.record_summary import SUMMARIZE_DETAIL_RECORDS
 from telnyx_mcp.tools.spend import SUMMARIZE_SPEND
+from telnyx_mcp.tools.summarize_usage import SUMMARIZE_USAGE
 from telnyx_mcp.tools.tool import ToolSpec
 from telnyx_mcp.tools.user_tags import LIST_USER_TAGS
 from telnyx_mcp.tools.webhooks import GET_WEBHOOK_DELIVERY, LIST_WEBHOOK_DELIVERIES
@@ -28,11 +28,11 @@ from telnyx_mcp.tools.webhooks import GET_WEBHOOK_DELIVERY, LIST_WEBHOOK_DELIVER
 TOOLS: tuple[ToolSpec[Any, Any], ...] = (
     GET_BALANCE,
     SUMMARIZE_SPEND,
+    SUMMARIZE_USAGE,
     GET_CHARGES_SUMMARY,
     GET_CHARGES_BREAKDOWN,
     LIST_INVOICES,
     GET_INVOICE,
-    SUMMARIZE_DETAIL_RECORDS,
     SEARCH_DETAIL_RECORDS,
     LIST_AUDIT_EVENTS,
     LIST_WEBHOOK_DELIVERIES,
@@ -43,6 +43,11 @@ TOOLS: tuple[ToolSpec[Any, Any], ...] = (
     UPDATE_AUTO_RECHARGE_PREFERENCES,
     CREATE_STORED_PAYMENT_TRANSACTION,
 )
+
+FORMER: Mapping[str, str] = {
+    "telnyx_summarize_detail_records": "telnyx_summarize_usage: give it product instead of record_type",
+}
+"""Names that tools had in earlier versions, and what to call instead."""
 
 REQUESTS: Mapping[str, type[AccountRequest]] = {
     each.operation: each for each in (PaymentRequest, RechargeRequest)

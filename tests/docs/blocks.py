@@ -134,9 +134,9 @@ EXAMPLES: Mapping[str, tuple[str, dict[str, Any]]] = {
     ),
     "telnyx_list_invoices": ("Which invoices are unpaid?", {"unpaid_only": True}),
     "telnyx_get_invoice": ("Where is the PDF of the last invoice?", {}),
-    "telnyx_summarize_detail_records": (
+    "telnyx_summarize_usage": (
         "How many messages failed yesterday?",
-        {"record_type": "messaging", "period": "yesterday", "group_by": ["status"]},
+        {"product": "messaging", "period": "yesterday", "group_by": ["status"]},
     ),
     "telnyx_search_detail_records": (
         "Show the last message that failed",

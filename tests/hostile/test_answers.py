@@ -72,11 +72,11 @@ CALLS: Mapping[str, tuple[str, Arguments]] = {
         {"record_type": "messaging", "date_range": "yesterday", "export": True},
     ),
     "summary": (
-        "telnyx_summarize_detail_records",
+        "telnyx_summarize_usage",
         {**WEEK, "group_by": ["day", "status", "tag"]},
     ),
     "summary by others": (
-        "telnyx_summarize_detail_records",
+        "telnyx_summarize_usage",
         {**WEEK, "group_by": ["hour", "error", "from"]},
     ),
     "audit": ("telnyx_list_audit_events", {}),

@@ -50,7 +50,7 @@ CALLS: Mapping[str, dict[str, Any]] = {
     "telnyx_get_charges_breakdown": {"start_date": "2026-05-01", "export": True},
     "telnyx_list_invoices": {},
     "telnyx_get_invoice": {"invoice_id": ID, "include_download_link": True},
-    "telnyx_summarize_detail_records": {"record_type": "messaging", "period": "yesterday"},
+    "telnyx_summarize_usage": {"product": "messaging", "period": "yesterday"},
     "telnyx_search_detail_records": {
         "record_type": "messaging",
         "date_range": "yesterday",

@@ -110,7 +110,7 @@ MORE = [
     ("telnyx_get_charges_breakdown", {"start_date": "2026-05-01"}),
     ("telnyx_list_audit_events", {}),
     ("telnyx_list_webhook_deliveries", {}),
-    ("telnyx_summarize_detail_records", GROUPED),
+    ("telnyx_summarize_usage", GROUPED),
 ]
 
 

@@ -134,7 +134,7 @@ def reading_calls(sandbox: Sandbox) -> list[Call]:
         "telnyx_get_charges_summary": month,
         "telnyx_get_charges_breakdown": month,
         "telnyx_get_invoice": {"invoice_id": invoice},
-        "telnyx_summarize_detail_records": {"record_type": "messaging", "period": "2026-05"},
+        "telnyx_summarize_usage": {"product": "messaging", "period": "2026-05"},
         "telnyx_search_detail_records": {"record_type": "messaging"},
         "telnyx_get_webhook_delivery": {"delivery_id": delivery},
     }

@@ -135,8 +135,8 @@ async def records(host: Host) -> None:
 
 async def sums(host: Host) -> None:
     await host.answered(
-        "telnyx_summarize_detail_records",
-        record_type="messaging",
+        "telnyx_summarize_usage",
+        product="messaging",
         start_date="2026-06-01",
         end_date="2026-06-08",
         group_by=["status"],

@@ -18,7 +18,7 @@ from tests.conftest import call, text_of
         ("telnyx_list_audit_events", "user", "Use contains with the user's id"),
         ("telnyx_create_stored_payment_transaction", "currency", "in the account's currency"),
         ("telnyx_summarize_spend", "month", "Use period, such as 2026-05"),
-        ("telnyx_summarize_detail_records", "date_range", "Use period, such as 2026-05"),
+        ("telnyx_summarize_usage", "date_range", "Use period, such as 2026-05"),
         ("telnyx_get_webhook_delivery", "id", "did you mean `delivery_id`?"),
         ("telnyx_get_invoice", "ID", "did you mean `invoice_id`?"),
         ("telnyx_get_charges_summary", "start", "did you mean `start_date`?"),

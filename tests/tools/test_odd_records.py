@@ -85,6 +85,6 @@ async def test_an_odd_record_is_answered(
         "group_by": ["status", "error", "day"],
     }
     async with asyncio.timeout(10):
-        told = content_of(await call(scripted_server, "telnyx_summarize_detail_records", arguments))
+        told = content_of(await call(scripted_server, "telnyx_summarize_usage", arguments))
     assert told["all"]["records"] == 1
     assert len(json.dumps(told)) < 1_500
