@@ -33,11 +33,6 @@ class Rates:
             sum(ordered[:EXTREME_DAYS], ZERO) / EXTREME_DAYS,
         )
 
-    @classmethod
-    def of_week(cls, total: Decimal) -> Rates:
-        """From what seven days cost together."""
-        return cls(total / 7, total / 7, total / 7)
-
 
 def days_left(amount: Decimal, per_day: Decimal, due: Mapping[date, Decimal], today: date) -> int:
     """How many days from today the amount lasts, with what falls `due` on certain days; `LONGEST` if it

@@ -116,18 +116,18 @@ class RecentUsage:
     def per_day(self, currency: str) -> Decimal:
         return self.total(currency) / RECENT_DAYS
 
-    def days(self, currency: str) -> dict[str, Decimal] | None:
-        """What each day cost; None where a product does not tell its days apart."""
+    def days(self, currency: str) -> dict[str, Decimal]:
+        """What each day cost. The cost of a product that does not tell its days apart, as wireless does
+        not, is spread over them evenly."""
         days = {
             (self.first + timedelta(days=number)).date().isoformat(): ZERO
             for number in range(RECENT_DAYS)
         }
         for product in self.costs.products:
             for (its_own, day), cost in product.by_day.items():
-                if its_own == currency and cost:
-                    if day not in days:
-                        return None
-                    days[day] += cost
+                for each in [day] if day in days else days:
+                    if its_own == currency:
+                        days[each] += cost if day in days else cost / RECENT_DAYS
         return days
 
 
@@ -161,5 +161,7 @@ def largest(
     """The largest amounts, the sum of the others, and how many those are. Zeros do not count."""
     ordered = sorted(amounts.items(), key=lambda each: (-abs(each[1]), each[0]))
     ordered = [each for each in ordered if each[1]]
+    if len(ordered) == count + 1:
+        count += 1  # to name it takes no more room than to say that there is one more
     rest = ordered[count:]
     return ordered[:count], sum((amount for _, amount in rest), ZERO), len(rest)

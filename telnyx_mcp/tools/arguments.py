@@ -233,6 +233,11 @@ def echo(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
 
 
+def utc_text(moment: datetime) -> str:
+    """A moment in UTC: `2026-06-15T11:55:00Z`."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
 def check_order(start: datetime | None, end: datetime | None, names: str) -> None:
     """Raises `ValueError` for a range that ends before it starts. `names` are its two arguments."""
     if start and end and start > end:

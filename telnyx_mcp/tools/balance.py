@@ -55,7 +55,7 @@ async def _runway(call: Call[BalanceParams], balance: Balance) -> dict[str, Any]
     if unknown := _unknown(charges, recent, currency):
         return {"unknown": unknown}
     days = recent.days(currency)
-    rates = Rates.of(list(days.values())) if days else Rates.of_week(recent.total(currency))
+    rates = Rates.of(list(days.values()))
     monthly = charges.figures.get(currency, {}).get("recurring", ZERO)
     due = charge_days(today, monthly)
     lasts = {
@@ -68,7 +68,7 @@ async def _runway(call: Call[BalanceParams], balance: Balance) -> dict[str, Any]
     return {
         **lasts,
         "usage_per_day": written(rounded(recent.per_day(currency))),
-        **(_dearest(days) if days else {}),
+        **_dearest(days),
         **_next_charges(today, due),
         "basis": f"usage of the {RECENT_DAYS} days before {today} (UTC), and this month's recurring charges "
         "on each first of a month. An estimate; top-ups and auto-recharge are not counted.",

@@ -21,7 +21,7 @@ from telnyx_mcp.billing.spend import (
 )
 from telnyx_mcp.money import ZERO, percent, written
 from telnyx_mcp.periods import Period
-from telnyx_mcp.tools.arguments import Text
+from telnyx_mcp.tools.arguments import Text, utc_text
 from telnyx_mcp.tools.ranges import PeriodParams, asked_period, left_out, named_period
 from telnyx_mcp.tools.results import Result
 from telnyx_mcp.tools.tool import Call, ToolSpec
@@ -75,16 +75,19 @@ async def summarize_spend(call: Call[SpendParams]) -> SpendResult:
     recent = await _recent(call, spend)
     end = spend.period.instants()[1]
     until = spend.usage.end
+    spent = [_spent(currency, spend, recent) for currency in spend.currencies]
     return SpendResult(
         start_date=period.start.isoformat(),
         end_date=period.end.isoformat(),
         zone="UTC",
         today=call.today,
-        usage_until=until.isoformat().replace("+00:00", "Z") if until < end else None,
-        spent=[_spent(currency, spend, recent) for currency in spend.currencies],
+        usage_until=utc_text(until) if until < end else None,
+        spent=spent,
         compared=_compared(earlier, spend) if earlier else None,
         incomplete=spend.usage.incomplete or None,
-        note=" ".join(_notes(call, spend, earlier)),
+        note=" ".join(
+            _notes(call, spend, earlier, expected=any("expected_by_end" in each for each in spent))
+        ),
     )
 
 
@@ -118,9 +121,9 @@ def _spent(currency: str, spend: Spend, recent: RecentUsage | None) -> dict[str,
     row: dict[str, Any] = {"currency": currency}
     row["charged" if spend.is_complete else "part_charged"] = written(spend.charged(currency))
     for name, amount in spend.figures(currency).items():
-        if name == "usage":
+        if name == "usage" and spend.usage.error is None:
             row["usage" if spend.usage.is_complete else "part_usage"] = written(amount)
-        elif amount:
+        elif name != "usage" and amount:
             row[name] = written(amount)
     if recent and (expected := expected_by_end(spend, recent, currency)) is not None:
         row["expected_by_end"] = written(expected)
@@ -187,7 +190,9 @@ def _signed(amount: Decimal) -> str:
     return f"+{written(amount)}" if amount > 0 else written(amount)
 
 
-def _notes(call: Call[SpendParams], spend: Spend, earlier: Spend | None) -> Iterator[str]:
+def _notes(
+    call: Call[SpendParams], spend: Spend, earlier: Spend | None, *, expected: bool
+) -> Iterator[str]:
     """What the figures cover, and what they leave out."""
     yield (
         "Days are UTC, as on the bill. Taxes, regulatory and payment fees are not included; the invoice "
@@ -201,9 +206,11 @@ def _notes(call: Call[SpendParams], spend: Spend, earlier: Spend | None) -> Iter
         yield from _comparable(spend.period, earlier.period)
     _, end = spend.period.instants()
     if spend.usage.end < end:
-        yield (
-            "The period is not over. expected_by_end is an estimate: what is charged so far, and usage "
-            f"for the days left as on the last {RECENT_DAYS} whole days."
+        yield "The period is not over." + (
+            " expected_by_end is an estimate: what is charged so far, and usage for the days left as on "
+            f"the last {RECENT_DAYS} whole days."
+            if expected
+            else ""
         )
     if spend.usage.without_cost:
         yield f"Telnyx's usage reports state no cost for {', '.join(spend.usage.without_cost)}."

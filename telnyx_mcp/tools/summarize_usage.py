@@ -21,6 +21,7 @@ from telnyx_mcp.telnyx.usage_reports import (
     rounded,
     usage_products,
 )
+from telnyx_mcp.tools.arguments import utc_text
 from telnyx_mcp.tools.grouping import MOST_GROUPS, Groups, shown
 from telnyx_mcp.tools.ranges import left_out
 from telnyx_mcp.tools.results import Result
@@ -193,7 +194,7 @@ def _result(
         source="usage reports",
         start_date=time.echo(time.start),
         end_date=time.echo(time.end),
-        usage_until=usage.until.isoformat() if usage.until < time.end else None,
+        usage_until=utc_text(usage.until) if usage.until < time.end else None,
         zone=str(time.zone),
         today=call.services.now().astimezone(time.zone).date().isoformat(),
         all=_shown(usage.table.all, plan, part=part),
@@ -241,6 +242,7 @@ def _row(
 ) -> dict[str, Any]:
     row: dict[str, Any] = dict(zip(plan.groups, key, strict=True))
     row |= _shown(each, plan, part=part)
+    row.pop("currency", None)  # as in all, or several costs name theirs
     if earlier and not TIMES.keys() & plan.groups.keys():
         was = earlier.table.groups.get(key, Sum())
         row |= {f"{name}_was": value for name, value in _main(was, plan).items()}
