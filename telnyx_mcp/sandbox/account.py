@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,8 +14,9 @@ from telnyx_mcp.sandbox.charges import Charges
 from telnyx_mcp.sandbox.days import first_of_month, timestamp
 from telnyx_mcp.sandbox.invoices import Invoices
 from telnyx_mcp.sandbox.numbers import Numbers
-from telnyx_mcp.sandbox.records import DetailRecords
+from telnyx_mcp.sandbox.records import Count, DetailRecords, History, Volume
 from telnyx_mcp.sandbox.refusals import Refusal
+from telnyx_mcp.sandbox.usage import UsageReports
 from telnyx_mcp.sandbox.webhooks import WebhookDeliveries
 
 MONTHS = 18
@@ -32,7 +32,8 @@ class Account:
         self,
         seed: int = 7,
         today: date | None = None,
-        records_per_day: int | Mapping[str, int] | None = None,
+        records_per_day: Count | None = None,
+        records_per_month: Count | None = None,
     ) -> None:
         self._fixed = today is not None
         # A fixed day stands still at noon, so that everything about it can be foretold.
@@ -44,9 +45,10 @@ class Account:
         self.charges = Charges(self.business, self.numbers, self.first_day, self.today)
         self.invoices = Invoices(self.business, self.first_day, self.today)
         self.webhooks = WebhookDeliveries(self.business, self._start)
-        self.records = DetailRecords(
-            self.business, self.numbers, self.first_day, self._start, records_per_day
-        )
+        volume = Volume(seed, records_per_day, records_per_month)
+        history = History(self.business, self.numbers, self.first_day, self._start, volume)
+        self.records = DetailRecords(history)
+        self.usage = UsageReports(self.business, history, self.now)
         self._history = AuditEvents.of_history(
             self.business, self.numbers, self.first_day, self._start
         )

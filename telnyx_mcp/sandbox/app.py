@@ -88,7 +88,7 @@ class _Endpoint:
             await exchange.refuse(Refusal(403))
             return
         call = Call(request.query_params.multi_items(), request.path_params, body)
-        fault = sandbox.faults.take(operation.id)
+        fault = sandbox.faults.take(operation.id, call.query)
         try:
             if fault is None:
                 await exchange.answer(await self._carry_out(operation, call))

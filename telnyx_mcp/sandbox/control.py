@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
@@ -16,7 +16,8 @@ from starlette.requests import Request
 from telnyx_mcp.sandbox.account import Account
 from telnyx_mcp.sandbox.app import build_app
 from telnyx_mcp.sandbox.faults import Fault, Faults
-from telnyx_mcp.sandbox.limits import RateLimit
+from telnyx_mcp.sandbox.limits import RateLimit, rate_limits
+from telnyx_mcp.sandbox.records import Count
 
 SANDBOX_KEY = "KEY_SANDBOX"
 NO_PERMISSIONS_KEY = "KEY_SANDBOX_NO_PERMISSIONS"
@@ -92,21 +93,26 @@ class Sandbox:
         *,
         seed: int = 7,
         today: date | None = None,
-        rate_limit: tuple[int, float] | None = (200, 10.0),
-        records_per_day: int | Mapping[str, int] | None = None,
+        rate_limit: RateLimit = "telnyx",
+        records_per_day: Count | None = None,
+        records_per_month: Count | None = None,
         key: str = SANDBOX_KEY,
         no_permissions_key: str = NO_PERMISSIONS_KEY,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        """`rate_limit` is requests per seconds; `records_per_day` sets every type's daily count,
-        or that of the types it names; `clock` is the rate limit's.
+        """`rate_limit` is requests and seconds of every endpoint, Telnyx's own for each, or none.
+
+        `records_per_day` sets every record type's daily count, or that of the types it names.
+        `records_per_month` sets the monthly count of all types together, or that of each type it names;
+        ten million are no more work than ten thousand, as they repeat a pattern. `clock` tells the rate
+        limits the seconds since the epoch.
         """
         self.key = key
         self.no_permissions_key = no_permissions_key
         self.base_url = ""
-        self.account = Account(seed, today, records_per_day)
+        self.account = Account(seed, today, records_per_day, records_per_month)
         self.faults = Faults()
-        self.limit = None if rate_limit is None else RateLimit(*rate_limit, clock)
+        self.limit = rate_limits(rate_limit, clock)
         self.log = RequestLog()
         self.app: Starlette = build_app(self)
 

@@ -8,6 +8,7 @@ made when its answer is lost.
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,8 @@ OPERATIONS = (
     "create_stored_payment_transaction",
     "list_webhook_deliveries",
     "get_webhook_delivery",
+    "get_usage_report",
+    "get_usage_report_options",
 )
 ANY = "*"
 
@@ -81,6 +84,8 @@ class Fault(BaseModel):
     """How many requests meet it; None: all of them."""
     skip: NonNegativeInt = 0
     """How many requests are spared before."""
+    query: dict[str, str] = {}
+    """Only requests that have these parameters meet it, as `{"product": "fax-api"}`."""
     applied: bool
     """Whether the request is carried out."""
     status: int = Field(ge=200, le=599)
@@ -131,13 +136,15 @@ class Faults:
             self._planned.append(_Planned(fault, fault.skip, fault.times))
         return fault
 
-    def take(self, operation: str) -> Fault | None:
+    def take(self, operation: str, query: Collection[tuple[str, str]] = ()) -> Fault | None:
         """The fault that this request meets, if any; counted."""
         if not self._planned:
             return None
         with self._lock:
             for planned in self._planned:
                 if planned.fault.operation not in {operation, ANY}:
+                    continue
+                if not planned.fault.query.items() <= set(query):
                     continue
                 if planned.skip:
                     planned.skip -= 1

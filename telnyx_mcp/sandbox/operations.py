@@ -1,4 +1,4 @@
-"""The thirteen operations: what each takes, what it refuses, and what it answers."""
+"""The operations: what each takes, what it refuses, and what it answers."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from telnyx_mcp.sandbox.account import Account
 from telnyx_mcp.sandbox.days import next_month_same_day, parse_moment
 from telnyx_mcp.sandbox.refusals import Refusal, bad_parameter, missing, not_found
 from telnyx_mcp.sandbox.replies import Reply
+from telnyx_mcp.sandbox.usage.answers import as_csv, as_json
 
 MOST_DAYS = timedelta(days=31)
 LARGEST_PAGE = 250
 LARGEST_RECORDS_PAGE = 50
+LARGEST_REPORT_PAGE = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,22 @@ def search_detail_records(account: Account, call: Call) -> Reply:
     number, size = _page_asked_for(call, 20, LARGEST_RECORDS_PAGE)
     records, total = account.records.page(search, number, size)
     return Reply({"data": records, "meta": _meta(number, size, total)})
+
+
+def get_usage_report_options(account: Account, call: Call) -> Reply:
+    return Reply({"data": account.usage.options(call.get("product"))})
+
+
+def get_usage_report(account: Account, call: Call) -> Reply:
+    number, size = _page_asked_for(call, 20, LARGEST_REPORT_PAGE)
+    request = account.usage.parse(call.query)
+    form = _one_of(call, "format", ("json", "csv"))
+    rows = account.usage.rows(request)
+    if form == "csv":
+        text = as_csv(rows, request, account.business)
+        return Reply(encoded=text, media_type=b"text/csv; charset=utf-8")
+    meta, page = _meta(number, size, len(rows)), rows[(number - 1) * size : number * size]
+    return Reply({"data": page, "meta": meta}, encoded=as_json(page, meta))
 
 
 def list_invoices(account: Account, call: Call) -> Reply:
@@ -172,6 +190,10 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("get_charges_breakdown", "GET", "/charges_breakdown", get_charges_breakdown),
     Operation("get_charges_summary", "GET", "/charges_summary", get_charges_summary),
     Operation("search_detail_records", "GET", "/detail_records", search_detail_records, True),
+    Operation(
+        "get_usage_report_options", "GET", "/usage_reports/options", get_usage_report_options
+    ),
+    Operation("get_usage_report", "GET", "/usage_reports", get_usage_report, True),
     Operation("list_invoices", "GET", "/invoices", list_invoices),
     Operation("get_invoice", "GET", "/invoices/{id}", get_invoice),
     Operation("get_auto_recharge_preferences", "GET", _RECHARGE, get_auto_recharge_preferences),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 TITLES: dict[int, tuple[str, str, str]] = {
@@ -43,6 +44,7 @@ class Refusal(Exception):
         self.code = code or usual[0]
         self.title = title or usual[1]
         self.detail = detail or usual[2]
+        self.others: tuple[Refusal, ...] = ()
         self.source: dict[str, str] = {}
         if parameter is not None:
             self.source["parameter"] = parameter
@@ -50,13 +52,23 @@ class Refusal(Exception):
             self.source["pointer"] = pointer
         super().__init__(f"{status} {self.code}: {self.detail}")
 
+    @classmethod
+    def of_several(cls, refusals: Sequence[Refusal]) -> Refusal:
+        """One answer for several reasons."""
+        first, *others = refusals
+        first.others = tuple(others)
+        return first
+
     def body(self) -> dict[str, Any]:
         """`{"errors": [...]}` as documented."""
+        return {"errors": [each._error() for each in (self, *self.others)]}
+
+    def _error(self) -> dict[str, Any]:
         error: dict[str, Any] = {"code": self.code, "title": self.title, "detail": self.detail}
         if self.source:
             error["source"] = self.source
         url = f"https://developers.telnyx.com/docs/overview/errors/{self.code}"
-        return {"errors": [{**error, "meta": {"url": url}}]}
+        return {**error, "meta": {"url": url}}
 
     def encoded(self) -> bytes:
         """The body as sent."""

@@ -6,7 +6,7 @@ import ipaddress
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from typing import TypedDict, Unpack
@@ -16,6 +16,8 @@ from uvicorn.server import HANDLED_SIGNALS
 
 from telnyx_mcp.sandbox.connection import ConnectionProtocol
 from telnyx_mcp.sandbox.control import Sandbox
+from telnyx_mcp.sandbox.limits import RateLimit
+from telnyx_mcp.sandbox.records import Count
 
 HOST = "127.0.0.1"
 PORT = 8765
@@ -28,8 +30,9 @@ class SandboxOptions(TypedDict, total=False):
 
     seed: int
     today: date | None
-    rate_limit: tuple[int, float] | None
-    records_per_day: int | Mapping[str, int] | None
+    rate_limit: RateLimit
+    records_per_day: Count | None
+    records_per_month: Count | None
     key: str
     no_permissions_key: str
     clock: Callable[[], float]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from telnyx_mcp.sandbox.records.history import History
 from telnyx_mcp.sandbox.records.kinds import KINDS, Kind
 from telnyx_mcp.sandbox.records.search import DetailRecords
+from telnyx_mcp.sandbox.records.volume import Count, Volume
 
-__all__ = ["KINDS", "DetailRecords", "Kind"]
+__all__ = ["KINDS", "Count", "DetailRecords", "History", "Kind", "Volume"]

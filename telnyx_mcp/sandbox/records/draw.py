@@ -20,6 +20,8 @@ class Draw:
     """One record's raw material; the same seed, type, day and index give the same record."""
 
     rng: random.Random
+    ids: random.Random
+    """Makes the ids; another than `rng` where many records differ in their ids and times only."""
     id: str
     at: datetime
     business: Business
@@ -29,7 +31,7 @@ class Draw:
 
     def uuid(self) -> str:
         """A random UUID."""
-        return uuid_from(self.rng)
+        return uuid_from(self.ids)
 
     def number(self) -> Number:
         """One of the numbers the account holds on that day."""

@@ -1,25 +1,22 @@
-"""Searching records that are never stored: a record is made when a page shows it.
+"""Searching records that are never stored.
 
-A day's count and the moment of its n-th record follow from the seed by arithmetic, so a search by
-time alone costs no more than the page it returns, however many records the range holds. A filter or
-sort on another field has to look at every record of the range once; its result is kept as indexes.
+A search by time alone costs no more than the page it returns, however many records the range holds.
+Where the records of a month repeat a pattern, neither does a search by any field that is the same in
+each copy. A filter or sort on another field has to look at every record of the range once; its result
+is kept as indexes.
 """
 
 from __future__ import annotations
 
-import math
-import random
-import zlib
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import cache, lru_cache
 
-from telnyx_mcp.sandbox.business import Business, uuid_from
-from telnyx_mcp.sandbox.days import days_between, first_of_month, midnight
-from telnyx_mcp.sandbox.numbers import Numbers
-from telnyx_mcp.sandbox.records.draw import Draw, Record
+from telnyx_mcp.sandbox.days import DAY, first_of_month, midnight
+from telnyx_mcp.sandbox.records.draw import Record
 from telnyx_mcp.sandbox.records.filters import (
     Condition,
     conditions_in,
@@ -28,15 +25,14 @@ from telnyx_mcp.sandbox.records.filters import (
     resolve_date_range,
     sort_key,
 )
+from telnyx_mcp.sandbox.records.history import PATTERN, History, Span
 from telnyx_mcp.sandbox.records.kinds import KINDS, Kind
 from telnyx_mcp.sandbox.refusals import Refusal, bad_parameter, missing
 
-MILLISECONDS = 86_400_000
 RESULTS_KEPT = 8
 SCANNED_UNASKED = timedelta(days=31)
 """How far back a search that has to look at every record goes where no time was asked for. Telnyx does
 not say how far its own goes."""
-GROWTH_FROM = date(2026, 1, 1)
 TIME_OPERATORS = frozenset({"eq", "gte", "gt", "lte", "lt"})
 
 Place = tuple[date, int]
@@ -44,12 +40,31 @@ Place = tuple[date, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """The records `[first, end)` of one day."""
+class Matches:
+    """The records of one day that a search finds, counted without looking at each.
 
-    day: date
-    first: int
-    end: int
+    Those match whose index, modulo `length`, is one of `matching`: of 1,200 records that repeat 500,
+    `matching=(7,)` is the records 7, 507 and 1,007.
+    """
+
+    span: Span
+    matching: Sequence[int]
+    """In order."""
+    length: int
+
+    def __len__(self) -> int:
+        return self._before(self.span.end) - self._before(self.span.first)
+
+    def place(self, position: int) -> Place:
+        """The record at a position among those that match, oldest first."""
+        rank = self._before(self.span.first) + position
+        copies, rest = divmod(rank, len(self.matching))
+        return self.span.day, copies * self.length + self.matching[rest]
+
+    def _before(self, index: int) -> int:
+        """How many records before an index match."""
+        copies, rest = divmod(index, self.length)
+        return copies * len(self.matching) + bisect_left(self.matching, rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,23 +89,11 @@ class Search:
 class DetailRecords:
     """All detail records of the account's history."""
 
-    def __init__(
-        self,
-        business: Business,
-        numbers: Numbers,
-        first_day: date,
-        now: datetime,
-        records_per_day: int | Mapping[str, int] | None = None,
-    ) -> None:
-        self._business = business
-        self._numbers = numbers
-        self._first_day = first_day
-        self._now = now
-        self._today = now.date()
-        self._scale = records_per_day
-        self._counts: dict[tuple[str, date], int] = {}
-        self._plans: dict[tuple[str, date], int] = {}
-        self._fields: dict[str, frozenset[str]] = {}
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self._fields = cache(self._fields_of)
+        self._varying = cache(self._varying_fields)
+        self._matching = lru_cache(256)(self._matching_in_pattern)
         self._results: OrderedDict[Search, list[Place]] = OrderedDict()
 
     def parse(self, query: list[tuple[str, str]]) -> Search:
@@ -107,13 +110,13 @@ class DetailRecords:
                 code="10011",
                 title="Bad record type",
             )
-        window = whole = midnight(self._first_day), midnight(self._today + timedelta(days=1))
+        window = whole = midnight(self.history.first_day), midnight(self.history.today + DAY)
         others: list[Condition] = []
         for condition in conditions:
             if condition.field == "record_type":
                 continue
             if condition.field == "date_range":
-                start, end = resolve_date_range(condition.value, self._today)
+                start, end = resolve_date_range(condition.value, self.history.today)
                 window = max(window[0], start), min(window[1], end)
                 continue
             self._require_field(kind, condition.field, condition.parameter)
@@ -127,6 +130,8 @@ class DetailRecords:
             self._require_field(kind, key.removeprefix("-"), "sort")
         sort = tuple(keys) or (f"-{kind.time_field}",)
         search = Search(kind, window[0], window[1], tuple(others), sort)
+        if self.history.is_repeated(kind):
+            return self._repeatable(search)
         if window == whole and not search.by_time:
             return replace(search, start=max(whole[0], whole[1] - SCANNED_UNASKED))
         return search
@@ -134,96 +139,63 @@ class DetailRecords:
     def page(self, search: Search, number: int, size: int) -> tuple[list[Record], int]:
         """One page of the records found, and how many there are in all."""
         first = (number - 1) * size
-        if search.by_time:
-            spans = list(self._spans(search))
-            places = _slice(spans, first, size, newest_first=search.sort[0].startswith("-"))
-            total = sum(span.end - span.first for span in spans)
+        kind = search.kind
+        if search.by_time or self.history.is_repeated(kind):
+            days = list(self._days(search))
+            places = _slice(days, first, size, newest_first=search.sort[0].startswith("-"))
+            total = sum(len(day) for day in days)
         else:
             found = self._found(search)
             places, total = found[first : first + size], len(found)
-        return [self.make(search.kind, day, index) for day, index in places], total
-
-    def count_on(self, kind: Kind, day: date) -> int:
-        """How many records of a type a day has; of today, only those before now."""
-        if not self._first_day <= day <= self._today:
-            return 0
-        count = self._counts.get((kind.name, day))
-        if count is None:
-            count = self._planned(kind, day)
-            if day == self._today:
-                count = self._index_at(kind, day, count, self._now)
-            self._counts[kind.name, day] = count
-        return count
-
-    def make(self, kind: Kind, day: date, index: int) -> Record:
-        """The record at a place of the history; always the same one."""
-        rng = self._rng(kind, day, index)
-        planned = self._planned(kind, day)
-
-        def related(other: str) -> str:
-            sibling = KINDS[other]
-            place = index * self._planned(sibling, day) // planned
-            return uuid_from(self._rng(sibling, day, place))
-
-        at = midnight(day) + timedelta(milliseconds=_offset(kind, day, index, planned))
-        numbers = self._numbers.active_on(day)
-        return kind.make(Draw(rng, uuid_from(rng), at, self._business, numbers, related))
-
-    def _rng(self, kind: Kind, day: date, index: int) -> random.Random:
-        # An integer that no other record has: seeding with text would cost twice as much.
-        name = zlib.crc32(f"{self._business.seed}:{kind.name}".encode())
-        return random.Random(name << 64 | day.toordinal() << 32 | index)
-
-    def _planned(self, kind: Kind, day: date) -> int:
-        """How many records of a type a whole day has."""
-        planned = self._plans.get((kind.name, day))
-        if planned is None:
-            planned = self._plans[kind.name, day] = self._plan(kind, day)
-        return planned
-
-    def _plan(self, kind: Kind, day: date) -> int:
-        scale = self._scale
-        fixed = scale.get(kind.name) if isinstance(scale, Mapping) else scale
-        if fixed is not None:
-            return max(1, fixed)
-        # By the calendar, not by today, so that a month keeps its records as days go by.
-        growth = min(1.6, max(0.5, 1 + 0.4 * (day - GROWTH_FROM).days / 550))
-        weekday = 0.4 if day.weekday() >= 5 else 1.0
-        rng = random.Random(f"{self._business.seed}:{kind.name}:{day.toordinal()}")
-        return max(1, round(kind.per_day * weekday * rng.uniform(0.85, 1.15) * growth))
+        return [self.history.make(kind, day, index) for day, index in places], total
 
     def _require_field(self, kind: Kind, field: str, parameter: str) -> None:
-        known = self._fields.get(kind.name)
-        if known is None:
-            known = frozenset(self.make(kind, first_of_month(self._today), 0))
-            self._fields[kind.name] = known
-        if field not in known:
+        if field not in self._fields(kind):
             detail = f"Field '{field}' does not exist for record type {kind.name}."
             raise bad_parameter(parameter, detail)
 
-    def _spans(self, search: Search) -> Iterator[Span]:
-        """The days a search touches, oldest first."""
-        kind = search.kind
-        if search.start >= search.end:
-            return
-        for day in days_between(search.start.date(), search.end.date() + timedelta(days=1)):
-            count = end = self.count_on(kind, day)
-            first = 0
-            planned = (
-                self._planned(kind, day) if day in {search.start.date(), search.end.date()} else 0
-            )
-            if day == search.start.date() and planned:
-                first = self._index_at(kind, day, planned, search.start)
-            if day == search.end.date() and planned:
-                end = min(count, self._index_at(kind, day, planned, search.end))
-            if first < end:
-                yield Span(day, first, end)
+    def _fields_of(self, kind: Kind) -> frozenset[str]:
+        return frozenset(self.history.make(kind, first_of_month(self.history.today), 0))
 
-    def _index_at(self, kind: Kind, day: date, planned: int, moment: datetime) -> int:
-        """How many of a day's planned records lie before a moment."""
-        milliseconds = (moment - midnight(day)) // timedelta(milliseconds=1)
-        return bisect_left(
-            range(planned), milliseconds, key=lambda index: _offset(kind, day, index, planned)
+    def _repeatable(self, search: Search) -> Search:
+        """The same search, by what is the same in each copy of a record.
+
+        The order is always by time: nobody knows that Telnyx's `sort` has any effect.
+        """
+        for condition in search.conditions:
+            if condition.field in self._varying(search.kind):
+                detail = f"'{condition.field}' can't be searched among so many records."
+                raise bad_parameter(condition.parameter, detail)
+        oldest_first = search.sort[0] == search.kind.time_field
+        order = search.kind.time_field if oldest_first else f"-{search.kind.time_field}"
+        return replace(search, sort=(order,))
+
+    def _varying_fields(self, kind: Kind) -> frozenset[str]:
+        """The fields in which the copies of a record differ: ids and times."""
+        first, make = first_of_month(self.history.today), self.history.make
+        pairs = [(make(kind, first, n), make(kind, first, n + PATTERN)) for n in range(20)]
+        return frozenset(
+            field for one, other in pairs for field in one if one[field] != other[field]
+        )
+
+    def _days(self, search: Search) -> Iterator[Matches]:
+        """What a search finds on each day, oldest first."""
+        kind = search.kind
+        for span in self.history.spans(kind, search.start, search.end):
+            if search.conditions:
+                origin = self.history.pattern_day(kind, span.day)
+                yield Matches(span, self._matching(kind, origin, search.conditions), PATTERN)
+            else:
+                yield Matches(span, (0,), 1)
+
+    def _matching_in_pattern(
+        self, kind: Kind, origin: date, conditions: tuple[Condition, ...]
+    ) -> tuple[int, ...]:
+        """Which records of a pattern meet the conditions."""
+        tests = [matcher(condition) for condition in conditions]
+        pattern = (self.history.make(kind, origin, index) for index in range(PATTERN))
+        return tuple(
+            index for index, record in enumerate(pattern) if all(test(record) for test in tests)
         )
 
     def _found(self, search: Search) -> list[Place]:
@@ -239,9 +211,9 @@ class DetailRecords:
         tests = [matcher(condition) for condition in search.conditions]
         fields = [key.removeprefix("-") for key in search.sort]
         found: list[tuple[list[tuple[int, object]], Place]] = []
-        for span in self._spans(search):
+        for span in self.history.spans(search.kind, search.start, search.end):
             for index in range(span.first, span.end):
-                record = self.make(search.kind, span.day, index)
+                record = self.history.make(search.kind, span.day, index)
                 if all(test(record) for test in tests):
                     keys = [sort_key(record.get(field)) for field in fields]
                     found.append((keys, (span.day, index)))
@@ -253,25 +225,17 @@ class DetailRecords:
         return [place for _, place in found]
 
 
-def _offset(kind: Kind, day: date, index: int, planned: int) -> int:
-    """Milliseconds into the day of its n-th record: never decreasing, busiest around midday."""
-    mixed = zlib.crc32(f"{kind.name}:{day.toordinal()}:{index}".encode())
-    share = (index + mixed / 2**32) / planned
-    return int(MILLISECONDS * (share + 0.12 * math.sin(2 * math.pi * share)))
-
-
-def _slice(spans: Iterable[Span], first: int, size: int, *, newest_first: bool) -> list[Place]:
-    """The places `[first, first + size)` of the spans, in the order asked for."""
+def _slice(days: list[Matches], first: int, size: int, *, newest_first: bool) -> list[Place]:
+    """The places `[first, first + size)` of what was found, in the order asked for."""
     places: list[Place] = []
-    ordered = reversed(list(spans)) if newest_first else spans
-    for span in ordered:
-        length = span.end - span.first
+    for day in reversed(days) if newest_first else days:
+        length = len(day)
         if first >= length:
             first -= length
             continue
-        indexes = range(span.first, span.end)
-        chosen = (indexes[::-1] if newest_first else indexes)[first : first + size - len(places)]
-        places.extend((span.day, index) for index in chosen)
+        positions = range(length)[::-1] if newest_first else range(length)
+        chosen = positions[first : first + size - len(places)]
+        places.extend(day.place(position) for position in chosen)
         first = 0
         if len(places) == size:
             break
