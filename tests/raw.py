@@ -72,3 +72,34 @@ def lines(sandbox: Sandbox, start: str, end: str) -> dict[str, Decimal]:
         amounts = [each.get(name) for each in details for name in ("amount", "mrc", "otc")]
         sums[line["name"]] = sum((Decimal(each) for each in amounts if each), Decimal(0))
     return sums
+
+
+def options(sandbox: Sandbox) -> dict[str, Json]:
+    """What usage reports can be asked for, by product."""
+    return {each["product"]: each for each in get(sandbox, "usage_reports/options", {})["data"]}
+
+
+def money_metric(option: Json) -> str | None:
+    metrics = option["product_metrics"]
+    named = [each for each in metrics if each == "cost" or each.endswith("_cost")]
+    return "cost" if "cost" in named else next(iter(named), None)
+
+
+def usage(sandbox: Sandbox, start: str, end: str) -> dict[str, Decimal]:
+    """What each product cost, added up by its last dimension, which the server has no use for."""
+    sums = {}
+    for product, option in options(sandbox).items():
+        metric = money_metric(option)
+        if metric is None:
+            continue
+        asked = {
+            "product": product,
+            "dimensions": option["product_dimensions"][-1],
+            "metrics": metric,
+            "start_date": f"{start}T00:00:00Z",
+            "end_date": f"{end}T00:00:00Z",
+        }
+        rows = everything(sandbox, "usage_reports", asked, 5000)
+        total = sum((Decimal(str(row[metric])) for row in rows), Decimal(0))
+        sums[product] = total.quantize(Decimal("0.000001"))
+    return sums
