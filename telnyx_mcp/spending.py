@@ -17,7 +17,6 @@ import anyio
 from telnyx_mcp.money import ZERO, amount_of
 from telnyx_mcp.periods import Period
 from telnyx_mcp.telnyx.client import TelnyxClient
-from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
 from telnyx_mcp.telnyx.models import ChargesSummary, SummaryLine
 from telnyx_mcp.telnyx.usage import Reading, Tally, read_records, sample_records
@@ -75,7 +74,7 @@ class Charges:
             lines[name] += amount
 
 
-async def charges_of(client: TelnyxClient, period: Period, deadline: Deadline) -> Charges:
+async def charges_of(client: TelnyxClient, period: Period) -> Charges:
     """The charges of the period, in as many requests as it has calendar months.
 
     A part that fails is named in `missing`, and the first failure in `error`.
@@ -86,9 +85,7 @@ async def charges_of(client: TelnyxClient, period: Period, deadline: Deadline) -
     async def ask(part: Period) -> None:
         async with few:
             try:
-                charges.add(
-                    await client.get_charges_summary(part.start, part.end, deadline=deadline)
-                )
+                charges.add(await client.get_charges_summary(part.start, part.end))
             except TelnyxError as error:
                 charges.missing.append(part)
                 charges.error = charges.error or error
@@ -144,20 +141,15 @@ async def usage_of(
     client: TelnyxClient,
     record_type: str,
     period: Period,
-    deadline: Deadline,
     progress: Callable[[Reading], Awaitable[None]],
 ) -> Usage:
     """The usage of one record type, as far as it can be had."""
     tally = Tally()
-    reading = await read_records(
-        client, record_type, *period.instants(), tally.add, progress, deadline=deadline
-    )
+    reading = await read_records(client, record_type, *period.instants(), tally.add, progress)
     return Usage(record_type, tally, reading)
 
 
-async def sampled_usage_of(
-    client: TelnyxClient, record_type: str, period: Period, deadline: Deadline
-) -> Usage:
+async def sampled_usage_of(client: TelnyxClient, record_type: str, period: Period) -> Usage:
     """The usage of one record type by some of its records, spread over the period."""
     tally = Tally()
     reading = await sample_records(
@@ -165,7 +157,6 @@ async def sampled_usage_of(
         record_type,
         *period.instants(),
         tally.add,
-        deadline=deadline,
         most_pages=SAMPLED_PAGES,
     )
     return Usage(record_type, tally, reading)

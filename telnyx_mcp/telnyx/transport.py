@@ -11,6 +11,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from socket import gaierror
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -36,6 +37,7 @@ from telnyx_mcp.telnyx.limits import told_wait
 from telnyx_mcp.telnyx.operations import MOST_TRIES, NOT_CONNECTED, Operation
 from telnyx_mcp.telnyx.pace import LONGEST_BELIEVED
 from telnyx_mcp.telnyx.pacing import LONGEST_WAIT, TOLD_FROM, Moment, Pacer, Sleep, Waiting
+from telnyx_mcp.telnyx.server_clock import ServerClock, http_date, utc_now
 from telnyx_mcp.telnyx.shared_pace import OwnPace
 from telnyx_mcp.untrusted import may_hold_keys, remember, without_keys_in
 
@@ -49,11 +51,12 @@ Query = Mapping[str, str | int | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """A usable answer: its JSON, and whether a sandbox gave it."""
+class Response:
+    """A usable answer: its JSON, whether a sandbox gave it, and when, by the clock of the server."""
 
     body: Any
     sandbox: bool
+    date: datetime | None = None
 
 
 class _RetryBudget:
@@ -76,7 +79,7 @@ class Transport:
     """Sends requests for one key to one address.
 
     Opens its connection pool with the first request, so that a server that is only probed has
-    none. `clock`, `sleep` and `jitter` are injected.
+    none. `clock`, `now`, `sleep` and `jitter` are injected.
     """
 
     def __init__(
@@ -87,6 +90,7 @@ class Transport:
         read_only: bool = False,
         pacer: Pacer | None = None,
         clock: Clock = time.monotonic,
+        now: Callable[[], datetime] = utc_now,
         sleep: Sleep = anyio.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -95,17 +99,15 @@ class Transport:
             remember(key.get_secret_value())
         self._base_url = base_url
         self._read_only = read_only
-        self._clock = clock
+        self.clock = clock
+        """The clock of deadlines."""
+        self.server_clock = ServerClock(now)
         self._sleep = sleep
         self._jitter = jitter
         self.pacer = pacer or Pacer(own=OwnPace(clock), sleep=sleep, clock=clock)
         self._retries = _RetryBudget()
-        self._flights: Flights[Reply] = Flights()
+        self._flights: Flights[Response] = Flights()
         self._changes = 0
-        self.sandbox = False
-        """Whether the latest usable answer was a sandbox's."""
-        self.date = ""
-        """When the latest answer was sent by Telnyx's clock, as its `Date` header says."""
         self._pool: httpx.AsyncClient | None = None
 
     async def aclose(self) -> None:
@@ -125,7 +127,7 @@ class Transport:
         body: Mapping[str, Any] | None = None,
         deadline: Deadline | None = None,
         waiting: Waiting | None = None,
-    ) -> Reply:
+    ) -> Response:
         """The JSON that Telnyx answered.
 
         `id` is put into the path, quoted. Values of `query` that are None are left out. `waiting`
@@ -136,7 +138,7 @@ class Transport:
             raise TelnyxError(Failure.NO_KEY)
         if self._read_only and operation.method != "GET":
             raise TelnyxError(Failure.READ_ONLY)
-        deadline = deadline or Deadline.after(clock=self._clock)
+        deadline = deadline or Deadline.after(clock=self.clock)
         if operation.method == "GET":
             asked = (operation.id, id, tuple((query or {}).items()), self._changes)
             return await self._flights.share(
@@ -159,7 +161,7 @@ class Transport:
         body: Mapping[str, Any] | None,
         deadline: Deadline,
         waiting: Waiting | None,
-    ) -> Reply:
+    ) -> Response:
         tried = 0
         failed: TelnyxError | None = None
         while True:
@@ -172,7 +174,7 @@ class Transport:
                 raise failed from None
             tried += 1
             try:
-                reply = await self._send_once(operation, id, query, body, deadline, turn)
+                response = await self._send_once(operation, id, query, body, deadline, turn)
             except TelnyxError as error:
                 failed = error
                 pause = self._pause_before_again(operation, error, tried, deadline)
@@ -184,7 +186,7 @@ class Transport:
                     await self._sleep(pause)
             else:
                 self._retries.earn()
-                return reply
+                return response
 
     def _pause_before_again(
         self, operation: Operation, error: TelnyxError, tried: int, deadline: Deadline
@@ -206,7 +208,7 @@ class Transport:
         body: Mapping[str, Any] | None,
         deadline: Deadline,
         turn: Moment,
-    ) -> Reply:
+    ) -> Response:
         import httpx
 
         pool = self._pool or self._open(httpx)
@@ -241,7 +243,7 @@ class Transport:
             if operation.method != "GET":
                 lost.fate = Fate.UNKNOWN if begun.sending else Fate.NOT_SENT
             raise lost from None
-        self.date = response.headers.get("date", "")
+        self.server_clock.learn(http_date(response.headers.get("date", "")))
         status, headers = response.status_code, response.headers
         own = status == 429 and _is_telnyx_own(content)
         await self.pacer.learn(operation.path, status, headers, turn, own=own)
@@ -340,8 +342,8 @@ def _is_telnyx_own(content: bytes) -> bool:
     return any(each.code == OWN_RATE_LIMIT_CODE for each in complaints)
 
 
-def _classify(operation: Operation, response: httpx.Response, content: bytes) -> Reply:
-    """The reply of a 2xx with JSON; every other answer as the `TelnyxError` it means."""
+def _classify(operation: Operation, response: httpx.Response, content: bytes) -> Response:
+    """The response of a 2xx with JSON; every other answer as the `TelnyxError` it means."""
     status = response.status_code
     # Believed from this machine only: nothing out there may call a real account a pretend one.
     sandbox = SANDBOX_HEADER in response.headers and is_loopback(response.request.url.host)
@@ -353,7 +355,7 @@ def _classify(operation: Operation, response: httpx.Response, content: bytes) ->
         body = without_keys_in(body)
     if 200 <= status < 300:
         if body is not None:
-            return Reply(body, sandbox)
+            return Response(body, sandbox, http_date(response.headers.get("date", "")))
         why = "the answer is empty" if not content.strip() else ""
         raise TelnyxError(Failure.NOT_JSON, why, status=status, sandbox=sandbox)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 import anyio
 from pydantic import Field
@@ -12,11 +12,9 @@ from pydantic import Field
 from telnyx_mcp.money import ZERO, Sums, amount_of, written
 from telnyx_mcp.periods import Period, period_of
 from telnyx_mcp.spending import AT_ONCE, Usage, charges_of, sampled_usage_of
-from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.models import Balance
 from telnyx_mcp.telnyx.usage import RECORD_TYPES
 from telnyx_mcp.tools.arguments import Params
-from telnyx_mcp.tools.ranges import SUMMARY_SECONDS
 from telnyx_mcp.tools.results import Result, taken_from
 from telnyx_mcp.tools.tool import Call, ToolSpec
 
@@ -25,6 +23,8 @@ USAGE_DAYS = 7
 
 
 class BalanceParams(Params):
+    reads_many: ClassVar[bool] = True
+
     include_runway: bool = Field(
         False,
         description="Add how long it lasts at the recent rate: some 50 requests.",
@@ -50,14 +50,11 @@ async def get_balance(call: Call[BalanceParams]) -> BalanceResult:
 
 async def _runway(call: Call[BalanceParams], balance: Balance) -> dict[str, Any]:
     """How many days are left, at the rate of the last whole days; or why that can't be said."""
-    deadline = Deadline.after(SUMMARY_SECONDS)
     today, zone = call.day, call.services.zone
     # A whole month, as monthly charges fall on certain days: thirty days may hold them twice, or not.
     month = period_of("last month", today, zone)
-    charges = await charges_of(call.client, month, deadline)
-    usages = await _recent_usage(
-        call, Period(today - timedelta(days=USAGE_DAYS), today, zone), deadline
-    )
+    charges = await charges_of(call.client, month)
+    usages = await _recent_usage(call, Period(today - timedelta(days=USAGE_DAYS), today, zone))
     currency = balance.currency or "unknown"
     daily = Sums()
     for each, figures in charges.figures.items():
@@ -87,13 +84,13 @@ async def _runway(call: Call[BalanceParams], balance: Balance) -> dict[str, Any]
     }
 
 
-async def _recent_usage(call: Call[Any], period: Period, deadline: Deadline) -> list[Usage]:
+async def _recent_usage(call: Call[Any], period: Period) -> list[Usage]:
     usages: list[Usage] = []
     few = anyio.CapacityLimiter(AT_ONCE)
 
     async def one(record_type: str) -> None:
         async with few:
-            usages.append(await sampled_usage_of(call.client, record_type, period, deadline))
+            usages.append(await sampled_usage_of(call.client, record_type, period))
             await call.progress.report(len(usages), len(RECORD_TYPES), "estimating recent usage")
 
     async with anyio.create_task_group() as tasks:

@@ -7,13 +7,12 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.operations import SEARCH_DETAIL_RECORDS
 from telnyx_mcp.telnyx.usage import RECORD_TYPES, Reading, read_records, time_fields
 from telnyx_mcp.tools.arguments import Text, TextList
 from telnyx_mcp.tools.filters import wire_filters
 from telnyx_mcp.tools.grouping import MOST_GROUPS, Groups, shown
-from telnyx_mcp.tools.ranges import SUMMARY_SECONDS, PeriodParams, asked_period, left_out
+from telnyx_mcp.tools.ranges import PeriodParams, asked_period, left_out
 from telnyx_mcp.tools.results import Result
 from telnyx_mcp.tools.tool import Call, Failed, ToolSpec
 
@@ -32,6 +31,8 @@ def _known(record_type: str) -> str:
 
 
 class RecordSummaryParams(PeriodParams):
+    reads_many: ClassVar[bool] = True
+
     record_type: Annotated[Text, AfterValidator(_known)] = Field(
         description="As in telnyx_search_detail_records."
     )
@@ -82,7 +83,6 @@ async def summarize_detail_records(call: Call[RecordSummaryParams]) -> RecordSum
         groups.add,
         progress,
         filters=_filters(asked),
-        deadline=Deadline.after(SUMMARY_SECONDS),
     )
     if reading.error and not reading.records:
         raise reading.error

@@ -7,18 +7,16 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from datetime import UTC
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
 from telnyx_mcp.money import ZERO, Sums, percent, written
 from telnyx_mcp.periods import Period
 from telnyx_mcp.spending import TOTALS, Charges, Usage, biggest, charges_of, usage_of
-from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.usage import RECORD_TYPES, Reading
 from telnyx_mcp.tools.arguments import Text, TextList
 from telnyx_mcp.tools.ranges import (
-    SUMMARY_SECONDS,
     PeriodParams,
     asked_period,
     left_out,
@@ -31,6 +29,8 @@ LINES = 5
 
 
 class SpendParams(PeriodParams):
+    reads_many: ClassVar[bool] = True
+
     compare_to: Text | None = Field(None, description="previous, or a period.")
     usage: TextList = Field(
         [],
@@ -60,12 +60,11 @@ async def summarize_spend(call: Call[SpendParams]) -> SpendResult:
     period = asked_period(asked, call)
     before = _compared_period(call, period)
     types = _record_types(asked.usage)
-    deadline = Deadline.after(SUMMARY_SECONDS)
-    charges = await charges_of(call.client, period, deadline)
+    charges = await charges_of(call.client, period)
     if charges.error and not charges.figures:
         raise charges.error
-    earlier = await charges_of(call.client, before, deadline) if before else None
-    usage = [each async for each in _usages(call, types, period, deadline)]
+    earlier = await charges_of(call.client, before) if before else None
+    usage = [each async for each in _usages(call, types, period)]
     return SpendResult(
         start_date=period.start.isoformat(),
         end_date=period.end.isoformat(),
@@ -147,7 +146,7 @@ def _changes(
 
 
 async def _usages(
-    call: Call[SpendParams], types: list[str], period: Period, deadline: Deadline
+    call: Call[SpendParams], types: list[str], period: Period
 ) -> AsyncIterator[Usage]:
     """The usage of each type, one after the other, as far as time allows."""
     for number, record_type in enumerate(types):
@@ -157,7 +156,7 @@ async def _usages(
             message = f"{what}: {reading.records} of {reading.total or '?'} records"
             await call.progress.report(done + min(part, 1), len(types), message)
 
-        yield await usage_of(call.client, record_type, period, deadline, progress)
+        yield await usage_of(call.client, record_type, period, progress)
 
 
 def _used(usages: list[Usage]) -> list[dict[str, Any]]:

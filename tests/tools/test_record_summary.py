@@ -18,7 +18,7 @@ from telnyx_mcp.server import AccountServer, build_server
 from telnyx_mcp.settings import Settings
 from telnyx_mcp.telnyx.seen import Seen
 from telnyx_mcp.telnyx.usage import RECORD_TYPES, mark_of, read_records, time_fields
-from telnyx_mcp.tools import record_summary
+from telnyx_mcp.tools import tool
 from telnyx_mcp.tools.grouping import MOST_GROUPS, Groups, shown
 from tests import raw
 from tests.conftest import NOW, Scripted, answer, call, complaint, connected, content_of, text_of
@@ -315,7 +315,7 @@ async def test_where_to_go_on_is_a_day_of_the_users_zone(
 async def test_a_walk_ends_when_its_time_is_up(
     scripted: Scripted, scripted_server: AccountServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(record_summary, "SUMMARY_SECONDS", 0.0)
+    monkeypatch.setattr(tool, "MANY_SECONDS", 0.0)
     scripted.will_answer({"data": []})
     asked = {"record_type": "recording", "period": "2026-05"}
     assert (await call(scripted_server, SUMMARY, asked)).is_error
