@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from mcp_types import Completion
 
 from telnyx_mcp.keys import KeyNotRead
-from telnyx_mcp.telnyx.deadline import Deadline
+from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.telnyx.operations import LIST_INVOICES
 from telnyx_mcp.telnyx.usage import RECORD_TYPES
@@ -72,10 +72,10 @@ class Completer:
         if time.monotonic() < fresh_until:
             return ids
         services = await self._account.services()
-        page = await services.client.list_invoices(
+        client = TelnyxClient(services.transport).within(ASK_SECONDS)
+        page = await client.list_invoices(
             sort="-period_start",
             page_size=LIST_INVOICES.largest_page,
-            deadline=Deadline.after(ASK_SECONDS),
         )
         ids = [one_line(each.invoice_id) for each in page.items if each.invoice_id]
         self._invoices = (time.monotonic() + FRESH_SECONDS, ids)

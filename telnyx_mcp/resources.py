@@ -151,7 +151,7 @@ async def _rate_limits(services: Services) -> dict[str, Any]:
 
     Seconds and requests. `waiting_s` is how far away the next turn is.
     """
-    pacer = services.client.transport.pacer
+    pacer = services.transport.pacer
     endpoints = await pacer.known()
     return {
         "endpoints": endpoints,

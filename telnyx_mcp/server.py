@@ -44,12 +44,13 @@ from telnyx_mcp.signals import stopping_signals
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.deadline import CALL_SECONDS
 from telnyx_mcp.telnyx.pacing import Pacer
+from telnyx_mcp.telnyx.server_clock import utc_now
 from telnyx_mcp.telnyx.shared_pace import pace_place
 from telnyx_mcp.telnyx.transport import Transport
 from telnyx_mcp.tools import FORMER, TOOLS, requests_for
 from telnyx_mcp.tools.accounts import Account, Accounts
 from telnyx_mcp.tools.change_requests import Surroundings
-from telnyx_mcp.tools.services import Services, utc_now
+from telnyx_mcp.tools.services import Services
 
 INSTRUCTIONS = """\
 Answers questions about one Telnyx account: balance, charges, invoices, usage records, audit events, \
@@ -194,7 +195,7 @@ def build_server(
 
     def services(settings: Settings, transport: Transport | None = None) -> Services:
         channels = Channels(settings.approval, pages=pages, client_may_answer=client_may_answer)
-        return services_of(settings, now, channels, transport or transport_of(settings), blocked)
+        return services_of(settings, now, channels, transport, blocked)
 
     def account(settings: Settings) -> Account:
         return Account(settings.profile, lambda: services(with_key(settings)))
@@ -217,15 +218,15 @@ def services_of(
 ) -> Services:
     """What tools work with for these settings, whose key was looked up. Without `channels` nobody is
     asked anywhere but at the terminal. `blocked` is why nothing may be changed."""
-    client = TelnyxClient(transport or transport_of(settings))
+    transport = transport or transport_of(settings, now)
     gate = Gate(
         partial(open_ledger, settings),
         channels or Channels("terminal"),
         now,
-        requests_for(Surroundings(client, now, settings.profile)),
+        requests_for(Surroundings(TelnyxClient(transport), now, settings.profile)),
     )
     return Services(
-        client,
+        transport,
         gate,
         now,
         settings.zone,
@@ -235,7 +236,7 @@ def services_of(
     )
 
 
-def transport_of(settings: Settings) -> Transport:
+def transport_of(settings: Settings, now: Callable[[], datetime] = utc_now) -> Transport:
     """The way to Telnyx for these settings, whose key was looked up."""
     key = settings.api_key.get_secret_value() if settings.api_key else ""
     state_url = settings.state_url.get_secret_value() if settings.state_url else None
@@ -243,6 +244,7 @@ def transport_of(settings: Settings) -> Transport:
         settings.api_key,
         settings.base_url,
         read_only=settings.read_only,
+        now=now,
         pacer=Pacer(pace_place(state_url, key, settings.base_url)),
     )
 

@@ -143,7 +143,7 @@ def problems(parameters: list[dict[str, Any]], sent: SeenRequest) -> list[str]:
 async def test_a_request_is_one_that_the_document_describes(
     document: dict[str, Any], server: AccountServer, sandbox: Sandbox, name: str
 ) -> None:
-    client = (await server.accounts.main.services()).client
+    client = TelnyxClient((await server.accounts.main.services()).transport)
     arguments, named = REQUESTS[name]
     with suppress(TelnyxError):  # an id that nobody has, an amount the sandbox minds
         await getattr(client, name)(*arguments, **named)

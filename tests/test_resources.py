@@ -97,10 +97,22 @@ async def test_a_resource_is_what_the_tool_answers(
     server: AccountServer, mode: Mode, uri: str, tool: str, arguments: dict[str, Any]
 ) -> None:
     async with connected(server, mode) as client:
-        await client.call_tool("telnyx_get_balance", {})
+        await client.call_tool("telnyx_create_stored_payment_transaction", {"amount": "10.00"})
         told = await read(client, uri)
         result = await client.call_tool(tool, arguments)
     assert told == result.structured_content
+    assert "pretend account" in told["sandbox"]
+
+
+async def test_changes_of_a_sandbox_say_so_after_a_restart_too(
+    server: AccountServer, settings: Settings, mode: Mode
+) -> None:
+    """The list asks Telnyx nothing: the rows know it."""
+    async with connected(server, mode) as client:
+        await client.call_tool("telnyx_create_stored_payment_transaction", {"amount": "10.00"})
+    async with connected(build_server(settings, now=lambda: NOW), mode) as client:
+        told = await read(client, "telnyx://changes")
+    assert len(told["items"]) == 1
     assert "pretend account" in told["sandbox"]
 
 

@@ -7,8 +7,7 @@ import platform
 import shutil
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from importlib.metadata import version
 from itertools import pairwise
 from pathlib import PurePath
@@ -37,9 +36,8 @@ from telnyx_mcp.server import transport_of
 from telnyx_mcp.settings import Settings, foreign_address
 from telnyx_mcp.state import Store, StoreError
 from telnyx_mcp.telnyx.client import TelnyxClient
-from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.errors import ADVICE, Failure, TelnyxError
-from telnyx_mcp.tools.services import utc_now
+from telnyx_mcp.telnyx.server_clock import utc_now
 
 CLOCK_MAY_DIFFER = timedelta(seconds=90)
 EACH_MAY_TAKE = 10.0
@@ -165,7 +163,7 @@ async def _pace_cleared(patient: Patient) -> list[Finding]:
 async def _balance(patient: Patient) -> list[Finding]:
     """What one request for the balance tells."""
     try:
-        await patient.client.get_balance(deadline=Deadline.after(EACH_MAY_TAKE))
+        await patient.client.within(EACH_MAY_TAKE).get_balance()
     except TelnyxError as error:
         if error.failure in NOT_REACHED:
             return [Finding("network", Level.FAILED, error.happened, _advice(error))]
@@ -198,7 +196,7 @@ async def _other(name: str, settings: Settings) -> Finding:
     except KeyNotRead as error:
         return Finding("account", Level.FAILED, f"{name}: {error.why}", error.do)
     try:
-        await client.get_balance(deadline=Deadline.after(EACH_MAY_TAKE))
+        await client.within(EACH_MAY_TAKE).get_balance()
     except TelnyxError as error:
         do = _advice(error, settings)
         return Finding("account", Level.FAILED, f"{name}: {error.happened}", do)
@@ -210,11 +208,10 @@ async def _other(name: str, settings: Settings) -> Finding:
 async def _clock(patient: Patient) -> list[Finding]:
     if not patient.reached:
         return []
-    try:
-        told = parsedate_to_datetime(patient.client.transport.date)
-    except ValueError:
+    offset = patient.client.transport.server_clock.offset
+    if offset is None:
         return [Finding("clock", Level.NOTE, "not compared: the answer carried no time")]
-    apart = patient.now() - told.replace(tzinfo=told.tzinfo or UTC)
+    apart = -offset
     if abs(apart) <= CLOCK_MAY_DIFFER:
         return [Finding("clock", Level.OK, "agrees with Telnyx's")]
     way = "ahead of" if apart > timedelta(0) else "behind"
@@ -243,7 +240,7 @@ async def _operations(patient: Patient) -> list[Finding]:
 
 async def _tried(patient: Patient, name: str, ask: Ask) -> Finding:
     try:
-        done = await ask(patient, Deadline.after(EACH_MAY_TAKE))
+        done = await ask(patient, patient.client.within(EACH_MAY_TAKE))
     except TelnyxError as error:
         return Finding("operation", Level.FAILED, f"{name}: {error.happened}", _advice(error))
     found = "may be used" if done else "not tried, as there is none to ask for"

@@ -11,7 +11,7 @@ from telnyx_mcp.profiles import Accounts
 from telnyx_mcp.server import transport_of
 from telnyx_mcp.settings import Settings
 from telnyx_mcp.telnyx.client import TelnyxClient
-from telnyx_mcp.tools.services import utc_now
+from telnyx_mcp.telnyx.server_clock import utc_now
 
 
 class Level(StrEnum):
@@ -54,7 +54,7 @@ class Patient:
     def use(self, keyed: Settings) -> None:
         """Goes on with these settings, and with the key in them."""
         self.keyed = keyed
-        self.client = TelnyxClient(transport_of(keyed))
+        self.client = TelnyxClient(transport_of(keyed, self.now))
 
     @property
     def yesterday(self) -> tuple[date, date]:

@@ -7,6 +7,7 @@ Every coroutine raises `TelnyxError`, and nothing else. Ranges of days are half-
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
@@ -31,29 +32,41 @@ from telnyx_mcp.telnyx.models import (
     WebhookDelivery,
 )
 from telnyx_mcp.telnyx.pacing import Waiting
-from telnyx_mcp.telnyx.transport import Query, Reply, Transport
+from telnyx_mcp.telnyx.transport import Query, Response, Transport
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
 class TelnyxClient:
-    """The thirteen account operations over one `Transport`. `waiting` is told of longer waits."""
+    """The account operations over one `Transport`. `waiting` is called about longer waits.
+
+    Each request has a deadline of its own, unless the client is one that `within` made.
+    """
 
     def __init__(self, transport: Transport, waiting: Waiting | None = None) -> None:
         self.transport = transport
         self._waiting = waiting
+        self._deadline: Deadline | None = None
+        self._parent: TelnyxClient | None = None
+        self.sandbox = False
+        """Whether a sandbox, not Telnyx, gave the latest answer to this client."""
+        self.date: datetime | None = None
+        """When that answer was given, by Telnyx's clock."""
 
-    @property
-    def sandbox(self) -> bool:
-        """True once a sandbox, not Telnyx, has answered."""
-        return self.transport.sandbox
+    def within(self, seconds: float) -> TelnyxClient:
+        """A client whose requests all have to be over in so many seconds from now. This one remembers
+        its answers too."""
+        client = copy(self)
+        client._parent = self
+        client._deadline = Deadline.after(seconds, self.transport.clock)
+        return client
 
     async def aclose(self) -> None:
         await self.transport.aclose()
 
-    async def get_balance(self, *, deadline: Deadline | None = None) -> Balance:
+    async def get_balance(self) -> Balance:
         """The balance of the account, and what it may spend."""
-        return await self._one(op.GET_BALANCE, Balance, deadline=deadline)
+        return await self._one(op.GET_BALANCE, Balance)
 
     async def list_audit_events(
         self,
@@ -63,7 +76,6 @@ class TelnyxClient:
         sort: str | None = None,
         page: int = 1,
         page_size: int = 20,
-        deadline: Deadline | None = None,
     ) -> Page[AuditEvent]:
         """Changes to the account; `sort` is `asc` or `desc` by time."""
         query = {
@@ -71,30 +83,22 @@ class TelnyxClient:
             "filter[created_before]": _instant(created_before),
             "sort": sort,
         }
-        return await self._page(
-            op.LIST_AUDIT_EVENTS, AuditEvent, query, page, page_size, deadline=deadline
-        )
+        return await self._page(op.LIST_AUDIT_EVENTS, AuditEvent, query, page, page_size)
 
     async def get_charges_breakdown(
-        self, start_date: date, end_date: date | None = None, *, deadline: Deadline | None = None
+        self, start_date: date, end_date: date | None = None
     ) -> ChargesBreakdown:
         """Charges number by number. At most 31 days; without `end_date`, one month."""
         query = {
             "start_date": start_date.isoformat(),
             "end_date": end_date.isoformat() if end_date else None,
         }
-        return await self._one(
-            op.GET_CHARGES_BREAKDOWN, ChargesBreakdown, query=query, deadline=deadline
-        )
+        return await self._one(op.GET_CHARGES_BREAKDOWN, ChargesBreakdown, query=query)
 
-    async def get_charges_summary(
-        self, start_date: date, end_date: date, *, deadline: Deadline | None = None
-    ) -> ChargesSummary:
+    async def get_charges_summary(self, start_date: date, end_date: date) -> ChargesSummary:
         """Charges as Telnyx adds them up. At most 31 days."""
         query = {"start_date": start_date.isoformat(), "end_date": end_date.isoformat()}
-        return await self._one(
-            op.GET_CHARGES_SUMMARY, ChargesSummary, query=query, deadline=deadline
-        )
+        return await self._one(op.GET_CHARGES_SUMMARY, ChargesSummary, query=query)
 
     async def search_detail_records(
         self,
@@ -105,7 +109,6 @@ class TelnyxClient:
         sort: Sequence[str] = (),
         page: int = 1,
         page_size: int = 20,
-        deadline: Deadline | None = None,
     ) -> Page[DetailRecord]:
         """Usage records of one type. `filters` maps wire names (`filter[cost][gte]`) to values;
         `sort` is a list of `field` or `-field`."""
@@ -115,9 +118,7 @@ class TelnyxClient:
             **(filters or {}),
             "sort": ",".join(sort) or None,
         }
-        return await self._page(
-            op.SEARCH_DETAIL_RECORDS, None, query, page, page_size, deadline=deadline
-        )
+        return await self._page(op.SEARCH_DETAIL_RECORDS, None, query, page, page_size)
 
     async def list_invoices(
         self,
@@ -125,19 +126,15 @@ class TelnyxClient:
         sort: str | None = None,
         page: int = 1,
         page_size: int = 20,
-        deadline: Deadline | None = None,
     ) -> Page[Invoice]:
         """Invoices; `sort` is `period_start` or `-period_start`."""
-        return await self._page(
-            op.LIST_INVOICES, Invoice, {"sort": sort}, page, page_size, deadline=deadline
-        )
+        return await self._page(op.LIST_INVOICES, Invoice, {"sort": sort}, page, page_size)
 
     async def get_invoice(
         self,
         invoice_id: str,
         *,
         include_download_link: bool = False,
-        deadline: Deadline | None = None,
     ) -> Invoice:
         """One invoice, with a short-lived signed link to its PDF if asked for."""
         return await self._one(
@@ -145,19 +142,14 @@ class TelnyxClient:
             Invoice,
             id=invoice_id,
             query={"action": "link" if include_download_link else "json"},
-            deadline=deadline,
         )
 
-    async def get_auto_recharge_preferences(
-        self, *, deadline: Deadline | None = None
-    ) -> AutoRechargePreferences:
+    async def get_auto_recharge_preferences(self) -> AutoRechargePreferences:
         """When and how Telnyx charges the stored payment method by itself."""
-        return await self._one(
-            op.GET_AUTO_RECHARGE_PREFERENCES, AutoRechargePreferences, deadline=deadline
-        )
+        return await self._one(op.GET_AUTO_RECHARGE_PREFERENCES, AutoRechargePreferences)
 
     async def update_auto_recharge_preferences(
-        self, changes: Mapping[str, str | bool], *, deadline: Deadline | None = None
+        self, changes: Mapping[str, str | bool]
     ) -> AutoRechargePreferences:
         """The preferences after setting `changes`. Authorises future charges: only the gate of
         `telnyx_mcp.approval` may call this."""
@@ -165,23 +157,17 @@ class TelnyxClient:
             op.UPDATE_AUTO_RECHARGE_PREFERENCES,
             AutoRechargePreferences,
             body=changes,
-            deadline=deadline,
         )
 
-    async def list_user_tags(
-        self, starts_with: str | None = None, *, deadline: Deadline | None = None
-    ) -> UserTags:
+    async def list_user_tags(self, starts_with: str | None = None) -> UserTags:
         """The tags on numbers and on outbound profiles."""
         return await self._one(
             op.LIST_USER_TAGS,
             UserTags,
             query={"filter[starts_with]": starts_with},
-            deadline=deadline,
         )
 
-    async def create_stored_payment_transaction(
-        self, amount: str, *, deadline: Deadline | None = None
-    ) -> StoredPaymentTransaction:
+    async def create_stored_payment_transaction(self, amount: str) -> StoredPaymentTransaction:
         """The receipt of charging the stored payment method. `amount` has two decimals (`120.00`).
 
         Moves real money, is sent once and never tried again: only the gate of
@@ -192,7 +178,6 @@ class TelnyxClient:
                 op.CREATE_STORED_PAYMENT_TRANSACTION,
                 StoredPaymentTransaction,
                 body={"amount": amount},
-                deadline=deadline,
             )
         except TelnyxError as error:
             if error.failure is Failure.FORBIDDEN:
@@ -215,7 +200,6 @@ class TelnyxClient:
         finished_before: datetime | None = None,
         page: int = 1,
         page_size: int = 20,
-        deadline: Deadline | None = None,
     ) -> Page[WebhookDelivery]:
         """Deliveries of webhooks with all their attempts. The four bounds are inclusive."""
         query = {
@@ -228,17 +212,16 @@ class TelnyxClient:
             "filter[finished_at][gte]": _instant(finished_after),
             "filter[finished_at][lte]": _instant(finished_before),
         }
-        return await self._page(
-            op.LIST_WEBHOOK_DELIVERIES, WebhookDelivery, query, page, page_size, deadline=deadline
-        )
+        return await self._page(op.LIST_WEBHOOK_DELIVERIES, WebhookDelivery, query, page, page_size)
 
-    async def get_webhook_delivery(
-        self, delivery_id: str, *, deadline: Deadline | None = None
-    ) -> WebhookDelivery:
+    async def get_webhook_delivery(self, delivery_id: str) -> WebhookDelivery:
         """One delivery by its own id (not the event's)."""
-        return await self._one(
-            op.GET_WEBHOOK_DELIVERY, WebhookDelivery, id=delivery_id, deadline=deadline
-        )
+        return await self._one(op.GET_WEBHOOK_DELIVERY, WebhookDelivery, id=delivery_id)
+
+    def _remember(self, response: Response) -> None:
+        self.sandbox, self.date = response.sandbox, response.date
+        if self._parent:
+            self._parent._remember(response)
 
     async def get_usage_report_options(self) -> list[UsageReportOptions]:
         """What a usage report can be asked for, product by product."""
@@ -276,11 +259,15 @@ class TelnyxClient:
 
     async def _data(self, operation: op.Operation, **request: Any) -> tuple[Any, Any]:
         """`data` and `meta` of an answer."""
-        reply: Reply = await self.transport.request(operation, waiting=self._waiting, **request)
-        self.transport.sandbox = reply.sandbox
-        if not isinstance(reply.body, dict) or reply.body.get("data") is None:
-            raise TelnyxError(Failure.WRONG_SHAPE, "the answer has no data", sandbox=reply.sandbox)
-        return reply.body["data"], reply.body.get("meta")
+        response = await self.transport.request(
+            operation, deadline=self._deadline, waiting=self._waiting, **request
+        )
+        self._remember(response)
+        body = response.body
+        if not isinstance(body, dict) or body.get("data") is None:
+            why = "the answer has no data"
+            raise TelnyxError(Failure.WRONG_SHAPE, why, sandbox=response.sandbox)
+        return body["data"], body.get("meta")
 
     async def _one(self, operation: op.Operation, model: type[Model], **request: Any) -> Model:
         data, _ = await self._data(operation, **request)

@@ -9,6 +9,8 @@ from math import inf
 
 CALL_SECONDS = 25.0
 """Seconds one call has in all: waiting for its turn, every try, every page."""
+MANY_SECONDS = 40.0
+"""The same for a call that reads many pages; hosts give up on a call after 60."""
 
 Clock = Callable[[], float]
 

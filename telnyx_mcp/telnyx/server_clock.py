@@ -1,30 +1,43 @@
-"""Telnyx's clock, as its answers tell it."""
+"""The time by Telnyx's clock, learned from the `Date` header of its answers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def http_date(text: str) -> datetime | None:
+    """The moment that a `Date` header names, in UTC; None for anything else."""
+    from email.utils import parsedate_to_datetime  # for an answer only: the start is waited for
+
+    try:
+        moment = parsedate_to_datetime(text)
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 class ServerClock:
-    """The time at Telnyx: this machine's, corrected by the `Date` of the newest answer.
+    """Telnyx's clock, as far as it is known. `local` is this machine's."""
 
-    `now` is this machine's clock, in UTC.
-    """
+    def __init__(self, local: Callable[[], datetime] = utc_now) -> None:
+        self._local = local
+        self.offset: timedelta | None = None
+        """Telnyx's time minus the local time, by the newest answer; None before the first.
 
-    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self._now = now
-        self._ahead = timedelta()
+        At most the true difference: the header has whole seconds and is written before the answer
+        arrives. So `now()` is never in Telnyx's future.
+        """
 
-    def hear(self, date: str) -> None:
-        """Takes in the `Date` header of an answer that has just come; what is not a date tells nothing."""
-        try:
-            told = parsedate_to_datetime(date)
-            self._ahead = told.astimezone(UTC) - self._now()
-        except (ValueError, TypeError, OverflowError):
-            return
+    def learn(self, date: datetime | None) -> None:
+        """Takes the date of an answer that has just arrived."""
+        if date is not None:
+            self.offset = date - self._local()
 
     def now(self) -> datetime:
-        """The time at Telnyx, in UTC, to about a second."""
-        return self._now() + self._ahead
+        """Telnyx's time in UTC; the local time while no answer had a date."""
+        return self._local().astimezone(UTC) + (self.offset or timedelta())

@@ -12,6 +12,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from socket import gaierror
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -37,7 +38,7 @@ from telnyx_mcp.telnyx.limits import told_wait
 from telnyx_mcp.telnyx.operations import MOST_TRIES, NOT_CONNECTED, Operation
 from telnyx_mcp.telnyx.pace import LONGEST_BELIEVED
 from telnyx_mcp.telnyx.pacing import LONGEST_WAIT, TOLD_FROM, Moment, Pacer, Sleep, Waiting
-from telnyx_mcp.telnyx.server_clock import ServerClock
+from telnyx_mcp.telnyx.server_clock import ServerClock, http_date, utc_now
 from telnyx_mcp.telnyx.shared_pace import OwnPace
 from telnyx_mcp.untrusted import may_hold_keys, remember, without_keys_in
 
@@ -52,11 +53,12 @@ Query = Mapping[str, str | int | Sequence[str] | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """A usable answer: its JSON, and whether a sandbox gave it."""
+class Response:
+    """A usable answer: its JSON, whether a sandbox gave it, and when, by the clock of the server."""
 
     body: Any
     sandbox: bool
+    date: datetime | None = None
 
 
 class _RetryBudget:
@@ -79,7 +81,7 @@ class Transport:
     """Sends requests for one key to one address.
 
     Opens its connection pool with the first request, so that a server that is only probed has
-    none. `clock`, `sleep` and `jitter` are injected.
+    none. `clock`, `now`, `sleep` and `jitter` are injected.
     """
 
     def __init__(
@@ -90,7 +92,7 @@ class Transport:
         read_only: bool = False,
         pacer: Pacer | None = None,
         clock: Clock = time.monotonic,
-        server_clock: ServerClock | None = None,
+        now: Callable[[], datetime] = utc_now,
         sleep: Sleep = anyio.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -99,18 +101,15 @@ class Transport:
             remember(key.get_secret_value())
         self._base_url = base_url
         self._read_only = read_only
-        self._clock = clock
+        self.clock = clock
+        """The clock of deadlines."""
+        self.server_clock = ServerClock(now)
         self._sleep = sleep
         self._jitter = jitter
         self.pacer = pacer or Pacer(own=OwnPace(clock), sleep=sleep, clock=clock)
         self._retries = _RetryBudget()
-        self._flights: Flights[Reply] = Flights()
+        self._flights: Flights[Response] = Flights()
         self._changes = 0
-        self.sandbox = False
-        """Whether the latest usable answer was a sandbox's."""
-        self.date = ""
-        """When the latest answer was sent by Telnyx's clock, as its `Date` header says."""
-        self.server_clock = server_clock or ServerClock()
         self._pool: httpx.AsyncClient | None = None
 
     async def aclose(self) -> None:
@@ -130,7 +129,7 @@ class Transport:
         body: Mapping[str, Any] | None = None,
         deadline: Deadline | None = None,
         waiting: Waiting | None = None,
-    ) -> Reply:
+    ) -> Response:
         """The JSON that Telnyx answered.
 
         `id` is put into the path, quoted. Values of `query` that are None are left out. `waiting`
@@ -141,7 +140,7 @@ class Transport:
             raise TelnyxError(Failure.NO_KEY)
         if self._read_only and operation.method != "GET":
             raise TelnyxError(Failure.READ_ONLY)
-        deadline = deadline or Deadline.after(clock=self._clock)
+        deadline = deadline or Deadline.after(clock=self.clock)
         if operation.method == "GET":
             asked = (operation.id, id, tuple((query or {}).items()), self._changes)
             return await self._flights.share(
@@ -164,7 +163,7 @@ class Transport:
         body: Mapping[str, Any] | None,
         deadline: Deadline,
         waiting: Waiting | None,
-    ) -> Reply:
+    ) -> Response:
         tried = 0
         failed: TelnyxError | None = None
         while True:
@@ -177,7 +176,7 @@ class Transport:
                 raise failed from None
             tried += 1
             try:
-                reply = await self._send_once(operation, id, query, body, deadline, turn)
+                response = await self._send_once(operation, id, query, body, deadline, turn)
             except TelnyxError as error:
                 failed = error
                 pause = self._pause_before_again(operation, error, tried, deadline)
@@ -189,7 +188,7 @@ class Transport:
                     await self._sleep(pause)
             else:
                 self._retries.earn()
-                return reply
+                return response
 
     def _pause_before_again(
         self, operation: Operation, error: TelnyxError, tried: int, deadline: Deadline
@@ -211,7 +210,7 @@ class Transport:
         body: Mapping[str, Any] | None,
         deadline: Deadline,
         turn: Moment,
-    ) -> Reply:
+    ) -> Response:
         import httpx
 
         pool = self._pool or self._open(httpx)
@@ -246,8 +245,7 @@ class Transport:
             if operation.method != "GET":
                 lost.fate = Fate.UNKNOWN if begun.sending else Fate.NOT_SENT
             raise lost from None
-        self.date = response.headers.get("date", "")
-        self.server_clock.hear(self.date)
+        self.server_clock.learn(http_date(response.headers.get("date", "")))
         status, headers = response.status_code, response.headers
         own = status == 429 and _is_telnyx_own(content)
         await self.pacer.learn(operation.path, status, headers, turn, own=own)
@@ -353,8 +351,8 @@ def _json(content: bytes, exact: bool) -> Any:
     return pydantic_core.from_json(content, allow_inf_nan=False)
 
 
-def _classify(operation: Operation, response: httpx.Response, content: bytes) -> Reply:
-    """The reply of a 2xx with JSON; every other answer as the `TelnyxError` it means."""
+def _classify(operation: Operation, response: httpx.Response, content: bytes) -> Response:
+    """The response of a 2xx with JSON; every other answer as the `TelnyxError` it means."""
     status = response.status_code
     # Believed from this machine only: nothing out there may call a real account a pretend one.
     sandbox = SANDBOX_HEADER in response.headers and is_loopback(response.request.url.host)
@@ -366,7 +364,7 @@ def _classify(operation: Operation, response: httpx.Response, content: bytes) ->
         body = without_keys_in(body)
     if 200 <= status < 300:
         if body is not None:
-            return Reply(body, sandbox)
+            return Response(body, sandbox, http_date(response.headers.get("date", "")))
         why = "the answer is empty" if not content.strip() else ""
         raise TelnyxError(Failure.NOT_JSON, why, status=status, sandbox=sandbox)
 

@@ -20,7 +20,6 @@ from typing import Any, Literal, get_args
 
 from telnyx_mcp.money import ZERO, Sums, amount_of
 from telnyx_mcp.telnyx.client import TelnyxClient
-from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
 from telnyx_mcp.telnyx.models import DetailRecord, Page
 from telnyx_mcp.telnyx.operations import SEARCH_DETAIL_RECORDS
@@ -192,7 +191,6 @@ async def read_records(
     progress: Callable[[Reading], Awaitable[None]],
     *,
     filters: Mapping[str, str] | None = None,
-    deadline: Deadline,
     most_pages: int = MOST_PAGES,
 ) -> Reading:
     """Hands every record made from `start` up to, and without, `end` to `take`: once, oldest first, as
@@ -202,7 +200,7 @@ async def read_records(
     """
     reading, seen = Reading(), Seen()
     try:
-        first, fetch = await _first_page(client, record_type, start, end, filters, deadline)
+        first, fetch = await _first_page(client, record_type, start, end, filters)
 
         async def page_at(number: int) -> Page[DetailRecord]:
             return first if number == 1 else await fetch(number)
@@ -227,14 +225,13 @@ async def sample_records(
     end: datetime,
     take: Callable[[DetailRecord], None],
     *,
-    deadline: Deadline,
     most_pages: int,
 ) -> Reading:
     """Hands the records of some pages to `take`, spread evenly from `start` to `end`; all, where there
     are no more. `total` of what it returns tells how many there are. Failures as in `read_records`."""
     reading = Reading()
     try:
-        page, fetch = await _first_page(client, record_type, start, end, None, deadline)
+        page, fetch = await _first_page(client, record_type, start, end, None)
         reading.total, last = page.total_results, page.total_pages or 1
         of_unknown_many = reading.total is None and page.has_more
         steps = range(1, most_pages)
@@ -259,7 +256,6 @@ async def _first_page(
     start: datetime,
     end: datetime,
     filters: Mapping[str, str] | None,
-    deadline: Deadline,
 ) -> tuple[Page[DetailRecord], Fetch]:
     """The first page of the records made between two times, and how to get the others.
 
@@ -276,7 +272,6 @@ async def _first_page(
             filters={**(filters or {}), **times},
             sort=[name],
             page_size=SEARCH_DETAIL_RECORDS.largest_page,
-            deadline=deadline,
         )
         try:
             return await search(page=1), lambda number, search=search: search(page=number)

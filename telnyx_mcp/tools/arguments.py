@@ -39,6 +39,8 @@ class Params(BaseModel):
     )
     instead: ClassVar[Mapping[str, str]] = {}
     """What to do instead of arguments that models guess and that can't be had."""
+    reads_many: ClassVar[bool] = False
+    """Whether a call may need many requests: it then has `MANY_SECONDS` instead of `CALL_SECONDS`."""
 
 
 class InvalidArguments(Exception):

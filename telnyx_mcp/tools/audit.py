@@ -7,18 +7,17 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.models import AuditEvent, Page
 from telnyx_mcp.telnyx.operations import LIST_AUDIT_EVENTS as LIST_EVENTS
 from telnyx_mcp.tools.arguments import Instant, PageNumber, Params, TextList, check_order, echo
 from telnyx_mcp.tools.looking import Look
-from telnyx_mcp.tools.ranges import SUMMARY_SECONDS
 from telnyx_mcp.tools.results import ListResult, Row, paging, taken_from
 from telnyx_mcp.tools.tool import Call, ToolSpec
 from telnyx_mcp.untrusted import redact
 
 
 class AuditParams(Params):
+    reads_many: ClassVar[bool] = True
     instead: ClassVar[Mapping[str, str]] = {
         **dict.fromkeys(("user", "user_id", "changed_by"), "Use contains with the user's id."),
         **dict.fromkeys(
@@ -90,7 +89,6 @@ async def _matching(call: Call[AuditParams]) -> AuditResult:
     """The events that hold the texts, a page of them. Telnyx filters by time only, so all events of
     that time are looked through, for every page anew."""
     asked = call.params
-    deadline = Deadline.after(SUMMARY_SECONDS)
     look = Look(
         lambda number: call.client.list_audit_events(
             created_after=asked.created_after,
@@ -98,7 +96,6 @@ async def _matching(call: Call[AuditParams]) -> AuditResult:
             sort=asked.sort,
             page=number,
             page_size=LIST_EVENTS.largest_page,
-            deadline=deadline,
         ),
         lambda event: event.id,
         call.progress,

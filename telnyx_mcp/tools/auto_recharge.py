@@ -13,7 +13,6 @@ from telnyx_mcp.approval.change import RECHARGE, Change
 from telnyx_mcp.approval.question import Fact, Question
 from telnyx_mcp.approval.request import CannotCheck, Draft
 from telnyx_mcp.money import ZERO, amount_of, written
-from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.telnyx.models import AutoRechargePreferences, Balance
 from telnyx_mcp.tools.arguments import Amount, Params, PositiveAmount
@@ -95,8 +94,8 @@ class RechargeRequest(AccountRequest):
 
     async def draft(self, _payments: Sequence[Change]) -> Draft:
         """What changes, from what to what, and what can be charged then."""
-        deadline = Deadline.after(DRAFT_SECONDS)
-        before = _plain(await self._client.get_auto_recharge_preferences(deadline=deadline))
+        client = self._client.within(DRAFT_SECONDS)
+        before = _plain(await client.get_auto_recharge_preferences())
         asked = {
             name: value
             for name, value in self.arguments.items()
@@ -104,7 +103,7 @@ class RechargeRequest(AccountRequest):
         }
         if not asked:
             raise Failed("Nothing was sent: it is already as asked. Calling again will not help.")
-        balance = await self._client.get_balance(deadline=deadline)
+        balance = await client.get_balance()
         after = {**before, **asked}
         charge = _Charge.of(after, balance)
         currency = currency_of(balance)
@@ -130,10 +129,10 @@ class RechargeRequest(AccountRequest):
         return Draft(question, basis, charge.largest if raises else None)
 
     async def void_reason(self, change: Change) -> str | None:
-        deadline = Deadline.after(CHECK_SECONDS)
+        client = self._client.within(CHECK_SECONDS)
         try:
-            before = _plain(await self._client.get_auto_recharge_preferences(deadline=deadline))
-            balance = await self._client.get_balance(deadline=deadline)
+            before = _plain(await client.get_auto_recharge_preferences())
+            balance = await client.get_balance()
         except TelnyxError as error:
             raise CannotCheck(error.happened) from None
         if before != change.basis.get("before"):
@@ -145,9 +144,8 @@ class RechargeRequest(AccountRequest):
 
     async def send(self) -> Mapping[str, Any]:
         try:
-            await self._client.update_auto_recharge_preferences(
-                self.arguments, deadline=Deadline.after(SEND_SECONDS)
-            )
+            client = self._client.within(SEND_SECONDS)
+            await client.update_auto_recharge_preferences(self.arguments)
         except TelnyxError as error:
             raise send_failure(error) from None
         return {}
@@ -155,9 +153,9 @@ class RechargeRequest(AccountRequest):
     async def evidence(self, change: Change) -> Mapping[str, Any]:
         """The preferences as they are now, compared with what was asked."""
         before = {"before": change.basis.get("before")}
-        deadline = Deadline.after(EVIDENCE_SECONDS)
+        client = self._client.within(EVIDENCE_SECONDS)
         try:
-            now = _plain(await self._client.get_auto_recharge_preferences(deadline=deadline))
+            now = _plain(await client.get_auto_recharge_preferences())
         except TelnyxError:
             return before
         differs = [

@@ -12,7 +12,6 @@ from telnyx_mcp.approval.change import Change, State
 from telnyx_mcp.approval.question import Fact
 from telnyx_mcp.approval.request import ChangeRequest, SendFailed
 from telnyx_mcp.money import amount_of, written
-from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.errors import Fate, TelnyxError
 from telnyx_mcp.untrusted import one_line
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 DRAFT_SECONDS, CHECK_SECONDS, SEND_SECONDS, EVIDENCE_SECONDS = 8.0, 5.0, 20.0, 4.0
 """What a call may take, besides the wait for a person: in all under the 60 s that hosts wait."""
 NOT_KNOWN = "not known"
+SANDBOX = "SANDBOX"
 SMALLEST_MOVE = Decimal("5.00")
 """A balance that fell by less has not moved: usage is charged all the time."""
 
@@ -60,9 +60,8 @@ class AccountRequest(ChangeRequest):
 
         today = self._now().date()
         try:
-            summary = await self._client.get_charges_summary(
-                today, today + timedelta(days=1), deadline=Deadline.after(DRAFT_SECONDS)
-            )
+            client = self._client.within(DRAFT_SECONDS)
+            summary = await client.get_charges_summary(today, today + timedelta(days=1))
         except TelnyxError:
             return Identity()
         return Identity(summary.user_id or None, summary.user_email or None)
@@ -74,8 +73,13 @@ class AccountRequest(ChangeRequest):
         profile = f" (profile {self._profile})" if self._profile else ""
         account = Fact("Account", f"{named}{profile}")
         if self._client.sandbox:
-            return [Fact("SANDBOX", "a pretend account, no real money"), account]
+            return [Fact(SANDBOX, "a pretend account, no real money"), account]
         return [account]
+
+
+def is_of_sandbox(change: Change) -> bool:
+    """Whether the question of the change said that the account is not a real one."""
+    return any(each.name == SANDBOX for each in change.question.facts)
 
 
 def send_failure(error: TelnyxError) -> SendFailed:

@@ -14,6 +14,7 @@ from telnyx_mcp.approval.gate import CONFIRMED, Outcome
 from telnyx_mcp.approval.ledger_async import NotAllowed
 from telnyx_mcp.approval.request import ChangeRequest
 from telnyx_mcp.commands import to_run
+from telnyx_mcp.tools.change_requests import is_of_sandbox
 from telnyx_mcp.tools.results import Result, answer
 from telnyx_mcp.tools.tool import Call, Failed
 
@@ -47,7 +48,7 @@ async def carry_out(
             account=call.services.account,
             **change.evidence,
         ),
-        sandbox=call.client.sandbox,
+        sandbox=call.client.sandbox or is_of_sandbox(change),
         # A person may have approved it elsewhere in the meantime: then it was sent, and is no error.
         is_error=change.state in _ERRORS
         or (change.state is State.PROPOSED and outcome.asked is AskOutcome.CANNOT_ASK),

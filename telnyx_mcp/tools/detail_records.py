@@ -7,11 +7,10 @@ from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import asdict
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field
 
-from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.models import DetailRecord, Page
 from telnyx_mcp.telnyx.operations import SEARCH_DETAIL_RECORDS as SEARCH_RECORDS
 from telnyx_mcp.telnyx.usage import RecordType, mark_of
@@ -19,7 +18,6 @@ from telnyx_mcp.tools.arguments import PageNumber, Params, Text, TextList
 from telnyx_mcp.tools.exports import exporting
 from telnyx_mcp.tools.filters import FILTERS, wire_filters
 from telnyx_mcp.tools.looking import Look
-from telnyx_mcp.tools.ranges import SUMMARY_SECONDS
 from telnyx_mcp.tools.results import ListResult, paging
 from telnyx_mcp.tools.tool import Call, Failed, ToolSpec
 
@@ -45,6 +43,8 @@ BATCH = 500
 
 
 class RecordsParams(Params):
+    reads_many: ClassVar[bool] = True
+
     record_type: RecordType = Field(description="Kind.")
     date_range: Annotated[Text, BeforeValidator(_date_range)] | None = Field(
         None,
@@ -103,11 +103,8 @@ async def _exported(
     echoed: dict[str, Any],
 ) -> RecordsResult:
     """All records that match, in a file. One that is not whole says so in its name."""
-    deadline = Deadline.after(SUMMARY_SECONDS)
     look = Look(
-        lambda number: search(
-            page=number, page_size=SEARCH_RECORDS.largest_page, deadline=deadline
-        ),
+        lambda number: search(page=number, page_size=SEARCH_RECORDS.largest_page),
         mark_of,
         call.progress,
         most_pages=MOST_PAGES,

@@ -7,17 +7,16 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.models import Invoice
 from telnyx_mcp.telnyx.operations import LIST_INVOICES as LIST_INVOICES_OPERATION
 from telnyx_mcp.tools.arguments import Id, PageNumber, Params
 from telnyx_mcp.tools.looking import Look
-from telnyx_mcp.tools.ranges import SUMMARY_SECONDS
 from telnyx_mcp.tools.results import ListResult, Result, Row, paging, taken_from
 from telnyx_mcp.tools.tool import Call, ToolSpec
 
 
 class InvoicesParams(Params):
+    reads_many: ClassVar[bool] = True
     instead: ClassVar[Mapping[str, str]] = dict.fromkeys(
         ("paid", "unpaid", "status"), "Use unpaid_only, or read `paid` in each row."
     )
@@ -73,13 +72,11 @@ async def list_invoices(call: Call[InvoicesParams]) -> InvoicesResult:
 
 async def _unpaid(call: Call[InvoicesParams]) -> InvoicesResult:
     """Every unpaid invoice. Telnyx can't filter them, so all are looked through."""
-    deadline = Deadline.after(SUMMARY_SECONDS)
     look = Look(
         lambda number: call.client.list_invoices(
             sort=call.params.sort,
             page=number,
             page_size=LIST_INVOICES_OPERATION.largest_page,
-            deadline=deadline,
         ),
         lambda invoice: invoice.invoice_id,
         call.progress,

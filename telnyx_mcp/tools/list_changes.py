@@ -11,7 +11,8 @@ from telnyx_mcp.approval.ledger_async import NotAllowed, in_thread
 from telnyx_mcp.approval.reasons import LINK
 from telnyx_mcp.commands import to_run
 from telnyx_mcp.tools.arguments import Params
-from telnyx_mcp.tools.results import ListResult, Row
+from telnyx_mcp.tools.change_requests import is_of_sandbox
+from telnyx_mcp.tools.results import SANDBOX_NOTE, ListResult, Row
 from telnyx_mcp.tools.tool import Call, Failed, ToolSpec
 
 NOT_LINKED = (
@@ -67,6 +68,7 @@ async def list_changes(call: Call[ChangesParams]) -> ChangesResult:
         returned=len(shown),
         has_more=len(found) > len(shown),
         note=" ".join(notes) or None,
+        sandbox=SANDBOX_NOTE if any(map(is_of_sandbox, shown)) else None,
     )
 
 

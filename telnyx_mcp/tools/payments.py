@@ -14,7 +14,6 @@ from telnyx_mcp.approval.change import PAYMENT, Change
 from telnyx_mcp.approval.question import Fact, Question
 from telnyx_mcp.approval.request import CannotCheck, Draft
 from telnyx_mcp.money import amount_of
-from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
 from telnyx_mcp.telnyx.models import StoredPaymentTransaction
 from telnyx_mcp.tools.arguments import Params, PositiveAmount, Text
@@ -102,8 +101,8 @@ class PaymentRequest(AccountRequest):
         return f"paying {self.amount}"
 
     async def draft(self, payments: Sequence[Change]) -> Draft:
-        deadline = Deadline.after(DRAFT_SECONDS)
-        balance = await self._client.get_balance(deadline=deadline)
+        client = self._client.within(DRAFT_SECONDS)
+        balance = await client.get_balance()
         currency = currency_of(balance)
         before = amount_of(balance.balance)
         after = NOT_KNOWN if before is None else amount_text(before + self.amount, currency)
@@ -127,17 +126,15 @@ class PaymentRequest(AccountRequest):
 
     async def void_reason(self, change: Change) -> str | None:
         try:
-            balance = await self._client.get_balance(deadline=Deadline.after(CHECK_SECONDS))
+            balance = await self._client.within(CHECK_SECONDS).get_balance()
         except TelnyxError as error:
             raise CannotCheck(error.happened) from None
         return balance_moved(change.basis.get("balance"), balance.balance, self.amount)
 
     async def send(self) -> Mapping[str, Any]:
-        deadline = Deadline.after(SEND_SECONDS)
+        client = self._client.within(SEND_SECONDS)
         try:
-            receipt = await self._client.create_stored_payment_transaction(
-                self._wire_amount, deadline=deadline
-            )
+            receipt = await client.create_stored_payment_transaction(self._wire_amount)
             if not receipt.id:
                 raise TelnyxError(Failure.WRONG_SHAPE, "the receipt has no id")
         except TelnyxError as error:
@@ -156,7 +153,7 @@ class PaymentRequest(AccountRequest):
         """The balance around the payment: evidence for a person, never taken as proof."""
         before = {"balance_before": change.basis.get("balance")}
         try:
-            balance = await self._client.get_balance(deadline=Deadline.after(EVIDENCE_SECONDS))
+            balance = await self._client.within(EVIDENCE_SECONDS).get_balance()
             return before | {"balance_after": balance.balance}
         except TelnyxError:
             return before

@@ -12,9 +12,6 @@ from telnyx_mcp.periods import Period, PeriodError, period_between, period_of
 from telnyx_mcp.tools.arguments import Day, Params, Text
 from telnyx_mcp.tools.tool import Call, Failed
 
-SUMMARY_SECONDS = 40.0
-"""Seconds a summary may take in all; hosts give up on a call after 60."""
-
 
 class PeriodParams(Params):
     """A period by its name, or by two days."""

@@ -8,18 +8,15 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 from telnyx_mcp.approval.gate import Gate
-from telnyx_mcp.telnyx.client import TelnyxClient
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
+from telnyx_mcp.telnyx.server_clock import utc_now
+from telnyx_mcp.telnyx.transport import Transport
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
     """What tools work with; one of each per account."""
 
-    client: TelnyxClient
+    transport: Transport
     gate: Gate
     now: Callable[[], datetime] = utc_now
     zone: tzinfo = UTC
@@ -32,5 +29,5 @@ class Services:
     """Why this server changes nothing, in sentences; None if it may."""
 
     async def aclose(self) -> None:
-        await self.client.aclose()
+        await self.transport.aclose()
         self.gate.close()

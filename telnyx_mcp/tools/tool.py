@@ -20,6 +20,7 @@ from mcp_types import CallToolResult, InputRequiredResult, ToolAnnotations
 from pydantic import BaseModel
 
 from telnyx_mcp.telnyx.client import TelnyxClient
+from telnyx_mcp.telnyx.deadline import CALL_SECONDS, MANY_SECONDS
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.tools.accounts import ARGUMENT, Accounts
 from telnyx_mcp.tools.arguments import InvalidArguments, Params, input_schema, parse
@@ -34,8 +35,8 @@ R = TypeVar("R", bound=Result)
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[P]):
-    """One call of a tool: its parameters, the services, and the MCP client that made it. `client` is
-    Telnyx's."""
+    """One call of a tool: its parameters, the services, and the MCP client that made it. `client` asks
+    Telnyx, by the deadline of the call."""
 
     params: P
     services: Services
@@ -129,7 +130,8 @@ class AccountTool(Tool):
             params = parse(spec.params, self.name, rest)
         except InvalidArguments as error:
             return failed(str(error))
-        client = TelnyxClient(services.client.transport, progress.waiting)
+        seconds = MANY_SECONDS if params.reads_many else CALL_SECONDS
+        client = TelnyxClient(services.transport, progress.waiting).within(seconds)
         try:
             result = await spec.run(Call(params, services, context, client, progress))
         except Failed as error:

@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.models import DeliveryAttempt, WebhookDelivery, WebhookEvent
 from telnyx_mcp.telnyx.operations import LIST_WEBHOOK_DELIVERIES as LIST_DELIVERIES
 from telnyx_mcp.tools.arguments import (
@@ -21,7 +20,6 @@ from telnyx_mcp.tools.arguments import (
     echo,
 )
 from telnyx_mcp.tools.looking import Look
-from telnyx_mcp.tools.ranges import SUMMARY_SECONDS
 from telnyx_mcp.tools.results import ListResult, Result, Row, paging
 from telnyx_mcp.tools.tool import Call, ToolSpec
 from telnyx_mcp.untrusted import compact, cut, redact, sanitize
@@ -32,6 +30,8 @@ _TIME = "Time, inclusive, e.g. 2026-05-01T00:00:00Z."
 
 
 class DeliveriesParams(Params):
+    reads_many: ClassVar[bool] = True
+
     status: Literal["delivered", "failed"] | None = Field(
         None, description="failed: every attempt failed."
     )
@@ -163,7 +163,6 @@ def _look(call: Call[DeliveriesParams]) -> Look[WebhookDelivery]:
     query = _query(call.params) | {
         "status": "failed",
         "page_size": LIST_DELIVERIES.largest_page,
-        "deadline": Deadline.after(SUMMARY_SECONDS),
     }
     return Look(
         lambda number: call.client.list_webhook_deliveries(**query | {"page": number}),

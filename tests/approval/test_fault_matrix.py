@@ -43,7 +43,7 @@ from telnyx_mcp.state import Store
 from telnyx_mcp.telnyx import operations as op
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.deadline import Deadline
-from telnyx_mcp.telnyx.transport import Reply, Transport
+from telnyx_mcp.telnyx.transport import Response, Transport
 from telnyx_mcp.tools import requests_for
 from telnyx_mcp.tools.accounts import Account, Accounts
 from telnyx_mcp.tools.change_requests import Surroundings
@@ -74,7 +74,7 @@ class Fork(Transport):
         self.seconds = seconds
         self.healed = False
 
-    async def request(self, operation: op.Operation, **more: Any) -> Reply:
+    async def request(self, operation: op.Operation, **more: Any) -> Response:
         if operation.method == "GET" or self.healed:
             return await super().request(operation, **more)
         more["deadline"] = Deadline.after(self.seconds)
@@ -466,11 +466,11 @@ def impatient(settings: Settings, state_file: Path) -> AccountServer:
         store = Store(f"sqlite:///{state_file}", busy_seconds=0.2)
         return Ledger.of(store, KEY, settings.base_url, Owner.this_process(), Policy())
 
-    client = TelnyxClient(Transport(settings.api_key, settings.base_url))
-    requests = requests_for(Surroundings(client, lambda: NOW))
+    transport = Transport(settings.api_key, settings.base_url)
+    requests = requests_for(Surroundings(TelnyxClient(transport), lambda: NOW))
     gate = Gate(open_it, Channels(), lambda: NOW, requests)
     return AccountServer(
-        Accounts(Account.ready(Services(client, gate, lambda: NOW))), read_only=False
+        Accounts(Account.ready(Services(transport, gate, lambda: NOW))), read_only=False
     )
 
 

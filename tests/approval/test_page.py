@@ -741,11 +741,11 @@ class Wired:
 def wire(settings: Settings, now: Clock, *, wait: float) -> Wired:
     desk = Desk()
     pages = BrowserPages(now, desk)
-    client = TelnyxClient(Transport(settings.api_key, settings.base_url))
+    transport = Transport(settings.api_key, settings.base_url)
     channels = Channels(settings.approval, pages=pages, wait=wait)
-    requests = requests_for(Surroundings(client, now))
+    requests = requests_for(Surroundings(TelnyxClient(transport), now))
     gate = Gate(partial(open_ledger, settings), channels, now, requests)
-    accounts = Accounts(Account.ready(Services(client, gate, now)))
+    accounts = Accounts(Account.ready(Services(transport, gate, now)))
     return Wired(AccountServer(accounts, read_only=False), desk, pages)
 
 

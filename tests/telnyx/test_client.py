@@ -13,8 +13,8 @@ from pydantic import BaseModel
 from telnyx_mcp.telnyx import models
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.errors import Failure, Fate, TelnyxError
-from telnyx_mcp.telnyx.transport import SANDBOX_HEADER
-from tests.conftest import Scripted, answer, complaint
+from telnyx_mcp.telnyx.transport import SANDBOX_HEADER, Transport
+from tests.conftest import Scripted, Time, answer, complaint
 
 ID = "48eff763-ea80-4345-b688-78249eb165a8"
 MOMENT = datetime(2026, 5, 1, tzinfo=UTC)
@@ -233,6 +233,48 @@ async def test_the_client_knows_a_sandbox_when_it_has_answered(
     scripted.will_answer({"data": {}}, headers={SANDBOX_HEADER: "1"})
     await client.get_balance()
     assert client.sandbox is True
+
+
+async def test_a_client_knows_of_its_own_answers_and_of_those_to_clients_with_less_time(
+    scripted: Scripted, transport: Transport, client: TelnyxClient
+) -> None:
+    """What a request for a change learns in its own time counts for the call."""
+    date = "Fri, 05 Jun 2026 10:20:30 GMT"
+    scripted.will_answer({"data": {}}, headers={SANDBOX_HEADER: "1", "date": date})
+    within = client.within(5)
+    await within.within(4).get_balance()
+    assert within.sandbox is client.sandbox is True
+    assert within.date == client.date == datetime(2026, 6, 5, 10, 20, 30, tzinfo=UTC)
+    another = TelnyxClient(transport)
+    assert another.sandbox is False, "another call that was not answered yet"
+    assert another.date is None
+
+
+async def test_two_calls_at_once_on_one_transport_keep_their_answers_apart(
+    scripted: Scripted, transport: Transport
+) -> None:
+    one, other = TelnyxClient(transport), TelnyxClient(transport)
+    scripted.will(
+        answer(200, {"data": {}}, {SANDBOX_HEADER: "1"}), answer(200, {"data": {"data": []}})
+    )
+    await one.get_balance()
+    await other.list_user_tags()
+    assert (one.sandbox, other.sandbox) == (True, False)
+
+
+async def test_all_requests_of_a_client_with_a_deadline_share_its_seconds(
+    scripted: Scripted, client: TelnyxClient, time: Time
+) -> None:
+    scripted.will_answer({"data": {}})
+    within = client.within(5)
+    time.at += 4.9
+    await within.get_balance()
+    time.at += 0.2
+    with pytest.raises(TelnyxError):
+        await within.get_balance()
+    assert len(scripted.requests) == 1
+    await client.get_balance()  # which has a deadline for each request
+    assert len(scripted.requests) == 2
 
 
 async def test_a_forbidden_payment_points_to_the_stored_payment_method(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from typing import Any
 
 import anyio
@@ -12,11 +11,10 @@ from anyio.lowlevel import checkpoint
 
 from telnyx_mcp.telnyx import operations as op
 from telnyx_mcp.telnyx.client import TelnyxClient
-from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
 from telnyx_mcp.telnyx.pacing import LONGEST_WAIT
 from telnyx_mcp.telnyx.transport import Transport
-from tests.conftest import SECONDS, Scripted, Time, answer, complaint
+from tests.conftest import SECONDS, Scripted, answer, complaint
 
 BALANCE = {"data": {"balance": "384.60", "currency": "USD"}}
 
@@ -144,26 +142,24 @@ async def test_a_failure_is_everybodys(scripted: Scripted, client: TelnyxClient)
 
 @pytest.mark.parametrize(("earlier", "later"), [(25, 4), (4, 25)])
 async def test_who_has_another_deadline_does_not_share(
-    scripted: Scripted, transport: Transport, time: Time, earlier: float, later: float
+    scripted: Scripted, transport: Transport, earlier: float, later: float
 ) -> None:
     scripted.will_answer(BALANCE)
     client = TelnyxClient(transport)
     async with anyio.create_task_group() as tasks:
         for seconds in (earlier, later):
-            deadline = Deadline.after(seconds, time.clock)
-            tasks.start_soon(partial(client.get_balance, deadline=deadline))
+            tasks.start_soon(client.within(seconds).get_balance)
     assert len(scripted.requests) == 2
 
 
 async def test_who_comes_while_a_read_has_long_waited_for_its_turn_shares_it(
-    scripted: Scripted, transport: Transport, time: Time
+    scripted: Scripted, transport: Transport
 ) -> None:
     scripted.will_answer(BALANCE)
     client = TelnyxClient(transport)
     async with anyio.create_task_group() as tasks:
         for seconds in (25 - LONGEST_WAIT, 25):
-            deadline = Deadline.after(seconds, time.clock)
-            tasks.start_soon(partial(client.get_balance, deadline=deadline))
+            tasks.start_soon(client.within(seconds).get_balance)
     assert len(scripted.requests) == 1
 
 

@@ -39,7 +39,7 @@ def expected(sandbox: Sandbox, *months: tuple[str, str]) -> dict[str, Decimal]:
     for month in months:
         for product, cost in raw.usage(sandbox, *month).items():
             used[product] = used.get(product, Decimal(0)) + cost
-    figures = {
+    figures: dict[str, Decimal] = {
         "usage": sum(used.values(), Decimal(0)),
         "recurring": charged["new_mrc"] + charged["existing_mrc"],
         "one_time": charged["new_otc"],
