@@ -244,7 +244,7 @@ async def test_a_period_that_goes_on_says_until_when_and_what_to_expect(
     told = await spend(server, period="this month")
     assert told["usage_until"] == "2026-06-15T11:55:00Z"
     assert "not over" in told["note"]
-    week = sum(raw.usage(sandbox, "2026-06-08", "2026-06-15").values())
+    week = sum(raw.usage(sandbox, "2026-06-08", "2026-06-15").values(), Decimal(0))
     left = Decimal(15) + Decimal(12 * 3600 + 300) / 86_400
     row = spent_in(told)
     estimate = Decimal(row["charged"]) + left * week / 7
@@ -308,7 +308,7 @@ async def test_usage_stands_where_no_charges_can_be_had(
     sandbox.fault("get_charges_summary", "status", status=500, times=None)
     told = await spend(server, period="2026-05")
     row = spent_in(told)
-    used = sum(raw.usage(sandbox, "2026-05-01", "2026-06-01").values())
+    used = sum(raw.usage(sandbox, "2026-05-01", "2026-06-01").values(), Decimal(0))
     assert Decimal(row["part_charged"]) == Decimal(row["usage"]) == used
     assert "2026-05-01 to 2026-06-01 could not be read" in told["note"]
 
