@@ -27,6 +27,12 @@ OPERATIONS = (
     "create_stored_payment_transaction",
     "list_webhook_deliveries",
     "get_webhook_delivery",
+    "list_organization_users",
+    "list_phone_numbers",
+    "list_phone_numbers_slim",
+    "list_billing_groups",
+    "list_messaging_profiles",
+    "list_connections",
 )
 ANY = "*"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 TITLES: dict[int, tuple[str, str, str]] = {
@@ -57,10 +56,6 @@ class Refusal(Exception):
             error["source"] = self.source
         url = f"https://developers.telnyx.com/docs/overview/errors/{self.code}"
         return {"errors": [{**error, "meta": {"url": url}}]}
-
-    def encoded(self) -> bytes:
-        """The body as sent."""
-        return json.dumps(self.body()).encode()
 
 
 def not_found(what: str = "The requested resource or URL could not be found.") -> Refusal:

@@ -53,6 +53,7 @@ class Exchange:
     on_end: Callable[[int | None], None]
     headers: Headers = field(default_factory=lambda: [SANDBOX_HEADER])
     ended: bool = False
+    error_body: Callable[[Refusal], dict[str, Any]] = Refusal.body
 
     def end(self, status: int | None) -> None:
         """Tell `on_end`, unless it has been told."""
@@ -66,7 +67,8 @@ class Exchange:
 
     async def refuse(self, refusal: Refusal) -> None:
         """Send the documented error."""
-        await self._whole(refusal.status, JSON, refusal.encoded())
+        body = json.dumps(self.error_body(refusal)).encode()
+        await self._whole(refusal.status, JSON, body)
 
     async def left_within(self, seconds: float) -> bool:
         """Wait; whether the client has gone before the time was up."""

@@ -14,6 +14,7 @@ from telnyx_mcp.sandbox import NO_PERMISSIONS_KEY, Sandbox
 
 ROOT = Path(__file__).parents[2]
 SPEC = ROOT.parent / "shared" / "telnyx" / "account-openapi.json"
+NEIGHBOURS_SPEC = SPEC.with_name("neighbours-openapi.json")
 
 pytestmark = pytest.mark.skipif(
     not SPEC.exists(), reason=f"Telnyx's OpenAPI document is not at {SPEC}"
@@ -171,3 +172,37 @@ def test_refused_keys_are_as_declared(
         answer = client.get(path, headers={"authorization": f"Bearer {key}"})
         assert answer.status_code == status
         assert problems(spec, answer_schema(spec, "get", path, str(status)), answer.json()) == []
+
+
+NEIGHBOURS = [
+    ("/organizations/users?include_groups=true", "/organizations/users"),
+    ("/phone_numbers?page[size]=250", "/phone_numbers"),
+    ("/phone_numbers?filter[status]=ported-out", "/phone_numbers"),
+    ("/phone_numbers/slim?page[size]=250&include_tags=true", "/phone_numbers/slim"),
+    ("/messaging_profiles", "/messaging_profiles"),
+    ("/connections", "/connections"),
+    ("/billing_groups", "/billing_groups"),
+]
+
+
+@pytest.fixture(scope="module")
+def neighbours() -> dict[str, Any]:
+    if not NEIGHBOURS_SPEC.exists():
+        pytest.skip(f"Telnyx's OpenAPI document is not at {NEIGHBOURS_SPEC}")
+    document: dict[str, Any] = json.loads(NEIGHBOURS_SPEC.read_text(encoding="utf-8"))
+    return document
+
+
+@pytest.mark.parametrize(("url", "path"), NEIGHBOURS)
+def test_neighbouring_reads_are_as_declared(
+    client: httpx.Client, neighbours: dict[str, Any], url: str, path: str
+) -> None:
+    """Every field is declared, and of its type."""
+    answer = client.get(url).json()
+    schema = answer_schema(neighbours, "get", path, "200")
+    assert problems(neighbours, schema, answer) == []
+    rows = answer["data"]
+    assert rows
+    row = schema["properties"]["data"]["items"]
+    declared = neighbours["components"]["schemas"][row["$ref"].rsplit("/", 1)[1]]["properties"]
+    assert {name for each in rows for name in each} <= {*declared, "tags"}
