@@ -14,9 +14,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from telnyx_mcp.sandbox.call import Call, Operation
 from telnyx_mcp.sandbox.control_routes import PREFIX, ControlRoutes
 from telnyx_mcp.sandbox.faults import Fault
-from telnyx_mcp.sandbox.operations import OPERATIONS, Call, Operation
+from telnyx_mcp.sandbox.operations import OPERATIONS
 from telnyx_mcp.sandbox.refusals import Refusal, not_found
 from telnyx_mcp.sandbox.replies import Exchange, Reply
 
@@ -65,6 +66,8 @@ class _Endpoint:
         exchange = Exchange(scope, receive, send, partial(self._sandbox.log.answered, seen))
         exchange.not_before = time.monotonic() + self._sandbox.latency
         exchange.headers.append(_date(self._sandbox.account.now()))
+        if self._operation is not None:
+            exchange.error_body = self._operation.error_body
         try:
             await self._serve(exchange, request, key, body)
         finally:

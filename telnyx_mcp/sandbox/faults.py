@@ -30,6 +30,12 @@ OPERATIONS = (
     "get_webhook_delivery",
     "get_usage_report",
     "get_usage_report_options",
+    "list_organization_users",
+    "list_phone_numbers",
+    "list_phone_numbers_slim",
+    "list_billing_groups",
+    "list_messaging_profiles",
+    "list_connections",
 )
 ANY = "*"
 

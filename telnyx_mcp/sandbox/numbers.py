@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
@@ -12,6 +12,8 @@ from telnyx_mcp.sandbox.days import first_of_month, months_between
 
 AREA_CODES = (201, 212, 303, 312, 415, 512, 617, 702, 773, 862)
 TOLL_FREE_CODES = (833, 844, 855, 866)
+FIRST_NUMBERS = 230
+"""Held since before the history begins. Of every 20 of them one is idle, and half of those have no tag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,19 @@ class Number:
     charge_type: str
     services: tuple[Service, ...]
     tag: str
+    """What its usage and its changes are booked on."""
     connection: Connection
     bought_at: datetime
     released_at: datetime | None
     ported_out: bool
+    idle: bool = False
+    """Whether it is paid for and never used."""
+    tagged: bool = True
+
+    @property
+    def tags(self) -> list[str]:
+        """Its tags, as the list of numbers tells them."""
+        return [self.tag] if self.tagged else []
 
     @property
     def bought_on(self) -> date:
@@ -69,7 +80,7 @@ class Numbers:
         rng = random.Random(f"{business.seed}:numbers:start")
         drafts = [
             self._draft(rng, index, first_day - timedelta(days=rng.randrange(20, 700)))
-            for index in range(230)
+            for index in range(FIRST_NUMBERS)
         ]
         released: dict[int, datetime] = {}
         for month in months_between(first_day, first_of_month(today, 1)):
@@ -92,10 +103,15 @@ class Numbers:
         )
 
     def active_on(self, day: date) -> tuple[Number, ...]:
-        """The numbers the account holds at the end of a day."""
+        """The numbers that a day's usage falls on: those held at its end, but for the idle ones.
+
+        In the place of an idle number stands another with its tag and connection, so that usage
+        adds up to the same by either, whichever numbers are idle.
+        """
         found = self._active.get(day)
         if found is None:
-            found = tuple(number for number in self.all if number.active_on(day))
+            held = [number for number in self.all if number.active_on(day)]
+            found = tuple(_in_use(number, held) for number in held)
             self._active[day] = found
         return found
 
@@ -117,6 +133,8 @@ class Numbers:
             bought_at=_office_hours(rng, day),
             released_at=None,
             ported_out=rng.random() < 0.4,
+            idle=index < FIRST_NUMBERS and index % 20 == 7,
+            tagged=index >= FIRST_NUMBERS or index % 40 != 7,
         )
 
 
@@ -128,14 +146,12 @@ def _office_hours(rng: random.Random, day: date) -> datetime:
 def _with_release(number: Number, released_at: datetime | None, now: datetime) -> Number:
     if released_at is None or released_at > now:
         return number
-    return Number(
-        number.id,
-        number.phone_number,
-        number.charge_type,
-        number.services,
-        number.tag,
-        number.connection,
-        number.bought_at,
-        released_at,
-        number.ported_out,
-    )
+    return replace(number, released_at=released_at)
+
+
+def _in_use(number: Number, held: list[Number]) -> Number:
+    if not number.idle:
+        return number
+    booked_on = number.tag, number.connection
+    used = (each for each in held if not each.idle)
+    return next((each for each in used if (each.tag, each.connection) == booked_on), number)

@@ -1,50 +1,31 @@
-"""The operations: what each takes, what it refuses, and what it answers."""
+"""The operations: what each takes, refuses and answers, and a table of them all."""
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from telnyx_mcp.sandbox.account import Account
+from telnyx_mcp.sandbox.call import (
+    Call,
+    Operation,
+    meta_of,
+    moment_of,
+    one_of,
+    page_asked_for,
+    page_of,
+)
 from telnyx_mcp.sandbox.days import next_month_same_day, parse_moment
+from telnyx_mcp.sandbox.neighbours import people, phone_numbers, resources
 from telnyx_mcp.sandbox.refusals import Refusal, bad_parameter, missing, not_found
 from telnyx_mcp.sandbox.replies import Reply
 from telnyx_mcp.sandbox.usage.answers import as_csv, as_json
 
 MOST_DAYS = timedelta(days=31)
-LARGEST_PAGE = 250
 LARGEST_RECORDS_PAGE = 50
 LARGEST_REPORT_PAGE = 5000
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A request to one operation."""
-
-    query: list[tuple[str, str]]
-    path: dict[str, str]
-    body: bytes = b""
-
-    def get(self, name: str) -> str | None:
-        """The parameter's last value, as servers read a repeated one."""
-        for known, value in reversed(self.query):
-            if known == name:
-                return value
-        return None
-
-    def json(self) -> Any:
-        """The body, decoded; 400 when it is no JSON."""
-        try:
-            return json.loads(self.body)
-        except ValueError:
-            raise Refusal(400, "The request body is not valid JSON.", pointer="/") from None
-
-
-Handler = Callable[[Account, Call], Reply]
 
 
 def get_balance(account: Account, call: Call) -> Reply:
@@ -52,8 +33,8 @@ def get_balance(account: Account, call: Call) -> Reply:
 
 
 def list_audit_events(account: Account, call: Call) -> Reply:
-    after, before = (_moment(call, f"filter[created_{side}]") for side in ("after", "before"))
-    sort = _one_of(call, "sort", ("asc", "desc")) or "desc"
+    after, before = (moment_of(call, f"filter[created_{side}]") for side in ("after", "before"))
+    sort = one_of(call, "sort", ("asc", "desc")) or "desc"
     # Both ends exclusive: the documentation does not say, and the names say so.
     events = [
         event
@@ -61,12 +42,12 @@ def list_audit_events(account: Account, call: Call) -> Reply:
         if (after is None or parse_moment(event["created_at"]) > after)
         and (before is None or parse_moment(event["created_at"]) < before)
     ]
-    return _page(call, events if sort == "desc" else events[::-1], default=20)
+    return page_of(call, events if sort == "desc" else events[::-1], default=20)
 
 
 def get_charges_breakdown(account: Account, call: Call) -> Reply:
     start, end = _range(call, end_required=False)
-    if _one_of(call, "format", ("json", "csv")) == "csv":
+    if one_of(call, "format", ("json", "csv")) == "csv":
         text = account.charges.breakdown_csv(start, end)
         return Reply(encoded=text.encode(), media_type=b"text/csv; charset=utf-8")
     return Reply({"data": account.charges.breakdown(start, end)})
@@ -79,9 +60,9 @@ def get_charges_summary(account: Account, call: Call) -> Reply:
 
 def search_detail_records(account: Account, call: Call) -> Reply:
     search = account.records.parse(call.query)
-    number, size = _page_asked_for(call, 20, LARGEST_RECORDS_PAGE)
+    number, size = page_asked_for(call, 20, LARGEST_RECORDS_PAGE)
     records, total = account.records.page(search, number, size)
-    return Reply({"data": records, "meta": _meta(number, size, total)})
+    return Reply({"data": records, "meta": meta_of(number, size, total)})
 
 
 def get_usage_report_options(account: Account, call: Call) -> Reply:
@@ -89,26 +70,26 @@ def get_usage_report_options(account: Account, call: Call) -> Reply:
 
 
 def get_usage_report(account: Account, call: Call) -> Reply:
-    number, size = _page_asked_for(call, 20, LARGEST_REPORT_PAGE)
+    number, size = page_asked_for(call, 20, LARGEST_REPORT_PAGE)
     request = account.usage.parse(call.query)
-    form = _one_of(call, "format", ("json", "csv"))
+    form = one_of(call, "format", ("json", "csv"))
     rows = account.usage.rows(request)
     if form == "csv":
         text = as_csv(rows, request, account.business)
         return Reply(encoded=text, media_type=b"text/csv; charset=utf-8")
-    meta, page = _meta(number, size, len(rows)), rows[(number - 1) * size : number * size]
+    meta, page = meta_of(number, size, len(rows)), rows[(number - 1) * size : number * size]
     return Reply({"data": page, "meta": meta}, encoded=as_json(page, meta))
 
 
 def list_invoices(account: Account, call: Call) -> Reply:
-    sort = _one_of(call, "sort", ("period_start", "-period_start")) or "-period_start"
+    sort = one_of(call, "sort", ("period_start", "-period_start")) or "-period_start"
     invoices = account.invoices.all
-    return _page(call, invoices if sort == "period_start" else invoices[::-1], default=20)
+    return page_of(call, invoices if sort == "period_start" else invoices[::-1], default=20)
 
 
 def get_invoice(account: Account, call: Call) -> Reply:
     invoice = account.invoices.find(_uuid(call, 400))
-    action = _one_of(call, "action", ("json", "link"))
+    action = one_of(call, "action", ("json", "link"))
     if invoice is None:
         raise not_found("Invoice not found")
     if action == "link":
@@ -133,11 +114,11 @@ def create_stored_payment_transaction(account: Account, call: Call) -> Reply:
 
 
 def list_webhook_deliveries(account: Account, call: Call) -> Reply:
-    status = _one_of(call, "filter[status][eq]", ("delivered", "failed"), 422)
+    status = one_of(call, "filter[status][eq]", ("delivered", "failed"), 422)
     event_types = {name.strip() for name in (call.get("filter[event_type]") or "").split(",")}
     texts = {part: call.get(f"filter[{part}][contains]") for part in ("webhook", "attempts")}
     spans = {
-        field: tuple(_moment(call, f"filter[{field}][{end}]", 422) for end in ("gte", "lte"))
+        field: tuple(moment_of(call, f"filter[{field}][{end}]", 422) for end in ("gte", "lte"))
         for field in ("started_at", "finished_at")
     }
 
@@ -152,7 +133,7 @@ def list_webhook_deliveries(account: Account, call: Call) -> Reply:
             and all(_within(delivery[field], *span) for field, span in spans.items())
         )
 
-    return _page(call, [each for each in account.webhooks.all if wanted(each)], default=20)
+    return page_of(call, [each for each in account.webhooks.all if wanted(each)], default=20)
 
 
 def _within(text: str, since: datetime | None, until: datetime | None) -> bool:
@@ -167,18 +148,6 @@ def get_webhook_delivery(account: Account, call: Call) -> Reply:
     if delivery is None:
         raise not_found("WebhookDelivery not found")
     return Reply({"data": delivery})
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """An operation's id, its place on the wire, and what carries it out."""
-
-    id: str
-    method: str
-    path: str
-    handle: Handler
-    scans: bool = False
-    """Whether it may take long enough to be kept off the event loop."""
 
 
 _RECHARGE = "/payment/auto_recharge_prefs"
@@ -210,58 +179,10 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "get_webhook_delivery", "GET", "/webhook_deliveries/{id}", get_webhook_delivery, True
     ),
+    *people.OPERATIONS,
+    *phone_numbers.OPERATIONS,
+    *resources.OPERATIONS,
 )
-
-
-def _page(call: Call, items: list[Any], default: int) -> Reply:
-    number, size = _page_asked_for(call, default, LARGEST_PAGE)
-    first = (number - 1) * size
-    return Reply(
-        {
-            "data": items[first : first + size],
-            "meta": _meta(number, size, len(items)),
-        }
-    )
-
-
-def _page_asked_for(call: Call, default: int, largest: int) -> tuple[int, int]:
-    number = _whole_number(call, "page[number]", 1, 2**31 - 1)
-    return number, _whole_number(call, "page[size]", default, largest)
-
-
-def _whole_number(call: Call, name: str, default: int, largest: int) -> int:
-    text = call.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= largest:
-        raise bad_parameter(name, f"'{name}' must be a whole number from 1 to {largest}.")
-    return int(text)
-
-
-def _meta(number: int, size: int, total: int) -> dict[str, int]:
-    return {
-        "page_number": number,
-        "page_size": size,
-        "total_pages": -(-total // size),
-        "total_results": total,
-    }
-
-
-def _one_of(call: Call, name: str, allowed: Iterable[str], status: int = 400) -> str | None:
-    value = call.get(name)
-    if value is not None and value not in allowed:
-        raise bad_parameter(name, f"'{name}' must be one of {', '.join(allowed)}.", status)
-    return value
-
-
-def _moment(call: Call, name: str, status: int = 400) -> datetime | None:
-    text = call.get(name)
-    if text is None:
-        return None
-    try:
-        return parse_moment(text)
-    except ValueError:
-        raise bad_parameter(name, f"'{name}' must be an ISO 8601 time.", status) from None
 
 
 def _day(call: Call, name: str) -> date | None:

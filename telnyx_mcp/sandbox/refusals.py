@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -69,10 +68,6 @@ class Refusal(Exception):
             error["source"] = self.source
         url = f"https://developers.telnyx.com/docs/overview/errors/{self.code}"
         return {**error, "meta": {"url": url}}
-
-    def encoded(self) -> bytes:
-        """The body as sent."""
-        return json.dumps(self.body()).encode()
 
 
 def not_found(what: str = "The requested resource or URL could not be found.") -> Refusal:

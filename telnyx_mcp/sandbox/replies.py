@@ -56,6 +56,7 @@ class Exchange:
     not_before: float = 0.0
     """When an answer may begin, by the monotonic clock."""
     ended: bool = False
+    error_body: Callable[[Refusal], dict[str, Any]] = Refusal.body
 
     def end(self, status: int | None) -> None:
         """Tell `on_end`, unless it has been told."""
@@ -69,7 +70,8 @@ class Exchange:
 
     async def refuse(self, refusal: Refusal) -> None:
         """Send the documented error."""
-        await self._whole(refusal.status, JSON, refusal.encoded())
+        body = json.dumps(self.error_body(refusal)).encode()
+        await self._whole(refusal.status, JSON, body)
 
     async def left_within(self, seconds: float) -> bool:
         """Wait; whether the client has gone before the time was up."""

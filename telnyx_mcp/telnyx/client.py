@@ -6,6 +6,7 @@ Every coroutine raises `TelnyxError`, and nothing else. Ranges of days are half-
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from copy import copy
 from datetime import UTC, date, datetime
@@ -14,6 +15,13 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from telnyx_mcp.telnyx import operations as op
+from telnyx_mcp.telnyx.account_models import (
+    BillingGroup,
+    Connection,
+    MessagingProfile,
+    OrganizationUser,
+    PhoneNumber,
+)
 from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
 from telnyx_mcp.telnyx.models import (
@@ -35,6 +43,10 @@ from telnyx_mcp.telnyx.pacing import Waiting
 from telnyx_mcp.telnyx.transport import Query, Response, Transport
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+_FULL_LIST_ONLY = frozenset({"port-pending"})
+"""A status of numbers that the document of the slim list spells in another way."""
 
 
 class TelnyxClient:
@@ -257,6 +269,89 @@ class TelnyxClient:
         largest = op.GET_USAGE_REPORT.largest_page
         return await self._page(op.GET_USAGE_REPORT, None, query, page, largest)
 
+    async def list_organization_users(
+        self, *, email: str | None = None, page: int = 1, page_size: int = 250
+    ) -> Page[OrganizationUser]:
+        """The people of the organization; `email` is a part of their address.
+
+        A key without the right to see them is refused (`FORBIDDEN`).
+        """
+        query = {"filter[email]": email}
+        return await self._page(
+            op.LIST_ORGANIZATION_USERS, OrganizationUser, query, page, page_size
+        )
+
+    async def list_phone_numbers(
+        self,
+        *,
+        phone_number: str | None = None,
+        status: str | None = None,
+        country: str | None = None,
+        connection_id: str | None = None,
+        billing_group_id: str | None = None,
+        tag: str | None = None,
+        without_tags: bool | None = None,
+        customer_reference: str | None = None,
+        number_type: str | None = None,
+        sort: str | None = None,
+        detailed: bool = False,
+        page: int = 1,
+        page_size: int = 250,
+    ) -> Page[PhoneNumber]:
+        """The phone numbers of the account, the newest first.
+
+        `phone_number` is at least three digits in a row of it, in any spelling; `country` an ISO code
+        of two letters; `billing_group_id` may be `null`, for numbers in none. `sort` is
+        `purchased_at`, `phone_number`, `connection_name` or `usage_payment_method`, ascending. Only
+        `detailed` rows have a messaging profile; they come from a slower list.
+        """
+        slim = not (detailed or without_tags or status in _FULL_LIST_ONLY)
+        query: dict[str, str | int | None] = {
+            # A plus sign or a space would find nothing.
+            "filter[phone_number]": _digits(phone_number),
+            "filter[status]": status,
+            "filter[country_iso_alpha2]": country.upper() if country else None,
+            "filter[connection_id]": connection_id,
+            "filter[billing_group_id]": billing_group_id,
+            "filter[tag]": tag,
+            "filter[without_tags]": "true" if without_tags else None,
+            "filter[customer_reference]": customer_reference,
+            "filter[number_type][eq]": number_type,
+            "include_connection": "true" if slim else None,
+            "include_tags": "true" if slim else None,
+            "sort": sort,
+        }
+        operation = op.LIST_PHONE_NUMBERS_SLIM if slim else op.LIST_PHONE_NUMBERS
+        return await self._page(operation, PhoneNumber, query, page, page_size)
+
+    async def list_messaging_profiles(
+        self, *, name_contains: str | None = None, page: int = 1, page_size: int = 250
+    ) -> Page[MessagingProfile]:
+        """The messaging profiles, without their secrets."""
+        query = {"filter[name][contains]": name_contains}
+        return await self._page(
+            op.LIST_MESSAGING_PROFILES, MessagingProfile, query, page, page_size
+        )
+
+    async def list_connections(
+        self,
+        *,
+        name_contains: str | None = None,
+        sort: str | None = None,
+        page: int = 1,
+        page_size: int = 250,
+    ) -> Page[Connection]:
+        """The voice connections of every type. `name_contains` has at least three characters; `sort`
+        is `created_at`, `connection_name` or `active`."""
+        query = {"filter[connection_name][contains]": name_contains, "sort": sort}
+        return await self._page(op.LIST_CONNECTIONS, Connection, query, page, page_size)
+
+    async def list_billing_groups(
+        self, *, page: int = 1, page_size: int = 250
+    ) -> Page[BillingGroup]:
+        """The billing groups that numbers and outbound profiles are put in."""
+        return await self._page(op.LIST_BILLING_GROUPS, BillingGroup, {}, page, page_size)
+
     async def _data(self, operation: op.Operation, **request: Any) -> tuple[Any, Any]:
         """`data` and `meta` of an answer."""
         response = await self.transport.request(
@@ -307,3 +402,7 @@ def _read_as(model: type[Model], data: Any) -> Model:
 
 def _instant(moment: datetime | None) -> str | None:
     return moment.isoformat().replace("+00:00", "Z") if moment else None
+
+
+def _digits(phone_number: str | None) -> str | None:
+    return re.sub(r"\D", "", phone_number) if phone_number else None

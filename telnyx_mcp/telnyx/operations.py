@@ -127,3 +127,44 @@ GET_USAGE_REPORT = Operation(
     largest_page=5000,
     exact=True,
 )
+LIST_ORGANIZATION_USERS = Operation(
+    "list_organization_users",
+    "GET",
+    "/organizations/users",
+    names=_PAGE | {"filter[email]": "email"},
+    largest_page=250,
+)
+_NUMBERS = _PAGE | {
+    "filter[phone_number]": "phone_number",
+    "filter[status]": "status",
+    "filter[country_iso_alpha2]": "country",
+    "filter[connection_id]": "connection_id",
+    "filter[billing_group_id]": "billing_group_id",
+    "filter[tag]": "tag",
+    "filter[without_tags]": "without_tags",
+    "filter[customer_reference]": "customer_reference",
+    "filter[number_type][eq]": "number_type",
+}
+LIST_PHONE_NUMBERS = Operation(
+    "list_phone_numbers", "GET", "/phone_numbers", names=_NUMBERS, largest_page=250
+)
+LIST_PHONE_NUMBERS_SLIM = Operation(
+    "list_phone_numbers_slim", "GET", "/phone_numbers/slim", names=_NUMBERS, largest_page=250
+)
+LIST_MESSAGING_PROFILES = Operation(
+    "list_messaging_profiles",
+    "GET",
+    "/messaging_profiles",
+    names=_PAGE | {"filter[name][contains]": "name_contains"},
+    largest_page=250,
+)
+LIST_CONNECTIONS = Operation(
+    "list_connections",
+    "GET",
+    "/connections",
+    names=_PAGE | {"filter[connection_name][contains]": "name_contains"},
+    largest_page=250,
+)
+LIST_BILLING_GROUPS = Operation(
+    "list_billing_groups", "GET", "/billing_groups", names=_PAGE, largest_page=250
+)

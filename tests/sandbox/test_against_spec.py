@@ -14,7 +14,7 @@ from telnyx_mcp.sandbox import NO_PERMISSIONS_KEY, Sandbox
 
 ROOT = Path(__file__).parents[2]
 SPEC = ROOT.parent / "shared" / "telnyx" / "account-openapi.json"
-NEIGHBOURS = SPEC.with_name("neighbours-openapi.json")
+NEIGHBOURS_SPEC = SPEC.with_name("neighbours-openapi.json")
 
 pytestmark = pytest.mark.skipif(
     not SPEC.exists(), reason=f"Telnyx's OpenAPI document is not at {SPEC}"
@@ -177,7 +177,7 @@ def test_refused_keys_are_as_declared(
 REPORT = "product=messaging&dimensions=date,direction&metrics=cost,count"
 
 
-@pytest.mark.skipif(not NEIGHBOURS.exists(), reason="Telnyx's OpenAPI document is not there")
+@pytest.mark.skipif(not NEIGHBOURS_SPEC.exists(), reason="Telnyx's OpenAPI document is not there")
 @pytest.mark.parametrize(
     ("url", "path", "status"),
     [
@@ -192,8 +192,42 @@ def test_usage_reports_are_as_declared(
     client: httpx.Client, url: str, path: str, status: int
 ) -> None:
     """But for `record_types`, which Telnyx's own example has null, against its schema."""
-    document = json.loads(NEIGHBOURS.read_text(encoding="utf-8"))
+    document = json.loads(NEIGHBOURS_SPEC.read_text(encoding="utf-8"))
     answer = client.get(url)
     assert answer.status_code == status
     schema = answer_schema(document, "get", path, str(status))
     assert problems(document, schema, answer.json()) == []
+
+
+NEIGHBOURS = [
+    ("/organizations/users?include_groups=true", "/organizations/users"),
+    ("/phone_numbers?page[size]=250", "/phone_numbers"),
+    ("/phone_numbers?filter[status]=ported-out", "/phone_numbers"),
+    ("/phone_numbers/slim?page[size]=250&include_tags=true", "/phone_numbers/slim"),
+    ("/messaging_profiles", "/messaging_profiles"),
+    ("/connections", "/connections"),
+    ("/billing_groups", "/billing_groups"),
+]
+
+
+@pytest.fixture(scope="module")
+def neighbours() -> dict[str, Any]:
+    if not NEIGHBOURS_SPEC.exists():
+        pytest.skip(f"Telnyx's OpenAPI document is not at {NEIGHBOURS_SPEC}")
+    document: dict[str, Any] = json.loads(NEIGHBOURS_SPEC.read_text(encoding="utf-8"))
+    return document
+
+
+@pytest.mark.parametrize(("url", "path"), NEIGHBOURS)
+def test_neighbouring_reads_are_as_declared(
+    client: httpx.Client, neighbours: dict[str, Any], url: str, path: str
+) -> None:
+    """Every field is declared, and of its type."""
+    answer = client.get(url).json()
+    schema = answer_schema(neighbours, "get", path, "200")
+    assert problems(neighbours, schema, answer) == []
+    rows = answer["data"]
+    assert rows
+    row = schema["properties"]["data"]["items"]
+    declared = neighbours["components"]["schemas"][row["$ref"].rsplit("/", 1)[1]]["properties"]
+    assert {name for each in rows for name in each} <= {*declared, "tags"}

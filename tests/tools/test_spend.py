@@ -55,9 +55,8 @@ def expected(sandbox: Sandbox, *months: tuple[str, str]) -> dict[str, Decimal]:
 def check(row: Mapping[str, Any], figures: Mapping[str, Decimal]) -> None:
     for name, amount in figures.items():
         assert Decimal(row.get(name, "0")) == amount, name
-    parts = sum(map(Decimal, row["usage_by_product"].values()))
-    parts += sum(map(Decimal, row["charges_by_line"].values()))
-    assert parts == figures["charged"]
+    shown = (*row["usage_by_product"].values(), *row["charges_by_line"].values())
+    assert sum(map(Decimal, shown)) == figures["charged"]
 
 
 @pytest.mark.parametrize(

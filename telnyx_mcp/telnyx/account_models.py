@@ -1,0 +1,117 @@
+"""What Telnyx answers about people, phone numbers, what ids stand for, limits and notifications.
+
+As lenient as the other models: every field may be absent or null, every enum may grow, unknown fields
+are kept. What is named like a secret (`external_pin`, `v1_secret`, `api_key`, `api_token`) is dropped
+as it is read, however deep it lies, so that no later use of a model can show it.
+
+Source: Telnyx's OpenAPI document of 2026-07-16; spend limits of 2026-10-03.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import model_validator
+
+from telnyx_mcp.telnyx.models import Answered
+from telnyx_mcp.untrusted.names import secret_word
+
+
+class AccountModel(Answered):
+    """The base of all: holds no secrets."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_secrets(cls, data: Any) -> Any:
+        return _without_secrets(data)
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            name: _without_secrets(inner) for name, inner in value.items() if not secret_word(name)
+        }
+    return [_without_secrets(each) for each in value] if isinstance(value, list) else value
+
+
+class UserGroup(AccountModel):
+    id: str | None = None
+    name: str | None = None
+
+
+class OrganizationUser(AccountModel):
+    """A person who can sign in. `groups` comes only on request."""
+
+    id: str | None = None
+    record_type: str | None = None
+    email: str | None = None
+    user_status: str | None = None
+    created_at: str | None = None
+    last_sign_in_at: str | None = None
+    organization_user_bypasses_sso: bool | None = None
+    groups: list[UserGroup] | None = None
+
+
+class PhoneNumber(AccountModel):
+    """A number of the account, from either list of them. What it costs is told by charges only.
+
+    `phone_number_type` may be a former name: `longcode`, `tollfree`, `shortcode`.
+    """
+
+    id: str | None = None
+    phone_number: str | None = None
+    phone_number_type: str | None = None
+    country_iso_alpha2: str | None = None
+    status: str | None = None
+    tags: list[str] | None = None
+    customer_reference: str | None = None
+    connection_id: str | None = None
+    connection_name: str | None = None
+    messaging_profile_id: str | None = None
+    messaging_profile_name: str | None = None
+    billing_group_id: str | None = None
+    emergency_enabled: bool | None = None
+    emergency_status: str | None = None
+    purchased_at: str | None = None
+    created_at: str | None = None
+    activated_at: str | None = None
+    updated_at: str | None = None
+
+
+class MessagingProfile(AccountModel):
+    """`daily_spend_limit` is in USD, and counts until midnight UTC."""
+
+    id: str | None = None
+    name: str | None = None
+    enabled: bool | None = None
+    daily_spend_limit: str | None = None
+    daily_spend_limit_enabled: bool | None = None
+    whitelisted_destinations: list[str] | None = None
+    webhook_url: str | None = None
+    webhook_failover_url: str | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+
+
+class Connection(AccountModel):
+    id: str | None = None
+    record_type: str | None = None
+    connection_name: str | None = None
+    active: bool | None = None
+    tags: list[str] | None = None
+    outbound_voice_profile_id: str | None = None
+    webhook_event_url: str | None = None
+    webhook_event_failover_url: str | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+
+
+class BillingGroup(AccountModel):
+    """`deleted_at` is null while the group exists."""
+
+    id: str | None = None
+    name: str | None = None
+    organization_id: str | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+    deleted_at: str | None = None
