@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 from telnyx_mcp.approval.gate import Gate
+from telnyx_mcp.telnyx.names import NameCache
 from telnyx_mcp.telnyx.server_clock import utc_now
 from telnyx_mcp.telnyx.transport import Transport
 
@@ -27,6 +28,8 @@ class Services:
     """The account's name, where the user gave it one."""
     changes_blocked: str | None = None
     """Why this server changes nothing, in sentences; None if it may."""
+    names: NameCache = field(default_factory=NameCache)
+    """What ids stand for: e-mail addresses of users, names of connections, profiles, billing groups."""
 
     async def aclose(self) -> None:
         await self.transport.aclose()

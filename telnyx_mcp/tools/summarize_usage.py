@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -13,6 +13,7 @@ from pydantic import Field
 from telnyx_mcp.billing.usage_table import Key, Sum, UsageTable, table_of
 from telnyx_mcp.money import percent, written
 from telnyx_mcp.telnyx.errors import Failure
+from telnyx_mcp.telnyx.names import Named
 from telnyx_mcp.telnyx.usage import Reading
 from telnyx_mcp.telnyx.usage_reports import (
     UsageReport,
@@ -99,7 +100,7 @@ async def summarize_usage(call: Call[UsageParams]) -> UsageResult:
         return await _from_records(call, wanted, time, filters, str(lacking))
     usage = await _read(call, plan, time)
     earlier = await _read(call, plan, other) if other else None
-    return _result(call, plan, usage, earlier)
+    return await _result(call, plan, usage, earlier)
 
 
 async def _from_records(
@@ -182,13 +183,14 @@ def _status(asked: UsageParams, plan: ReportPlan) -> list[str]:
     return needed if has_them and is_short and not asked.sum else []
 
 
-def _result(
+async def _result(
     call: Call[UsageParams], plan: ReportPlan, usage: _Usage, earlier: _Usage | None
 ) -> UsageResult:
     asked, time = call.params, usage.time
     in_time = bool(TIMES.keys() & plan.groups.keys())
     rows, rest, others = _groups(usage, plan, asked.top or (TOP_TIMES if in_time else TOP))
     part = not usage.is_complete
+    names = await _names(call, plan, [key for key, _ in rows])
     return UsageResult(
         product=plan.product.name,
         source="usage reports",
@@ -198,7 +200,7 @@ def _result(
         zone=str(time.zone),
         today=call.services.now().astimezone(time.zone).date().isoformat(),
         all=_shown(usage.table.all, plan, part=part),
-        groups=[_row(key, each, plan, part, earlier) for key, each in rows]
+        groups=[_row(key, each, plan, part, earlier, names) for key, each in rows]
         if plan.groups
         else None,
         rest={"groups": others, **_shown(rest, plan, part=part)} if rest else None,
@@ -237,10 +239,37 @@ def _times(usage: _Usage, word: str, plan: ReportPlan) -> Iterator[Key]:
         moment += step
 
 
+_NAMED: Mapping[str, Named] = {
+    "connection_id": Named.CONNECTIONS,
+    "profile_id": Named.MESSAGING_PROFILES,
+    "billing_group_id": Named.BILLING_GROUPS,
+}
+"""The dimensions that are ids with a name."""
+
+
+async def _names(
+    call: Call[UsageParams], plan: ReportPlan, keys: list[Key]
+) -> dict[str, Mapping[str, str]]:
+    """The names of ids, by the word of their group."""
+    kinds = {word: _NAMED[name] for word, name in plan.groups.items() if name in _NAMED}
+    if not kinds or not keys:
+        return {}
+    names = call.names()
+    return {word: await names.all(kind) for word, kind in kinds.items()}
+
+
 def _row(
-    key: Key, each: Sum, plan: ReportPlan, part: bool, earlier: _Usage | None
+    key: Key,
+    each: Sum,
+    plan: ReportPlan,
+    part: bool,
+    earlier: _Usage | None,
+    names: Mapping[str, Mapping[str, str]],
 ) -> dict[str, Any]:
     row: dict[str, Any] = dict(zip(plan.groups, key, strict=True))
+    for word, known in names.items():
+        if name := known.get(row[word]):
+            row[f"{word}_name"] = name
     row |= _shown(each, plan, part=part)
     row.pop("currency", None)  # as in all, or several costs name theirs
     if earlier and not TIMES.keys() & plan.groups.keys():

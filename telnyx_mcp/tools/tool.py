@@ -22,6 +22,7 @@ from pydantic import BaseModel
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.deadline import CALL_SECONDS, MANY_SECONDS
 from telnyx_mcp.telnyx.errors import TelnyxError
+from telnyx_mcp.telnyx.names import Names
 from telnyx_mcp.tools.accounts import ARGUMENT, Accounts
 from telnyx_mcp.tools.arguments import InvalidArguments, Params, input_schema, parse
 from telnyx_mcp.tools.change_requests import Surroundings
@@ -43,6 +44,10 @@ class Call(Generic[P]):
     context: Context[Any, Any]
     client: TelnyxClient
     progress: Progress
+
+    def names(self) -> Names:
+        """Names for ids, read for this call."""
+        return Names(self.client, self.services.names)
 
     @property
     def surroundings(self) -> Surroundings:
