@@ -22,8 +22,10 @@ from telnyx_mcp.tokens import about_tokens
 from tests.conftest import KEY, Mode, connected, content_of, text_of
 
 PARAMETERS = {
-    "telnyx_summarize_usage": ("period start_date end_date record_type* group_by filters top"),
-    "telnyx_summarize_spend": "period start_date end_date compare_to usage",
+    "telnyx_summarize_usage": (
+        "product* period start_date end_date group_by filters sum top compare_to timezone"
+    ),
+    "telnyx_summarize_spend": "period start_date end_date compare_to",
     "telnyx_get_balance": "include_runway",
     "telnyx_list_audit_events": "contains created_after created_before sort page page_size",
     "telnyx_get_charges_breakdown": "start_date* end_date page page_size export",

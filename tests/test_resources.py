@@ -65,7 +65,7 @@ async def test_the_resources_and_templates_are_listed(server: AccountServer, mod
     assert [each.uri_template for each in templates] == [
         "telnyx://invoices/{invoice_id}",
         "telnyx://spend/{month}",
-        "telnyx://usage/{record_type}/{month}",
+        "telnyx://usage/{product}/{month}",
     ]
     assert all(each.title and each.description for each in resources)
     assert all(each.title and each.description for each in templates)

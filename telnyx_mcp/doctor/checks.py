@@ -21,7 +21,7 @@ from telnyx_mcp.approval.channels.browser import users_browser
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.approval.reasons import ACCEPT, LINK, StoreReplaced
 from telnyx_mcp.commands import PROGRAM, to_run
-from telnyx_mcp.doctor.operations import CHANGING_OPERATIONS, OPERATIONS, Ask
+from telnyx_mcp.doctor.operations import CHANGING_OPERATIONS, COURTESIES, OPERATIONS, Ask
 from telnyx_mcp.doctor.patient import Finding, Level, Patient
 from telnyx_mcp.environment import misspelt
 from telnyx_mcp.install.clients import CLIENTS, Client, Machine
@@ -209,6 +209,8 @@ async def _clock(patient: Patient) -> list[Finding]:
     if not patient.reached:
         return []
     offset = patient.client.transport.server_clock.offset
+    if patient.client.sandbox:
+        return [Finding("clock", Level.OK, "not compared: a sandbox has a day of its own")]
     if offset is None:
         return [Finding("clock", Level.NOTE, "not compared: the answer carried no time")]
     apart = -offset
@@ -229,7 +231,8 @@ async def _clock(patient: Patient) -> list[Finding]:
 async def _operations(patient: Patient) -> list[Finding]:
     if not patient.accepted:
         return []
-    findings = [await _tried(patient, name, ask) for name, ask in OPERATIONS]
+    findings = [await _tried(patient, name, ask, Level.FAILED) for name, ask in OPERATIONS]
+    findings += [await _tried(patient, name, ask, Level.NOTE) for name, ask in COURTESIES]
     untried = "not tried, as it would change something"
     why = "refused here: read-only" if patient.settings.read_only else untried
     return [
@@ -238,11 +241,11 @@ async def _operations(patient: Patient) -> list[Finding]:
     ]
 
 
-async def _tried(patient: Patient, name: str, ask: Ask) -> Finding:
+async def _tried(patient: Patient, name: str, ask: Ask, refused: Level) -> Finding:
     try:
         done = await ask(patient, patient.client.within(EACH_MAY_TAKE))
     except TelnyxError as error:
-        return Finding("operation", Level.FAILED, f"{name}: {error.happened}", _advice(error))
+        return Finding("operation", refused, f"{name}: {error.happened}", _advice(error))
     found = "may be used" if done else "not tried, as there is none to ask for"
     return Finding("operation", Level.OK, f"{name}: {found}")
 

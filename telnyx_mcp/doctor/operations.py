@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 
 from telnyx_mcp.doctor.patient import Patient
 from telnyx_mcp.telnyx.client import TelnyxClient
+from telnyx_mcp.telnyx.usage_reports import latest_end
 
 
 async def _an_invoice(_: Patient, client: TelnyxClient) -> object:
@@ -18,6 +20,20 @@ async def _a_delivery(_: Patient, client: TelnyxClient) -> object:
     listed = await client.list_webhook_deliveries(page_size=1)
     ids = [each.id for each in listed.items if each.id]
     return await client.get_webhook_delivery(ids[0]) if ids else None
+
+
+async def _a_report(_: Patient, client: TelnyxClient) -> object:
+    products = await client.get_usage_report_options()
+    found = next(
+        (p for p in products if p.product and p.product_dimensions and p.product_metrics), None
+    )
+    if found is None:
+        return None
+    dimension, metric = (found.product_dimensions or [""])[0], (found.product_metrics or [""])[0]
+    end = latest_end(client)
+    return await client.get_usage_report(
+        found.product or "", [dimension], [metric], end - timedelta(days=1), end
+    )
 
 
 Ask = Callable[[Patient, TelnyxClient], Awaitable[object]]
@@ -44,5 +60,18 @@ OPERATIONS: Sequence[tuple[str, Ask]] = (
         lambda _, client: client.list_webhook_deliveries(page_size=1),
     ),
     ("one delivery", _a_delivery),
+    ("usage reports", _a_report),
 )
+COURTESIES: Sequence[tuple[str, Ask]] = (
+    ("users", lambda _, client: client.list_organization_users(page_size=1)),
+    ("phone numbers", lambda _, client: client.list_phone_numbers(page_size=1)),
+    (
+        "phone numbers in detail",
+        lambda _, client: client.list_phone_numbers(page_size=1, detailed=True),
+    ),
+    ("messaging profiles", lambda _, client: client.list_messaging_profiles(page_size=1)),
+    ("connections", lambda _, client: client.list_connections(page_size=1)),
+    ("billing groups", lambda _, client: client.list_billing_groups(page_size=1)),
+)
+"""Operations that add names and details to answers. Without them, answers are shorter and still right."""
 CHANGING_OPERATIONS = ("update of auto-recharge", "stored payment")

@@ -51,15 +51,12 @@ QUICK, LONG = 25, 400
 """Examples for each call."""
 
 MAY = {"start_date": "2026-05-01", "end_date": "2026-06-01"}
-WEEK = {"record_type": "messaging", "period": "last 7 days"}
+WEEK = {"product": "messaging", "period": "last 7 days"}
 CALLS: Mapping[str, tuple[str, Arguments]] = {
     "balance": ("telnyx_get_balance", {}),
     "runway": ("telnyx_get_balance", {"include_runway": True}),
     "spend": ("telnyx_summarize_spend", {"period": "2026-05", "compare_to": "previous"}),
-    "spend and usage": (
-        "telnyx_summarize_spend",
-        {"period": "yesterday", "usage": ["messaging", "call-control"]},
-    ),
+    "spend so far": ("telnyx_summarize_spend", {"period": "this month"}),
     "charges": ("telnyx_get_charges_summary", MAY),
     "breakdown": ("telnyx_get_charges_breakdown", MAY),
     "breakdown as a file": ("telnyx_get_charges_breakdown", {**MAY, "export": True}),

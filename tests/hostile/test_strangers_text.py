@@ -100,7 +100,7 @@ def exporting(scripted: Scripted, tmp_path: Path) -> AccountServer:
 
 
 GROUPED = {
-    "record_type": "messaging",
+    "product": "messaging",
     "period": "yesterday",
     "group_by": ["carrier", "tag", "error"],
 }

@@ -228,6 +228,7 @@ MODELS: list[type[BaseModel]] = [
     models.ChargesSummary,
     models.Invoice,
     models.AutoRechargePreferences,
+    models.UsageReportOptions,
     models.UserTags,
     models.StoredPaymentTransaction,
     models.HttpRequest,

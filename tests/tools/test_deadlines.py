@@ -39,7 +39,7 @@ class Timed(Transport):
         ("telnyx_list_invoices", {"unpaid_only": True}, 40),
         ("telnyx_list_audit_events", {"contains": ["x"]}, 40),
         ("telnyx_list_webhook_deliveries", {"group_failures": True}, 40),
-        ("telnyx_summarize_detail_records", {"record_type": "messaging", "period": "2026-05"}, 40),
+        ("telnyx_summarize_usage", {"product": "messaging", "period": "2026-05"}, 40),
     ],
 )
 async def test_every_request_of_a_call_has_what_is_left_of_the_call(
