@@ -64,7 +64,12 @@ async def _runway(call: Call[BalanceParams], balance: Balance) -> dict[str, Any]
             daily.add(each, cost)
     refused = sorted(usage.record_type for usage in usages if usage.refused)
     failed = [
-        each for each in usages if each.reading.error or each.tally.unreadable or each.countless
+        each
+        for each in usages
+        if each.reading.error
+        or each.reading.wrong_fields
+        or each.tally.unreadable
+        or each.countless
     ]
     missing = sorted(each.record_type for each in failed if not each.refused)
     if missing or charges.missing:

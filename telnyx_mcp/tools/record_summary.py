@@ -115,7 +115,11 @@ def _filters(asked: RecordSummaryParams) -> dict[str, str]:
 
 def _notes(call: Call[RecordSummaryParams], groups: Groups, reading: Reading) -> Iterator[str]:
     asked, zone = call.params, call.services.zone
-    if not reading.whole:
+    if reading.wrong_fields:
+        yield (
+            f"NO TOTAL: {reading.why}. telnyx_search_detail_records shows the fields that they have."
+        )
+    elif not reading.whole:
         go_on = (
             f"go on with start_date={reading.until.astimezone(zone).date()}, counting that day anew"
             if reading.more and reading.until

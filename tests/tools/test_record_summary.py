@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -16,8 +17,9 @@ from hypothesis import strategies as st
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server import AccountServer, build_server
 from telnyx_mcp.settings import Settings
-from telnyx_mcp.telnyx.seen import Seen
-from telnyx_mcp.telnyx.usage import RECORD_TYPES, mark_of, read_records, time_fields
+from telnyx_mcp.telnyx import pagination
+from telnyx_mcp.telnyx.pagination import Deduplicator
+from telnyx_mcp.telnyx.usage import RECORD_TYPES, mark_of, time_fields
 from telnyx_mcp.tools import tool
 from telnyx_mcp.tools.grouping import MOST_GROUPS, Groups, shown
 from tests import raw
@@ -284,7 +286,7 @@ async def test_records_that_moved_to_a_later_page_count_once(
 async def test_a_walk_ends_after_so_many_pages_and_says_where_to_go_on(
     scripted: Scripted, scripted_server: AccountServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(read_records.__kwdefaults__ or {}, "most_pages", 2)
+    monkeypatch.setattr(pagination, "MOST_RECORD_PAGES", 2)
     rows = [
         {"id": f"{row}", "created_at": f"2026-05-{row // 10 + 1:02}T10:00:00Z"}
         for row in range(100)
@@ -301,7 +303,7 @@ async def test_a_walk_ends_after_so_many_pages_and_says_where_to_go_on(
 async def test_where_to_go_on_is_a_day_of_the_users_zone(
     settings: Settings, scripted: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(read_records.__kwdefaults__ or {}, "most_pages", 1)
+    monkeypatch.setattr(pagination, "MOST_RECORD_PAGES", 1)
     there = {"timezone": "America/New_York", "base_url": scripted.base_url}
     server = build_server(settings.model_copy(update=there), now=lambda: NOW)
     rows = [{"id": str(row), "created_at": "2026-05-11T02:00:00Z"} for row in range(50)]
@@ -351,6 +353,103 @@ async def test_fewer_records_than_were_told_of_are_said(
     scripted.will_answer({"data": [row], "meta": {"total_pages": 1, "total_results": 3}})
     told = await summed(scripted_server, "recording")
     assert told["note"].startswith("NO TOTAL: only 1 of 3 records were read (Telnyx gave no more)")
+
+
+# --- the field that holds the time --------------------------------------------------------------
+
+UNPROVEN = sorted(
+    set(RECORD_TYPES)
+    - {"messaging", "verify", "wireless", "media_storage", "amd"}
+    - {"conference", "conference-participant"}
+)
+
+
+def queries(scripted: Scripted) -> list[dict[str, str]]:
+    return [dict(parse_qsl(urlsplit(each.target).query)) for each in scripted.requests]
+
+
+def by_time(query: dict[str, str]) -> str:
+    """The field that the query filters by time; empty for one that does not."""
+    return next((name[7:].partition("]")[0] for name in query if name.endswith("[gte]")), "")
+
+
+def listing(*rows: raw.Json, total: int | None = None) -> Any:
+    meta = {"total_pages": 1, "total_results": len(rows) if total is None else total}
+    return answer(200, {"data": list(rows), "meta": meta})
+
+
+@pytest.mark.parametrize("record_type", UNPROVEN)
+async def test_records_that_the_likely_time_field_does_not_find_are_found_by_the_next(
+    scripted: Scripted, scripted_server: AccountServer, record_type: str
+) -> None:
+    likely, other, *_ = time_fields(record_type)
+    rows = [
+        {"id": str(n), other: f"2026-05-1{n}T10:00:00Z", "cost": "0.10", "currency": "USD"}
+        for n in range(3)
+    ]
+    scripted.will(listing(), listing(rows[0], total=3), listing(*rows))
+    told = await summed(scripted_server, record_type, filters=["cost=0.10"])
+    assert told["all"]["records"] == 3
+    assert "NO TOTAL" not in told.get("note", "")
+    asked = queries(scripted)
+    assert [by_time(each) for each in asked] == [likely, "", other]
+    assert asked[1]["page[size]"] == "1"
+    assert asked[1]["filter[cost]"] == "0.10", "only the time is left out"
+
+
+@pytest.mark.parametrize("record_type", UNPROVEN)
+async def test_an_account_without_records_of_a_type_is_asked_once_more(
+    scripted: Scripted, scripted_server: AccountServer, record_type: str
+) -> None:
+    scripted.will_answer({"data": [], "meta": {"total_pages": 0, "total_results": 0}})
+    told = await summed(scripted_server, record_type)
+    assert told["all"]["records"] == 0
+    assert "NO TOTAL" not in told.get("note", "")
+    assert [by_time(each) for each in queries(scripted)] == [time_fields(record_type)[0], ""]
+
+
+async def test_a_type_whose_fields_are_published_is_asked_once(
+    scripted: Scripted, scripted_server: AccountServer
+) -> None:
+    scripted.will_answer({"data": []})
+    await summed(scripted_server, "messaging")
+    assert len(scripted.requests) == 1
+
+
+async def test_records_that_no_time_field_finds_make_no_total(
+    scripted: Scripted, scripted_server: AccountServer
+) -> None:
+    row = {"id": "1", "begun": "2026-05-10T10:00:00Z", "cost": "0.10", "currency": "USD"}
+    scripted.will(listing(), listing(row), listing())
+    told = await summed(scripted_server, "recording")
+    assert told["note"].startswith("NO TOTAL: there are records, but created_at and started_at")
+    assert len(scripted.requests) == 3, "the confirmation is asked for once"
+
+
+async def test_a_field_that_holds_a_time_in_the_period_and_finds_nothing_makes_no_total(
+    scripted: Scripted, scripted_server: AccountServer
+) -> None:
+    """Telnyx may know the field and ignore the filter."""
+    scripted.will(listing(), listing({"created_at": "2026-05-10T10:00:00Z"}), complaint(400))
+    told = await summed(scripted_server, "recording")
+    assert "NO TOTAL" in told["note"]
+
+
+async def test_a_period_without_records_is_empty_though_others_have_some(
+    scripted: Scripted, scripted_server: AccountServer
+) -> None:
+    scripted.will(listing(), listing({"created_at": "2026-04-10T10:00:00Z"}), listing())
+    told = await summed(scripted_server, "recording")
+    assert told["all"]["records"] == 0
+    assert "NO TOTAL" not in told.get("note", "")
+
+
+async def test_an_empty_page_that_could_not_be_confirmed_makes_no_total(
+    scripted: Scripted, scripted_server: AccountServer
+) -> None:
+    scripted.will(listing(), complaint(403))
+    asked = {"record_type": "recording", "period": "2026-05"}
+    assert (await call(scripted_server, SUMMARY, asked)).is_error
 
 
 async def test_who_asked_for_progress_hears_how_far_it_is(server: AccountServer) -> None:
@@ -462,7 +561,7 @@ def test_order_and_repetition_change_nothing(
 ) -> None:
     def told(rows: list[raw.Json]) -> Any:
         groups = Groups(by, UTC)
-        for row in Seen().new(rows, mark_of):
+        for row in Deduplicator().new(rows, mark_of):
             groups.add(row)
         return shown(groups.all), groups.top(1000)[0]
 
@@ -493,10 +592,3 @@ def test_past_so_many_groups_the_others_are_one() -> None:
     assert rows[0]["records"] == 1, "what came after them is no group that could be the largest"
     assert rest is not None
     assert (others, rest.records) == (MOST_GROUPS, MOST_GROUPS + 499)
-
-
-def test_only_so_many_ids_are_remembered() -> None:
-    seen = Seen(remembered=10)
-    assert len(list(seen.new(range(100), str))) == 100
-    assert list(seen.new(range(90, 100), str)) == []
-    assert len(list(seen.new(range(10), str))) == 10

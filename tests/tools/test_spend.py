@@ -243,7 +243,8 @@ async def test_usage_with_a_cost_that_is_no_amount_is_no_total(
 async def test_types_of_which_not_all_was_read_are_named_to_be_asked_for_alone(
     scripted: Scripted, scripted_server: AccountServer
 ) -> None:
-    scripted.will(summary("USD", "10.00"), answer(200, {"data": []}), complaint(403))
+    nothing = answer(200, {"data": []})
+    scripted.will(summary("USD", "10.00"), nothing, nothing, complaint(403))
     told = await spend(scripted_server, period="2026-05", usage=["fax", "verify"])
     assert 'ask for usage=["verify"] alone' in told["note"]
 
