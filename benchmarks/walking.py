@@ -15,8 +15,8 @@ from benchmarks.stand_ins import running_stub
 from benchmarks.subjects import ROOT, WORKERS, environment
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.operations import LIST_INVOICES
+from telnyx_mcp.telnyx.pagination import AHEAD, iter_pages
 from telnyx_mcp.telnyx.transport import Transport
-from telnyx_mcp.telnyx.walking import AHEAD, walk
 
 INVOICES = 10_000
 LATENCY = 0.02
@@ -50,7 +50,11 @@ def _ours(base_url: str, size: int, ahead: int) -> float:
         await client.get_balance()
         begun = perf_counter()
         ids: set[str | None] = set()
-        pages = walk(lambda number: client.list_invoices(page=number, page_size=size), ahead=ahead)
+        pages = iter_pages(
+            lambda number: client.list_invoices(page=number, page_size=size),
+            most_pages=INVOICES,
+            ahead=ahead,
+        )
         async for page in pages:
             ids.update(each.invoice_id for each in page.items)
         taken = perf_counter() - begun

@@ -11,7 +11,7 @@ from mcp_types import Completion
 from telnyx_mcp.keys import KeyNotRead
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.errors import TelnyxError
-from telnyx_mcp.telnyx.operations import LIST_INVOICES
+from telnyx_mcp.telnyx.pagination import Scan
 from telnyx_mcp.telnyx.usage import RECORD_TYPES
 from telnyx_mcp.tools.accounts import Account
 from telnyx_mcp.untrusted import one_line
@@ -73,11 +73,12 @@ class Completer:
             return ids
         services = await self._account.services()
         client = TelnyxClient(services.transport).within(ASK_SECONDS)
-        page = await client.list_invoices(
-            sort="-period_start",
-            page_size=LIST_INVOICES.largest_page,
+        scan = Scan(
+            lambda number: client.list_invoices(sort="-period_start", page=number),
+            lambda invoice: invoice.invoice_id,
+            most_pages=1,
         )
-        ids = [one_line(each.invoice_id) for each in page.items if each.invoice_id]
+        ids = [one_line(each.invoice_id) async for each in scan.rows() if each.invoice_id]
         self._invoices = (time.monotonic() + FRESH_SECONDS, ids)
         return ids
 

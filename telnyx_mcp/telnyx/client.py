@@ -52,7 +52,8 @@ _FULL_LIST_ONLY = frozenset({"port-pending"})
 class TelnyxClient:
     """The account operations over one `Transport`. `waiting` is called about longer waits.
 
-    Each request has a deadline of its own, unless the client is one that `within` made.
+    Each request has a deadline of its own, unless the client is one that `within` made. A list has
+    the largest pages that its operation allows unless `page_size` is given.
     """
 
     def __init__(self, transport: Transport, waiting: Waiting | None = None) -> None:
@@ -87,7 +88,7 @@ class TelnyxClient:
         created_before: datetime | None = None,
         sort: str | None = None,
         page: int = 1,
-        page_size: int = 20,
+        page_size: int | None = None,
     ) -> Page[AuditEvent]:
         """Changes to the account; `sort` is `asc` or `desc` by time."""
         query = {
@@ -120,7 +121,7 @@ class TelnyxClient:
         filters: Mapping[str, str] | None = None,
         sort: Sequence[str] = (),
         page: int = 1,
-        page_size: int = 20,
+        page_size: int | None = None,
     ) -> Page[DetailRecord]:
         """Usage records of one type. `filters` maps wire names (`filter[cost][gte]`) to values;
         `sort` is a list of `field` or `-field`."""
@@ -137,7 +138,7 @@ class TelnyxClient:
         *,
         sort: str | None = None,
         page: int = 1,
-        page_size: int = 20,
+        page_size: int | None = None,
     ) -> Page[Invoice]:
         """Invoices; `sort` is `period_start` or `-period_start`."""
         return await self._page(op.LIST_INVOICES, Invoice, {"sort": sort}, page, page_size)
@@ -211,7 +212,7 @@ class TelnyxClient:
         finished_after: datetime | None = None,
         finished_before: datetime | None = None,
         page: int = 1,
-        page_size: int = 20,
+        page_size: int | None = None,
     ) -> Page[WebhookDelivery]:
         """Deliveries of webhooks with all their attempts. The four bounds are inclusive."""
         query = {
@@ -374,9 +375,10 @@ class TelnyxClient:
         model: type[Model] | None,
         query: Query,
         number: int,
-        size: int,
+        size: int | None,
         **request: Any,
     ) -> Page[Any]:
+        size = size or operation.largest_page
         query = {**query, "page[number]": number, "page[size]": size}
         data, meta = await self._data(operation, query=query, **request)
         if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):

@@ -17,7 +17,7 @@ from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.deadline import Clock
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
 from telnyx_mcp.telnyx.models import Page
-from telnyx_mcp.telnyx.walking import walk
+from telnyx_mcp.telnyx.pagination import Scan
 
 KEPT = 600.0
 """Seconds for which a list is not read again."""
@@ -107,12 +107,15 @@ class Names:
 async def _read(client: TelnyxClient, kind: Named) -> _List:
     fetch, field_name = _LISTS[kind]
     names: dict[str, str] = {}
-    cut_short = False
+    scan: Scan[Any] = Scan(
+        lambda number: fetch(client, number), lambda row: row.id, most_pages=MOST_PAGES
+    )
     try:
-        async for page in walk(lambda number: fetch(client, number), most_pages=MOST_PAGES):
-            named = {row.id: getattr(row, field_name) for row in page.items if row.id}
-            names |= {each: name for each, name in named.items() if name}
-            cut_short = page.has_more and page.number == MOST_PAGES
+        async for row in scan.rows():
+            if row.id and (name := getattr(row, field_name)):
+                names[row.id] = name
     except TelnyxError as error:
         return _List(names, error.happened, lasts=error.failure is Failure.FORBIDDEN)
-    return _List(names, f"only the first {len(names)} were read" if cut_short else "")
+    if scan.error:
+        return _List(names, scan.why, lasts=False)
+    return _List(names, "" if scan.complete else f"only the first {len(names)} were read")

@@ -10,24 +10,19 @@ Source: Telnyx's OpenAPI document of 2026-07-16 and the description of `filter[r
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from decimal import Decimal
-from functools import partial
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from telnyx_mcp.money import ZERO, Sums, amount_of
+from telnyx_mcp.telnyx import pagination
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
 from telnyx_mcp.telnyx.models import DetailRecord, Page
-from telnyx_mcp.telnyx.operations import SEARCH_DETAIL_RECORDS
-from telnyx_mcp.telnyx.seen import Seen
-from telnyx_mcp.telnyx.walking import walk
-
-MOST_PAGES = 4_000
-"""200,000 records; past that, a shorter period is the better question."""
+from telnyx_mcp.telnyx.pagination import Fetch, Scan, stop_reason
 
 RecordType = Literal[
     "messaging",
@@ -54,19 +49,37 @@ RecordType = Literal[
 ]
 RECORD_TYPES: tuple[RecordType, ...] = get_args(RecordType)
 """What `filter[record_type]` takes; those that most accounts have most of come first."""
+_WITH_SCHEMA = frozenset(
+    {
+        "messaging",
+        "conference",
+        "conference-participant",
+        "amd",
+        "verify",
+        "wireless",
+        "media_storage",
+    }
+)
+"""The types whose fields Telnyx publishes. The time field of the others is a guess."""
 _TIME_FIELDS = {
     "call-control": "started_at",
     "sip-trunking": "started_at",
     "conference": "started_at",
     "conference-participant": "joined_at",
     "amd": "invoked_at",
+    "recording": "started_at",
+    "stt": "start_time",
 }
-_ANY_TIME = ("created_at", "started_at", "joined_at", "invoked_at")
+"""Observed on the live API by others; where nothing is known, `created_at` is tried first."""
+_ANY_TIME = ("created_at", "started_at", "joined_at", "invoked_at", "start_time")
 _COSTS = ("cost", "data_cost", "verify_usage_fee")
 """The first of these that a record has is what it cost, as told. Whether the `cost` of a message
 holds its `carrier_fee` is not documented."""
 _AMOUNTS = (("parts", "parts"), ("billed_sec", "billed_seconds"), ("call_sec", "connected_seconds"))
 """What a record counts by the piece, as it names it and as results do."""
+
+
+TOO_MANY = "more than one call can read"
 
 
 def time_fields(record_type: str) -> tuple[str, ...]:
@@ -77,15 +90,18 @@ def time_fields(record_type: str) -> tuple[str, ...]:
 
 def moment_of(record: DetailRecord) -> datetime | None:
     """When the record was made, in UTC."""
-    for name in _ANY_TIME:
-        try:
-            moment = datetime.fromisoformat(str(record[name]))
-            moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-        except (KeyError, ValueError, OverflowError):
-            continue
-        if MINYEAR < moment.year < MAXYEAR:  # whatever the zone it is shown in
-            return moment
-    return None
+    return next((each for name in _ANY_TIME if (each := _moment_in(record, name))), None)
+
+
+def _moment_in(record: DetailRecord, name: str) -> datetime | None:
+    """The moment that a field of the record holds, in UTC."""
+    try:
+        moment = datetime.fromisoformat(str(record[name]))
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (KeyError, ValueError, OverflowError):
+        return None
+    # Not at the ends of the calendar, so that it can be shown in any zone.
+    return moment if MINYEAR < moment.year < MAXYEAR else None
 
 
 def cost_of(record: DetailRecord) -> tuple[str, Decimal] | None:
@@ -154,32 +170,42 @@ class Reading:
     records: int = 0
     total: int | None = None
     """How many there are, as Telnyx told."""
+    since: datetime | None = None
     until: datetime | None = None
-    """When the latest one read was made."""
+    """When the earliest and the latest of those read were made, in whatever order they came."""
     more: bool = False
     """Whether there were more when the reading ended."""
     error: TelnyxError | None = None
     """What ended it before its end."""
+    why: str = ""
+    """Why it is not whole; empty if it is."""
+    wrong_fields: tuple[str, ...] = ()
+    """The time fields that were tried, where there are records and none of the fields finds them."""
+
+    def stop(self, error: TelnyxError) -> None:
+        self.error, self.why = error, stop_reason(error)
 
     @property
     def whole(self) -> bool:
         """Whether every record was read."""
-        told_all = self.total is None or self.records == self.total
-        return told_all and not self.more and self.error is None
+        return not self.why
 
     @property
     def extent(self) -> str:
-        """Such as `150 of 620 records until 2026-05-08T11:20:00+00:00`."""
-        until = f" until {self.until.isoformat()}" if self.until else ""
-        return f"{self.records} of {self.total or 'unknown'} records{until}"
+        """Such as `150 of 620 records, from 2026-05-01T00:02:00+00:00 to 2026-05-08T11:20:00+00:00`."""
+        between = (
+            f", from {self.since.isoformat()} to {self.until.isoformat()}"
+            if self.since and self.until
+            else ""
+        )
+        return f"{self.records} of {self.total or 'unknown'} records{between}"
 
-    @property
-    def why(self) -> str:
-        """Why it is not whole."""
-        if self.error:
-            out_of_time = self.error.failure is Failure.PACED
-            return "no time was left at Telnyx's rate limit" if out_of_time else self.error.happened
-        return "the most that one call reads" if self.more else "Telnyx gave no more"
+    def note(self, record: DetailRecord) -> None:
+        """Counts a record that was read."""
+        self.records += 1
+        if moment := moment_of(record):
+            self.since = min(self.since or moment, moment)
+            self.until = max(self.until or moment, moment)
 
 
 async def read_records(
@@ -191,63 +217,37 @@ async def read_records(
     progress: Callable[[Reading], Awaitable[None]],
     *,
     filters: Mapping[str, str] | None = None,
-    most_pages: int = MOST_PAGES,
+    most: int | None = None,
 ) -> Reading:
-    """Hands every record made from `start` up to, and without, `end` to `take`: once, oldest first, as
-    far as can be had.
+    """Hands every record made from `start` up to, and without, `end` to `take`: each once, as far as can
+    be had, and none of them if Telnyx counts more than `most`.
 
-    `progress` is told after each page. A failure ends the reading, and is told in `error`.
+    `progress` is called after each page. A failure ends the reading and is kept in `error`.
     """
-    reading, seen = Reading(), Seen()
+    reading = Reading()
     try:
-        first, fetch = await _first_page(client, record_type, start, end, filters)
+        first, fetch = await _first_page(client, record_type, start, end, filters, reading)
+        if most is not None and (first.total_results or 0) > most:
+            reading.total, reading.more, reading.why = first.total_results, True, TOO_MANY
+            return reading
 
         async def page_at(number: int) -> Page[DetailRecord]:
             return first if number == 1 else await fetch(number)
 
-        async with aclosing(walk(page_at, most_pages=most_pages)) as pages:
-            async for page in pages:
-                for record in seen.new(page.items, mark_of):
-                    take(record)
-                    reading.records += 1
-                    reading.until = moment_of(record) or reading.until
-                reading.total, reading.more = page.total_results, page.has_more
-                await progress(reading)
-    except TelnyxError as error:
-        reading.error = error
-    return reading
+        async def told(_count: int, total: int | None) -> None:
+            reading.total = total
+            await progress(reading)
 
-
-async def sample_records(
-    client: TelnyxClient,
-    record_type: str,
-    start: datetime,
-    end: datetime,
-    take: Callable[[DetailRecord], None],
-    *,
-    most_pages: int,
-) -> Reading:
-    """Hands the records of some pages to `take`, spread evenly from `start` to `end`; all, where there
-    are no more. `total` of what it returns tells how many there are. Failures as in `read_records`."""
-    reading = Reading()
-    try:
-        page, fetch = await _first_page(client, record_type, start, end, None)
-        reading.total, last = page.total_results, page.total_pages or 1
-        of_unknown_many = reading.total is None and page.has_more
-        steps = range(1, most_pages)
-        numbers = {1 + (last - 1) * step // steps[-1] for step in steps} - {1}
-        for number in [1, *sorted(numbers)]:
-            page = page if number == 1 else await fetch(number)
-            for record in page.items:
+        scan = Scan(page_at, mark_of, told, most_pages=pagination.MOST_RECORD_PAGES)
+        async with aclosing(scan.rows()) as records:
+            async for record in records:
                 take(record)
-            reading.records += len(page.items)
-            reading.more = page.has_more or of_unknown_many
+                reading.note(record)
+        reading.total, reading.more, reading.error = scan.total, scan.more, scan.error
+        reading.why = reading.why or scan.why
     except TelnyxError as error:
-        reading.error = error
+        reading.stop(error)
     return reading
-
-
-Fetch = Callable[[int], Coroutine[Any, Any, Page[DetailRecord]]]
 
 
 async def _first_page(
@@ -256,30 +256,63 @@ async def _first_page(
     start: datetime,
     end: datetime,
     filters: Mapping[str, str] | None,
-) -> tuple[Page[DetailRecord], Fetch]:
+    reading: Reading,
+) -> tuple[Page[DetailRecord], Fetch[DetailRecord]]:
     """The first page of the records made between two times, and how to get the others.
 
-    Which field tells the time depends on the record type, and one that a type lacks is refused, in
-    words that are not documented: the likely ones are tried in turn. If all are refused, something
-    else was, and the first refusal is raised.
+    Which field holds the time depends on the record type. Telnyx refuses a filter on a field that
+    the type lacks, in undocumented words, or finds nothing by it. So the likely fields are tried in
+    turn. If all are refused, something else was wrong, and the first refusal is raised. If there are
+    records and no field finds them, `reading` says so.
     """
     refusals: list[TelnyxError] = []
+    empty: dict[str, tuple[Page[DetailRecord], Fetch[DetailRecord]]] = {}
+    some_record: DetailRecord | None = None
     for name in time_fields(record_type):
-        times = {f"filter[{name}][gte]": _wire(start), f"filter[{name}][lt]": _wire(end)}
-        search = partial(
-            client.search_detail_records,
-            record_type,
-            filters={**(filters or {}), **times},
-            sort=[name],
-            page_size=SEARCH_DETAIL_RECORDS.largest_page,
-        )
+        fetch = _fetch_by_time(client, record_type, name, start, end, filters)
         try:
-            return await search(page=1), lambda number, search=search: search(page=number)
+            page = await fetch(1)
         except TelnyxError as error:
             if error.failure is not Failure.BAD_REQUEST:
                 raise
             refusals.append(error)
-    raise refusals[0]
+            continue
+        if page.items or record_type in _WITH_SCHEMA:
+            return page, fetch
+        if not empty:
+            any_time = await client.search_detail_records(record_type, filters=filters, page_size=1)
+            some_record = next(iter(any_time.items), None)
+        empty[name] = page, fetch
+        if some_record is None:
+            return page, fetch
+    if not empty:
+        raise refusals[0]
+    if not any(_is_outside(some_record or {}, name, start, end) for name in empty):
+        reading.wrong_fields = tuple(empty)
+        reading.why = f"there are records, but {' and '.join(empty)} do not find them by time"
+    return next(iter(empty.values()))
+
+
+def _fetch_by_time(
+    client: TelnyxClient,
+    record_type: str,
+    field: str,
+    start: datetime,
+    end: datetime,
+    filters: Mapping[str, str] | None,
+) -> Fetch[DetailRecord]:
+    """Gets pages of the records whose `field` lies between two times, oldest first."""
+    times = {f"filter[{field}][gte]": _wire(start), f"filter[{field}][lt]": _wire(end)}
+    both = {**(filters or {}), **times}
+    return lambda number: client.search_detail_records(
+        record_type, filters=both, sort=[field], page=number
+    )
+
+
+def _is_outside(record: DetailRecord, name: str, start: datetime, end: datetime) -> bool:
+    """Whether a field holds a time outside of the period: then it may well find nothing in it."""
+    moment = _moment_in(record, name)
+    return moment is not None and not start <= moment < end
 
 
 def _wire(moment: datetime) -> str:

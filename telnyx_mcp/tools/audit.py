@@ -7,11 +7,10 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from telnyx_mcp.telnyx.models import AuditEvent, Page
-from telnyx_mcp.telnyx.operations import LIST_AUDIT_EVENTS as LIST_EVENTS
+from telnyx_mcp.telnyx.models import AuditEvent
+from telnyx_mcp.telnyx.pagination import Scan, page_of
 from telnyx_mcp.tools.arguments import Instant, PageNumber, Params, TextList, check_order, echo
-from telnyx_mcp.tools.looking import Look
-from telnyx_mcp.tools.results import ListResult, Row, paging, taken_from
+from telnyx_mcp.tools.results import ListResult, Row, coverage, paging, taken_from
 from telnyx_mcp.tools.tool import Call, ToolSpec
 from telnyx_mcp.untrusted import redact
 
@@ -89,34 +88,26 @@ async def _matching(call: Call[AuditParams]) -> AuditResult:
     """The events that hold the texts, a page of them. Telnyx filters by time only, so all events of
     that time are looked through, for every page anew."""
     asked = call.params
-    look = Look(
+    scan = Scan(
         lambda number: call.client.list_audit_events(
             created_after=asked.created_after,
             created_before=asked.created_before,
             sort=asked.sort,
             page=number,
-            page_size=LIST_EVENTS.largest_page,
         ),
         lambda event: event.id,
-        call.progress,
+        call.progress.rows,
     )
     texts = [each.casefold() for each in asked.contains]
-    found = [each async for each in look.rows() if _holds(each, texts)]
-    first = (asked.page - 1) * asked.page_size
-    page = Page(
-        items=[_row(each) for each in found[first : first + asked.page_size]],
-        number=asked.page,
-        size=asked.page_size,
-        total_pages=-(-len(found) // asked.page_size),
-        total_results=len(found),
-    )
+    found = [each async for each in scan.rows() if _holds(each, texts)]
+    page = page_of(found, asked.page, asked.page_size)
     return AuditResult(
         today=call.today,
         created_after=echo(asked.created_after),
         created_before=echo(asked.created_before),
-        items=page.items,
-        note=look.note,
-        **paging(page) | {"total": len(found) if look.whole else None},
+        items=[_row(each) for each in page.items],
+        note=coverage(scan),
+        **paging(page) | {"total": len(found) if scan.complete else None},
     )
 
 

@@ -11,7 +11,8 @@ from typing import Any
 from pydantic import Field
 
 from telnyx_mcp.periods import LONGEST_PART, Period
-from telnyx_mcp.telnyx.models import NumberCharges, Page, SummaryLine
+from telnyx_mcp.telnyx.models import NumberCharges, SummaryLine
+from telnyx_mcp.telnyx.pagination import page_of
 from telnyx_mcp.tools.arguments import Day, PageNumber, Params
 from telnyx_mcp.tools.exports import exporting
 from telnyx_mcp.tools.ranges import left_out
@@ -77,15 +78,9 @@ async def get_charges_breakdown(call: Call[BreakdownParams]) -> BreakdownResult:
             export.write(_cells(numbers, charges.currency))
             file = export.finish(complete=not export.full)
         return BreakdownResult(**echoed, items=[], total=len(numbers), file=asdict(file))
-    first = (asked.page - 1) * asked.page_size
-    page = Page(
-        items=[_number(each) for each in numbers[first : first + asked.page_size]],
-        number=asked.page,
-        size=asked.page_size,
-        total_pages=-(-len(numbers) // asked.page_size),
-        total_results=len(numbers),
-    )
-    return BreakdownResult(**echoed, items=page.items, **paging(page))
+    page = page_of(numbers, asked.page, asked.page_size)
+    items = [_number(each) for each in page.items]
+    return BreakdownResult(**echoed, items=items, **paging(page))
 
 
 async def get_charges_summary(call: Call[SummaryParams]) -> SummaryResult:

@@ -12,13 +12,12 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator, Field
 
 from telnyx_mcp.telnyx.models import DetailRecord, Page
-from telnyx_mcp.telnyx.operations import SEARCH_DETAIL_RECORDS as SEARCH_RECORDS
+from telnyx_mcp.telnyx.pagination import MOST_RECORD_PAGES, Scan
 from telnyx_mcp.telnyx.usage import RecordType, mark_of
 from telnyx_mcp.tools.arguments import PageNumber, Params, Text, TextList
 from telnyx_mcp.tools.exports import exporting
 from telnyx_mcp.tools.filters import FILTERS, wire_filters
-from telnyx_mcp.tools.looking import Look
-from telnyx_mcp.tools.results import ListResult, paging
+from telnyx_mcp.tools.results import ListResult, coverage, paging
 from telnyx_mcp.tools.tool import Call, Failed, ToolSpec
 
 _DATE_RANGE = re.compile(
@@ -37,7 +36,6 @@ def _date_range(value: object) -> object:
     return value
 
 
-MOST_PAGES = 4_000
 BATCH = 500
 """Records that are written at once."""
 
@@ -103,16 +101,16 @@ async def _exported(
     echoed: dict[str, Any],
 ) -> RecordsResult:
     """All records that match, in a file. One that is not whole says so in its name."""
-    look = Look(
-        lambda number: search(page=number, page_size=SEARCH_RECORDS.largest_page),
+    scan = Scan(
+        lambda number: search(page=number),
         mark_of,
-        call.progress,
-        most_pages=MOST_PAGES,
+        call.progress.rows,
+        most_pages=MOST_RECORD_PAGES,
     )
     about = f"{call.params.record_type}-{call.params.date_range or 'records'}"
     with exporting(call, about) as export:
         batch: list[DetailRecord] = []
-        async with aclosing(look.rows()) as rows:
+        async with aclosing(scan.rows()) as rows:
             async for record in rows:
                 batch.append(record)
                 if len(batch) >= BATCH:
@@ -121,10 +119,10 @@ async def _exported(
                     batch = []
             else:
                 export.write(batch)
-        whole = look.whole and not export.full
+        whole = scan.complete and not export.full
         file = export.finish(complete=whole)
     too_large = "" if not export.full else " The file is as large as files may get."
-    return RecordsResult(**echoed, items=[], file=asdict(file), note=look.note + too_large)
+    return RecordsResult(**echoed, items=[], file=asdict(file), note=coverage(scan) + too_large)
 
 
 def _wire_sort(sort: list[str]) -> list[str]:

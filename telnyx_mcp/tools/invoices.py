@@ -8,10 +8,9 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from telnyx_mcp.telnyx.models import Invoice
-from telnyx_mcp.telnyx.operations import LIST_INVOICES as LIST_INVOICES_OPERATION
+from telnyx_mcp.telnyx.pagination import Scan
 from telnyx_mcp.tools.arguments import Id, PageNumber, Params
-from telnyx_mcp.tools.looking import Look
-from telnyx_mcp.tools.results import ListResult, Result, Row, paging, taken_from
+from telnyx_mcp.tools.results import ListResult, Result, Row, coverage, paging, taken_from
 from telnyx_mcp.tools.tool import Call, ToolSpec
 
 
@@ -72,24 +71,23 @@ async def list_invoices(call: Call[InvoicesParams]) -> InvoicesResult:
 
 async def _unpaid(call: Call[InvoicesParams]) -> InvoicesResult:
     """Every unpaid invoice. Telnyx can't filter them, so all are looked through."""
-    look = Look(
+    scan = Scan(
         lambda number: call.client.list_invoices(
             sort=call.params.sort,
             page=number,
-            page_size=LIST_INVOICES_OPERATION.largest_page,
         ),
         lambda invoice: invoice.invoice_id,
-        call.progress,
+        call.progress.rows,
     )
-    found = [each async for each in look.rows() if each.paid is not True]
+    found = [each async for each in scan.rows() if each.paid is not True]
     items = [_row(each) for each in found if each.paid is False]
     unsaid = len(found) - len(items)
     return InvoicesResult(
         today=call.today,
         items=items,
         returned=len(items),
-        total=len(items) if look.whole else None,
-        note=look.note + (f" {unsaid} don't say whether they are paid." if unsaid else ""),
+        total=len(items) if scan.complete else None,
+        note=coverage(scan) + (f" {unsaid} don't say whether they are paid." if unsaid else ""),
     )
 
 

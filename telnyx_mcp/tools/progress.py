@@ -21,6 +21,10 @@ class Progress:
         self._done, self._total = max(done, self._done + 0.001), total
         await self._context.report_progress(self._done, total, message)
 
+    async def rows(self, count: int, total: int | None) -> None:
+        """How many rows of a list were read."""
+        await self.report(count, total, f"{count} of {total or '?'} rows")
+
     async def waiting(self, left: float, what_for: str) -> None:
         """How long the call has to wait, in whole seconds."""
         await self.report(self._done, self._total, f"waiting {ceil(left)} s for {what_for}")

@@ -12,6 +12,7 @@ from mcp_types import CallToolResult, TextContent
 from pydantic import BaseModel, ConfigDict
 
 from telnyx_mcp.telnyx.models import Page
+from telnyx_mcp.telnyx.pagination import Scan
 from telnyx_mcp.tokens import about_tokens
 from telnyx_mcp.untrusted import compact, redact, sanitize, sanitize_link, shorten
 
@@ -70,6 +71,16 @@ def paging(page: Page[Any]) -> dict[str, Any]:
         "has_more": page.has_more,
         "next_page": page.number + 1 if page.has_more else None,
     }
+
+
+def coverage(scan: Scan[Any]) -> str:
+    """How much of a list was looked through, as a note."""
+    if scan.complete:
+        return f"Looked through all {scan.count}."
+    return (
+        f"INCOMPLETE: looked through {scan.count} of {scan.total or 'unknown'} ({scan.why}). "
+        "Narrow the range of time for the rest."
+    )
 
 
 SANDBOX_NOTE = "pretend account: tell the user that these figures are not theirs"

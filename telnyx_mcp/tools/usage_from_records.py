@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.models import DetailRecord
-from telnyx_mcp.telnyx.usage import Reading, read_records
+from telnyx_mcp.telnyx.usage import TOO_MANY, Reading, read_records
 from telnyx_mcp.tools.grouping import Groups, reader_of
 from telnyx_mcp.tools.progress import Progress
 from telnyx_mcp.tools.tool import Failed
@@ -43,16 +43,6 @@ async def usage_from_records(
         counted = f"{reading.records} of {reading.total or '?'} records"
         await progress.report(reading.records, reading.total, counted)
 
-    counted = await read_records(
-        client, record_type, start, end, lambda _: None, report, most_pages=1
-    )
-    if counted.error:
-        raise counted.error
-    if (counted.total or 0) > REACH:
-        raise Failed(
-            f"There are {counted.total:,} records, and one call can read {REACH:,}: Telnyx allows 40 "
-            "requests a minute, for 50 records each."
-        )
     groups = Groups(group_by, time.zone)
     readers = {each.word: _reader(each.word, time) for each in filters}
 
@@ -60,7 +50,12 @@ async def usage_from_records(
         if passes(filters, record, readers):
             groups.add(record)
 
-    reading = await read_records(client, record_type, start, end, take, report)
+    reading = await read_records(client, record_type, start, end, take, report, most=REACH)
+    if reading.why == TOO_MANY:
+        raise Failed(
+            f"there are {reading.total:,} records, and one call can read {REACH:,}: Telnyx allows 40 "
+            "requests a minute, for 50 records each."
+        )
     if reading.error and not reading.records:
         raise reading.error
     return RecordUsage(groups, reading)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from telnyx_mcp.telnyx.models import DeliveryAttempt, WebhookDelivery, WebhookEvent
-from telnyx_mcp.telnyx.operations import LIST_WEBHOOK_DELIVERIES as LIST_DELIVERIES
+from telnyx_mcp.telnyx.pagination import Scan
 from telnyx_mcp.tools.arguments import (
     Id,
     Instant,
@@ -19,8 +19,7 @@ from telnyx_mcp.tools.arguments import (
     check_order,
     echo,
 )
-from telnyx_mcp.tools.looking import Look
-from telnyx_mcp.tools.results import ListResult, Result, Row, paging
+from telnyx_mcp.tools.results import ListResult, Result, Row, coverage, paging
 from telnyx_mcp.tools.tool import Call, ToolSpec
 from telnyx_mcp.untrusted import compact, cut, redact, sanitize
 
@@ -138,15 +137,15 @@ async def list_webhook_deliveries(call: Call[DeliveriesParams]) -> DeliveriesRes
         for name in ("started_after", "started_before", "finished_after", "finished_before")
     }
     if asked.group_failures:
-        look = _look(call)
-        rows = await _failures(look)
+        scan = _scan(call)
+        rows = await _failures(scan)
         return DeliveriesResult(
             today=call.today,
             **echoed,
             items=rows,
             returned=len(rows),
-            total=len(rows) if look.whole else None,
-            note=f"{look.note} Rows are groups of failed deliveries, the largest first.",
+            total=len(rows) if scan.complete else None,
+            note=f"{coverage(scan)} Rows are groups of failed deliveries, the largest first.",
         )
     page = await call.client.list_webhook_deliveries(**_query(asked))
     return DeliveriesResult(
@@ -158,23 +157,20 @@ def _query(asked: DeliveriesParams) -> dict[str, Any]:
     return asked.model_dump(exclude={"group_failures"})
 
 
-def _look(call: Call[DeliveriesParams]) -> Look[WebhookDelivery]:
-    """A look through all failed deliveries that were asked for."""
-    query = _query(call.params) | {
-        "status": "failed",
-        "page_size": LIST_DELIVERIES.largest_page,
-    }
-    return Look(
+def _scan(call: Call[DeliveriesParams]) -> Scan[WebhookDelivery]:
+    """A scan of all failed deliveries that were asked for."""
+    query = _query(call.params) | {"status": "failed", "page_size": None}
+    return Scan(
         lambda number: call.client.list_webhook_deliveries(**query | {"page": number}),
         lambda delivery: delivery.id,
-        call.progress,
+        call.progress.rows,
     )
 
 
-async def _failures(look: Look[WebhookDelivery]) -> list[FailureRow]:
+async def _failures(scan: Scan[WebhookDelivery]) -> list[FailureRow]:
     """The failed deliveries by URL, HTTP status and errors of their latest attempt."""
     groups: dict[tuple[Any, ...], FailureRow] = {}
-    async for delivery in look.rows():
+    async for delivery in scan.rows():
         row = _row(delivery)
         errors = ", ".join(_code(each) for each in row.errors or []) or None
         key = (row.url, row.http_status, errors)

@@ -20,8 +20,9 @@ ID = "48eff763-ea80-4345-b688-78249eb165a8"
 MOMENT = datetime(2026, 5, 1, tzinfo=UTC)
 DAY, NEXT = date(2026, 5, 1), date(2026, 6, 1)
 Ask = Callable[[TelnyxClient], Awaitable[Any]]
-PAGE = "page[number]=1&page[size]=20"
-LARGE_PAGE = "page[number]=1&page[size]=250"
+PAGE = LARGE_PAGE = "page[number]=1&page[size]=250"
+RECORDS_PAGE = "page[number]=1&page[size]=50"
+"""The largest pages that Telnyx allows: its own default of 20 loses rows silently."""
 SLIM = "include_connection=true&include_tags=true"
 
 ONE: dict[str, tuple[Ask, str]] = {
@@ -70,7 +71,7 @@ LISTS: dict[str, tuple[Ask, str]] = {
     ),
     "records": (
         lambda c: c.search_detail_records("messaging"),
-        f"GET /detail_records?filter[record_type]=messaging&{PAGE}",
+        f"GET /detail_records?filter[record_type]=messaging&{RECORDS_PAGE}",
     ),
     "some records": (
         lambda c: c.search_detail_records(
@@ -80,7 +81,7 @@ LISTS: dict[str, tuple[Ask, str]] = {
             sort=["-created_at", "cost"],
         ),
         "GET /detail_records?filter[record_type]=messaging&filter[date_range]=last_month"
-        f"&filter[cost][gte]=0.01&sort=-created_at,cost&{PAGE}",
+        f"&filter[cost][gte]=0.01&sort=-created_at,cost&{RECORDS_PAGE}",
     ),
     "invoices": (
         lambda c: c.list_invoices(sort="-period_start"),
@@ -375,7 +376,7 @@ async def test_a_page_knows_whether_another_is_worth_asking_for(
 ) -> None:
     body = {"data": items} if meta is None else {"data": items, "meta": meta}
     scripted.will_answer(body)
-    assert (await client.list_invoices()).has_more is has_more
+    assert (await client.list_invoices(page_size=20)).has_more is has_more
 
 
 async def test_a_page_has_the_number_asked_for_whatever_the_answer_claims(

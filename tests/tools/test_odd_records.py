@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telnyx_mcp.server import AccountServer
-from telnyx_mcp.telnyx.seen import Seen
+from telnyx_mcp.telnyx.pagination import Deduplicator
 from telnyx_mcp.telnyx.usage import amounts_of, cost_of, mark_of, moment_of
 from telnyx_mcp.tools.grouping import ALIASES, Groups, shown
 from tests.conftest import Scripted, call, content_of
@@ -50,7 +50,7 @@ def test_every_record_counts_and_every_figure_can_be_written(
     records: list[dict[str, Any]], by: list[str]
 ) -> None:
     groups = Groups(by, UTC)
-    for record in Seen().new(records, mark_of):
+    for record in Deduplicator().new(records, mark_of):
         cost_of(record), amounts_of(record), moment_of(record)
         groups.add(record)
     rows, rest, _ = groups.top(3)

@@ -9,7 +9,7 @@ import pytest
 
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server import AccountServer
-from telnyx_mcp.tools import looking
+from telnyx_mcp.telnyx import pagination
 from tests import raw
 from tests.conftest import Scripted, answer, call, content_of, text_of
 
@@ -200,8 +200,7 @@ async def test_a_look_that_breaks_off_says_what_it_covered(
 async def test_a_look_ends_after_so_many_pages_and_says_so(
     scripted: Scripted, scripted_server: AccountServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(looking.Look, "most_pages", 2)
-    monkeypatch.setattr(looking.Look.__init__, "__defaults__", (2, 0, None, True, ""))
+    monkeypatch.setattr(pagination, "MOST_PAGES", 2)
     pages = [
         answer(
             200,

@@ -1,8 +1,9 @@
-"""A walk over a list: in order, each page once, a few ahead, and no further than wanted."""
+"""A way through a list: in order, each page and row once, a few ahead, no further than wanted, and
+with the truth about how far it came."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import aclosing
 from typing import Any
 from urllib.parse import unquote
@@ -12,8 +13,9 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from telnyx_mcp.telnyx.client import TelnyxClient
+from telnyx_mcp.telnyx.errors import Failure, TelnyxError
 from telnyx_mcp.telnyx.models import Page
-from telnyx_mcp.telnyx.walking import AHEAD, walk
+from telnyx_mcp.telnyx.pagination import AHEAD, Deduplicator, Scan, iter_pages, page_of
 from tests.conftest import SECONDS, Scripted, answer
 
 Fetch = Callable[[int], Coroutine[Any, Any, Page[Any]]]
@@ -30,7 +32,7 @@ def paged(*pages: list[Any], total_pages: int | None = None) -> Fetch:
 
 
 async def walked(fetch: Fetch, **more: int) -> list[Page[Any]]:
-    return [page async for page in walk(fetch, **more)]
+    return [page async for page in iter_pages(fetch, **more)]
 
 
 async def test_a_walk_brings_the_pages_in_order() -> None:
@@ -119,7 +121,7 @@ async def test_pages_are_asked_for_a_few_ahead_and_come_in_order() -> None:
     came: list[int] = []
 
     async def read() -> None:
-        async for page in walk(pages.fetch):
+        async for page in iter_pages(pages.fetch):
             came.append(page.number)  # noqa: PERF401 - it is looked at meanwhile
 
     with anyio.fail_after(SECONDS):
@@ -140,7 +142,7 @@ async def test_where_no_total_is_told_one_page_is_asked_for_at_a_time() -> None:
     pages = Slow(9, told=False)
     pages.open(1)
     with anyio.move_on_after(0.05):
-        async for _ in walk(pages.fetch):
+        async for _ in iter_pages(pages.fetch):
             pass
     assert pages.asked == [1, 2]
 
@@ -148,7 +150,7 @@ async def test_where_no_total_is_told_one_page_is_asked_for_at_a_time() -> None:
 async def test_who_wants_one_page_asks_for_one() -> None:
     pages = Slow(9)
     pages.open()
-    async with aclosing(walk(pages.fetch)) as walked:
+    async with aclosing(iter_pages(pages.fetch)) as walked:
         async for _ in walked:
             break
     assert pages.asked == [1]
@@ -158,7 +160,7 @@ async def test_who_has_enough_gives_up_what_is_in_flight() -> None:
     pages = Slow(9)
     pages.open(1, 2)
     with anyio.fail_after(SECONDS):
-        async with aclosing(walk(pages.fetch)) as walked:
+        async with aclosing(iter_pages(pages.fetch)) as walked:
             async for page in walked:
                 if page.number == 2:
                     break
@@ -171,13 +173,13 @@ async def test_a_walk_that_is_cancelled_gives_up_what_is_in_flight() -> None:
     pages = Slow(9)
     pages.open(1)
     with anyio.move_on_after(0.05):
-        async for _ in walk(pages.fetch):
+        async for _ in iter_pages(pages.fetch):
             pass
     await settled()
     assert sorted(pages.given_up) == [2, 3, 4, 5]
 
 
-async def test_a_failure_comes_in_its_turn_and_ends_the_walk() -> None:
+async def test_a_failure_comes_in_its_turn_and_ends_the_iter_pages() -> None:
     pages = Slow(9)
     pages.open()
 
@@ -189,7 +191,7 @@ async def test_a_failure_comes_in_its_turn_and_ends_the_walk() -> None:
     came: list[int] = []
 
     async def read() -> None:
-        async for page in walk(fetch):
+        async for page in iter_pages(fetch):
             came.append(page.number)  # noqa: PERF401 - what came before the failure counts
 
     with pytest.raises(RuntimeError, match="page 4"):
@@ -200,5 +202,117 @@ async def test_a_failure_comes_in_its_turn_and_ends_the_walk() -> None:
 async def test_no_page_beyond_the_cap_is_asked_for() -> None:
     pages = Slow(9)
     pages.open()
-    assert [page.number async for page in walk(pages.fetch, most_pages=3)] == [1, 2, 3]
+    assert [page.number async for page in iter_pages(pages.fetch, most_pages=3)] == [1, 2, 3]
     assert pages.asked == [1, 2, 3]
+
+
+# --- how far it came ------------------------------------------------------------------------------
+
+
+def listed(
+    *pages: list[Any] | TelnyxError, total_pages: int | None = None, totals: Sequence[int | None]
+) -> Fetch:
+    """A list of these pages, of which each counts all rows as `totals` says; its last count stays."""
+
+    async def fetch(number: int) -> Page[Any]:
+        items = pages[number - 1] if number <= len(pages) else []
+        if isinstance(items, TelnyxError):
+            raise items
+        total = totals[min(number, len(totals)) - 1]
+        return Page(
+            items=items, number=number, size=2, total_pages=total_pages, total_results=total
+        )
+
+    return fetch
+
+
+async def scanned(fetch: Fetch, **more: Any) -> tuple[Scan[Any], list[Any]]:
+    scan: Scan[Any] = Scan(fetch, lambda row: row, **more)
+    with anyio.fail_after(SECONDS):
+        return scan, [row async for row in scan.rows()]
+
+
+LOST = TelnyxError(Failure.RESET)
+PACED = TelnyxError(Failure.PACED)
+
+
+@pytest.mark.parametrize(
+    ("pages", "total_pages", "totals", "rows", "complete", "why"),
+    [
+        pytest.param([[1, 2], [3]], 2, [3], [1, 2, 3], True, "", id="all"),
+        pytest.param([[]], 0, [0], [], True, "", id="nothing"),
+        pytest.param([[]], None, [None], [], True, "", id="nothing, uncounted"),
+        pytest.param([[1, 2], [3]], None, [None], [1, 2, 3], True, "", id="uncounted"),
+        pytest.param([[1, 2], [3, 4]], None, [None], [1, 2, 3, 4], True, "", id="full last page"),
+        pytest.param([[1, 2], [2, 3]], 2, [3, 4], [1, 2, 3], True, "", id="grew meanwhile"),
+        pytest.param([[1, 2], [3, 4]], 2, [3], [1, 2, 3, 4], True, "", id="more than counted"),
+        pytest.param([[1, 2], [3]], 2, [5, 3], [1, 2, 3], False, "no more", id="too few"),
+        pytest.param([[]], 3, [5], [], False, "no more", id="nothing of five"),
+        pytest.param([[1, 2], []], 3, [None], [1, 2], False, "no more", id="empty before the end"),
+        pytest.param([[1, 2]] * 3, 3, [None], [1, 2], False, "no more", id="repeats for ever"),
+        pytest.param([[1, 2], LOST], 2, [4], [1, 2], False, LOST.happened, id="lost"),
+        pytest.param([[1, 2], PACED], 2, [4], [1, 2], False, "rate limit", id="out of time"),
+        pytest.param([[1], [2], [3], [4]], 4, [4], [1, 2, 3], False, "one call reads", id="capped"),
+        pytest.param([[1], [2], [3]], 3, [3], [1, 2, 3], True, "", id="ends at the cap"),
+    ],
+)
+async def test_a_scan_is_complete_only_if_every_row_that_telnyx_counted_was_read(
+    pages: list[Any],
+    total_pages: int | None,
+    totals: list[int | None],
+    rows: list[int],
+    complete: bool,
+    why: str,
+) -> None:
+    fetch = listed(*pages, total_pages=total_pages, totals=totals)
+    scan, read = await scanned(fetch, most_pages=3)
+    assert read == rows
+    assert scan.count == len(rows)
+    assert scan.total == totals[0]
+    assert scan.complete is complete
+    assert why in scan.why
+    assert bool(scan.why) is not complete
+
+
+async def test_a_scan_of_which_not_even_one_row_came_fails() -> None:
+    with pytest.raises(TelnyxError):
+        await scanned(listed(LOST, totals=[None]))
+
+
+async def test_a_scan_that_its_reader_stops_is_not_complete() -> None:
+    scan: Scan[int] = Scan(listed([1, 2], total_pages=1, totals=[2]), lambda row: row)
+    async with aclosing(scan.rows()) as rows:
+        async for _ in rows:
+            break
+    assert not scan.complete
+    assert scan.why
+
+
+async def test_a_scan_reports_its_progress_after_each_page() -> None:
+    told: list[tuple[int, int | None]] = []
+
+    async def progress(count: int, total: int | None) -> None:
+        told.append((count, total))
+
+    await scanned(listed([1, 2], [3], total_pages=2, totals=[3]), progress=progress)
+    assert told == [(2, 3), (3, 3)]
+
+
+async def test_rows_without_a_mark_are_all_read() -> None:
+    scan: Scan[int] = Scan(listed([1, 1], [1], total_pages=2, totals=[3]), lambda _: None)
+    assert [row async for row in scan.rows()] == [1, 1, 1]
+
+
+def test_a_page_of_rows_in_memory_knows_where_it_stands() -> None:
+    pages = [page_of(range(5), number, 2) for number in (1, 2, 3, 4)]
+    assert [page.items for page in pages] == [[0, 1], [2, 3], [4], []]
+    assert [page.has_more for page in pages] == [True, True, False, False]
+    assert {(page.total_pages, page.total_results) for page in pages} == {(3, 5)}
+    assert not page_of([], 1, 2).has_more
+
+
+def test_only_so_many_rows_are_remembered() -> None:
+    rows = Deduplicator(remembered=10)
+    assert len(list(rows.new(range(100), str))) == 100
+    assert list(rows.new(range(90, 100), str)) == []
+    assert len(list(rows.new(range(10), str))) == 10
