@@ -17,6 +17,7 @@ from telnyx_mcp.sandbox.invoices import Invoices
 from telnyx_mcp.sandbox.numbers import Numbers
 from telnyx_mcp.sandbox.records import DetailRecords
 from telnyx_mcp.sandbox.refusals import Refusal
+from telnyx_mcp.sandbox.spend_limits import SpendLimits
 from telnyx_mcp.sandbox.webhooks import WebhookDeliveries
 
 MONTHS = 18
@@ -47,6 +48,7 @@ class Account:
         self.records = DetailRecords(
             self.business, self.numbers, self.first_day, self._start, records_per_day
         )
+        self.spend_limits = SpendLimits(self.records, self.today)
         self._history = AuditEvents.of_history(
             self.business, self.numbers, self.first_day, self._start
         )
@@ -56,13 +58,14 @@ class Account:
         self.reset()
 
     def reset(self) -> None:
-        """Undo every payment and change."""
+        """Undo every payment, change and block."""
         self.balance = self._opening
         self.credit_limit = Decimal("250.00")
         self.payments: list[dict[str, Any]] = []
         self.preferences = current_preferences()
         self.audit_events = list(self._history.all)
         self._changes = 0
+        self.spend_limits.reset()
 
     def now(self) -> datetime:
         """The real time; on a fixed day noon, and a second more with every change."""

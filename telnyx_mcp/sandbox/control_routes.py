@@ -34,6 +34,7 @@ class ControlRoutes:
         self._sandbox = sandbox
         self._routes: dict[str, tuple[str, _Route]] = {
             "/faults": ("POST", self._faults),
+            "/blocks": ("POST", self._blocks),
             "/requests": ("GET", self._requests),
             "/payments": ("GET", self._payments),
             "/reset": ("POST", self._reset),
@@ -79,6 +80,15 @@ class ControlRoutes:
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise Refusal(400, str(error), title="Bad fault") from None
         return _json({"data": {"operation": fault.operation, "kind": fault.kind}}, 201)
+
+    async def _blocks(self, body: bytes) -> JSONResponse:
+        """`{"product", "period"?}`: blocks a product as if it had gone over its spend limit."""
+        try:
+            wanted: dict[str, str] = json.loads(body)
+            self._sandbox.block(**wanted)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise Refusal(400, str(error), title="Bad block") from None
+        return _json({"data": wanted}, 201)
 
     async def _requests(self, _body: bytes) -> JSONResponse:
         log = self._sandbox.log
