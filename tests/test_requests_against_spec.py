@@ -91,6 +91,12 @@ REQUESTS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "list_messaging_profiles": ((), {"name_contains": "a", "page": 2}),
     "list_connections": ((), {"name_contains": "abc", "sort": "connection_name", "page": 2}),
     "list_billing_groups": ((), {"page": 2}),
+    "list_spend_limits": ((), {}),
+    "list_notification_channels": ((), {"page": 2}),
+    "list_notification_event_conditions": ((), {"page": 2}),
+    "list_notification_events": ((), {"page": 2}),
+    "list_notification_profiles": ((), {"page": 2}),
+    "list_notification_settings": ((), {"page": 2}),
 }
 
 

@@ -16,6 +16,7 @@ from telnyx_mcp.sandbox.invoices import Invoices
 from telnyx_mcp.sandbox.numbers import Numbers
 from telnyx_mcp.sandbox.records import Count, DetailRecords, History, Volume
 from telnyx_mcp.sandbox.refusals import Refusal
+from telnyx_mcp.sandbox.spend_limits import SpendLimits
 from telnyx_mcp.sandbox.usage import UsageReports
 from telnyx_mcp.sandbox.webhooks import WebhookDeliveries
 
@@ -49,6 +50,7 @@ class Account:
         history = History(self.business, self.numbers, self.first_day, self._start, volume)
         self.records = DetailRecords(history)
         self.usage = UsageReports(self.business, history, self.now)
+        self.spend_limits = SpendLimits(self.records, self.today)
         self._history = AuditEvents.of_history(
             self.business, self.numbers, self.first_day, self._start
         )
@@ -58,13 +60,14 @@ class Account:
         self.reset()
 
     def reset(self) -> None:
-        """Undo every payment and change."""
+        """Undo every payment, change and block."""
         self.balance = self._opening
         self.credit_limit = Decimal("250.00")
         self.payments: list[dict[str, Any]] = []
         self.preferences = current_preferences()
         self.audit_events = list(self._history.all)
         self._changes = 0
+        self.spend_limits.reset()
 
     def now(self) -> datetime:
         """The real time; on a fixed day noon, and a second more with every change."""

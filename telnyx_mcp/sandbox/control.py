@@ -145,15 +145,19 @@ class Sandbox:
 
     @property
     def control_url(self) -> str:
-        """Where `/faults`, `/requests`, `/payments` and `/reset` are."""
+        """Where `/faults`, `/blocks`, `/requests`, `/payments` and `/reset` are."""
         return self.base_url.removesuffix("/v2") + "/_sandbox"
 
     def fault(self, operation: str, kind: str, **options: Any) -> Fault:
         """Plan a fault for the next request of an operation; options are the fields of `Fault`."""
         return self.faults.add(operation, kind, **options)
 
+    def block(self, product: str, period: str = "daily") -> None:
+        """Let a product have gone over its spend limit; `period` is `daily` or `monthly`."""
+        self.account.spend_limits.block(product, period)
+
     def reset(self) -> None:
-        """As at the start: no payments, changes, faults or requests, a fresh rate limit."""
+        """As at the start: no payments, changes, blocks, faults or requests, a fresh rate limit."""
         self.account.reset()
         self.faults.clear()
         self.latency = self._usual_latency

@@ -37,6 +37,7 @@ class ControlRoutes:
         self._routes: dict[str, tuple[str, _Route]] = {
             "/faults": ("POST", self._faults),
             "/latency": ("POST", self._latency),
+            "/blocks": ("POST", self._blocks),
             "/requests": ("GET", self._requests),
             "/payments": ("GET", self._payments),
             "/reset": ("POST", self._reset),
@@ -94,6 +95,15 @@ class ControlRoutes:
             raise Refusal(400, detail, title="Bad latency")
         self._sandbox.latency = milliseconds / 1000
         return _json({"data": {"milliseconds": milliseconds}})
+
+    async def _blocks(self, body: bytes) -> JSONResponse:
+        """`{"product", "period"?}`: blocks a product as if it had gone over its spend limit."""
+        try:
+            wanted: dict[str, str] = json.loads(body)
+            self._sandbox.block(**wanted)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise Refusal(400, str(error), title="Bad block") from None
+        return _json({"data": wanted}, 201)
 
     async def _requests(self, _body: bytes) -> JSONResponse:
         log = self._sandbox.log

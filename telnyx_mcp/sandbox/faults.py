@@ -36,6 +36,12 @@ OPERATIONS = (
     "list_billing_groups",
     "list_messaging_profiles",
     "list_connections",
+    "list_spend_limits",
+    "list_notification_channels",
+    "list_notification_event_conditions",
+    "list_notification_events",
+    "list_notification_profiles",
+    "list_notification_settings",
 )
 ANY = "*"
 

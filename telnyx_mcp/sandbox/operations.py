@@ -18,7 +18,13 @@ from telnyx_mcp.sandbox.call import (
     page_of,
 )
 from telnyx_mcp.sandbox.days import next_month_same_day, parse_moment
-from telnyx_mcp.sandbox.neighbours import people, phone_numbers, resources
+from telnyx_mcp.sandbox.neighbours import (
+    limits,
+    notifications,
+    people,
+    phone_numbers,
+    resources,
+)
 from telnyx_mcp.sandbox.refusals import Refusal, bad_parameter, missing, not_found
 from telnyx_mcp.sandbox.replies import Reply
 from telnyx_mcp.sandbox.usage.answers import as_csv, as_json
@@ -182,6 +188,8 @@ OPERATIONS: tuple[Operation, ...] = (
     *people.OPERATIONS,
     *phone_numbers.OPERATIONS,
     *resources.OPERATIONS,
+    *limits.OPERATIONS,
+    *notifications.OPERATIONS,
 )
 
 

@@ -115,3 +115,98 @@ class BillingGroup(AccountModel):
     created_at: str | None = None
     updated_at: str | None = None
     deleted_at: str | None = None
+
+
+class SpendLimitSetting(AccountModel):
+    """The limit as somebody set it: in USD, or `unlimited`. `origin` is `self_service` or `operator`."""
+
+    amount: str | None = None
+    unlimited: bool | None = None
+    origin: str | None = None
+    updated_at: str | None = None
+
+
+class SpendLimitBlock(AccountModel):
+    """`blocked_until` is the first day, in UTC, on which the product works again."""
+
+    detected_at: str | None = None
+    spend_usd: str | None = None
+    limit_usd: str | None = None
+    blocked_until: str | None = None
+
+
+class SpendLimit(AccountModel):
+    """What a product may cost in the current UTC day (`daily`) or month (`monthly`), and what it did.
+
+    `effective_limit_usd` is null where nothing limits it; `spend_usd` is null where `spend_error` says
+    why. `period_end` is not included.
+    """
+
+    product: str | None = None
+    product_name: str | None = None
+    period: str | None = None
+    period_start: str | None = None
+    period_end: str | None = None
+    limit: SpendLimitSetting | None = None
+    effective_limit_usd: str | None = None
+    spend_usd: str | None = None
+    spend_error: str | None = None
+    blocked: bool | None = None
+    block: SpendLimitBlock | None = None
+
+
+class NotificationEvent(AccountModel):
+    """Something that can be told: `Low Available Credit`."""
+
+    id: str | None = None
+    name: str | None = None
+    notification_category: str | None = None
+    enabled: bool | None = None
+
+
+class NotificationEventCondition(AccountModel):
+    """When an event is told, and over which channels it can be."""
+
+    id: str | None = None
+    notification_event_id: str | None = None
+    name: str | None = None
+    description: str | None = None
+    associated_record_type: str | None = None
+    supported_channels: list[str] | None = None
+    allow_multiple_channels: bool | None = None
+    enabled: bool | None = None
+
+
+class NotificationProfile(AccountModel):
+    """A named set of channels."""
+
+    id: str | None = None
+    name: str | None = None
+
+
+class NotificationChannel(AccountModel):
+    """`channel_destination` is an address, a phone number or a URL, which may hold a password."""
+
+    id: str | None = None
+    notification_profile_id: str | None = None
+    channel_type_id: str | None = None
+    channel_destination: str | None = None
+
+
+class NotificationParameter(AccountModel):
+    name: str | None = None
+    value: str | None = None
+
+
+class NotificationSetting(AccountModel):
+    """Joins a condition with a profile, and with one of its channels; without a channel, with all of
+    them. Nobody is told where `status` is `deleted` or on its way there."""
+
+    id: str | None = None
+    notification_event_condition_id: str | None = None
+    notification_profile_id: str | None = None
+    notification_channel_id: str | None = None
+    associated_record_type: str | None = None
+    associated_record_type_value: str | None = None
+    status: str | None = None
+    parameters: list[NotificationParameter] | None = None

@@ -19,8 +19,14 @@ from telnyx_mcp.telnyx.account_models import (
     BillingGroup,
     Connection,
     MessagingProfile,
+    NotificationChannel,
+    NotificationEvent,
+    NotificationEventCondition,
+    NotificationProfile,
+    NotificationSetting,
     OrganizationUser,
     PhoneNumber,
+    SpendLimit,
 )
 from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
@@ -353,6 +359,47 @@ class TelnyxClient:
         """The billing groups that numbers and outbound profiles are put in."""
         return await self._page(op.LIST_BILLING_GROUPS, BillingGroup, {}, page, page_size)
 
+    async def list_spend_limits(self) -> list[SpendLimit]:
+        """What each product may cost and did, by day and by month; all in one answer. The freshest
+        figure of spend that Telnyx has: about a minute old."""
+        data, _ = await self._data(op.LIST_SPEND_LIMITS)
+        return [_read_as(SpendLimit, row) for row in _rows(data)]
+
+    async def list_notification_channels(
+        self, *, page: int = 1, page_size: int = 250
+    ) -> Page[NotificationChannel]:
+        """Where notifications go: addresses, phone numbers, URLs."""
+        operation = op.LIST_NOTIFICATION_CHANNELS
+        return await self._page(operation, NotificationChannel, {}, page, page_size)
+
+    async def list_notification_event_conditions(
+        self, *, page: int = 1, page_size: int = 250
+    ) -> Page[NotificationEventCondition]:
+        """When each event is told, and how it can be."""
+        operation = op.LIST_NOTIFICATION_EVENT_CONDITIONS
+        return await self._page(operation, NotificationEventCondition, {}, page, page_size)
+
+    async def list_notification_events(
+        self, *, page: int = 1, page_size: int = 250
+    ) -> Page[NotificationEvent]:
+        """What can be told."""
+        operation = op.LIST_NOTIFICATION_EVENTS
+        return await self._page(operation, NotificationEvent, {}, page, page_size)
+
+    async def list_notification_profiles(
+        self, *, page: int = 1, page_size: int = 250
+    ) -> Page[NotificationProfile]:
+        """The named sets of channels."""
+        operation = op.LIST_NOTIFICATION_PROFILES
+        return await self._page(operation, NotificationProfile, {}, page, page_size)
+
+    async def list_notification_settings(
+        self, *, page: int = 1, page_size: int = 250
+    ) -> Page[NotificationSetting]:
+        """Which condition is told to which profile or channel."""
+        operation = op.LIST_NOTIFICATION_SETTINGS
+        return await self._page(operation, NotificationSetting, {}, page, page_size)
+
     async def _data(self, operation: op.Operation, **request: Any) -> tuple[Any, Any]:
         """`data` and `meta` of an answer."""
         response = await self.transport.request(
@@ -381,16 +428,21 @@ class TelnyxClient:
         size = size or operation.largest_page
         query = {**query, "page[number]": number, "page[size]": size}
         data, meta = await self._data(operation, query=query, **request)
-        if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
-            raise TelnyxError(Failure.WRONG_SHAPE, "data is not a list of objects")
+        rows = _rows(data)
         told = _read_as(PageMeta, meta if isinstance(meta, dict) else {})
         return Page[Any].model_construct(
-            items=[_read_as(model, row) for row in data] if model else data,
+            items=[_read_as(model, row) for row in rows] if model else rows,
             number=number,
             size=size,
             total_pages=told.total_pages,
             total_results=told.total_results,
         )
+
+
+def _rows(data: Any) -> list[dict[str, Any]]:
+    if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
+        raise TelnyxError(Failure.WRONG_SHAPE, "data is not a list of objects")
+    return data
 
 
 def _read_as(model: type[Model], data: Any) -> Model:

@@ -168,3 +168,16 @@ LIST_CONNECTIONS = Operation(
 LIST_BILLING_GROUPS = Operation(
     "list_billing_groups", "GET", "/billing_groups", names=_PAGE, largest_page=250
 )
+LIST_SPEND_LIMITS = Operation("list_spend_limits", "GET", "/spend_limits")
+
+
+def _notifications(what: str) -> Operation:
+    name = f"notification_{what}"
+    return Operation(f"list_{name}", "GET", f"/{name}", names=_PAGE, largest_page=250)
+
+
+LIST_NOTIFICATION_CHANNELS = _notifications("channels")
+LIST_NOTIFICATION_EVENT_CONDITIONS = _notifications("event_conditions")
+LIST_NOTIFICATION_EVENTS = _notifications("events")
+LIST_NOTIFICATION_PROFILES = _notifications("profiles")
+LIST_NOTIFICATION_SETTINGS = _notifications("settings")

@@ -199,6 +199,7 @@ def test_usage_reports_are_as_declared(
     assert problems(document, schema, answer.json()) == []
 
 
+NOTIFICATIONS = ("channels", "event_conditions", "events", "profiles", "settings")
 NEIGHBOURS = [
     ("/organizations/users?include_groups=true", "/organizations/users"),
     ("/phone_numbers?page[size]=250", "/phone_numbers"),
@@ -207,6 +208,8 @@ NEIGHBOURS = [
     ("/messaging_profiles", "/messaging_profiles"),
     ("/connections", "/connections"),
     ("/billing_groups", "/billing_groups"),
+    ("/spend_limits", "/spend_limits"),
+    *((f"/notification_{name}",) * 2 for name in NOTIFICATIONS),
 ]
 
 
@@ -228,6 +231,9 @@ def test_neighbouring_reads_are_as_declared(
     assert problems(neighbours, schema, answer) == []
     rows = answer["data"]
     assert rows
+    schemas = neighbours["components"]["schemas"]
+    if "$ref" in schema:
+        schema = schemas[schema["$ref"].rsplit("/", 1)[1]]
     row = schema["properties"]["data"]["items"]
-    declared = neighbours["components"]["schemas"][row["$ref"].rsplit("/", 1)[1]]["properties"]
+    declared = schemas[row["$ref"].rsplit("/", 1)[1]]["properties"]
     assert {name for each in rows for name in each} <= {*declared, "tags"}

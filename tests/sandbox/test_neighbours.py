@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -16,6 +17,11 @@ SIZES = {
     "/phone_numbers/slim": 20,
     "/messaging_profiles": 20,
     "/billing_groups": 20,
+    "/notification_channels": 20,
+    "/notification_event_conditions": 20,
+    "/notification_events": 20,
+    "/notification_profiles": 20,
+    "/notification_settings": 20,
 }
 
 
@@ -238,3 +244,133 @@ def test_errors_of_billing_groups_have_integer_codes(client: httpx.Client) -> No
     ):
         (error,) = client.get(path, headers=headers).json()["errors"]
         assert type(error["code"]) is int
+
+
+LIMIT_FIELDS = {
+    "record_type",
+    "product",
+    "product_name",
+    "period",
+    "period_start",
+    "period_end",
+    "limit",
+    "effective_limit_usd",
+    "spend_usd",
+    "spend_error",
+    "blocked",
+    "block",
+}
+
+
+def test_spend_limits_come_in_one_answer_with_all_their_fields(client: httpx.Client) -> None:
+    answer = client.get("/spend_limits").json()
+    assert all(set(row) == LIMIT_FIELDS for row in answer["data"])
+    periods = {(row["product"], row["period"]) for row in answer["data"]}
+    assert len(periods) == len(answer["data"]) == 4
+    paged = client.get("/spend_limits?page[number]=2&page[size]=1").json()
+    assert paged["data"] == answer["data"]
+    limits = [row["limit"] for row in answer["data"]]
+    assert None in limits
+    assert any(limit and limit["unlimited"] and limit["amount"] is None for limit in limits)
+    unread = [row for row in answer["data"] if row["spend_usd"] is None]
+    assert unread
+    assert all(row["spend_error"] for row in unread)
+    assert not any(row["blocked"] or row["block"] for row in answer["data"])
+
+
+@pytest.mark.parametrize(("period", "span"), [("daily", "today"), ("monthly", "this_month")])
+def test_the_spend_of_a_limit_is_that_of_the_records(
+    client: httpx.Client, period: str, span: str
+) -> None:
+    rows = data(client, "/spend_limits")
+    (limit,) = [r for r in rows if (r["product"], r["period"]) == ("inference", period)]
+    params = {"filter[record_type]": "inference", "filter[date_range]": span, "page[size]": "50"}
+    spent, number, pages = Decimal(0), 1, 1
+    while number <= pages:
+        answer = client.get("/detail_records", params={**params, "page[number]": number}).json()
+        spent += sum((Decimal(each["cost"]) for each in answer["data"]), Decimal(0))
+        pages, number = answer["meta"]["total_pages"], number + 1
+    assert spent > 0
+    assert Decimal(limit["spend_usd"]) == spent.quantize(Decimal("0.01"))
+
+
+@pytest.mark.parametrize("product", ["inference", "text-to-speech"])
+@pytest.mark.parametrize("period", ["daily", "monthly"])
+def test_a_product_is_blocked_on_demand_until_the_period_ends(
+    client: httpx.Client, sandbox: Sandbox, product: str, period: str
+) -> None:
+    url = f"{sandbox.control_url}/blocks"
+    assert client.post(url, json={"product": product, "period": period}).status_code == 201
+    rows = data(client, "/spend_limits")
+    (blocked,) = [row for row in rows if row["blocked"]]
+    assert (blocked["product"], blocked["period"]) == (product, period)
+    assert blocked["block"]["blocked_until"] == blocked["period_end"]
+    assert Decimal(blocked["block"]["spend_usd"]) > Decimal(blocked["block"]["limit_usd"])
+    assert blocked["effective_limit_usd"] == blocked["block"]["limit_usd"]
+    sandbox.reset()
+    assert not any(row["blocked"] for row in data(client, "/spend_limits"))
+
+
+def test_a_misspelt_block_is_an_error_that_names_the_products(
+    client: httpx.Client, sandbox: Sandbox
+) -> None:
+    url = f"{sandbox.control_url}/blocks"
+    for body in ({"product": "inferense"}, {"product": "inference", "period": "weekly"}):
+        answer = client.post(url, json=body)
+        assert answer.status_code == 400
+        assert "text-to-speech" in answer.text
+    wrongs: list[Any] = [{}, [], {"product": "inference", "by": 1}]
+    for wrong in wrongs:
+        assert client.post(url, json=wrong).status_code == 400
+
+
+def told_of(client: httpx.Client, event_name: str) -> set[str]:
+    """Who is told of an event, as five lists together say."""
+    lists = {
+        what: data(client, f"/notification_{what}")
+        for what in ("events", "event_conditions", "settings", "channels", "profiles")
+    }
+    events = {row["id"] for row in lists["events"] if row["name"] == event_name}
+    conditions = {
+        row["id"]: row
+        for row in lists["event_conditions"]
+        if row["notification_event_id"] in events
+    }
+    profiles = {row["id"] for row in lists["profiles"]}
+    told = set()
+    for setting in lists["settings"]:
+        condition = conditions.get(setting["notification_event_condition_id"])
+        if condition is None or setting["status"].startswith("delete"):
+            continue
+        assert setting["notification_profile_id"] in profiles
+        told |= {
+            channel["channel_destination"]
+            for channel in lists["channels"]
+            if channel["notification_profile_id"] == setting["notification_profile_id"]
+            and channel["channel_type_id"] in condition["supported_channels"]
+            and setting.get("notification_channel_id", channel["id"]) == channel["id"]
+        }
+    return told
+
+
+def test_low_credit_is_told_to_an_address_and_a_phone(client: httpx.Client) -> None:
+    """And no longer to the person whose setting is deleted."""
+    told = told_of(client, "Low Available Credit")
+    assert told == {"olivia.brandt@northwind-parcels.example", "+13125550142"}
+    assert len(told_of(client, "New Invoice")) == 2
+    assert told_of(client, "Suspicious Outbound Voice") == set()
+    (hook,) = told_of(client, "Port Out")
+    assert "Pa55@" in hook
+
+
+def test_notifications_are_filtered_as_documented(client: httpx.Client) -> None:
+    channels = data(client, "/notification_channels", **{"filter[channel_type_id][eq]": "sms"})
+    assert [each["channel_destination"] for each in channels] == ["+13125550142"]
+    settings = data(
+        client, "/notification_settings", **{"filter[notification_channel][eq]": channels[0]["id"]}
+    )
+    assert [row["notification_channel_id"] for row in settings] == [channels[0]["id"]]
+    deleted = data(client, "/notification_settings", **{"filter[status][eq]": "deleted"})
+    assert len(deleted) == 1
+    pigeon = client.get("/notification_channels?filter[channel_type_id][eq]=pigeon")
+    assert pigeon.status_code == 422

@@ -161,6 +161,27 @@ LISTS |= {
         lambda c: c.list_connections(name_contains="desk", sort="active"),
         f"GET /connections?filter[connection_name][contains]=desk&sort=active&{LARGE_PAGE}",
     ),
+    "spend limits": (lambda c: c.list_spend_limits(), "GET /spend_limits"),
+    "notification channels": (
+        lambda c: c.list_notification_channels(),
+        f"GET /notification_channels?{LARGE_PAGE}",
+    ),
+    "notification conditions": (
+        lambda c: c.list_notification_event_conditions(),
+        f"GET /notification_event_conditions?{LARGE_PAGE}",
+    ),
+    "notification events": (
+        lambda c: c.list_notification_events(),
+        f"GET /notification_events?{LARGE_PAGE}",
+    ),
+    "notification profiles": (
+        lambda c: c.list_notification_profiles(),
+        f"GET /notification_profiles?{LARGE_PAGE}",
+    ),
+    "notification settings": (
+        lambda c: c.list_notification_settings(),
+        f"GET /notification_settings?{LARGE_PAGE}",
+    ),
     "billing groups": (lambda c: c.list_billing_groups(), f"GET /billing_groups?{LARGE_PAGE}"),
 }
 
@@ -245,6 +266,15 @@ MODELS: list[type[BaseModel]] = [
     account_models.MessagingProfile,
     account_models.Connection,
     account_models.BillingGroup,
+    account_models.SpendLimitSetting,
+    account_models.SpendLimitBlock,
+    account_models.SpendLimit,
+    account_models.NotificationEvent,
+    account_models.NotificationEventCondition,
+    account_models.NotificationProfile,
+    account_models.NotificationChannel,
+    account_models.NotificationParameter,
+    account_models.NotificationSetting,
 ]
 BASES = {models.Answered, account_models.AccountModel}
 
