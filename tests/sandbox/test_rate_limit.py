@@ -99,3 +99,58 @@ def test_without_a_limit_nothing_is_said_of_one() -> None:
         answer = httpx.get(f"{sandbox.base_url}/balance", headers=headers, trust_env=False)
         assert answer.status_code == 200
         assert "x-ratelimit-limit" not in answer.headers
+
+
+@pytest.fixture
+def real(clock: Clock) -> Iterator[Sandbox]:
+    clock.now = 1_781_697_645.0  # 45 seconds into a minute
+    with running_sandbox(clock=clock) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def real_client(real: Sandbox) -> Iterator[httpx.Client]:
+    headers = {"authorization": f"Bearer {real.key}"}
+    with httpx.Client(base_url=real.base_url, headers=headers, trust_env=False) as client:
+        yield client
+
+
+def gateway(answer: httpx.Response) -> tuple[int, str, str, str, str | None]:
+    names = ("limit", "remaining", "reset")
+    limit, remaining, reset = (answer.headers[f"x-ratelimit-{name}"] for name in names)
+    assert "retry-after" not in answer.headers
+    return answer.status_code, limit, remaining, reset, answer.headers.get("x-envoy-ratelimited")
+
+
+def test_detail_records_have_40_requests_a_minute_whatever_their_type(
+    real_client: httpx.Client, clock: Clock
+) -> None:
+    """The windows are the clock's minutes, not those after a first request."""
+    answers = [
+        real_client.get("/detail_records", params={"filter[record_type]": record_type})
+        for record_type in ("fax", "amd") * 20
+    ]
+    assert gateway(answers[0]) == (200, "40, 40;w=60", "39", "15", None)
+    assert {answer.status_code for answer in answers} == {200}
+    refused = real_client.get("/detail_records", params={"filter[record_type]": "verify"})
+    assert gateway(refused) == (429, "40, 40;w=60", "0", "15", "true")
+    assert refused.json()["errors"][0]["code"] == "10011"
+    clock.now += 15
+    again = real_client.get("/detail_records", params={"filter[record_type]": "fax"})
+    assert gateway(again) == (200, "40, 40;w=60", "39", "60", None)
+
+
+def test_usage_reports_have_5_requests_a_second(real_client: httpx.Client, clock: Clock) -> None:
+    """Their options and everything else count apart."""
+    query = {"product": "amd", "dimensions": "currency", "metrics": "cost"}
+    query |= {"start_date": "2026-01-01", "end_date": "2026-01-02"}
+    answers = [gateway(real_client.get("/usage_reports", params=query)) for _ in range(6)]
+    assert answers[0] == (200, "5, 5;w=1", "4", "1", None)
+    assert answers[4:] == [
+        (200, "5, 5;w=1", "0", "1", None),
+        (429, "5, 5;w=1", "0", "1", "true"),
+    ]
+    assert told(real_client.get("/usage_reports/options"))[:3] == (200, 200, 199)
+    assert told(real_client.get("/balance"))[:3] == (200, 200, 199)
+    clock.now += 1
+    assert real_client.get("/usage_reports", params=query).status_code == 200
