@@ -159,6 +159,16 @@ def _parser() -> argparse.ArgumentParser:
     sandbox.add_argument("--port", type=int, default=8765, help="0 picks a free one")
     sandbox.add_argument("--seed", type=int, default=7, help="another seed, another account")
     sandbox.add_argument("--today", metavar="YYYY-MM-DD", help="the account's today")
+    sandbox.add_argument(
+        "--records-per-month", type=int, metavar="N", help="detail records a month, of all types"
+    )
+    sandbox.add_argument(
+        "--latency",
+        type=_milliseconds,
+        default=0,
+        metavar="MS",
+        help="how long an answer takes: 150ms",
+    )
     sandbox.set_defaults(command=_sandbox)
     return parser
 
@@ -520,6 +530,11 @@ def _key(options: argparse.Namespace) -> int:
         raise CommandError(str(error)) from None
 
 
+def _milliseconds(text: str) -> int:
+    """Raises ValueError."""
+    return int(text.removesuffix("ms"))
+
+
 def _sandbox(options: argparse.Namespace) -> int:
     from datetime import date
 
@@ -539,5 +554,13 @@ def _sandbox(options: argparse.Namespace) -> int:
             f"  export TELNYX_BASE_URL={sandbox.base_url} TELNYX_API_KEY={sandbox.key}\n"
         )
 
-    run_sandbox(options.host, options.port, on_ready=ready, seed=options.seed, today=today)
+    run_sandbox(
+        options.host,
+        options.port,
+        on_ready=ready,
+        seed=options.seed,
+        today=today,
+        records_per_month=options.records_per_month,
+        latency=options.latency / 1000,
+    )
     return 0

@@ -63,6 +63,7 @@ class _Endpoint:
         key = _key_of(request)
         seen = self._sandbox.log.note(request, self._name, body, began)
         exchange = Exchange(scope, receive, send, partial(self._sandbox.log.answered, seen))
+        exchange.not_before = time.monotonic() + self._sandbox.latency
         exchange.headers.append(_date(self._sandbox.account.now()))
         try:
             await self._serve(exchange, request, key, body)

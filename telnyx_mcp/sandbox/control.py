@@ -96,6 +96,7 @@ class Sandbox:
         rate_limit: RateLimit = "telnyx",
         records_per_day: Count | None = None,
         records_per_month: Count | None = None,
+        latency: float = 0.0,
         key: str = SANDBOX_KEY,
         no_permissions_key: str = NO_PERMISSIONS_KEY,
         clock: Callable[[], float] = time.time,
@@ -104,14 +105,15 @@ class Sandbox:
 
         `records_per_day` sets every record type's daily count, or that of the types it names.
         `records_per_month` sets the monthly count of all types together, or that of each type it names;
-        ten million are no more work than ten thousand, as they repeat a pattern. `clock` tells the rate
-        limits the seconds since the epoch.
+        ten million are no more work than ten thousand, as they repeat a pattern. `latency` is how many
+        seconds an answer takes at least. `clock` tells the rate limits the seconds since the epoch.
         """
         self.key = key
         self.no_permissions_key = no_permissions_key
         self.base_url = ""
         self.account = Account(seed, today, records_per_day, records_per_month)
         self.faults = Faults()
+        self.latency = self._usual_latency = latency
         self.limit = rate_limits(rate_limit, clock)
         self.log = RequestLog()
         self.app: Starlette = build_app(self)
@@ -154,6 +156,7 @@ class Sandbox:
         """As at the start: no payments, changes, faults or requests, a fresh rate limit."""
         self.account.reset()
         self.faults.clear()
+        self.latency = self._usual_latency
         self.log.clear()
         if self.limit is not None:
             self.limit.reset()

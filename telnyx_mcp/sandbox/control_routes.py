@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 PREFIX = "/_sandbox"
 LARGEST_BODY = 64 * 1024
+LONGEST_LATENCY = 60_000
+"""Milliseconds."""
 
 _Route = Callable[[bytes], Awaitable[JSONResponse]]
 
@@ -34,6 +36,7 @@ class ControlRoutes:
         self._sandbox = sandbox
         self._routes: dict[str, tuple[str, _Route]] = {
             "/faults": ("POST", self._faults),
+            "/latency": ("POST", self._latency),
             "/requests": ("GET", self._requests),
             "/payments": ("GET", self._payments),
             "/reset": ("POST", self._reset),
@@ -79,6 +82,18 @@ class ControlRoutes:
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise Refusal(400, str(error), title="Bad fault") from None
         return _json({"data": {"operation": fault.operation, "kind": fault.kind}}, 201)
+
+    async def _latency(self, body: bytes) -> JSONResponse:
+        """`{"milliseconds": 150}`: how long every answer takes, at least, until the next reset."""
+        try:
+            milliseconds: Any = json.loads(body)["milliseconds"]
+        except (KeyError, ValueError, TypeError, RecursionError):
+            milliseconds = None
+        if not isinstance(milliseconds, int | float) or not 0 <= milliseconds <= LONGEST_LATENCY:
+            detail = f"The latency must be 0 to {LONGEST_LATENCY} milliseconds."
+            raise Refusal(400, detail, title="Bad latency")
+        self._sandbox.latency = milliseconds / 1000
+        return _json({"data": {"milliseconds": milliseconds}})
 
     async def _requests(self, _body: bytes) -> JSONResponse:
         log = self._sandbox.log

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,6 +53,8 @@ class Exchange:
     send: Send
     on_end: Callable[[int | None], None]
     headers: Headers = field(default_factory=lambda: [SANDBOX_HEADER])
+    not_before: float = 0.0
+    """When an answer may begin, by the monotonic clock."""
     ended: bool = False
 
     def end(self, status: int | None) -> None:
@@ -124,6 +127,7 @@ class Exchange:
         await self.send({"type": "http.response.body", "body": body})
 
     async def _start(self, status: int, media_type: bytes | None, length: int | None) -> None:
+        await asyncio.sleep(max(0.0, self.not_before - time.monotonic()))
         self.end(status)
         headers = list(self.headers)
         if media_type is not None:

@@ -33,6 +33,7 @@ class SandboxOptions(TypedDict, total=False):
     rate_limit: RateLimit
     records_per_day: Count | None
     records_per_month: Count | None
+    latency: float
     key: str
     no_permissions_key: str
     clock: Callable[[], float]

@@ -5,17 +5,24 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
-from telnyx_mcp.sandbox import Sandbox
+from telnyx_mcp.sandbox import Sandbox, running_sandbox
 
 FAULT = {"operation": "get_balance", "kind": "status", "status": 503}
 JSON = {"content-type": "application/json"}
-ROUTES = (("POST", "faults"), ("GET", "requests"), ("GET", "payments"), ("POST", "reset"))
+ROUTES = (
+    ("POST", "faults"),
+    ("POST", "latency"),
+    ("GET", "requests"),
+    ("GET", "payments"),
+    ("POST", "reset"),
+)
 
 
 def test_requests_are_remembered_without_their_key(sandbox: Sandbox, client: httpx.Client) -> None:
@@ -250,3 +257,33 @@ def test_another_path_or_method_is_refused_in_json(control: httpx.Client) -> Non
         answer = control.request(other, f"/{route}", headers=JSON)
         assert method in refused(answer, 405)
         assert answer.headers["allow"] == method
+
+
+def test_answers_take_as_long_as_is_asked_until_the_reset(
+    sandbox: Sandbox, client: httpx.Client
+) -> None:
+    """Refusals, too; several wait at the same time."""
+    url = sandbox.control_url
+    answer = httpx.post(f"{url}/latency", json={"milliseconds": 150}, trust_env=False)
+    assert answer.json() == {"data": {"milliseconds": 150}}
+    for path in ("/balance", "/nothing", "/detail_records"):
+        assert client.get(path).elapsed >= timedelta(milliseconds=149)
+    httpx.post(f"{url}/reset", json={}, trust_env=False)
+    assert sandbox.latency == 0
+
+
+def test_a_sandbox_can_start_with_a_latency() -> None:
+    with running_sandbox(latency=0.05) as slow:
+        headers = {"authorization": f"Bearer {slow.key}"}
+        answer = httpx.get(f"{slow.base_url}/balance", headers=headers, trust_env=False)
+        assert answer.elapsed >= timedelta(milliseconds=49)
+        slow.latency = 1.0
+        slow.reset()
+        assert slow.latency == 0.05
+
+
+@pytest.mark.parametrize("body", ["{}", '{"milliseconds": -1}', '{"milliseconds": "1"}', "[]", "x"])
+def test_a_latency_that_is_no_time_is_400(sandbox: Sandbox, body: str) -> None:
+    url = f"{sandbox.control_url}/latency"
+    assert httpx.post(url, content=body, headers=JSON, trust_env=False).status_code == 400
+    assert sandbox.latency == 0

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -93,6 +95,31 @@ def test_a_signal_ends_it_quietly(number: signal.Signals) -> None:
         process.send_signal(number)
         stdout, stderr = process.communicate(timeout=10)
     assert (process.returncode, stdout, stderr) == (0, "", "")
+
+
+def test_the_command_serves_an_account_of_any_size_as_slowly_as_asked() -> None:
+    arguments = ["--port", "0", "--today", "2026-06-17"]
+    arguments += ["--records-per-month", "10000000", "--latency", "60ms"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "telnyx_mcp", "sandbox", *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            base_url, key = re.findall(r"=(\S+)", process.stdout.readline())
+            answer = httpx.get(
+                f"{base_url}/detail_records",
+                params={"filter[record_type]": "messaging", "filter[date_range]": "last_month"},
+                headers={"authorization": f"Bearer {key}"},
+                trust_env=False,
+            )
+        finally:
+            process.kill()
+    assert answer.elapsed >= timedelta(milliseconds=59)
+    assert answer.json()["meta"]["total_results"] > 4_000_000
 
 
 def test_the_public_names_are_these() -> None:
