@@ -166,3 +166,45 @@ def test_a_finished_month_keeps_its_records_as_days_go_by() -> None:
         found = records.parse([("filter[record_type]", "verify"), *span])
         pages.append(records.page(found, 5, 50))
     assert pages[0] == pages[1]
+
+
+@pytest.mark.parametrize(
+    ("record_type", "time_field"),
+    [("recording", "started_at"), ("sip-trunking", "started_at"), ("stt", "start_time")],
+)
+def test_the_time_is_not_always_in_created_at(
+    client: httpx.Client, record_type: str, time_field: str
+) -> None:
+    day = {f"{time_field}__gte": "2026-05-05", f"{time_field}__lt": "2026-05-06"}
+    found = search(client, record_type, **day)
+    assert {record[time_field][:10] for record in found} == {"2026-05-05"}
+    assert "created_at" not in found[0]
+
+
+@pytest.mark.parametrize("record_type", ["recording", "stt", "fax"])
+def test_a_time_that_a_record_type_lacks_finds_nothing_where_its_fields_are_not_published(
+    client: httpx.Client, record_type: str
+) -> None:
+    """Whatever else is asked; a time that is none is still 400, and so is a field of another kind."""
+    assert search(client, record_type, joined_at__gte="2026-05-01") == []
+    assert search(client, record_type, date_range="last_month", invoked_at__lt="2026-06-01") == []
+    assert search(client, record_type, joined_at__gte="2026-05-01", sort="-joined_at") == []
+    assert search(client, record_type, date_range="last_month")
+    for name, value in (("joined_at", "May"), ("colour", "red")):
+        params = {"filter[record_type]": record_type, f"filter[{name}]": value}
+        assert client.get("/detail_records", params=params).status_code == 400
+
+
+@pytest.mark.parametrize("record_type", ["messaging", "sip-trunking", "amd", "verify"])
+def test_a_time_that_a_record_type_lacks_is_400_where_its_fields_are_published(
+    client: httpx.Client, record_type: str
+) -> None:
+    params = {"filter[record_type]": record_type, "filter[joined_at][gte]": "2026-05-01"}
+    assert client.get("/detail_records", params=params).status_code == 400
+
+
+@pytest.mark.parametrize(("name", "other"), [("stt", "speech-to-text"), ("tts", "text-to-speech")])
+def test_speech_has_two_names(client: httpx.Client, name: str, other: str) -> None:
+    found = search(client, other, date_range="yesterday")
+    assert found
+    assert found == search(client, name, date_range="yesterday")

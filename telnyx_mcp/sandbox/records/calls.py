@@ -129,8 +129,8 @@ def amd(draw: Draw) -> Record:
 
 
 def recording(draw: Draw) -> Record:
-    """A plausible shape: Telnyx publishes none for recordings."""
-    return _by_the_minute(draw, "recording", 160, 250) | {
+    """A plausible shape: Telnyx publishes none for recordings. Others found `started_at`."""
+    return _by_the_minute(draw, "recording", 160, 250, "started_at") | {
         "channels": "dual",
         "format": "mp3",
     }
@@ -158,7 +158,9 @@ def webrtc(draw: Draw) -> Record:
     return _by_the_minute(draw, "webrtc", 180, 200) | {"codec": "OPUS"}
 
 
-def _by_the_minute(draw: Draw, record_type: str, mean_seconds: float, rate: int) -> Record:
+def _by_the_minute(
+    draw: Draw, record_type: str, mean_seconds: float, rate: int, time_field: str = "created_at"
+) -> Record:
     length = draw.seconds(mean_seconds)
     minutes = -(-length // 60)
     number = draw.number()
@@ -169,7 +171,7 @@ def _by_the_minute(draw: Draw, record_type: str, mean_seconds: float, rate: int)
         "call_session_id": draw.related("call-control"),
         "connection_id": number.connection.id,
         "connection_name": number.connection.name,
-        "created_at": timestamp(draw.at),
+        time_field: timestamp(draw.at),
         "finished_at": draw.later(length),
         "duration_sec": length,
         "billed_sec": minutes * 60,

@@ -105,7 +105,7 @@ def _after(moment: datetime) -> datetime:
 
 def is_time(field: str) -> bool:
     """Whether a field holds a moment, by its name."""
-    return field.endswith("_at")
+    return field.endswith(("_at", "_time"))
 
 
 def sort_key(value: Any) -> tuple[int, Any]:

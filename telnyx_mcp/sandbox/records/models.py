@@ -53,10 +53,14 @@ def inference_speech_to_text(draw: Draw) -> Record:
 
 
 def stt(draw: Draw) -> Record:
-    """A transcribed call, billed by the minute."""
+    """A transcribed call, billed by the minute. Others found `start_time`."""
     length = draw.seconds(160)
     minutes = -(-length // 60)
-    return _usage(draw, "stt", minutes * 2500, "0.025", "minutes") | {
+    record = _usage(draw, "stt", minutes * 2500, "0.025", "minutes")
+    start = record.pop("created_at")
+    return record | {
+        "start_time": start,
+        "end_time": draw.later(length),
         "transcription_engine": draw.one_of(("Telnyx", 0.8), ("Google", 0.2)),
         "language": "en-US",
         "call_session_id": draw.related("call-control"),

@@ -20,13 +20,15 @@ from telnyx_mcp.sandbox.records.draw import Record
 from telnyx_mcp.sandbox.records.filters import (
     Condition,
     conditions_in,
+    is_time,
     matcher,
+    moment_of,
     narrow,
     resolve_date_range,
     sort_key,
 )
 from telnyx_mcp.sandbox.records.history import PATTERN, History, Span
-from telnyx_mcp.sandbox.records.kinds import KINDS, Kind
+from telnyx_mcp.sandbox.records.kinds import Kind, kind_named
 from telnyx_mcp.sandbox.refusals import Refusal, bad_parameter, missing
 
 RESULTS_KEPT = 8
@@ -102,7 +104,7 @@ class DetailRecords:
         named = [each for each in conditions if each.field == "record_type"]
         if not named:
             raise missing("filter[record_type]")
-        kind = KINDS.get(named[0].value)
+        kind = kind_named(named[0].value)
         if kind is None or named[0].operator != "eq":
             raise Refusal(
                 400,
@@ -119,13 +121,18 @@ class DetailRecords:
                 start, end = resolve_date_range(condition.value, self.history.today)
                 window = max(window[0], start), min(window[1], end)
                 continue
+            if self._is_strange_time(kind, condition.field):
+                moment_of(condition)
+                window = window[0], window[0]
+                continue
             self._require_field(kind, condition.field, condition.parameter)
             if condition.field == kind.time_field and condition.operator in TIME_OPERATORS:
                 window = narrow(window, condition)
             else:
                 matcher(condition)
                 others.append(condition)
-        keys = [key for name, value in query if name == "sort" for key in value.split(",")]
+        asked = [key for name, value in query if name == "sort" for key in value.split(",")]
+        keys = [key for key in asked if not self._is_strange_time(kind, key.removeprefix("-"))]
         for key in keys:
             self._require_field(kind, key.removeprefix("-"), "sort")
         sort = tuple(keys) or (f"-{kind.time_field}",)
@@ -148,6 +155,11 @@ class DetailRecords:
             found = self._found(search)
             places, total = found[first : first + size], len(found)
         return [self.history.make(kind, day, index) for day, index in places], total
+
+    def _is_strange_time(self, kind: Kind, field: str) -> bool:
+        """Whether a field is a time that these records lack, which some record types answer with nothing
+        instead of an error."""
+        return not kind.described and is_time(field) and field not in self._fields(kind)
 
     def _require_field(self, kind: Kind, field: str, parameter: str) -> None:
         if field not in self._fields(kind):
