@@ -53,6 +53,7 @@ class Row(BaseModel):
 
 
 M = TypeVar("M", bound=Result | Row)
+Item = TypeVar("Item")
 
 
 def taken_from(told: BaseModel, made: type[M], *, without: Set[str] = frozenset(), **own: Any) -> M:
@@ -70,6 +71,18 @@ def paging(page: Page[Any]) -> dict[str, Any]:
         "has_more": page.has_more,
         "next_page": page.number + 1 if page.has_more else None,
     }
+
+
+def page_of(rows: Sequence[Item], number: int, size: int) -> Page[Item]:
+    """A page of a list that is here as a whole."""
+    first = (number - 1) * size
+    return Page[Any](
+        items=list(rows[first : first + size]),
+        number=number,
+        size=size,
+        total_pages=-(-len(rows) // size),
+        total_results=len(rows),
+    )
 
 
 SANDBOX_NOTE = "pretend account: tell the user that these figures are not theirs"
