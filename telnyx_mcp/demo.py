@@ -111,7 +111,7 @@ async def _ask(server: StdioServerParameters) -> int:
         failed = await demo.call("telnyx_list_webhook_deliveries", {"group_failures": True})
         rows = (failed.structured_content or {}).get("items", [])
         if rows:
-            example = {"delivery_id": rows[0]["example_id"]}
+            example = {"delivery_id": rows[0]["failures"][0]["example_id"]}
             await demo.call("telnyx_get_webhook_delivery", example)
 
         demo.question("Top us up by $120.")

@@ -28,10 +28,10 @@ PARAMETERS = {
     "telnyx_summarize_spend": "period start_date end_date compare_to",
     "telnyx_get_balance": "include_runway",
     "telnyx_list_audit_events": "contains created_after created_before sort page page_size",
-    "telnyx_get_charges_breakdown": "start_date* end_date page page_size export",
+    "telnyx_get_charges_breakdown": "start_date* end_date sort top unused page page_size export",
     "telnyx_get_charges_summary": "start_date* end_date*",
     "telnyx_search_detail_records": "record_type* date_range filters sort page page_size export",
-    "telnyx_list_invoices": "unpaid_only sort page page_size",
+    "telnyx_list_invoices": "unpaid_only sort include_download_links page page_size",
     "telnyx_get_invoice": "invoice_id* include_download_link",
     "telnyx_get_auto_recharge_preferences": "",
     "telnyx_update_auto_recharge_preferences": (

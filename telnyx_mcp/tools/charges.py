@@ -2,32 +2,56 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date, timedelta
 from itertools import islice
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from telnyx_mcp.billing.number_costs import (
+    NumberCost,
+    cost_field,
+    number_costs,
+    number_usage,
+    numbers_by_type,
+    totals,
+)
 from telnyx_mcp.periods import LONGEST_PART, Period
-from telnyx_mcp.telnyx.models import NumberCharges, SummaryLine
+from telnyx_mcp.telnyx.errors import TelnyxError
+from telnyx_mcp.telnyx.models import SummaryLine
 from telnyx_mcp.telnyx.pagination import page_of
 from telnyx_mcp.tools.arguments import Day, PageNumber, Params
 from telnyx_mcp.tools.exports import exporting
 from telnyx_mcp.tools.ranges import left_out
 from telnyx_mcp.tools.results import ListResult, Result, Row, paging, taken_from
+from telnyx_mcp.tools.spelling import e164
 from telnyx_mcp.tools.tool import Call, Failed, ToolSpec
 
 MOST_PARTS = 24
+MOST_NUMBERS = 100
+"""What one answer holds, with their services. Telnyx sends all numbers at once."""
+COUNTING_SECONDS = 10.0
+"""How long the summary waits for the count of numbers, which is not its main figure."""
 _END = "Day after the last one."
 
 
 class BreakdownParams(Params):
+    reads_many: ClassVar[bool] = True
+
     start_date: Day = Field(description="First day, YYYY-MM-DD.")
     end_date: Day | None = Field(None, description=_END + " Default: a month later.")
+    sort: Literal["number", "cost"] = Field("number", description="cost is the highest first.")
+    top: int | None = Field(
+        None, ge=1, le=MOST_NUMBERS, description="The numbers that cost most: so many."
+    )
+    unused: bool = Field(
+        False, description="Only numbers without calls, messages or other usage in this time."
+    )
     page: PageNumber = 1
-    page_size: int = Field(20, ge=1, le=250, description="Numbers per page.")
+    page_size: int = Field(20, ge=1, le=MOST_NUMBERS, description="Numbers per page.")
     export: bool = Field(False, description="All as a CSV file in the user's folder instead.")
 
 
@@ -39,6 +63,12 @@ class SummaryParams(Params):
 class NumberRow(Row):
     tn: str | None = None
     charge_type: str | None = None
+    unused: bool | None = None
+    cost: str | None = None
+    part_cost: str | None = Field(
+        None, description="Instead of cost, where that of a service can't be read."
+    )
+    owner_email: str | None = None
     services: list[Any] | None = None
 
 
@@ -48,6 +78,14 @@ class BreakdownResult(ListResult):
     today: str
     currency: str | None = None
     items: list[NumberRow]
+    all: dict[str, Any] = Field(description="Charged numbers, by charge type, and their cost.")
+    unused_numbers: dict[str, Any] | None = Field(None, description="The same, of the unused ones.")
+    usage_until: str | None = Field(
+        None, description="Where the reports of usage end before end_date."
+    )
+    usage_unknown: dict[str, str] | None = Field(
+        None, description="Products whose usage could not be read: no number is proven unused."
+    )
     file: dict[str, Any] | None = Field(None, description="path, rows, bytes")
 
 
@@ -58,6 +96,7 @@ class SummaryResult(Result):
     currency: str | None = None
     user_email: str | None = None
     total: dict[str, Any] | None = None
+    numbers: dict[str, int] | None = Field(None, description="Charged numbers by charge type.")
     lines: list[Any]
     adjustments: list[Any]
 
@@ -66,21 +105,76 @@ async def get_charges_breakdown(call: Call[BreakdownParams]) -> BreakdownResult:
     asked = call.params
     _check_range(asked.start_date, asked.end_date, call)
     charges = await call.client.get_charges_breakdown(asked.start_date, asked.end_date)
-    numbers = charges.results or []
-    echoed: dict[str, Any] = {
-        "start_date": charges.start_date,
-        "end_date": charges.end_date,
-        "today": call.today,
-        "currency": charges.currency,
-    }
+    numbers = number_costs(charges.results or [])
+    result = BreakdownResult(
+        start_date=charges.start_date,
+        end_date=charges.end_date,
+        today=call.today,
+        currency=charges.currency,
+        all=totals(numbers),
+        items=[],
+    )
+    if asked.unused:
+        numbers = await _without_usage(call, numbers, result)
+    numbers = _sorted(numbers, asked)
     if asked.export:
         with exporting(call, f"charges-{charges.start_date}") as export:
             export.write(_cells(numbers, charges.currency))
-            file = export.finish(complete=not export.full)
-        return BreakdownResult(**echoed, items=[], total=len(numbers), file=asdict(file))
-    page = page_of(numbers, asked.page, asked.page_size)
-    items = [_number(each) for each in page.items]
-    return BreakdownResult(**echoed, items=items, **paging(page))
+            result.file = asdict(export.finish(complete=not export.full))
+        return result.model_copy(update={"total": len(numbers)})
+    page = page_of(numbers, asked.page, asked.top or asked.page_size)
+    items = [
+        _number(each, charges.user_email, unused=bool(result.unused_numbers)) for each in page.items
+    ]
+    return result.model_copy(update={**paging(page), "items": items})
+
+
+def _sorted(numbers: list[NumberCost], asked: BreakdownParams) -> list[NumberCost]:
+    by_number = sorted(numbers, key=lambda each: each.charges.tn or "")
+    if asked.sort == "cost" or asked.top:
+        return sorted(by_number, key=lambda each: -each.cost)
+    return by_number
+
+
+async def _without_usage(
+    call: Call[BreakdownParams], numbers: list[NumberCost], result: BreakdownResult
+) -> list[NumberCost]:
+    """The numbers that no usage report names. Adds to `result` what this rests on."""
+    start = call.params.start_date
+    end = call.params.end_date or _day_of(result.end_date) or start + LONGEST_PART
+    usage = await number_usage(call.client, start, end)
+    used = {spelling for each in usage.numbers for spelling in _spellings(each)}
+    found = [
+        each
+        for each in numbers
+        if (own := _spellings(each.charges.tn or "")) and used.isdisjoint(own)
+    ]
+    if usage.until.date() < end:
+        result.usage_until = usage.until.isoformat()
+    notes = [f"Usage read: {', '.join(usage.products) or 'none'}."]
+    if usage.without_numbers:
+        notes.append(f"Not read, as it names no numbers: {', '.join(usage.without_numbers)}.")
+    if usage.unknown or not usage.products:
+        result.usage_unknown = usage.unknown or {"all products": "no report names numbers"}
+        unknown = ", ".join(result.usage_unknown)
+        notes.append(f"INCOMPLETE: usage of {unknown} is unknown: no number is proven unused.")
+    else:
+        result.unused_numbers = totals(found)
+    result.note = " ".join(notes)
+    return found
+
+
+def _spellings(number: str) -> set[str]:
+    """The number in E.164, and its digits: a report may leave out the plus sign."""
+    digits = re.sub(r"[^0-9]", "", number)
+    return {each for each in (e164(number), digits and f"+{digits}") if each}
+
+
+def _day_of(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text or "")
+    except ValueError:
+        return None
 
 
 async def get_charges_summary(call: Call[SummaryParams]) -> SummaryResult:
@@ -88,14 +182,16 @@ async def get_charges_summary(call: Call[SummaryParams]) -> SummaryResult:
     _check_range(asked.start_date, asked.end_date, call)
     charges = await call.client.get_charges_summary(asked.start_date, asked.end_date)
     body = charges.summary
+    numbers, missing = await _count_numbers(call)
     return SummaryResult(
-        note=_note(asked.end_date, call),
+        note=_note(asked.end_date, call) + missing,
         start_date=charges.start_date,
         end_date=charges.end_date,
         today=call.today,
         currency=charges.currency,
         user_email=charges.user_email,
         total=charges.total.model_dump(exclude_none=True) if charges.total else None,
+        numbers=numbers,
         lines=[_line(line) for line in (body and body.lines) or []],
         adjustments=[
             each.model_dump(exclude_none=True) for each in (body and body.adjustments) or []
@@ -103,9 +199,21 @@ async def get_charges_summary(call: Call[SummaryParams]) -> SummaryResult:
     )
 
 
-def _cells(numbers: list[NumberCharges], currency: str | None) -> Iterator[dict[str, Any]]:
+async def _count_numbers(call: Call[SummaryParams]) -> tuple[dict[str, int] | None, str]:
+    """The charged numbers by charge type, which only the breakdown tells; or why they are missing."""
+    asked = call.params
+    client = call.client.within(COUNTING_SECONDS)
+    try:
+        charges = await client.get_charges_breakdown(asked.start_date, asked.end_date)
+    except TelnyxError as error:
+        return None, f" The count of numbers is missing: {error.happened}."
+    numbers = number_costs(charges.results or [])
+    return numbers_by_type(each.charges for each in numbers) or None, ""
+
+
+def _cells(numbers: list[NumberCost], currency: str | None) -> Iterator[dict[str, Any]]:
     """A row for each service of each number."""
-    for number in numbers:
+    for number in (each.charges for each in numbers):
         for service in number.services or []:
             yield {
                 "number": number.tn,
@@ -117,10 +225,18 @@ def _cells(numbers: list[NumberCharges], currency: str | None) -> Iterator[dict[
             }
 
 
-def _number(charges: NumberCharges) -> NumberRow:
-    """The number without its owner, who is the account's user."""
-    owner = {"service_owner_user_id", "service_owner_email"}
-    return taken_from(charges, NumberRow, without=owner)
+def _number(number: NumberCost, account_email: str | None, *, unused: bool) -> NumberRow:
+    """The number with what it costs, and with its owner where that is not the account's own user."""
+    owner = number.charges.service_owner_email
+    same = owner and account_email and owner.casefold() == account_email.casefold()
+    return taken_from(
+        number.charges,
+        NumberRow,
+        without={"service_owner_user_id", "service_owner_email"},
+        unused=unused or None,
+        owner_email=None if same else owner,
+        **cost_field([number]),
+    )
 
 
 def _note(end: date, call: Call[Any]) -> str:
@@ -177,7 +293,8 @@ def _check_range(start: date, end: date | None, call: Call[Any]) -> None:
 GET_CHARGES_BREAKDOWN = ToolSpec(
     name="telnyx_get_charges_breakdown",
     title="Charges by phone number",
-    description="Monthly (MRC) and one-time (OTC) charges number by number, without totals or usage.",
+    description="What each phone number costs: monthly (MRC) and one-time (OTC) charges with their sum, "
+    "not usage. The dearest numbers, and those that are paid for but unused.",
     params=BreakdownParams,
     result=BreakdownResult,
     run=get_charges_breakdown,
@@ -185,8 +302,8 @@ GET_CHARGES_BREAKDOWN = ToolSpec(
 GET_CHARGES_SUMMARY = ToolSpec(
     name="telnyx_get_charges_summary",
     title="Charges summary",
-    description="Charges of at most 31 days as Telnyx tells them: per service, new and existing, and "
-    "every adjustment; mrc is monthly, otc one-time.",
+    description="Charges of at most 31 days as Telnyx states them: per service, new and existing, every "
+    "adjustment, and the numbers charged by type; mrc is monthly, otc one-time.",
     params=SummaryParams,
     result=SummaryResult,
     run=get_charges_summary,

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
 
+import anyio
 from pydantic import Field
 
+from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.telnyx.models import Invoice
 from telnyx_mcp.telnyx.pagination import Scan
 from telnyx_mcp.tools.arguments import Id, PageNumber, Params
 from telnyx_mcp.tools.results import ListResult, Result, Row, coverage, paging, taken_from
 from telnyx_mcp.tools.tool import Call, ToolSpec
+
+MOST_LINKS = 20
+"""Links in one answer. Each costs a request and some hundred tokens."""
+AT_ONCE = 4
+"""Links that are asked for at the same time."""
+_LINK_NOTE = "work without a key for a short time: give them to the user only."
 
 
 class InvoicesParams(Params):
@@ -23,6 +31,11 @@ class InvoicesParams(Params):
     unpaid_only: bool = Field(False, description="All unpaid ones at once: a request per 250.")
     sort: Literal["period_start", "-period_start"] = Field(
         "-period_start", description="-period_start is newest first."
+    )
+    include_download_links: bool = Field(
+        False,
+        description=f"Add a link to each PDF, for {MOST_LINKS} rows at most: short-lived and secret, for "
+        "the user only. A request per link.",
     )
     page: PageNumber = 1
     page_size: int = Field(20, ge=1, le=250, description="Rows per page.")
@@ -40,9 +53,12 @@ class InvoiceRow(Row):
     period_start: str | None = None
     period_end: str | None = None
     paid: bool | None = None
+    download_url: str | None = None
 
 
 class InvoicesResult(ListResult):
+    links: ClassVar[frozenset[str]] = frozenset({"download_url"})
+
     today: str
     items: list[InvoiceRow]
 
@@ -60,8 +76,15 @@ class InvoiceResult(Result):
 
 async def list_invoices(call: Call[InvoicesParams]) -> InvoicesResult:
     asked = call.params
-    if asked.unpaid_only:
-        return await _unpaid(call)
+    result = await (_unpaid(call) if asked.unpaid_only else _page(call))
+    if asked.include_download_links and result.items:
+        notes = (result.note, await _add_links(call, result.items))
+        result.note = " ".join(filter(None, notes))
+    return result
+
+
+async def _page(call: Call[InvoicesParams]) -> InvoicesResult:
+    asked = call.params
     page = await call.client.list_invoices(
         sort=asked.sort, page=asked.page, page_size=asked.page_size
     )
@@ -91,7 +114,37 @@ async def _unpaid(call: Call[InvoicesParams]) -> InvoicesResult:
     )
 
 
+async def _add_links(call: Call[InvoicesParams], rows: Sequence[InvoiceRow]) -> str:
+    """Adds to each of the first rows the link to its PDF. What it returns says which have none."""
+    few = anyio.CapacityLimiter(AT_ONCE)
+    failures: list[TelnyxError] = []
+
+    async def add(row: InvoiceRow) -> None:
+        async with few:
+            try:
+                invoice = await call.client.get_invoice(
+                    row.invoice_id or "", include_download_link=True
+                )
+                row.download_url = invoice.download_url or None
+            except TelnyxError as error:
+                failures.append(error)
+
+    async with anyio.create_task_group() as tasks:
+        for row in rows[:MOST_LINKS]:
+            if row.invoice_id:
+                tasks.start_soon(add, row)
+    linked = sum(row.download_url is not None for row in rows)
+    notes = [f"The links {_LINK_NOTE}" if linked else "There are no links."]
+    if lacking := min(len(rows), MOST_LINKS) - linked:
+        why = f" ({failures[0].happened})" if failures else ""
+        notes.append(f"{lacking} invoices have no link{why}: ask with telnyx_get_invoice.")
+    if len(rows) > MOST_LINKS:
+        notes.append(f"Only the first {MOST_LINKS} rows have links.")
+    return " ".join(notes)
+
+
 def _row(invoice: Invoice) -> InvoiceRow:
+    """An invoice without any link: Telnyx's own needs the key, and the PDF's comes on request."""
     unused = {"url", "file_id", "download_url", "record_type"}
     return taken_from(invoice, InvoiceRow, without=unused)
 
@@ -114,8 +167,8 @@ async def get_invoice(call: Call[InvoiceParams]) -> InvoiceResult:
 LIST_INVOICES = ToolSpec(
     name="telnyx_list_invoices",
     title="Invoices",
-    description="Invoices with period (period_end included) and whether paid. Amounts are in the PDF "
-    "only (telnyx_get_invoice).",
+    description="Invoices with period (period_end included) and whether paid, and links to their PDFs, "
+    "which alone state the amounts.",
     params=InvoicesParams,
     result=InvoicesResult,
     run=list_invoices,

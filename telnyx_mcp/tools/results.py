@@ -27,7 +27,8 @@ class Result(BaseModel):
     rows: ClassVar[str] = ""
     """The list whose rows may be dropped from an answer that is too long."""
     links: ClassVar[frozenset[str]] = frozenset()
-    """Fields with a signed link that the user asked for. Every other URL loses its signature."""
+    """Fields with a signed link that the user asked for, of the result or of its rows. Every other
+    URL loses its signature."""
 
     account: str | None = None
     note: str | None = None
@@ -92,14 +93,13 @@ def answer(result: Result, *, sandbox: bool, is_error: bool = False) -> CallTool
         result.sandbox = SANDBOX_NOTE
     told = result.model_dump(mode="json", by_alias=True, exclude_none=True)
     content = redact(told)
-    for link in result.links & told.keys():
-        content[link] = sanitize_link(told[link])
+    _restore_links(content, told, result)
     for last in ("account", "note", "sandbox"):
         if last in content:
             content[last] = content.pop(last)
     text = compact(content)
     if _too_long(text):
-        content = _fitted(content, result)
+        content = _fitted(content, told, result)
         text = compact(content)
     return CallToolResult(
         content=[TextContent(type="text", text=text)],
@@ -115,6 +115,17 @@ def failed(text: str) -> CallToolResult:
     )
 
 
+def _restore_links(content: dict[str, Any], told: dict[str, Any], result: Result) -> None:
+    """Puts the links that were asked for back into an answer that was redacted or shortened, in which
+    all rows are still there."""
+    pairs = [(content, told)]
+    if result.links and result.rows:
+        pairs += zip(content[result.rows], told[result.rows], strict=True)
+    for shown, whole in pairs:
+        for link in result.links & whole.keys() & shown.keys():
+            shown[link] = sanitize_link(whole[link])
+
+
 def _too_long(text: str, room: int = LARGEST_ANSWER) -> bool:
     if len(text) <= room:
         return False
@@ -122,10 +133,11 @@ def _too_long(text: str, room: int = LARGEST_ANSWER) -> bool:
     return about_tokens(beginning) > room or about_tokens(text) > room
 
 
-def _fitted(content: dict[str, Any], result: Result) -> dict[str, Any]:
+def _fitted(content: dict[str, Any], told: dict[str, Any], result: Result) -> dict[str, Any]:
     """The answer with shorter texts, and as many of its rows, and of the entries of any other list
     or object in it, as fit."""
     content = shorten(content, 300)
+    _restore_links(content, told, result)
     order = list(content)
     listed = content.pop(result.rows) if isinstance(content.get(result.rows), list) else None
     own: dict[str, Any] = {

@@ -1,0 +1,119 @@
+"""What each phone number costs, and which numbers had usage."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+import anyio
+
+from telnyx_mcp.money import ZERO, amount_of, written
+from telnyx_mcp.telnyx.client import TelnyxClient
+from telnyx_mcp.telnyx.models import NumberCharges
+from telnyx_mcp.telnyx.usage_reports import UsageProduct, latest_end, read_usage, usage_products
+
+NUMBER_DIMENSION = "tn"
+
+
+@dataclass(frozen=True, slots=True)
+class NumberCost:
+    """A number with the sum of its services."""
+
+    charges: NumberCharges
+    cost: Decimal
+    unreadable: int
+    """How many of its services have no readable cost: with any, `cost` is a part."""
+
+
+def number_costs(results: Iterable[NumberCharges]) -> list[NumberCost]:
+    """Each number once, in Telnyx's order, though Telnyx may list it in several rows."""
+    numbers: dict[object, NumberCharges] = {}
+    for row in results:
+        key = row.tn or object()
+        known = numbers.get(key)
+        if known and known.services is not None and row.services is not None:
+            row = known.model_copy(update={"services": [*known.services, *row.services]})
+        elif known:
+            row = known.model_copy(update={"services": None})
+        numbers[key] = row
+    return [_priced(each) for each in numbers.values()]
+
+
+def _priced(number: NumberCharges) -> NumberCost:
+    if number.services is None:
+        return NumberCost(number, ZERO, unreadable=1)
+    costs = [amount_of(each.cost) for each in number.services]
+    known = [each for each in costs if each is not None]
+    return NumberCost(number, sum(known, ZERO), unreadable=len(costs) - len(known))
+
+
+def cost_field(numbers: Iterable[NumberCost]) -> dict[str, str]:
+    """`cost`, or `part_cost` where that of a service can't be read."""
+    numbers = list(numbers)
+    name = "part_cost" if any(each.unreadable for each in numbers) else "cost"
+    return {name: written(sum((each.cost for each in numbers), ZERO))}
+
+
+def totals(numbers: Iterable[NumberCost]) -> dict[str, Any]:
+    """How many numbers there are, also by charge type, and what they cost."""
+    numbers = list(numbers)
+    by_type = numbers_by_type(each.charges for each in numbers)
+    return {"numbers": len(numbers), **cost_field(numbers), "by_charge_type": by_type}
+
+
+def numbers_by_type(numbers: Iterable[NumberCharges]) -> dict[str, int]:
+    """How many numbers there are of each charge type, the most first."""
+    return dict(Counter(each.charge_type or "unknown" for each in numbers).most_common())
+
+
+@dataclass(slots=True)
+class NumberUsage:
+    """Which numbers had usage, by the reports of the products that name numbers."""
+
+    until: datetime
+    """Earlier than asked for where that was in the future."""
+    numbers: set[str] = field(default_factory=set)
+    """As Telnyx wrote them."""
+    products: list[str] = field(default_factory=list)
+    """Products whose reports were read."""
+    unknown: dict[str, str] = field(default_factory=dict)
+    """Why, for each product whose usage could not be read in whole."""
+    without_numbers: list[str] = field(default_factory=list)
+    """Products whose reports name no numbers."""
+
+
+async def number_usage(client: TelnyxClient, start: date, end: date) -> NumberUsage:
+    """The numbers with usage from `start` up to, and without, `end`, in UTC.
+
+    Any row of a report counts as usage, also one of calls that cost nothing. Raises `TelnyxError`
+    where not even the products can be had.
+    """
+    products = await usage_products(client)
+    since, until = (datetime.combine(day, time(), UTC) for day in (start, end))
+    usage = NumberUsage(min(until, latest_end(client)))
+    usage.without_numbers = sorted(
+        each.name for each in products.values() if NUMBER_DIMENSION not in each.dimensions
+    )
+    if usage.until <= since:
+        usage.unknown = {"all products": "there is no usage report of a time that has just begun"}
+        return usage
+
+    async def read(product: UsageProduct) -> None:
+        metrics = product.metrics[:1]
+        report = await read_usage(client, product, [NUMBER_DIMENSION], metrics, since, usage.until)
+        usage.numbers |= {
+            str(row[NUMBER_DIMENSION]) for row in report.rows if row.get(NUMBER_DIMENSION)
+        }
+        usage.products.append(product.name)
+        if report.missing:
+            usage.unknown[product.name] = report.why(metrics[0] if metrics else "")
+
+    async with anyio.create_task_group() as tasks:
+        for name in sorted(products.keys() - set(usage.without_numbers)):
+            tasks.start_soon(read, products[name])
+    usage.products.sort()
+    return usage
