@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -208,3 +209,37 @@ def test_speech_has_two_names(client: httpx.Client, name: str, other: str) -> No
     found = search(client, other, date_range="yesterday")
     assert found
     assert found == search(client, name, date_range="yesterday")
+
+
+def test_most_customers_are_at_home_and_some_in_other_countries(client: httpx.Client) -> None:
+    """A message's country, network, carrier and number belong together."""
+    messages = search(client, "messaging", date_range="yesterday")
+    other = {"inbound": ("source_country_code", "cli"), "outbound": ("country_code", "cld")}
+    seen = Counter(
+        (message[country], message["mcc"], message["carrier"])
+        for message in messages
+        for country, _ in [other[message["direction"]]]
+    )
+    countries = Counter(country for country, _, _ in seen.elements())
+    assert countries.most_common(1)[0][0] == "US"
+    assert len(countries) >= 5
+    assert 0.7 < countries["US"] / len(messages) < 0.95
+    networks = {(country, mcc) for country, mcc, _ in seen}
+    assert len(networks) == len(countries)
+    for message in messages:
+        country, number = other[message["direction"]]
+        begins = {"US": "+1", "CA": "+1416", "GB": "+44", "DE": "+49", "FR": "+33", "MX": "+52"}
+        assert message[number].startswith(begins[message[country]])
+
+
+def test_a_few_of_our_numbers_have_most_of_the_traffic_and_some_have_none() -> None:
+    """Of those that the account has all month."""
+    account = Account(7, date(2026, 6, 17))
+    query = [("product", "messaging"), ("dimensions", "tn"), ("metrics", "count")]
+    query += [("start_date", "2026-05-01"), ("end_date", "2026-06-01")]
+    rows = account.usage.rows(account.usage.parse(query))
+    counts = sorted((row["count"] for row in rows), reverse=True)
+    assert sum(counts[: len(counts) // 10]) > 0.4 * sum(counts)
+    held = {number.phone_number for number in account.numbers.active_on(date(2026, 5, 1))}
+    idle = held - {row["tn"] for row in rows}
+    assert 0.03 < len(idle) / len(held) < 0.2

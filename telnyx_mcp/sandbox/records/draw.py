@@ -9,8 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from telnyx_mcp.sandbox.business import Business, uuid_from
+from telnyx_mcp.sandbox.countries import phone_number
 from telnyx_mcp.sandbox.days import timestamp
 from telnyx_mcp.sandbox.numbers import Number
+
+USED_NUMBERS = 0.9
+"""The share of the numbers that are used; the rest costs rent only."""
 
 Record = dict[str, Any]
 
@@ -34,12 +38,12 @@ class Draw:
         return uuid_from(self.ids)
 
     def number(self) -> Number:
-        """One of the numbers the account holds on that day."""
-        return self.numbers[int(self.rng.random() * len(self.numbers))]
+        """One of the numbers the account holds on that day: a few most of the time, the newest never."""
+        return self.numbers[int(self.rng.random() ** 3 * USED_NUMBERS * len(self.numbers))]
 
     def stranger(self) -> str:
         """A phone number that is not ours."""
-        return f"+1{self.rng.randrange(200, 990)}555{self.rng.randrange(5000, 9999)}"
+        return phone_number(self.rng.randrange(200, 990), self.rng.randrange(5000, 9999))
 
     def later(self, seconds: float) -> str:
         """A timestamp that many seconds after the record's own."""

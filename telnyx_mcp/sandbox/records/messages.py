@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from telnyx_mcp.sandbox.business import stable_digits
+from telnyx_mcp.sandbox.countries import HOME, country_of
 from telnyx_mcp.sandbox.days import timestamp
 from telnyx_mcp.sandbox.records.draw import Draw, Record, money
-
-CARRIERS = ("AT&T", "T-Mobile USA", "US Cellular", "Verizon Wireless")
 
 
 def messaging(draw: Draw) -> Record:
@@ -23,6 +22,7 @@ def messaging(draw: Draw) -> Record:
     rate, fee = (400, 0 if inbound else 300) if kind == "SMS" else (1500, 450)
     cost = 0 if status == "gw_reject" else parts * (rate + fee)
     stranger = draw.stranger()
+    country = country_of(stranger)
     return {
         "record_type": "message_detail_record",
         "uuid": draw.id,
@@ -33,10 +33,10 @@ def messaging(draw: Draw) -> Record:
         "message_type": kind,
         "cli": stranger if inbound else number.phone_number,
         "cld": number.phone_number if inbound else stranger,
-        "carrier": CARRIERS[rng.randrange(4)],
+        "carrier": country.carriers[rng.randrange(4) % len(country.carriers)],
         "carrier_fee": money(parts * fee, 5),
-        "country_code": "US",
-        "source_country_code": "US",
+        "country_code": HOME.iso if inbound else country.iso,
+        "source_country_code": country.iso if inbound else HOME.iso,
         "status": status,
         "errors": ["40008"] if failed else [],
         "delivery_status": "success: webhook succeeded",
@@ -48,8 +48,8 @@ def messaging(draw: Draw) -> Record:
         "currency": "USD",
         "fteu": False,
         "on_net": False,
-        "mcc": "310",
-        "mnc": "260",
+        "mcc": country.mcc,
+        "mnc": country.mnc,
         "tags": number.tag,
         "created_at": timestamp(draw.at),
         "sent_at": draw.later(0.2),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from telnyx_mcp.sandbox.business import Business
+from telnyx_mcp.sandbox.countries import Country, country_of
 from telnyx_mcp.sandbox.numbers import TOLL_FREE_CODES
 from telnyx_mcp.sandbox.records import KINDS
 from telnyx_mcp.sandbox.records.draw import Record
@@ -71,6 +72,11 @@ def _other_number(record: Record) -> str:
     return number
 
 
+def _destination(record: Record) -> Country:
+    """Where a call goes."""
+    return country_of(record["cld"])
+
+
 def _number_type(record: Record, business: Business) -> str:
     code = _own_number(record, business)[2:5]
     return "toll_free" if int(code) in TOLL_FREE_CODES else "local"
@@ -114,9 +120,9 @@ def _hangup_details(record: Record, business: Business) -> str:
 
 SIP_TRUNKING: dict[str, Read] = {
     "direction": _field("direction"),
-    "country_code": lambda record, business: "1",
-    "country_iso": lambda record, business: "US",
-    "source_country_code": lambda record, business: "1",
+    "country_code": lambda record, business: _destination(record).dialling_code,
+    "country_iso": lambda record, business: _destination(record).iso,
+    "source_country_code": lambda record, business: country_of(record["cli"]).dialling_code,
     "tn": _own_number,
     "tn_type": _number_type,
     "source_tn_type": lambda record, business: "local",
