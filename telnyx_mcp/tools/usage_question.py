@@ -225,10 +225,13 @@ class Filter:
     value: str
 
     def holds(self, text: str) -> bool:
-        """Whether a value fulfils it, in whatever case or, if it is a phone number, spelling."""
+        """Whether a value fulfils it, in whatever case or, if it is a phone number, spelling. The status
+        `failed` stands for all that end with it, such as `delivery_failed`."""
         if self.operator == "~":
             return self.value.casefold() in text.casefold()
-        return (self._spelled(self.value) == self._spelled(text)) == (self.operator == "=")
+        value, text = self._spelled(self.value), self._spelled(text)
+        same = value == text or (self.word == "status" and text.endswith(f"_{value}"))
+        return same == (self.operator == "=")
 
     def _spelled(self, text: str) -> str:
         number = e164(text) if self.word in NUMBER_WORDS else None
