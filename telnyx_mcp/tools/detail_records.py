@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import aclosing
 from dataclasses import asdict
 from functools import partial
@@ -16,13 +16,20 @@ from telnyx_mcp.telnyx.pagination import MOST_RECORD_PAGES, Scan
 from telnyx_mcp.telnyx.usage import RecordType, mark_of
 from telnyx_mcp.tools.arguments import PageNumber, Params, Text, TextList
 from telnyx_mcp.tools.exports import exporting
-from telnyx_mcp.tools.filters import FILTERS, wire_filters
+from telnyx_mcp.tools.filters import FILTERS, excluded, wire_filters
 from telnyx_mcp.tools.results import ListResult, coverage, paging
 from telnyx_mcp.tools.tool import Call, Failed, ToolSpec
+from telnyx_mcp.tools.vocabulary import product_named
 
 _DATE_RANGE = re.compile(
     r"(yesterday|today|tomorrow|(last|this|next)_(week|month)|last_\d{1,3}_days)"
 )
+
+
+def _record_type(value: object) -> object:
+    """The record type that a word means; any other value as it is, to be refused."""
+    product = product_named(value) if isinstance(value, str) else None
+    return product.record_type if product and product.record_type else value
 
 
 def _date_range(value: object) -> object:
@@ -43,7 +50,9 @@ BATCH = 500
 class RecordsParams(Params):
     reads_many: ClassVar[bool] = True
 
-    record_type: RecordType = Field(description="Kind.")
+    record_type: Annotated[RecordType, BeforeValidator(_record_type)] = Field(
+        description="The kind of record; words such as sms or calls are understood."
+    )
     date_range: Annotated[Text, BeforeValidator(_date_range)] | None = Field(
         None,
         description="today, yesterday, this_week, last_month, last_N_days, ...",
@@ -91,8 +100,21 @@ async def search_detail_records(call: Call[RecordsParams]) -> RecordsResult:
     if asked.export:
         return await _exported(call, search, echoed)
     page = await search(page=asked.page, page_size=asked.page_size)
-    same, items = _same_apart(page.items)
-    return RecordsResult(**echoed, same_in_all=same or None, items=items, **paging(page))
+    unwanted = excluded(asked.filters, asked.record_type)
+    records = [each for each in page.items if not _is_excluded(each, unwanted)]
+    same, items = _same_apart(records)
+    left_out = len(page.items) - len(records)
+    note = (
+        f"{left_out} rows of this page are left out by !=, and counted in total."
+        if left_out
+        else None
+    )
+    told = {**paging(page), "returned": len(records)}
+    return RecordsResult(**echoed, same_in_all=same or None, items=items, note=note, **told)
+
+
+def _is_excluded(record: DetailRecord, unwanted: Mapping[str, set[str]]) -> bool:
+    return any(str(record.get(field)) in values for field, values in unwanted.items())
 
 
 async def _exported(
@@ -107,11 +129,14 @@ async def _exported(
         call.progress.rows,
         most_pages=MOST_RECORD_PAGES,
     )
+    unwanted = excluded(call.params.filters, call.params.record_type)
     about = f"{call.params.record_type}-{call.params.date_range or 'records'}"
     with exporting(call, about) as export:
         batch: list[DetailRecord] = []
         async with aclosing(scan.rows()) as rows:
             async for record in rows:
+                if _is_excluded(record, unwanted):
+                    continue
                 batch.append(record)
                 if len(batch) >= BATCH:
                     if not export.write(batch):

@@ -9,25 +9,44 @@ from telnyx_mcp.tools.spelling import e164
 from telnyx_mcp.tools.tool import Failed
 
 FILTERS = (
-    "field=value, field>=value, field<value or field~text (contains), e.g. "
-    '["direction=outbound", "created_at>=2026-05-01"].'
+    "name=value, !=, >=, >, <, <= or name~text (contains); names as the groups of telnyx_summarize_usage, "
+    'or fields, e.g. ["direction=outbound", "created_at>=2026-05-01"].'
 )
-_FILTER = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,63})\s*(>=|<=|=|<|>|~)(?!=)\s*(.+)", re.DOTALL)
-_OPERATORS = {"=": "", ">=": "[gte]", "<": "[lt]", "~": "[contains]"}
+_FILTER = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,63})\s*(!=|>=|<=|=|<|>|~)(?!=)\s*(.+)", re.DOTALL)
+_OPERATORS = {"=": "", ">=": "[gte]", ">": "[gt]", "<": "[lt]", "<=": "[lte]", "~": "[contains]"}
+NOT = "!="
+"""Telnyx has no such filter: rows are left out here."""
 _HELD_BY_OTHERS = {"record_type", "date_range"}
 
 
+def split_filter(text: str) -> tuple[str, str, str]:
+    """Field, operator and value; all empty for a text that is not a filter."""
+    match = _FILTER.fullmatch(text)
+    return (match[1], match[2], match[3].strip()) if match else ("", "", "")
+
+
+def excluded(filters: list[str], record_type: str) -> dict[str, set[str]]:
+    """The values that `!=` leaves out, by field."""
+    found: dict[str, set[str]] = {}
+    for field, operator, value in map(split_filter, filters):
+        if operator == NOT:
+            name = wire_field(field, record_type)
+            found.setdefault(name, set()).add((name in _NUMBERS and e164(value)) or value)
+    return found
+
+
 def wire_filters(filters: list[str], record_type: str) -> dict[str, str]:
-    """The filters by their names on the wire; of messages, what records are grouped by is understood
-    too, such as `to`. Raises `Failed` for what can't be sent."""
+    """The filters by their names on the wire, without those that `excluded` takes. What records are
+    grouped by is understood too, such as `to`. Raises `Failed` for what can't be sent."""
     wire: dict[str, str] = {}
     for text in filters:
-        match = _FILTER.fullmatch(text)
-        field, operator, value = match.groups() if match else ("", "", "")
+        field, operator, value = split_filter(text)
+        if operator == NOT:
+            continue
         if operator not in _OPERATORS:
             raise Failed(
-                f'Nothing was asked of Telnyx: the filter "{text[:60]}" must be written field=value, '
-                "field>=value, field<value or field~text (contains). Correct it and call again."
+                f'Nothing was asked of Telnyx: the filter "{text[:60]}" must be written name=value, '
+                "or with !=, >=, >, <, <= or ~ (contains). Correct it and call again."
             )
         field = wire_field(field, record_type)
         if field in _HELD_BY_OTHERS:
@@ -41,7 +60,7 @@ def wire_filters(filters: list[str], record_type: str) -> dict[str, str]:
                 f"Nothing was asked of Telnyx: two filters say {field}{operator}…, and only one can "
                 "count. Call again with one of them."
             )
-        wire[name] = (field in _NUMBERS and e164(value)) or value.strip()
+        wire[name] = (field in _NUMBERS and e164(value)) or value
     return wire
 
 
