@@ -418,7 +418,6 @@ async def test_an_unknown_record_type_is_answered_with_those_there_are(
         "direction",
         "direction==outbound",
         "direction!==outbound",
-        "cost=>1",
         "=outbound",
         "direction=",
         "filter[direction]=outbound",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from operator import ge, gt, le, lt
 from typing import Any
 
 import pytest
@@ -91,15 +93,17 @@ async def test_amounts_are_compared_in_all_four_ways(
 ) -> None:
     records = raw.records(sandbox, "verify", "created_at", *DAY)
     bound = sorted(datetime.fromisoformat(each["created_at"]) for each in records)[5]
-    compare = {
-        ">=": lambda at: at >= bound,
-        ">": lambda at: at > bound,
-        "<": lambda at: at < bound,
-        "<=": lambda at: at <= bound,
-    }[operator]
+    compare: dict[str, Callable[[datetime, datetime], bool]] = {
+        ">=": ge,
+        ">": gt,
+        "<": lt,
+        "<=": le,
+    }
     filters = [f"created_at{operator}{bound.isoformat()}"]
     told = await found(server, record_type="verify", filters=filters, date_range="yesterday")
-    wanted = sum(compare(datetime.fromisoformat(each["created_at"])) for each in records)
+    wanted = sum(
+        compare[operator](datetime.fromisoformat(each["created_at"]), bound) for each in records
+    )
     assert told["total"] == wanted
 
 
