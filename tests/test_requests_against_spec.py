@@ -92,6 +92,7 @@ REQUESTS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "list_connections": ((), {"name_contains": "abc", "sort": "connection_name", "page": 2}),
     "list_billing_groups": ((), {"page": 2}),
     "list_spend_limits": ((), {}),
+    "get_session_analysis": (("call-control", ID), {"date": date(2026, 5, 1), "max_depth": 3}),
     "list_notification_channels": ((), {"page": 2}),
     "list_notification_event_conditions": ((), {"page": 2}),
     "list_notification_events": ((), {"page": 2}),
@@ -117,7 +118,8 @@ def described(
     for document in documents:
         paths = {key.removeprefix("/v2"): each for key, each in document["paths"].items()}
         for template, operations in paths.items():
-            fixed = template.replace("{id}", ID)
+            fixed = template.replace("{id}", ID).replace("{event_id}", ID)
+            fixed = fixed.replace("{record_type}", "call-control")
             if path in (template, fixed) and method.lower() in operations:
                 return document, operations[method.lower()]
     raise AssertionError(f"{method} {path} is not described")
