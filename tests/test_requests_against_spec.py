@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,11 @@ REQUESTS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
         },
     ),
     "get_webhook_delivery": ((ID,), {}),
+    "get_usage_report_options": ((), {}),
+    "get_usage_report": (
+        ("messaging", ["date", "direction"], ["cost", "count"], NOW, NOW + timedelta(days=31)),
+        {"page": 2},  # its filters are described in words only
+    ),
     "list_organization_users": ((), {"email": "a", "page": 2}),
     "list_phone_numbers": (
         (),
