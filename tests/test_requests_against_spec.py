@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,11 @@ REQUESTS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
         },
     ),
     "get_webhook_delivery": ((ID,), {}),
+    "get_usage_report_options": ((), {}),
+    "get_usage_report": (
+        ("messaging", ["date", "direction"], ["cost", "count"], NOW, NOW + timedelta(days=31)),
+        {"page": 2},  # its filters are described in words only
+    ),
     "list_organization_users": ((), {"email": "a", "page": 2}),
     "list_phone_numbers": (
         (),
@@ -92,6 +97,7 @@ REQUESTS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "list_connections": ((), {"name_contains": "abc", "sort": "connection_name", "page": 2}),
     "list_billing_groups": ((), {"page": 2}),
     "list_spend_limits": ((), {}),
+    "get_session_analysis": (("call-control", ID), {"date": date(2026, 5, 1), "max_depth": 3}),
     "list_notification_channels": ((), {"page": 2}),
     "list_notification_event_conditions": ((), {"page": 2}),
     "list_notification_events": ((), {"page": 2}),
@@ -117,7 +123,8 @@ def described(
     for document in documents:
         paths = {key.removeprefix("/v2"): each for key, each in document["paths"].items()}
         for template, operations in paths.items():
-            fixed = template.replace("{id}", ID)
+            fixed = template.replace("{id}", ID).replace("{event_id}", ID)
+            fixed = fixed.replace("{record_type}", "call-control")
             if path in (template, fixed) and method.lower() in operations:
                 return document, operations[method.lower()]
     raise AssertionError(f"{method} {path} is not described")

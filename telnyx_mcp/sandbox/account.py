@@ -50,7 +50,7 @@ class Account:
         history = History(self.business, self.numbers, self.first_day, self._start, volume)
         self.records = DetailRecords(history)
         self.usage = UsageReports(self.business, history, self.now)
-        self.spend_limits = SpendLimits(self.records, self.today)
+        self.spend_limits = SpendLimits(self.usage, self.now)
         self._history = AuditEvents.of_history(
             self.business, self.numbers, self.first_day, self._start
         )

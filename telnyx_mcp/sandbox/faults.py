@@ -42,6 +42,7 @@ OPERATIONS = (
     "list_notification_events",
     "list_notification_profiles",
     "list_notification_settings",
+    "get_session_analysis",
 )
 ANY = "*"
 

@@ -24,6 +24,7 @@ from telnyx_mcp.sandbox.neighbours import (
     people,
     phone_numbers,
     resources,
+    sessions,
 )
 from telnyx_mcp.sandbox.refusals import Refusal, bad_parameter, missing, not_found
 from telnyx_mcp.sandbox.replies import Reply
@@ -190,6 +191,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *resources.OPERATIONS,
     *limits.OPERATIONS,
     *notifications.OPERATIONS,
+    *sessions.OPERATIONS,
 )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from telnyx_mcp.sandbox.days import DAY, first_of_month, midnight, timestamp
-from telnyx_mcp.sandbox.records import DetailRecords
+from telnyx_mcp.sandbox.usage import UsageReports
 
 PERIODS = ("daily", "monthly")
 CENT = Decimal("0.01")
@@ -16,20 +17,21 @@ CENT = Decimal("0.01")
 
 @dataclass(frozen=True, slots=True)
 class _Product:
-    """A product that can be limited. A limit that is None is unlimited, by somebody's choice."""
+    """A product that can be limited, by its name in usage reports. A limit that is None is unlimited,
+    by somebody's choice."""
 
     name: str
-    record_type: str
     limits: dict[str, str | None]
+    """In USD; more where twice the spend is more, so that a large account is not over its limits."""
     origin: str = "self_service"
     readable: bool = True
     """Whether its spend can be told."""
 
 
 PRODUCTS: dict[str, _Product] = {
-    "inference": _Product("Inference", "inference", {"daily": "25"}),
+    "inference": _Product("Inference", {"daily": "25"}),
     "text-to-speech": _Product(
-        "Text to Speech", "tts", {"daily": None, "monthly": "150"}, "operator", readable=False
+        "Text to Speech", {"daily": None, "monthly": "150"}, "operator", readable=False
     ),
 }
 
@@ -37,11 +39,10 @@ PRODUCTS: dict[str, _Product] = {
 class SpendLimits:
     """The limits of one account, and which products are blocked now."""
 
-    def __init__(self, records: DetailRecords, today: date) -> None:
-        self._records = records
-        self._today = today
+    def __init__(self, usage: UsageReports, now: Callable[[], datetime]) -> None:
+        self._usage = usage
+        self._now = now
         self._blocked: set[tuple[str, str]] = set()
-        self._spent: dict[tuple[str, str], Decimal] = {}
 
     def reset(self) -> None:
         """Block nothing."""
@@ -66,15 +67,16 @@ class SpendLimits:
         ]
 
     def _bounds(self, period: str) -> tuple[date, date]:
+        today = self._now().date()
         if period == "daily":
-            return self._today, self._today + DAY
-        return first_of_month(self._today), first_of_month(self._today, 1)
+            return today, today + DAY
+        return first_of_month(today), first_of_month(today, 1)
 
     def _row(self, product: str, period: str, start: date, end: date) -> dict[str, Any]:
         known = PRODUCTS[product]
-        spend = self._spend(product, period, start, end)
+        spend = self._spend(product, start)
         blocked = (product, period) in self._blocked
-        limit = self._limit(known, period, start)
+        limit = _limit_of(known, period, start, spend)
         if blocked:
             # Went over a limit of half of what is spent now.
             limit = _limit(str((spend / 2).quantize(CENT)), "self_service", start)
@@ -92,7 +94,7 @@ class SpendLimits:
             "spend_error": None if known.readable or blocked else "spend is not available",
             "blocked": blocked,
             "block": {
-                "detected_at": timestamp(midnight(start) + timedelta(hours=7)),
+                "detected_at": timestamp(midnight(start) + (self._now() - midnight(start)) / 2),
                 "spend_usd": str(spend),
                 "limit_usd": amount,
                 "blocked_until": end.isoformat(),
@@ -101,32 +103,31 @@ class SpendLimits:
             else None,
         }
 
-    def _limit(self, known: _Product, period: str, start: date) -> dict[str, Any] | None:
-        if period not in known.limits:
-            return None
-        return _limit(known.limits[period], known.origin, first_of_month(start, -3))
-
-    def _spend(self, product: str, period: str, start: date, end: date) -> Decimal:
-        """What the records of the period cost, to the cent."""
-        found = self._spent.get((product, period))
-        if found is None:
-            total = sum(
-                (Decimal(cost) for cost in self._costs(PRODUCTS[product], start, end)), Decimal(0)
-            )
-            found = self._spent[product, period] = total.quantize(CENT)
-        return found
-
-    def _costs(self, known: _Product, start: date, end: date) -> list[str]:
-        search = self._records.parse(
+    def _spend(self, product: str, start: date) -> Decimal:
+        """What usage reports say it cost since then, to the cent."""
+        since, now = midnight(start), self._now().replace(microsecond=0)
+        if since >= now:
+            return Decimal("0.00")
+        request = self._usage.parse(
             [
-                ("filter[record_type]", known.record_type),
-                ("filter[created_at][gte]", start.isoformat()),
-                ("filter[created_at][lt]", end.isoformat()),
+                ("product", product),
+                ("dimensions", "currency"),
+                ("metrics", "cost"),
+                ("start_date", since.isoformat()),
+                ("end_date", now.isoformat()),
             ]
         )
-        _, total = self._records.page(search, 1, 1)
-        records, _ = self._records.page(search, 1, max(1, total))
-        return [record["cost"] for record in records]
+        costs = (Decimal(str(row["cost"])) for row in self._usage.rows(request))
+        return sum(costs, Decimal(0)).quantize(CENT)
+
+
+def _limit_of(known: _Product, period: str, start: date, spend: Decimal) -> dict[str, Any] | None:
+    if period not in known.limits:
+        return None
+    amount = known.limits[period]
+    if amount is not None:
+        amount = str(max(Decimal(amount), (spend * 2).to_integral_value()))
+    return _limit(amount, known.origin, first_of_month(start, -3))
 
 
 def _limit(amount: str | None, origin: str, since: date) -> dict[str, Any]:

@@ -210,3 +210,42 @@ class NotificationSetting(AccountModel):
     associated_record_type_value: str | None = None
     status: str | None = None
     parameters: list[NotificationParameter] | None = None
+
+
+class SessionEventCost(AccountModel):
+    """`cumulative_cost` includes everything below the event, whether it is shown or not."""
+
+    event_cost: str | None = None
+    cumulative_cost: str | None = None
+    currency: str | None = None
+
+
+class SessionEvent(AccountModel):
+    """One event of a session, with what came of it as far as the depth asked for. `product` differs
+    from the product of usage reports: `callcontrol-cdrs`."""
+
+    id: str | None = None
+    product: str | None = None
+    event_name: str | None = None
+    cost: SessionEventCost | None = None
+    record: dict[str, Any] | None = None
+    children: list[SessionEvent] | None = None
+
+
+class SessionCost(AccountModel):
+    total: str | None = None
+    currency: str | None = None
+
+
+class SessionMeta(AccountModel):
+    event_count: int | None = None
+    products: list[str] | None = None
+
+
+class SessionAnalysis(AccountModel):
+    """What a call cost, all in, as a tree of events."""
+
+    session_id: str | None = None
+    cost: SessionCost | None = None
+    root: SessionEvent | None = None
+    meta: SessionMeta | None = None

@@ -313,7 +313,12 @@ def complaints_in(body: Any, names: Mapping[str, str]) -> tuple[Complaint, ...]:
     entries = body.get("errors") if isinstance(body, dict) else None
     if not isinstance(entries, list):
         return ()
-    return tuple(_complaint(entry, names) for entry in entries[:10] if isinstance(entry, dict))
+    return tuple(
+        # Session analysis has a message in the place of a title.
+        _complaint({"title": entry.get("message"), **entry}, names)
+        for entry in entries[:10]
+        if isinstance(entry, dict)
+    )
 
 
 def _complaint(entry: Mapping[str, Any], names: Mapping[str, str]) -> Complaint:

@@ -49,6 +49,8 @@ class Operation:
     largest_page: int = 0
     exact: bool = False
     """Whether its numbers are kept as the text they came in: a double would change them."""
+    bare: str = ""
+    """A field of every answer, where the answer is not in `data`."""
 
 
 _PAGE = {"page[number]": "page", "page[size]": "page_size", "sort": "sort"}
@@ -181,3 +183,10 @@ LIST_NOTIFICATION_EVENT_CONDITIONS = _notifications("event_conditions")
 LIST_NOTIFICATION_EVENTS = _notifications("events")
 LIST_NOTIFICATION_PROFILES = _notifications("profiles")
 LIST_NOTIFICATION_SETTINGS = _notifications("settings")
+GET_SESSION_ANALYSIS = Operation(
+    "get_session_analysis",
+    "GET",
+    "/session_analysis/{record_type}/{event_id}",
+    names={"date_time": "date", "max_depth": "max_depth", "expand": "expand"},
+    bare="root",
+)

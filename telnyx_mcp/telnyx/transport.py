@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -124,7 +125,7 @@ class Transport:
         self,
         operation: Operation,
         *,
-        id: str = "",
+        id: str | tuple[str, ...] = "",
         query: Query | None = None,
         body: Mapping[str, Any] | None = None,
         deadline: Deadline | None = None,
@@ -132,8 +133,9 @@ class Transport:
     ) -> Response:
         """The JSON that Telnyx answered.
 
-        `id` is put into the path, quoted. Values of `query` that are None are left out. `waiting`
-        is told of a longer wait. Identical reads in flight share one request.
+        `id` is put into the path, quoted; several in the order in which the path names them. Values
+        of `query` that are None are left out. `waiting` is told of a longer wait. Identical reads in
+        flight share one request.
         Raises `TelnyxError`, and nothing else, for whatever goes wrong.
         """
         if self._key is None:
@@ -158,7 +160,7 @@ class Transport:
     async def _request(
         self,
         operation: Operation,
-        id: str,
+        id: str | tuple[str, ...],
         query: Query | None,
         body: Mapping[str, Any] | None,
         deadline: Deadline,
@@ -205,7 +207,7 @@ class Transport:
     async def _send_once(
         self,
         operation: Operation,
-        id: str,
+        id: str | tuple[str, ...],
         query: Query | None,
         body: Mapping[str, Any] | None,
         deadline: Deadline,
@@ -217,7 +219,7 @@ class Transport:
         seconds = deadline.left()
         request = pool.build_request(
             operation.method,
-            operation.path.replace("{id}", quote(id, safe="")).removeprefix("/"),
+            _path(operation.path, id),
             params={name: value for name, value in (query or {}).items() if value is not None},
             json=body,
             timeout=httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS)),
@@ -275,6 +277,20 @@ class Transport:
         except (OSError, ImportError, ValueError, httpx_.InvalidURL) as error:
             raise TelnyxError(Failure.ENVIRONMENT, _unusable(error)) from None
         return pool  # type: ignore[no-any-return]
+
+
+_PLACE = re.compile(r"\{\w+\}")
+
+
+def _path(template: str, id: str | tuple[str, ...]) -> str:
+    """The path with its ids in their places."""
+    ids = iter((id,) if isinstance(id, str) else id)
+    return _PLACE.sub(lambda _: _segment(next(ids)), template).removeprefix("/")
+
+
+def _segment(id: str) -> str:
+    """An id as one part of a path. `..` would be resolved and lead to another address."""
+    return id.replace(".", "%2E") if id in (".", "..") else quote(id, safe="")
 
 
 _CERTIFICATES = frozenset({"SSL_CERT_FILE", "SSL_CERT_DIR"})

@@ -237,3 +237,20 @@ def test_neighbouring_reads_are_as_declared(
     row = schema["properties"]["data"]["items"]
     declared = schemas[row["$ref"].rsplit("/", 1)[1]]["properties"]
     assert {name for each in rows for name in each} <= {*declared, "tags"}
+
+
+def test_a_session_is_as_declared(client: httpx.Client, neighbours: dict[str, Any]) -> None:
+    """The tree, and its own shape of errors."""
+    params = {"filter[record_type]": "call-control", "filter[date_range]": "yesterday"}
+    call = client.get("/detail_records", params=params).json()["data"][0]["id"]
+    path = "/session_analysis/{record_type}/{event_id}"
+    for url, status in (
+        (f"/session_analysis/call-session/{call}?max_depth=5", 200),
+        (f"/session_analysis/call-control/{call}?expand=none", 200),
+        (f"/session_analysis/tts/{call}", 404),
+        ("/session_analysis/tts/no-id", 400),
+    ):
+        answer = client.get(url)
+        assert answer.status_code == status
+        schema = answer_schema(neighbours, "get", path, str(status))
+        assert problems(neighbours, schema, answer.json()) == []

@@ -10,8 +10,9 @@ import pytest
 from telnyx_mcp.sandbox import NO_PERMISSIONS_KEY, Sandbox
 from telnyx_mcp.sandbox.operations import OPERATIONS
 
+ID = uuid.UUID(int=7, version=4)
 PATHS = [
-    (operation.method, operation.path.format(id=uuid.UUID(int=7, version=4)))
+    (operation.method, operation.path.format(id=ID, record_type="call-control", event_id=ID))
     for operation in OPERATIONS
 ]
 

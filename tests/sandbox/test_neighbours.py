@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +10,7 @@ import httpx
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox
+from telnyx_mcp.sandbox.account import Account
 
 SIZES = {
     "/organizations/users": 250,
@@ -278,20 +280,30 @@ def test_spend_limits_come_in_one_answer_with_all_their_fields(client: httpx.Cli
     assert not any(row["blocked"] or row["block"] for row in answer["data"])
 
 
-@pytest.mark.parametrize(("period", "span"), [("daily", "today"), ("monthly", "this_month")])
-def test_the_spend_of_a_limit_is_that_of_the_records(
-    client: httpx.Client, period: str, span: str
+@pytest.mark.parametrize(("period", "since"), [("daily", "2026-06-17"), ("monthly", "2026-06-01")])
+def test_the_spend_of_a_limit_is_that_of_usage_reports(
+    client: httpx.Client, period: str, since: str
 ) -> None:
     rows = data(client, "/spend_limits")
     (limit,) = [r for r in rows if (r["product"], r["period"]) == ("inference", period)]
-    params = {"filter[record_type]": "inference", "filter[date_range]": span, "page[size]": "50"}
-    spent, number, pages = Decimal(0), 1, 1
-    while number <= pages:
-        answer = client.get("/detail_records", params={**params, "page[number]": number}).json()
-        spent += sum((Decimal(each["cost"]) for each in answer["data"]), Decimal(0))
-        pages, number = answer["meta"]["total_pages"], number + 1
+    report = {
+        "product": "inference",
+        "dimensions": "model",
+        "metrics": "cost",
+        "start_date": f"{since}T00:00:00Z",
+        "end_date": "2026-06-17T12:00:00Z",
+    }
+    spent = sum(row["cost"] for row in data(client, "/usage_reports", **report))
     assert spent > 0
-    assert Decimal(limit["spend_usd"]) == spent.quantize(Decimal("0.01"))
+    assert abs(float(limit["spend_usd"]) - spent) < 0.0051
+
+
+def test_a_large_account_is_not_over_its_limits_at_once() -> None:
+    account = Account(today=date(2026, 6, 17), records_per_month=10_000_000)
+    for row in account.spend_limits.data():
+        limit, spend = row["effective_limit_usd"], row["spend_usd"]
+        assert limit is None or spend is None or Decimal(spend) < Decimal(limit)
+        assert not row["blocked"]
 
 
 @pytest.mark.parametrize("product", ["inference", "text-to-speech"])

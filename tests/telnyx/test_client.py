@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import unquote
 
+import anyio
 import pytest
 from pydantic import BaseModel
 
@@ -57,6 +58,14 @@ ONE: dict[str, tuple[Ask, str]] = {
     "payment": (
         lambda c: c.create_stored_payment_transaction("120.00"),
         "POST /payment/stored_payment_transactions",
+    ),
+    "session": (
+        lambda c: c.get_session_analysis("call-session", ID),
+        f"GET /session_analysis/call-session/{ID}?max_depth=5&expand=none",
+    ),
+    "session of a day": (
+        lambda c: c.get_session_analysis("tts", ID, date=DAY, max_depth=2, expand="record"),
+        f"GET /session_analysis/tts/{ID}?max_depth=2&expand=record&date_time=2026-05-01",
     ),
     "delivery": (lambda c: c.get_webhook_delivery(ID), f"GET /webhook_deliveries/{ID}"),
 }
@@ -194,7 +203,7 @@ def table(rows: dict[str, tuple[Ask, str]]) -> list[Any]:
 async def test_an_operation_asks_what_telnyx_documents(
     scripted: Scripted, client: TelnyxClient, ask: Ask, wire: str
 ) -> None:
-    scripted.will_answer({"data": [] if (ask, wire) in LISTS.values() else {}})
+    scripted.will_answer({"data": [] if (ask, wire) in LISTS.values() else {}, "root": {}})
     await ask(client)
     (asked,) = scripted.requests
     assert f"{asked.method} {unquote(asked.target.removeprefix('/v2'))}" == wire
@@ -204,7 +213,16 @@ async def test_an_operation_asks_what_telnyx_documents(
 async def test_an_answer_of_another_form_is_an_error(
     scripted: Scripted, client: TelnyxClient, ask: Ask, _wire: str
 ) -> None:
-    bodies = [{}, {"data": None}, {"data": "text"}, {"data": 5}, [], "text", {"errors": []}]
+    bodies = [
+        {},
+        {"data": None, "root": None},
+        {"data": "text", "root": "text"},
+        {"data": "text"},
+        {"data": 5},
+        [],
+        "text",
+        {"errors": []},
+    ]
     scripted.will(*(answer(200, body) for body in bodies))
     for _ in bodies:
         with pytest.raises(TelnyxError) as caught:
@@ -275,6 +293,11 @@ MODELS: list[type[BaseModel]] = [
     account_models.NotificationChannel,
     account_models.NotificationParameter,
     account_models.NotificationSetting,
+    account_models.SessionEventCost,
+    account_models.SessionEvent,
+    account_models.SessionCost,
+    account_models.SessionMeta,
+    account_models.SessionAnalysis,
 ]
 BASES = {models.Answered, account_models.AccountModel}
 
@@ -414,3 +437,48 @@ async def test_a_page_has_the_number_asked_for_whatever_the_answer_claims(
 ) -> None:
     scripted.will_answer({"data": FULL, "meta": {"page_number": 1, "total_pages": 9}})
     assert (await client.list_invoices(page=4)).number == 4
+
+
+@pytest.mark.parametrize("odd", ["..", ".", "../balance", "a/b", "a?b=c", "a#b", "%2e%2e", "é ü"])
+async def test_an_id_stays_one_part_of_the_path(
+    scripted: Scripted, client: TelnyxClient, odd: str
+) -> None:
+    scripted.will_answer({"data": {}, "root": {}})
+    await client.get_session_analysis(odd, odd)
+    await client.get_invoice(odd)
+    session, invoice = (unquote(each.target.partition("?")[0]) for each in scripted.requests)
+    assert session == f"/v2/session_analysis/{odd}/{odd}"
+    assert invoice == f"/v2/invoices/{odd}"
+    paths = [each.target.partition("?")[0].split("/") for each in scripted.requests]
+    assert [len(each) for each in paths] == [5, 4]
+
+
+async def test_events_of_two_types_with_one_id_are_two_requests(
+    scripted: Scripted, client: TelnyxClient
+) -> None:
+    scripted.will_answer({"root": {}})
+    async with anyio.create_task_group() as group:
+        for record_type in ("call-control", "call-session"):
+            group.start_soon(client.get_session_analysis, record_type, ID)
+    assert len(scripted.requests) == 2
+
+
+async def test_an_error_is_told_whatever_its_shape(
+    scripted: Scripted, client: TelnyxClient
+) -> None:
+    """Billing groups have integer codes, session analysis a message in the place of a title."""
+    entries = [{"code": 10015, "title": "Bad page"}, {"code": "10005", "message": "No such event"}]
+    scripted.will(*(answer(400, {"errors": [entry]}) for entry in entries))
+    with pytest.raises(TelnyxError, match=r"Bad page \(code 10015\)"):
+        await client.list_billing_groups()
+    with pytest.raises(TelnyxError, match=r"No such event \(code 10005\)"):
+        await client.get_session_analysis("tts", ID)
+
+
+async def test_a_429_with_an_integer_code_is_telnyx_own(
+    scripted: Scripted, client: TelnyxClient
+) -> None:
+    scripted.will(answer(429, {"errors": [{"code": 10011, "title": "Too many"}]}))
+    with pytest.raises(TelnyxError) as caught:
+        await client.list_billing_groups()
+    assert caught.value.failure is Failure.RATE_LIMITED
