@@ -37,6 +37,10 @@ PARAMETERS = {
     "telnyx_update_auto_recharge_preferences": (
         "enabled threshold_amount recharge_amount preference invoice_enabled"
     ),
+    "telnyx_list_phone_numbers": (
+        "number connection profile billing_group tag country type status unused_days group_by "
+        "page page_size"
+    ),
     "telnyx_list_user_tags": "starts_with",
     "telnyx_create_stored_payment_transaction": "amount* reference",
     "telnyx_list_webhook_deliveries": (

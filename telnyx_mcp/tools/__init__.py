@@ -19,6 +19,7 @@ from telnyx_mcp.tools.detail_records import SEARCH_DETAIL_RECORDS
 from telnyx_mcp.tools.invoices import GET_INVOICE, LIST_INVOICES
 from telnyx_mcp.tools.list_changes import LIST_CHANGES
 from telnyx_mcp.tools.payments import CREATE_STORED_PAYMENT_TRANSACTION, PaymentRequest
+from telnyx_mcp.tools.phone_numbers import LIST_PHONE_NUMBERS
 from telnyx_mcp.tools.spend import SUMMARIZE_SPEND
 from telnyx_mcp.tools.summarize_usage import SUMMARIZE_USAGE
 from telnyx_mcp.tools.tool import ToolSpec
@@ -37,6 +38,7 @@ TOOLS: tuple[ToolSpec[Any, Any], ...] = (
     LIST_AUDIT_EVENTS,
     LIST_WEBHOOK_DELIVERIES,
     GET_WEBHOOK_DELIVERY,
+    LIST_PHONE_NUMBERS,
     LIST_USER_TAGS,
     GET_AUTO_RECHARGE_PREFERENCES,
     LIST_CHANGES,

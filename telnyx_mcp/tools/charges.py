@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date, timedelta
@@ -27,7 +26,7 @@ from telnyx_mcp.tools.arguments import Day, PageNumber, Params
 from telnyx_mcp.tools.exports import exporting
 from telnyx_mcp.tools.ranges import left_out
 from telnyx_mcp.tools.results import ListResult, Result, Row, paging, taken_from
-from telnyx_mcp.tools.spelling import e164
+from telnyx_mcp.tools.spelling import spellings
 from telnyx_mcp.tools.tool import Call, Failed, ToolSpec
 
 MOST_PARTS = 24
@@ -143,11 +142,11 @@ async def _without_usage(
     start = call.params.start_date
     end = call.params.end_date or _day_of(result.end_date) or start + LONGEST_PART
     usage = await number_usage(call.client, start, end)
-    used = {spelling for each in usage.numbers for spelling in _spellings(each)}
+    used = {spelling for each in usage.numbers for spelling in spellings(each)}
     found = [
         each
         for each in numbers
-        if (own := _spellings(each.charges.tn or "")) and used.isdisjoint(own)
+        if (own := spellings(each.charges.tn or "")) and used.isdisjoint(own)
     ]
     if usage.until.date() < end:
         result.usage_until = usage.until.isoformat()
@@ -162,12 +161,6 @@ async def _without_usage(
         result.unused_numbers = totals(found)
     result.note = " ".join(notes)
     return found
-
-
-def _spellings(number: str) -> set[str]:
-    """The number in E.164, and its digits: a report may leave out the plus sign."""
-    digits = re.sub(r"[^0-9]", "", number)
-    return {each for each in (e164(number), digits and f"+{digits}") if each}
 
 
 def _day_of(text: str | None) -> date | None:

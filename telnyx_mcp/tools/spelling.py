@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 
@@ -37,3 +38,9 @@ def e164(text: str) -> str | None:
     if not phonenumbers.is_possible_number(number):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def spellings(number: str) -> set[str]:
+    """The number in E.164, and its digits: a report may leave out the plus sign."""
+    digits = re.sub(r"[^0-9]", "", number)
+    return {each for each in (e164(number), digits and f"+{digits}") if each}
