@@ -27,7 +27,8 @@ PARAMETERS = {
     ),
     "telnyx_summarize_spend": "period start_date end_date compare_to",
     "telnyx_get_balance": "include_runway",
-    "telnyx_list_audit_events": "contains created_after created_before sort page page_size",
+    "telnyx_list_audit_events": "contains change_type record_type changed_by created_after "
+    "created_before sort page page_size",
     "telnyx_get_charges_breakdown": "start_date* end_date sort top unused page page_size export",
     "telnyx_get_charges_summary": "start_date* end_date*",
     "telnyx_search_detail_records": "record_type* date_range filters sort page page_size export",

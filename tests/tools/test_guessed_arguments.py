@@ -15,7 +15,7 @@ from tests.conftest import call, text_of
         ("telnyx_list_invoices", "paid", "read `paid` in each row"),
         ("telnyx_list_invoices", "status", "read `paid` in each row"),
         ("telnyx_list_invoices", "limit", "did you mean `page_size`?"),
-        ("telnyx_list_audit_events", "user", "Use contains with the user's id"),
+        ("telnyx_list_audit_events", "user", "Use changed_by"),
         ("telnyx_create_stored_payment_transaction", "currency", "in the account's currency"),
         ("telnyx_summarize_spend", "month", "Use period, such as 2026-05"),
         ("telnyx_summarize_usage", "date_range", "Use period, such as 2026-05"),
