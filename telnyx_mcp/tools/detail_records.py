@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import asdict
@@ -11,13 +12,14 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from telnyx_mcp.commands import to_run
 from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.models import DetailRecord, Page
 from telnyx_mcp.telnyx.operations import SEARCH_DETAIL_RECORDS as SEARCH_RECORDS
-from telnyx_mcp.telnyx.usage import RecordType, mark_of
+from telnyx_mcp.telnyx.usage import RecordType, mark_of, time_fields
 from telnyx_mcp.tools.arguments import PageNumber, Params, Text, TextList
 from telnyx_mcp.tools.exports import exporting
-from telnyx_mcp.tools.filters import FILTERS, wire_filters
+from telnyx_mcp.tools.filters import FILTERS, split_filter, wire_filters
 from telnyx_mcp.tools.looking import Look
 from telnyx_mcp.tools.ranges import SUMMARY_SECONDS
 from telnyx_mcp.tools.results import ListResult, paging
@@ -127,7 +129,27 @@ async def _exported(
         whole = look.whole and not export.full
         file = export.finish(complete=whole)
     too_large = "" if not export.full else " The file is as large as files may get."
-    return RecordsResult(**echoed, items=[], file=asdict(file), note=look.note + too_large)
+    rest = "" if whole else f" {_whole_export(call)}"
+    return RecordsResult(**echoed, items=[], file=asdict(file), note=look.note + too_large + rest)
+
+
+def _whole_export(call: Call[RecordsParams]) -> str:
+    """Which command exports all records that match, for the user to run."""
+    asked = call.params
+    start, end, filters = "YYYY-MM-DD", None, []
+    for text in asked.filters:
+        field, operator, value = split_filter(text)
+        if field in time_fields(asked.record_type) and operator in (">=", "<"):
+            start, end = (value, end) if operator == ">=" else (start, value)
+        else:
+            filters.append(text)
+    span = ["--start", start, *(["--end", end] if end else [])]
+    if asked.date_range:
+        span = ["--period", asked.date_range.replace("_", " ")]
+    more = [word for each in filters for word in ("--filter", each)]
+    about = shlex.join(["--type", asked.record_type, *span, *more])
+    words = f"export detail-records {about} --to {asked.record_type}.csv"
+    return f"For all of them, the user can run: {to_run(words, call.services.account)}"
 
 
 def _wire_sort(sort: list[str]) -> list[str]:

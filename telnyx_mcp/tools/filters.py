@@ -16,13 +16,18 @@ _OPERATORS = {"=": "", ">=": "[gte]", "<": "[lt]", "~": "[contains]"}
 _HELD_BY_OTHERS = {"record_type", "date_range"}
 
 
+def split_filter(text: str) -> tuple[str, str, str]:
+    """Field, operator and value; all empty for a text that is not a filter."""
+    match = _FILTER.fullmatch(text)
+    return (match[1], match[2], match[3].strip()) if match else ("", "", "")
+
+
 def wire_filters(filters: list[str], record_type: str) -> dict[str, str]:
     """The filters by their names on the wire; of messages, what records are grouped by is understood
     too, such as `to`. Raises `Failed` for what can't be sent."""
     wire: dict[str, str] = {}
     for text in filters:
-        match = _FILTER.fullmatch(text)
-        field, operator, value = match.groups() if match else ("", "", "")
+        field, operator, value = split_filter(text)
         if operator not in _OPERATORS:
             raise Failed(
                 f'Nothing was asked of Telnyx: the filter "{text[:60]}" must be written field=value, '
