@@ -34,6 +34,7 @@ examples:
   telnyx-account-mcp serve --read-only        nothing that could change the account
   telnyx-account-mcp call telnyx_get_balance  ask one thing, without an assistant
   telnyx-account-mcp call --sandbox telnyx_list_invoices page_size=3
+  telnyx-account-mcp export detail-records --type messaging --period 2026-05 --to may.csv
   telnyx-account-mcp approve                  answer what an assistant proposed
   telnyx-account-mcp ledger                   what was changed or proposed, and what came of it"""
 
@@ -53,6 +54,12 @@ _RESOLVE = """\
 Records what came of a change whose outcome is unknown, after you looked into the Mission Control
 Portal. While a payment is unknown, no other is made. Shows the evidence, asks what you found unless
 --paid or --not-paid says it, and asks you to confirm.
+"""
+_EXPORT = """\
+Writes all detail records of one type and period to a file: CSV or JSON Lines, as its name ends in
+.csv or .jsonl. Telnyx gives 2,000 records a minute, so a large export runs for hours. Rows go to
+FILE.part; Ctrl-C, a kill or a lost network loses none: the same command goes on where it stopped. At
+the end their number is checked against Telnyx's, and the file gets its name.
 """
 _CLIENTS = "claude-desktop, claude-code, cursor, vscode, windsurf, zed, gemini or codex"
 _INSTALL = """\
@@ -138,6 +145,8 @@ def _parser() -> argparse.ArgumentParser:
     _account_options(call)
     call.set_defaults(command=_call)
 
+    _export_command(commands)
+
     demo = commands.add_parser("demo", help="watch an assistant's questions being answered")
     demo.set_defaults(command=_demo)
 
@@ -171,6 +180,37 @@ def _parser() -> argparse.ArgumentParser:
     )
     sandbox.set_defaults(command=_sandbox)
     return parser
+
+
+def _export_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    export = commands.add_parser(
+        "export",
+        help="write all detail records of a period to a file, however many",
+        description=_EXPORT,
+        epilog=_STATUSES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    export.add_argument("what", choices=("detail-records",), help="what to export")
+    export.add_argument("--type", required=True, help="messaging, call-control, verify, ...")
+    export.add_argument("--period", help="2026-05, 2026-Q2, last month, last 7 days, ...")
+    export.add_argument("--start", metavar="TIME", help="or: the first day, or a time with offset")
+    export.add_argument("--end", metavar="TIME", help="the day after the last one (until now)")
+    export.add_argument(
+        "--filter",
+        metavar="FILTER",
+        action="append",
+        default=[],
+        help="field=value, field>=value, field<value or field~text (contains); repeatable",
+    )
+    export.add_argument("--to", metavar="FILE", required=True, help="the file to write")
+    export.add_argument("--format", choices=("csv", "jsonl"), help="if FILE does not say it")
+    export.add_argument("--force", action="store_true", help="replace FILE if it exists")
+    export.add_argument(
+        "--restart", action="store_true", help="begin anew; drop what FILE.part has"
+    )
+    _profile_option(export)
+    export.add_argument("--sandbox", action="store_true", help="use a pretend account of its own")
+    export.set_defaults(command=_export, read_only=True)  # it changes nothing at Telnyx
 
 
 def _ledger_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -423,6 +463,34 @@ def _call(options: argparse.Namespace) -> int:
         _accounts(options).main,
         lambda settings: call_tool(settings, options.tool, arguments, as_json=options.json),
     )
+
+
+def _export(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from telnyx_mcp.exporting.command import run_export
+    from telnyx_mcp.exporting.failure import NotExported
+    from telnyx_mcp.exporting.question import Wish
+
+    accounts = _accounts(options)
+    wish = Wish(
+        record_type=options.type,
+        to=Path(options.to).absolute(),
+        period=options.period,
+        start=options.start,
+        end=options.end,
+        filters=tuple(options.filter),
+        format=options.format,
+        profile=options.profile,
+        sandbox=options.sandbox,
+        force=options.force,
+        restart=options.restart,
+    )
+    try:
+        return _with_account(options, accounts.main, lambda settings: run_export(settings, wish))
+    except NotExported as error:
+        sys.stderr.write(f"telnyx-account-mcp: {error}\n")
+        return error.status
 
 
 def _demo(_options: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import aclosing
 from dataclasses import asdict
@@ -11,12 +12,13 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field
 
+from telnyx_mcp.commands import to_run
 from telnyx_mcp.telnyx.models import DetailRecord, Page
 from telnyx_mcp.telnyx.pagination import MOST_RECORD_PAGES, Scan
-from telnyx_mcp.telnyx.usage import RecordType, mark_of
+from telnyx_mcp.telnyx.usage import RecordType, mark_of, time_fields
 from telnyx_mcp.tools.arguments import PageNumber, Params, Text, TextList
 from telnyx_mcp.tools.exports import exporting
-from telnyx_mcp.tools.filters import FILTERS, excluded, wire_filters
+from telnyx_mcp.tools.filters import FILTERS, NOT, excluded, split_filter, wire_filters
 from telnyx_mcp.tools.results import ListResult, coverage, paging
 from telnyx_mcp.tools.tool import Call, Failed, ToolSpec
 from telnyx_mcp.tools.vocabulary import product_named
@@ -147,7 +149,29 @@ async def _exported(
         whole = scan.complete and not export.full
         file = export.finish(complete=whole)
     too_large = "" if not export.full else " The file is as large as files may get."
-    return RecordsResult(**echoed, items=[], file=asdict(file), note=coverage(scan) + too_large)
+    rest = "" if whole else f" {_whole_export(call)}"
+    return RecordsResult(
+        **echoed, items=[], file=asdict(file), note=coverage(scan) + too_large + rest
+    )
+
+
+def _whole_export(call: Call[RecordsParams]) -> str:
+    """Which command exports all records that match, for the user to run."""
+    asked = call.params
+    start, end, filters = "YYYY-MM-DD", None, []
+    for text in asked.filters:
+        field, operator, value = split_filter(text)
+        if field in time_fields(asked.record_type) and operator in (">=", "<"):
+            start, end = (value, end) if operator == ">=" else (start, value)
+        elif operator != NOT:
+            filters.append(text)
+    span = ["--start", start, *(["--end", end] if end else [])]
+    if asked.date_range:
+        span = ["--period", asked.date_range.replace("_", " ")]
+    more = [word for each in filters for word in ("--filter", each)]
+    about = shlex.join(["--type", asked.record_type, *span, *more])
+    words = f"export detail-records {about} --to {asked.record_type}.csv"
+    return f"For all of them, the user can run: {to_run(words, call.services.account)}"
 
 
 def _wire_sort(sort: list[str]) -> list[str]:

@@ -126,14 +126,14 @@ class Export:
         try:
             if not self._columns and batch:
                 self._columns = list(dict.fromkeys(name for row in batch for name in row))
-                writer.writerow([*_cells(self._columns), "more"])
+                writer.writerow([*cells(self._columns), "more"])
             for row in batch:
                 if self._file.tell() > LARGEST_FILE:
                     self.full = True
                     return False
                 more = {name: value for name, value in row.items() if name not in self._columns}
                 values = [row.get(name) for name in self._columns]
-                writer.writerow(_cells([*values, more or None]))
+                writer.writerow(cells([*values, more or None]))
                 self.rows += 1
         except OSError as error:
             raise self._cannot(error) from None
@@ -166,7 +166,7 @@ class Export:
         )
 
 
-def _cells(values: Iterable[Any]) -> list[str]:
+def cells(values: Iterable[Any]) -> list[str]:
     """The values of a row as a spreadsheet shall show them, and not run them."""
     texts = [_text(each) for each in values]
     broken = any(_LINE_BREAK.search(each) for each in texts)

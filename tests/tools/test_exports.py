@@ -21,7 +21,7 @@ from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server import AccountServer, build_server
 from telnyx_mcp.settings import Settings
 from telnyx_mcp.tools import exports
-from telnyx_mcp.tools.exports import Export, ExportError, _cells
+from telnyx_mcp.tools.exports import Export, ExportError, cells
 from telnyx_mcp.untrusted import sanitize
 from tests import raw
 from tests.conftest import NOW, call, content_of, text_of
@@ -208,7 +208,7 @@ def test_what_only_later_rows_have_is_kept_too(folder: Path) -> None:
     ],
 )
 def test_no_cell_is_a_formula(value: Any, shown: str) -> None:
-    assert _cells([value]) == [shown]
+    assert cells([value]) == [shown]
 
 
 SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20\u2212\ufe62\ufe63\ufe66\ufe6b"
@@ -297,3 +297,32 @@ def test_lines_of_text_and_blank_ones_stay_as_they_are(tmp_path: Path) -> None:
     lines = "Dear customer,\n\n1 = one\n\nBye; see you"
     text = written(tmp_path, [{"a": lines}])
     assert next(csv.DictReader(io.StringIO(text, newline="")))["a"] == lines
+
+
+async def test_a_file_that_is_not_whole_comes_with_the_command_that_writes_all(
+    exporting: AccountServer, sandbox: Sandbox
+) -> None:
+    sandbox.fault("search_detail_records", "status", status=500, skip=1, times=None)
+    filters = [*FILTERS, "direction=outbound"]
+    told = content_of(await call(exporting, SEARCH, {**WEEK, "filters": filters}))
+    expected = (
+        "telnyx-account-mcp export detail-records --type messaging --start 2026-06-01 --end 2026-06-08 "
+        "--filter direction=outbound --to messaging.csv"
+    )
+    assert told["note"].endswith(expected)
+
+
+async def test_the_command_names_the_period_of_a_date_range(
+    exporting: AccountServer, sandbox: Sandbox
+) -> None:
+    sandbox.fault("search_detail_records", "status", status=500, skip=1, times=None)
+    asked = {"record_type": "messaging", "date_range": "last_month", "export": True}
+    told = content_of(await call(exporting, SEARCH, asked))
+    assert "--period 'last month' --to messaging.csv" in told["note"]
+
+
+async def test_a_file_that_is_whole_comes_without_a_command(
+    exporting: AccountServer, sandbox: Sandbox
+) -> None:
+    told = content_of(await call(exporting, SEARCH, WEEK))
+    assert "telnyx-account-mcp" not in told.get("note", "")

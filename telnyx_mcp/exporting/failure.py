@@ -1,0 +1,12 @@
+"""Why an export ended before its end."""
+
+from __future__ import annotations
+
+
+class NotExported(Exception):
+    """The export did not finish. Its text says why and what to do; `status` is the exit status: 1, or
+    2 where the command was called in a wrong way."""
+
+    def __init__(self, why: str, status: int = 1) -> None:
+        super().__init__(why)
+        self.status = status

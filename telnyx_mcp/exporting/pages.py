@@ -1,0 +1,126 @@
+"""The pages of an export, asked for with patience: it may run for hours."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import anyio
+
+from telnyx_mcp.exporting.failure import NotExported
+from telnyx_mcp.exporting.question import Question
+from telnyx_mcp.telnyx.client import TelnyxClient
+from telnyx_mcp.telnyx.deadline import Clock
+from telnyx_mcp.telnyx.errors import Failure, TelnyxError
+from telnyx_mcp.telnyx.models import DetailRecord, Page
+from telnyx_mcp.telnyx.operations import LOST_OR_BUSY
+from telnyx_mcp.telnyx.pacing import Sleep
+from telnyx_mcp.telnyx.usage import time_fields
+
+PAGE_SIZE = 50
+"""The most that Telnyx gives."""
+PATIENCE = 15 * 60.0
+"""Seconds for which a request that keeps failing is tried again."""
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0
+PASSING = LOST_OR_BUSY | {Failure.SERVER_ERROR, Failure.NOT_JSON, Failure.TOO_LATE}
+"""Failures that may be over in a while."""
+RATE_LIMIT = "Telnyx's rate limit"
+_NO_SUCH_FIELD = frozenset({Failure.BAD_REQUEST, Failure.INVALID})
+
+RecordPage = Page[DetailRecord]
+
+
+class Waits(Protocol):
+    """Told of each wait."""
+
+    def waiting(self, seconds: float, why: str) -> None: ...
+
+
+class Pages:
+    """The records of a question up to, and without, `until`, fifty at a time, ordered by time.
+
+    Each request has its own deadline. It waits for Telnyx's rate limit as long as it must, and tries
+    again for a quarter of an hour where the network or Telnyx fails. Raises `TelnyxError`.
+    """
+
+    def __init__(
+        self,
+        client: TelnyxClient,
+        question: Question,
+        until: str,
+        waits: Waits,
+        sleep: Sleep = anyio.sleep,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._client = client
+        self._question = question
+        self._until = until
+        self._waits = waits
+        self._sleep = sleep
+        self._clock = clock
+
+    async def page(self, number: int, time_field: str) -> RecordPage:
+        """A page by the field that holds the time of these records."""
+        asked = self._question
+        times = {
+            f"filter[{time_field}][gte]": asked.start,
+            f"filter[{time_field}][lt]": self._until,
+        }
+        return await self._patiently(
+            lambda: self._client.search_detail_records(
+                asked.record_type,
+                filters={**asked.filters, **times},
+                sort=[time_field],
+                page=number,
+                page_size=PAGE_SIZE,
+            )
+        )
+
+    async def first(self) -> tuple[str, RecordPage]:
+        """The field that holds the time of these records, and the first page by it.
+
+        A field that a type lacks is refused, or finds nothing: an empty page is believed where there
+        are no records at all, or where a record has that field.
+        """
+        refused: TelnyxError | None = None
+        for name in time_fields(self._question.record_type):
+            try:
+                page = await self.page(1, name)
+            except TelnyxError as error:
+                if error.failure not in _NO_SUCH_FIELD:
+                    raise
+                refused = refused or error
+                continue
+            if page.items or await self._is_field(name):
+                return name, page
+        raise refused or NotExported(
+            f"It is not known which field holds the time of {self._question.record_type} records, so "
+            "they can't be exported by period."
+        )
+
+    async def _is_field(self, name: str) -> bool:
+        asked = self._question
+        some = await self._patiently(
+            lambda: self._client.search_detail_records(asked.record_type, page=1, page_size=1)
+        )
+        return all(name in row for row in some.items)
+
+    async def _patiently(self, ask: Callable[[], Awaitable[RecordPage]]) -> RecordPage:
+        pause, since = FIRST_PAUSE, None
+        while True:
+            try:
+                return await ask()
+            except TelnyxError as error:
+                if error.failure is Failure.PACED:
+                    wait, why = error.retry_in or 1.0, RATE_LIMIT
+                elif error.failure in PASSING:
+                    since = self._clock() if since is None else since
+                    wait, why = max(pause, error.retry_in or 0), error.happened
+                    pause = min(LONGEST_PAUSE, pause * 2)
+                    if self._clock() + wait - since > PATIENCE:
+                        raise
+                else:
+                    raise
+            self._waits.waiting(wait, why)
+            await self._sleep(wait)

@@ -1,0 +1,196 @@
+"""What an export asks for, from what was typed."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from telnyx_mcp.commands import PROGRAM
+from telnyx_mcp.exporting.failure import NotExported
+from telnyx_mcp.periods import PeriodError, period_of
+from telnyx_mcp.settings import Settings
+from telnyx_mcp.telnyx.usage import RECORD_TYPES, time_fields
+from telnyx_mcp.tools.filters import excluded, wire_filters
+from telnyx_mcp.tools.tool import Failed
+from telnyx_mcp.tools.vocabulary import product_named
+
+_FORMAT_OF = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+SETTLED_AFTER = timedelta(minutes=5)
+"""An export of a period that is not over ends this long before it starts: newer records may still be
+added, and would move those behind them to other pages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The arguments of the command, as they were typed."""
+
+    record_type: str
+    to: Path
+    period: str | None = None
+    start: str | None = None
+    end: str | None = None
+    filters: tuple[str, ...] = ()
+    format: str | None = None
+    profile: str | None = None
+    sandbox: bool = False
+    force: bool = False
+    restart: bool = False
+
+
+class Question(BaseModel):
+    """What is exported. An export is resumed only for the question that it was started with.
+
+    Times are RFC 3339 in UTC; `end` is empty where none was asked for. `filters` are by their names
+    on the wire. `account` identifies the account without showing its key.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    record_type: str
+    start: str
+    end: str
+    filters: dict[str, str]
+    format: str
+    account: str
+
+    def until(self, now: datetime) -> str:
+        """Where an export that starts now ends: with the period, or shortly before now."""
+        settled = now.replace(microsecond=0) - SETTLED_AFTER
+        until = min(datetime.fromisoformat(self.end), settled) if self.end else settled
+        if until <= datetime.fromisoformat(self.start):
+            raise NotExported(f"The period has not begun: it starts at {self.start}.", status=2)
+        return rfc3339(until)
+
+    def __str__(self) -> str:
+        filters = "".join(f", {name}={value}" for name, value in self.filters.items())
+        span = f"{self.start} to {self.end or 'the start of the export'}"
+        return f"{self.record_type}, {span}{filters}, {self.format}"
+
+
+def question_of(wish: Wish, settings: Settings, now: datetime) -> Question:
+    """The question that was typed, for the account of these settings. Raises `NotExported`."""
+    record_type = _record_type(wish.record_type)
+    start, end = _times(wish, settings.zone, now)
+    return Question(
+        record_type=record_type,
+        start=start,
+        end=end,
+        filters=_filters(wish, record_type),
+        format=wish.format or _format_of(wish.to),
+        account="sandbox" if wish.sandbox else _account(settings),
+    )
+
+
+def command_line(wish: Wish, question: Question) -> str:
+    """The command that goes on with this export, with its times in full: `last month` may be another
+    one by then."""
+    span = ["--start", question.start, *(["--end", question.end] if question.end else [])]
+    filters = [word for each in wish.filters for word in ("--filter", each)]
+    words = [
+        *(PROGRAM, "export", "detail-records", "--type", question.record_type, *span, *filters),
+        *("--to", str(wish.to), *(["--format", wish.format] if wish.format else [])),
+        *(["--profile", wish.profile] if wish.profile else []),
+        *(["--sandbox"] if wish.sandbox else []),
+        *(["--force"] if wish.force else []),
+    ]
+    return shlex.join(words)
+
+
+def rfc3339(moment: datetime) -> str:
+    """A moment as it is sent to Telnyx, in UTC."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _record_type(typed: str) -> str:
+    by_letters = {_letters(each): each for each in RECORD_TYPES}
+    product = product_named(typed)
+    found = by_letters.get(_letters(typed)) or (product and product.record_type)
+    if not found:
+        known = ", ".join(RECORD_TYPES)
+        raise NotExported(f"--type must be one of {known}; got {typed[:40]!r}.", status=2)
+    return found
+
+
+def _letters(name: str) -> str:
+    return "".join(each for each in name.lower() if each.isalnum())
+
+
+def _format_of(to: Path) -> str:
+    found = _FORMAT_OF.get(to.suffix.lower())
+    if found is None:
+        raise NotExported(
+            f"The format of {to} is not known by its name: end it with .csv or .jsonl, or add --format "
+            "csv or --format jsonl.",
+            status=2,
+        )
+    return found
+
+
+def _filters(wish: Wish, record_type: str) -> dict[str, str]:
+    if excluded(list(wish.filters), record_type):
+        raise NotExported(
+            "Telnyx has no filter !=, so the rows could not be counted: export without it, and filter the "
+            "file.",
+            status=2,
+        )
+    try:
+        filters = wire_filters(list(wish.filters), record_type)
+    except Failed as error:
+        raise NotExported(str(error), status=2) from None
+    for name in time_fields(record_type):
+        if filters.keys() & {f"filter[{name}][gte]", f"filter[{name}][lt]"}:
+            raise NotExported(
+                f"A filter on {name} can't be added to the period: give the times with --start and "
+                "--end instead.",
+                status=2,
+            )
+    return dict(sorted(filters.items()))
+
+
+def _times(wish: Wish, zone: tzinfo, now: datetime) -> tuple[str, str]:
+    if (wish.period is None) == (wish.start is None):
+        raise NotExported("Give either --period or --start (with --end).", status=2)
+    if wish.period is not None:
+        if wish.end is not None:
+            raise NotExported("--end goes with --start, not with --period.", status=2)
+        try:
+            period = period_of(wish.period, now.astimezone(zone).date(), zone)
+        except PeriodError as error:
+            raise NotExported(f"--period: {error}", status=2) from None
+        start, end = period.instants()
+        return rfc3339(start), rfc3339(end)
+    start = _moment("--start", wish.start or "", zone)
+    if not wish.end:
+        return rfc3339(start), ""
+    end = _moment("--end", wish.end, zone)
+    if end <= start:
+        raise NotExported("--end must be after --start, as it is not included itself.", status=2)
+    return rfc3339(start), rfc3339(end)
+
+
+def _moment(option: str, text: str, zone: tzinfo) -> datetime:
+    """A day, which begins at midnight of the zone, or a time with its offset."""
+    try:
+        if len(text) == len("YYYY-MM-DD"):
+            return datetime.combine(date.fromisoformat(text), time.min, zone)
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise ValueError("no offset")
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise NotExported(
+            f"{option} takes a day such as 2026-05-01, or a time with its offset such as "
+            f"2026-05-01T00:00:00Z; got {text[:40]!r}.",
+            status=2,
+        ) from None
+
+
+def _account(settings: Settings) -> str:
+    key = settings.api_key.get_secret_value() if settings.api_key else ""
+    mark = hashlib.blake2b(key.encode(), digest_size=12, person=b"export").hexdigest()
+    return f"{settings.base_url} {mark}"
