@@ -215,7 +215,7 @@ async def test_cells_are_no_formulas_and_hold_no_secrets(
 async def test_a_time_field_that_a_type_lacks_is_not_taken_for_an_empty_period(
     tmp_path: Path, client: TelnyxClient, scripted: Scripted, time: Time, told: Told
 ) -> None:
-    start = Journal(question=question("recording"), until=UNTIL)
+    start = Journal(question=question("fax"), until=UNTIL)
     started = {"id": "1", "started_at": "2026-05-02T00:00:00Z"}
     found = answer(200, {"data": [started], "meta": {"total_results": 1, "total_pages": 1}})
     scripted.will(page([], 0, 0), found, found)
