@@ -10,12 +10,12 @@ from dataclasses import asdict
 from functools import partial
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from telnyx_mcp.commands import to_run
 from telnyx_mcp.telnyx.models import DetailRecord, Page
 from telnyx_mcp.telnyx.pagination import MOST_RECORD_PAGES, Scan
-from telnyx_mcp.telnyx.usage import RecordType, mark_of, time_fields
+from telnyx_mcp.telnyx.usage import RECORD_TYPES, mark_of, time_fields
 from telnyx_mcp.tools.arguments import PageNumber, Params, Text, TextList
 from telnyx_mcp.tools.exports import exporting
 from telnyx_mcp.tools.filters import FILTERS, NOT, excluded, split_filter, wire_filters
@@ -28,10 +28,12 @@ _DATE_RANGE = re.compile(
 )
 
 
-def _record_type(value: object) -> object:
-    """The record type that a word means; any other value as it is, to be refused."""
-    product = product_named(value) if isinstance(value, str) else None
-    return product.record_type if product and product.record_type else value
+def _record_type(value: str) -> str:
+    """The record type that a word means, such as `sms`."""
+    product = product_named(value)
+    if product is None or product.record_type is None:
+        raise ValueError(f"must be one of {', '.join(RECORD_TYPES)}")
+    return product.record_type
 
 
 def _date_range(value: object) -> object:
@@ -52,8 +54,8 @@ BATCH = 500
 class RecordsParams(Params):
     reads_many: ClassVar[bool] = True
 
-    record_type: Annotated[RecordType, BeforeValidator(_record_type)] = Field(
-        description="The kind of record; words such as sms or calls are understood."
+    record_type: Annotated[Text, AfterValidator(_record_type)] = Field(
+        description="messaging, call-control, sip-trunking, verify, wireless, fax, recording, ..."
     )
     date_range: Annotated[Text, BeforeValidator(_date_range)] | None = Field(
         None,
@@ -197,8 +199,8 @@ def _same_apart(records: list[DetailRecord]) -> tuple[DetailRecord, list[DetailR
 SEARCH_DETAIL_RECORDS = ToolSpec(
     name="telnyx_search_detail_records",
     title="Detail records",
-    description="Usage records one by one, with cost: messages, calls, verifications, SIM data. Give "
-    "a date_range. Most types have created_at; call-control and sip-trunking started_at instead.",
+    description="Usage records one by one, with cost. Give a date_range. Most types have created_at; "
+    "call-control, sip-trunking and recording started_at instead.",
     params=RecordsParams,
     result=RecordsResult,
     run=search_detail_records,

@@ -9,8 +9,8 @@ from telnyx_mcp.tools.spelling import e164
 from telnyx_mcp.tools.tool import Failed
 
 FILTERS = (
-    "name=value, !=, >=, >, <, <= or name~text (contains); names as the groups of telnyx_summarize_usage, "
-    'or fields, e.g. ["direction=outbound", "created_at>=2026-05-01"].'
+    "Field and value: = != >= > < <= or ~ (contains), e.g. "
+    '["direction=outbound", "created_at>=2026-05-01"].'
 )
 _FILTER = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,63})\s*(!=|>=|<=|=|<|>|~)(?!=)\s*(.+)", re.DOTALL)
 _OPERATORS = {"=": "", ">=": "[gte]", ">": "[gt]", "<": "[lt]", "<=": "[lte]", "~": "[contains]"}

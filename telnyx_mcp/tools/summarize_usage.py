@@ -381,8 +381,7 @@ def _left_out(plan: ReportPlan, usage: _Usage, which: str) -> Iterator[str]:
 SUMMARIZE_USAGE = ToolSpec(
     name="telnyx_summarize_usage",
     title="Usage",
-    description="One product's usage and what it cost: totals, groups, rates, compared if asked. Reads "
-    "Telnyx's usage reports, so that accounts of any size are read in whole.",
+    description="One product's usage and its cost, whole on an account of any size: totals, groups, rates.",
     params=UsageParams,
     result=UsageResult,
     run=summarize_usage,

@@ -76,38 +76,28 @@ class UsageParams(Params):
         "dimensions": "Use group_by.",
     }
 
-    product: Text = Field(
-        description="One product: messaging, calls (sip-trunking), call-control, verify, fax, wireless, "
-        "inference, ai-voice-assistant, ..."
-    )
-    period: Text | None = Field(
-        None, description="2026-05, 2026-Q2, last month, last 7 days, year to date, ..."
-    )
-    start_date: Moment | None = Field(
-        None, description="Or: first day, YYYY-MM-DD, or a time, 2026-05-01T08:00:00Z."
-    )
-    end_date: Moment | None = Field(None, description="Day after the last one, or a time.")
+    product: Text = Field(description="messaging, calls, verify, fax, wireless, inference, ...")
+    period: Text | None = Field(None, description="2026-05, last month, last 7 days, ...")
+    start_date: Moment | None = Field(None, description="Or: first day, or RFC 3339 time.")
+    end_date: Moment | None = Field(None, description="Day after the last, or time.")
     group_by: TextList = Field(
         [],
         max_length=3,
-        description="At most three of: day, hour, month, number, direction, country, carrier, profile, "
-        "connection, status, error, tag, type, billing_group, or a dimension of Telnyx's.",
+        description="At most three: day, hour, month, number, direction, country, carrier, profile, "
+        "connection, status, error, tag, type, billing_group, ...",
     )
     filters: TextList = Field(
         [],
         max_length=20,
-        description="Groups to keep: name=value (several: any of them), name!=value, name~text, e.g. "
-        '["direction=outbound", "country!=US"].',
+        description='Groups to keep, with =, != or ~ (contains), e.g. ["country!=US"].',
     )
     sum: TextList = Field(
-        [],
-        max_length=6,
-        description="What to add up instead of all main figures: cost, count, parts, billed_seconds, ...",
+        [], max_length=6, description="Only these: cost, count, parts, billed_seconds, ..."
     )
-    top: int | None = Field(None, ge=1, le=100, description="Groups to show: 10, or 31 days.")
-    compare_to: Text | None = Field(None, description='A period to compare with, or "previous".')
+    top: int | None = Field(None, ge=1, le=100, description="Groups to show: 10, or 31 times.")
+    compare_to: Text | None = Field(None, description="A period, or previous.")
     timezone: Annotated[Text, AfterValidator(_zone)] | None = Field(
-        None, description="IANA zone of days and hours, e.g. Europe/Berlin. Default: the user's."
+        None, description="Of days and hours, e.g. Europe/Berlin."
     )
 
     @model_validator(mode="after")

@@ -312,7 +312,7 @@ def test_days_are_those_of_the_zone_and_times_their_own(
         (["--to", "may.csv", "--start", "2026-05-02", "--end", "2026-05-02"], "--end"),
         (["--to", "may.csv", "--start", "2026-05-02T10:00:00"], "offset"),
         (["--to", "may.csv", "--start", "9999-05-02"], "not begun"),
-        (["--to", "may.csv", "--period", "2026-05", "--filter", "cost!=1"], "cost>1"),
+        (["--to", "may.csv", "--period", "2026-05", "--filter", "cost!=1"], "has no filter !="),
         (["--to", "may.csv", "--period", "2026-05", "--filter", "created_at>=2026"], "--start"),
         (["--to", ".", "--format", "csv", "--period", "2026-05"], "folder"),
         (["--to", "may.csv", "--period", "2026-05", "--type", "pigeons"], "messaging"),
