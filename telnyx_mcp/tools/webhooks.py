@@ -200,7 +200,7 @@ LIST_WEBHOOK_DELIVERIES = ToolSpec(
     name="telnyx_list_webhook_deliveries",
     title="Webhook deliveries",
     description="Webhooks sent: status, number of attempts, and the latest attempt's URL, HTTP "
-    "status and errors. Why one failed: telnyx_get_webhook_delivery.",
+    "status and errors. For one: telnyx_get_webhook_delivery.",
     params=DeliveriesParams,
     result=DeliveriesResult,
     run=list_webhook_deliveries,
