@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from telnyx_mcp.cli import main
+from telnyx_mcp.cli import _parser, main, wish_of
 from telnyx_mcp.exporting import part
 from telnyx_mcp.exporting.command import run_export
 from telnyx_mcp.exporting.failure import NotExported
-from telnyx_mcp.exporting.question import Wish
+from telnyx_mcp.exporting.question import Wish, command_line, question_of
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.settings import Settings
 from tests import raw
@@ -357,3 +357,51 @@ def test_a_file_that_the_finished_export_forgot_is_told_of_again_only_for_its_qu
     other = settings.model_copy(update={"api_key": SecretStr("KEYofAnotherAccount0123456789")})
     with pytest.raises(NotExported, match="--force"):
         run_export(other, wish, now=lambda: datetime(2026, 6, 16, tzinfo=UTC))
+
+
+def test_an_export_without_an_end_goes_on_until_where_it_was_started(
+    sandbox: Sandbox, settings: Settings, tmp_path: Path
+) -> None:
+    wish = Wish("messaging", tmp_path / "may.csv", start="2026-06-08")
+    sandbox.fault("search_detail_records", "status", status=401, skip=2, times=None)
+    with pytest.raises(NotExported):
+        run_export(settings, wish, now=lambda: NOW)
+    sandbox.faults.clear()
+    assert run_export(settings, wish, now=lambda: NOW + timedelta(hours=3)) == 0
+    truth = raw.records(sandbox, "messaging", "created_at", "2026-06-08", "2026-06-15T11:55:00Z")
+    assert len(rows_of(tmp_path / "may.csv")) == len(truth)
+
+
+def test_the_command_that_goes_on_asks_the_same_question(
+    settings: Settings, tmp_path: Path
+) -> None:
+    wish = Wish(
+        "messaging",
+        tmp_path / "a file",
+        period="last month",
+        filters=("profile_name~Bob's", "direction=outbound"),
+        format="jsonl",
+        profile="eu",
+        force=True,
+    )
+    question = question_of(wish, settings, NOW)
+    program, *words = shlex.split(command_line(wish, question))
+    assert program == "telnyx-account-mcp"
+    options = _parser().parse_args(words)
+    again = wish_of(options)
+    assert question_of(again, settings, NOW + timedelta(days=40)) == question
+    assert (again.to, again.profile, again.force) == (wish.to, "eu", True)
+
+
+def test_a_folder_that_is_not_there_is_said_at_once(
+    run: Run, sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--to", tmp_path / "nowhere" / "may.csv") == 1
+    assert "can't be written" in capsys.readouterr().err
+    assert sandbox.counts["total"] == 0
+
+
+def test_a_pretend_account_can_be_exported(run: Run, tmp_path: Path) -> None:
+    target = tmp_path / "may.csv"
+    assert run("--to", target, "--sandbox", kind="conference", period="last week") == 0
+    assert rows_of(target)
