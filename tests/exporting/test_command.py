@@ -101,7 +101,7 @@ def test_what_a_kill_left_behind_the_last_whole_page_is_cut_off(
     target, whole = tmp_path / "may.csv", tmp_path / "whole.csv"
     interrupted(run, sandbox, target)
     with part.part_of(target).open("ab") as file:
-        file.write(b'"message_detail_record","half of a row')
+        file.write(b'"message_detail_record","more than all that is still to come' * 10_000)
     part.journal_of(target).with_name("may.csv.part.json.new").write_text("{", encoding="utf-8")
     assert run("--to", target) == 0
     assert run("--to", whole) == 0
@@ -181,7 +181,7 @@ def test_a_file_that_exists_is_replaced_only_if_asked(
 
 
 def test_a_file_that_appears_meanwhile_is_not_replaced(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "may.csv"
     move = part._move
@@ -193,8 +193,12 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(
     monkeypatch.setattr(part, "_move", late)
     assert run("--to", target, period=FIRST_DAYS) == 1
     assert target.read_text(encoding="utf-8") == "mine"
-    monkeypatch.undo()
     assert len(rows_of(part.part_of(target))) == 100
+    monkeypatch.setattr(part, "_move", move)
+    before = sandbox.counts["total"]
+    assert run("--to", target, "--force", period=FIRST_DAYS) == 0
+    assert sandbox.counts["total"] == before, "it is only moved"
+    assert len(rows_of(target)) == 100
 
 
 def test_a_part_without_a_journal_is_somebody_elses(run: Run, tmp_path: Path) -> None:
