@@ -16,6 +16,7 @@ from telnyx_mcp.stderr import guard_stderr
 from telnyx_mcp.stdout import drop_stdout, guard_stdout
 
 if TYPE_CHECKING:
+    from telnyx_mcp.exporting.question import Wish
     from telnyx_mcp.profiles import Accounts
     from telnyx_mcp.settings import Settings
 
@@ -466,14 +467,25 @@ def _call(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from pathlib import Path
-
     from telnyx_mcp.exporting.command import run_export
     from telnyx_mcp.exporting.failure import NotExported
+
+    wish = wish_of(options)
+    accounts = _accounts(options)
+    try:
+        return _with_account(options, accounts.main, lambda settings: run_export(settings, wish))
+    except NotExported as error:
+        sys.stderr.write(f"telnyx-account-mcp: {error}\n")
+        return error.status
+
+
+def wish_of(options: argparse.Namespace) -> Wish:
+    """What the options of `export` ask for."""
+    from pathlib import Path
+
     from telnyx_mcp.exporting.question import Wish
 
-    accounts = _accounts(options)
-    wish = Wish(
+    return Wish(
         record_type=options.type,
         to=Path(options.to).absolute(),
         period=options.period,
@@ -486,11 +498,6 @@ def _export(options: argparse.Namespace) -> int:
         force=options.force,
         restart=options.restart,
     )
-    try:
-        return _with_account(options, accounts.main, lambda settings: run_export(settings, wish))
-    except NotExported as error:
-        sys.stderr.write(f"telnyx-account-mcp: {error}\n")
-        return error.status
 
 
 def _demo(_options: argparse.Namespace) -> int:

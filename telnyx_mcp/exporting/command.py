@@ -45,10 +45,9 @@ def run_export(settings: Settings, wish: Wish, *, now: Callable[[], datetime] = 
     with Part(wish.to, start, restart=wish.restart) as part:
         again = f"To go on: {command_line(wish, question)}"
         try:
-            if not part.journal.finished:
-                if not anyio.run(partial(_read, settings, part)):
-                    raise KeyboardInterrupt
-                _check(part.journal)
+            if not anyio.run(partial(_read, settings, part)):
+                raise KeyboardInterrupt
+            _check(part.journal)
             part.finish(force=wish.force)
         except KeyboardInterrupt:
             sys.stderr.write(f"\n{_kept(part)} {again}\n")

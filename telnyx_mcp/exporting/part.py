@@ -244,7 +244,7 @@ def _lock(file: BinaryIO, path: Path) -> None:
         if sys.platform == "win32":
             import msvcrt
 
-            file.seek(2**31 - 2)  # a byte that no export of ours has to write while it is locked
+            file.seek(2**31 - 2)  # a byte beyond the end may be locked, too
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         else:
             import fcntl

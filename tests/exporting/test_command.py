@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from telnyx_mcp.cli import main
+from telnyx_mcp.cli import _parser, main, wish_of
 from telnyx_mcp.exporting import part
 from telnyx_mcp.exporting.command import run_export
 from telnyx_mcp.exporting.failure import NotExported
-from telnyx_mcp.exporting.question import Wish
+from telnyx_mcp.exporting.question import Wish, command_line, question_of
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.settings import Settings
 from tests import raw
@@ -101,7 +101,7 @@ def test_what_a_kill_left_behind_the_last_whole_page_is_cut_off(
     target, whole = tmp_path / "may.csv", tmp_path / "whole.csv"
     interrupted(run, sandbox, target)
     with part.part_of(target).open("ab") as file:
-        file.write(b'"message_detail_record","half of a row')
+        file.write(b'"message_detail_record","more than all that is still to come' * 10_000)
     part.journal_of(target).with_name("may.csv.part.json.new").write_text("{", encoding="utf-8")
     assert run("--to", target) == 0
     assert run("--to", whole) == 0
@@ -181,7 +181,7 @@ def test_a_file_that_exists_is_replaced_only_if_asked(
 
 
 def test_a_file_that_appears_meanwhile_is_not_replaced(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "may.csv"
     move = part._move
@@ -193,8 +193,12 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(
     monkeypatch.setattr(part, "_move", late)
     assert run("--to", target, period=FIRST_DAYS) == 1
     assert target.read_text(encoding="utf-8") == "mine"
-    monkeypatch.undo()
     assert len(rows_of(part.part_of(target))) == 100
+    monkeypatch.setattr(part, "_move", move)
+    before = sandbox.counts["total"]
+    assert run("--to", target, "--force", period=FIRST_DAYS) == 0
+    assert sandbox.counts["total"] == before, "it is only moved"
+    assert len(rows_of(target)) == 100
 
 
 def test_a_part_without_a_journal_is_somebody_elses(run: Run, tmp_path: Path) -> None:
@@ -357,3 +361,51 @@ def test_a_file_that_the_finished_export_forgot_is_told_of_again_only_for_its_qu
     other = settings.model_copy(update={"api_key": SecretStr("KEYofAnotherAccount0123456789")})
     with pytest.raises(NotExported, match="--force"):
         run_export(other, wish, now=lambda: datetime(2026, 6, 16, tzinfo=UTC))
+
+
+def test_an_export_without_an_end_goes_on_until_where_it_was_started(
+    sandbox: Sandbox, settings: Settings, tmp_path: Path
+) -> None:
+    wish = Wish("messaging", tmp_path / "may.csv", start="2026-06-08")
+    sandbox.fault("search_detail_records", "status", status=401, skip=2, times=None)
+    with pytest.raises(NotExported):
+        run_export(settings, wish, now=lambda: NOW)
+    sandbox.faults.clear()
+    assert run_export(settings, wish, now=lambda: NOW + timedelta(hours=3)) == 0
+    truth = raw.records(sandbox, "messaging", "created_at", "2026-06-08", "2026-06-15T11:55:00Z")
+    assert len(rows_of(tmp_path / "may.csv")) == len(truth)
+
+
+def test_the_command_that_goes_on_asks_the_same_question(
+    settings: Settings, tmp_path: Path
+) -> None:
+    wish = Wish(
+        "messaging",
+        tmp_path / "a file",
+        period="last month",
+        filters=("profile_name~Bob's", "direction=outbound"),
+        format="jsonl",
+        profile="eu",
+        force=True,
+    )
+    question = question_of(wish, settings, NOW)
+    program, *words = shlex.split(command_line(wish, question))
+    assert program == "telnyx-account-mcp"
+    options = _parser().parse_args(words)
+    again = wish_of(options)
+    assert question_of(again, settings, NOW + timedelta(days=40)) == question
+    assert (again.to, again.profile, again.force) == (wish.to, "eu", True)
+
+
+def test_a_folder_that_is_not_there_is_said_at_once(
+    run: Run, sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--to", tmp_path / "nowhere" / "may.csv") == 1
+    assert "can't be written" in capsys.readouterr().err
+    assert sandbox.counts["total"] == 0
+
+
+def test_a_pretend_account_can_be_exported(run: Run, tmp_path: Path) -> None:
+    target = tmp_path / "may.csv"
+    assert run("--to", target, "--sandbox", kind="conference", period="last week") == 0
+    assert rows_of(target)
