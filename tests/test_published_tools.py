@@ -227,6 +227,8 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ("telnyx_get_invoice", {"invoice_id": FIRST_INVOICE}),
     ("telnyx_get_invoice", {"invoice_id": FIRST_INVOICE, "include_download_link": True}),
     ("telnyx_get_auto_recharge_preferences", {}),
+    ("telnyx_list_phone_numbers", {}),
+    ("telnyx_list_phone_numbers", {"group_by": ["type", "connection"]}),
     ("telnyx_list_user_tags", {}),
     ("telnyx_list_user_tags", {"starts_with": "nothing begins like this"}),
     ("telnyx_list_webhook_deliveries", {}),

@@ -44,12 +44,14 @@ async def test_the_rate_limits_tell_what_the_answers_told(
             await client.call_tool("telnyx_get_balance", {})
         await client.call_tool("telnyx_list_user_tags", {})
         told = await read(client, "telnyx://rate-limits")
-    balance, tags = told["endpoints"]
-    assert balance["endpoint"] == "/balance"
+    endpoints = {each["endpoint"]: each for each in told["endpoints"]}
+    assert endpoints.keys() == {"/balance", "/spend_limits", "/user_tags"}
+    balance, tags = endpoints["/balance"], endpoints["/user_tags"]
     assert (balance["limit"], balance["period_s"], balance["remaining"]) == (5, 10.0, 2)
     assert 0 < balance["resets_in_s"] <= 10
     assert balance["waiting_s"] == 0
-    assert (tags["endpoint"], tags["remaining"]) == ("/user_tags", 4)
+    assert tags["remaining"] == 4
+    assert endpoints["/spend_limits"]["remaining"] == 4, "kept between the calls"
     assert told["shared"] == "by all copies on this API key"
 
 

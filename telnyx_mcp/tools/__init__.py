@@ -7,11 +7,7 @@ from typing import Any
 
 from telnyx_mcp.approval.request import ChangeRequest, RequestFactory
 from telnyx_mcp.tools.audit import LIST_AUDIT_EVENTS
-from telnyx_mcp.tools.auto_recharge import (
-    GET_AUTO_RECHARGE_PREFERENCES,
-    UPDATE_AUTO_RECHARGE_PREFERENCES,
-    RechargeRequest,
-)
+from telnyx_mcp.tools.auto_recharge import UPDATE_AUTO_RECHARGE_PREFERENCES, RechargeRequest
 from telnyx_mcp.tools.balance import GET_BALANCE
 from telnyx_mcp.tools.change_requests import AccountRequest, Surroundings
 from telnyx_mcp.tools.charges import GET_CHARGES_BREAKDOWN, GET_CHARGES_SUMMARY
@@ -20,6 +16,7 @@ from telnyx_mcp.tools.invoices import GET_INVOICE, LIST_INVOICES
 from telnyx_mcp.tools.list_changes import LIST_CHANGES
 from telnyx_mcp.tools.payments import CREATE_STORED_PAYMENT_TRANSACTION, PaymentRequest
 from telnyx_mcp.tools.phone_numbers import LIST_PHONE_NUMBERS
+from telnyx_mcp.tools.recharge_preferences import GET_AUTO_RECHARGE_PREFERENCES
 from telnyx_mcp.tools.spend import SUMMARIZE_SPEND
 from telnyx_mcp.tools.summarize_usage import SUMMARIZE_USAGE
 from telnyx_mcp.tools.tool import ToolSpec

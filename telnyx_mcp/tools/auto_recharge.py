@@ -1,4 +1,4 @@
-"""`telnyx_get_auto_recharge_preferences`, `telnyx_update_auto_recharge_preferences`"""
+"""`telnyx_update_auto_recharge_preferences`"""
 
 from __future__ import annotations
 
@@ -30,10 +30,8 @@ from telnyx_mcp.tools.change_requests import (
     send_failure,
 )
 from telnyx_mcp.tools.changes import ChangeResult, carry_out
-from telnyx_mcp.tools.results import Result, taken_from
 from telnyx_mcp.tools.tool import Call, Failed, ToolSpec
 
-_UNSAID = {"id", "record_type"}
 MOST_RECHARGES_A_DAY = 10
 """Telnyx recharges no more often in 24 hours (support.telnyx.com, "Auto recharge")."""
 LABELS: Mapping[str, str] = {
@@ -51,10 +49,6 @@ _CENT = Decimal("0.01")
 _METHODS = {"credit_paypal": "credit card or PayPal", "ach": "bank transfer (ACH)"}
 
 
-class NoParams(Params):
-    pass
-
-
 class UpdateParams(Params):
     enabled: bool | None = Field(None, description="Whether Telnyx recharges automatically.")
     threshold_amount: Amount | None = Field(
@@ -68,14 +62,6 @@ class UpdateParams(Params):
     )
     preference: Literal["credit_paypal", "ach"] | None = Field(None, description="How to pay.")
     invoice_enabled: bool | None = Field(None, description="Whether recharges are invoiced.")
-
-
-class PreferencesResult(Result):
-    enabled: bool | None = None
-    threshold_amount: str | None = None
-    recharge_amount: str | None = None
-    preference: str | None = None
-    invoice_enabled: bool | None = None
 
 
 class UpdateResult(ChangeResult):
@@ -105,7 +91,7 @@ class RechargeRequest(AccountRequest):
             raise Failed("Nothing was sent: it is already as asked. Calling again will not help.")
         balance = await client.get_balance()
         after = {**before, **asked}
-        charge = _Charge.of(after, balance)
+        charge = Charge.of(after, balance)
         currency = currency_of(balance)
         facts = [
             *await self.opening_facts(),
@@ -165,7 +151,7 @@ class RechargeRequest(AccountRequest):
         return before | {"after": now} | ({"note": note} if differs else {})
 
 
-class _Charge:
+class Charge:
     """What a recharge could charge with these preferences."""
 
     def __init__(
@@ -184,7 +170,7 @@ class _Charge:
         self._currency = currency_of(balance)
 
     @classmethod
-    def of(cls, preferences: Mapping[str, Any], balance: Balance) -> _Charge:
+    def of(cls, preferences: Mapping[str, Any], balance: Balance) -> Charge:
         """The charge under these preferences. Raises `Failed` if recharging is possible and its
         largest sum can't be told: then no cap could hold."""
         charge = cls(
@@ -258,11 +244,6 @@ class _Charge:
         return notes
 
 
-async def get_auto_recharge_preferences(call: Call[NoParams]) -> PreferencesResult:
-    preferences = await call.client.get_auto_recharge_preferences()
-    return taken_from(preferences, PreferencesResult, without=_UNSAID)
-
-
 async def update_auto_recharge_preferences(
     call: Call[UpdateParams],
 ) -> CallToolResult | InputRequiredResult:
@@ -307,15 +288,6 @@ def _is_same(told: object, asked: object) -> bool:
         return told == asked
 
 
-GET_AUTO_RECHARGE_PREFERENCES = ToolSpec(
-    name="telnyx_get_auto_recharge_preferences",
-    title="Auto-recharge preferences",
-    description="When and how Telnyx charges the stored payment method automatically: what is missing "
-    "up to threshold_amount, plus recharge_amount.",
-    params=NoParams,
-    result=PreferencesResult,
-    run=get_auto_recharge_preferences,
-)
 UPDATE_AUTO_RECHARGE_PREFERENCES = ToolSpec(
     name="telnyx_update_auto_recharge_preferences",
     title="Change auto-recharge (authorises charges)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, date
 from typing import Any, ClassVar
 
@@ -16,6 +17,7 @@ from telnyx_mcp.telnyx.models import Balance
 from telnyx_mcp.telnyx.usage_reports import rounded
 from telnyx_mcp.tools.arguments import Params
 from telnyx_mcp.tools.results import Result, taken_from
+from telnyx_mcp.tools.spend_limits import blocked, close
 from telnyx_mcp.tools.tool import Call, ToolSpec
 
 
@@ -35,13 +37,28 @@ class BalanceResult(Result):
     available_credit: str | None = None
     pending: str | None = None
     currency: str | None = None
+    blocked_by_spend_limit: list[dict[str, Any]] | None = Field(
+        None,
+        description="Products that work again on the day `until` (UTC), or with a higher limit.",
+    )
+    close_to_spend_limit: list[dict[str, Any]] | None = Field(
+        None, description="With include_runway: limits of which 80 % or more is spent."
+    )
     runway: dict[str, Any] | None = None
 
 
 async def get_balance(call: Call[BalanceParams]) -> BalanceResult:
-    balance = await call.client.get_balance()
+    reading = asyncio.create_task(call.services.spend_limits.read(call.client))
+    try:
+        balance = await call.client.get_balance()
+    except BaseException:
+        reading.cancel()
+        raise
+    limits = await reading
     result = taken_from(balance, BalanceResult, without={"record_type"})
+    result.blocked_by_spend_limit = blocked(limits) or None
     if call.params.include_runway:
+        result.close_to_spend_limit = close(limits) or None
         result.runway = await _runway(call, balance)
     return result
 
@@ -111,7 +128,7 @@ GET_BALANCE = ToolSpec(
     name="telnyx_get_balance",
     title="Balance",
     description="The account's balance, credit limit, pending amount, and available credit "
-    "(balance + credit limit).",
+    "(balance + credit limit); and products that a spend limit blocks.",
     params=BalanceParams,
     result=BalanceResult,
     run=get_balance,

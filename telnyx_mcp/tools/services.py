@@ -11,6 +11,7 @@ from telnyx_mcp.approval.gate import Gate
 from telnyx_mcp.telnyx.names import NameCache
 from telnyx_mcp.telnyx.server_clock import utc_now
 from telnyx_mcp.telnyx.transport import Transport
+from telnyx_mcp.tools.spend_limits import SpendLimitCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Services:
     """Why this server changes nothing, in sentences; None if it may."""
     names: NameCache = field(default_factory=NameCache)
     """What ids stand for: e-mail addresses of users, names of connections, profiles, billing groups."""
+    spend_limits: SpendLimitCache = field(default_factory=SpendLimitCache)
 
     async def aclose(self) -> None:
         await self.transport.aclose()

@@ -81,6 +81,8 @@ CALLS: Mapping[str, tuple[str, Arguments]] = {
     "deliveries": ("telnyx_list_webhook_deliveries", {}),
     "failures": ("telnyx_list_webhook_deliveries", {"group_failures": True}),
     "delivery": ("telnyx_get_webhook_delivery", {"include_payload": True}),
+    "numbers": ("telnyx_list_phone_numbers", {"profile": "none"}),
+    "numbers in groups": ("telnyx_list_phone_numbers", {"group_by": ["tag", "billing_group"]}),
     "tags": ("telnyx_list_user_tags", {}),
     "preferences": ("telnyx_get_auto_recharge_preferences", {}),
     "changes": ("telnyx_list_changes", {}),
