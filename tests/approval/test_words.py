@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from telnyx_mcp.approval.change import PAYMENT, RECHARGE, Change, State
-from telnyx_mcp.approval.question import Question
+from telnyx_mcp.approval.question import Fact, Question
 from telnyx_mcp.approval.reasons import (
     Blocked,
     BudgetUsedUp,
@@ -160,6 +160,48 @@ def test_each_reason_says_what_is_in_the_way_and_what_the_user_can_do(
 )
 def test_a_change_is_named_by_what_it_does(named: Change, title: str) -> None:
     assert title_of(named) == title
+
+
+def test_a_question_is_one_line_for_each_thing_it_says() -> None:
+    asked = Question(
+        "Pay 120.00 USD?",
+        (Fact("", "A pretend account."), Fact("Balance now", "5.00 USD")),
+        ("120.00 was already paid.", "Another note."),
+        "To approve, type the amount: 120.00",
+    )
+    assert asked.text.splitlines() == [
+        "Pay 120.00 USD?",
+        "A pretend account.",
+        "Balance now: 5.00 USD",
+        "NOTE: 120.00 was already paid.",
+        "NOTE: Another note.",
+        "To approve, type the amount: 120.00",
+    ]
+    assert replace(asked, facts=(), notes=(), prompt="").text == "Pay 120.00 USD?"
+    assert Question.from_json(asked.to_json()) == asked
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"facts": [["a"]], "notes": []}', "1", "null", "{"])
+def test_what_is_not_a_stored_question_is_not_taken_for_one(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - the JSON decoder's own is one, too
+        Question.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "typed", "question"),
+    [
+        (
+            "Pay?\nBalance: 5.00",
+            "12.00",
+            Question("Pay?", (Fact("", "Balance: 5.00"),), typed="12.00"),
+        ),
+        ("", None, Question("")),
+    ],
+)
+def test_a_question_of_an_earlier_version_is_shown_line_by_line(
+    text: str, typed: str | None, question: Question
+) -> None:
+    assert Question.from_text(text, typed) == question
 
 
 @pytest.mark.parametrize("state", State)
