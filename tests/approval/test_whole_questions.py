@@ -14,7 +14,13 @@ from telnyx_mcp.server import build_server
 from telnyx_mcp.settings import Settings
 from telnyx_mcp.telnyx.models import Balance
 from telnyx_mcp.tools.auto_recharge import _Charge, _is_same, _value_text
-from telnyx_mcp.tools.change_requests import amount_text, balance_moved, payment_notes, quoted
+from telnyx_mcp.tools.change_requests import (
+    amount_text,
+    balance_moved,
+    currency_of,
+    payment_notes,
+    quoted,
+)
 from tests.approval.ledgers import NOW
 from tests.approval.test_asking import DECLINES, PAY, UPDATE, Person, Time, ask, said, types
 from tests.approval.test_words import change
@@ -276,6 +282,18 @@ def test_a_balance_has_moved_if_it_grew_or_fell_by_more_than_usage_takes(
     before: object, now: object, amount: str, why: str | None
 ) -> None:
     assert balance_moved(before, now, Decimal(amount)) == why
+
+
+@pytest.mark.parametrize(
+    ("currency", "shown"),
+    [
+        ("USD", " USD"),
+        ("EUR", " EUR"),
+        *((each, "") for each in ("usd", "USd", "US", "USDT", "U1D", "U D", "ÄÖÜ", "", None)),
+    ],
+)
+def test_a_currency_is_three_capital_letters_or_nothing(currency: str | None, shown: str) -> None:
+    assert currency_of(Balance(balance="1.00", currency=currency)) == shown
 
 
 @pytest.mark.parametrize(
