@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
-from telnyx_mcp.approval.change import RECHARGE, Change, State
+from telnyx_mcp.approval.accounts import Identity
+from telnyx_mcp.approval.change import PAYMENT, RECHARGE, Change, State
 from telnyx_mcp.approval.channels import AskOutcome
 from telnyx_mcp.approval.gate import CONFIRMED, Outcome
+from telnyx_mcp.approval.ledger import Decision, Ledger
+from telnyx_mcp.approval.opening import open_ledger
+from telnyx_mcp.approval.question import Question
+from telnyx_mcp.approval.reasons import StoreReplaced
 from telnyx_mcp.people import facts_of, record_of, visible
+from telnyx_mcp.server import AccountServer, build_server
+from telnyx_mcp.settings import Settings
 from telnyx_mcp.tools.changes import _message
 from telnyx_mcp.tools.list_changes import row_of
 from tests.approval.ledgers import NOW
 from tests.approval.test_words import change
+from tests.conftest import call, content_of
 
 LATER = NOW + timedelta(minutes=1)
 SETTING: dict[str, Any] = {"operation": RECHARGE, "arguments": {"enabled": False}, "amount": None}
@@ -146,6 +157,67 @@ WHOLE = change(
     updated_at=LATER,
 )
 NOON, MINUTE = "2026-06-15T12:00:00", "2026-06-15T12:01:00"
+
+
+@pytest.fixture
+def ledger(settings: Settings) -> Iterator[Ledger]:
+    """The ledger of the server's account, as another process has it."""
+    opened = open_ledger(settings)
+    yield opened
+    opened.close()
+
+
+def paid(ledger: Ledger, number: int) -> str:
+    """The id of a payment that was sent `number` minutes after noon."""
+    at = NOW + timedelta(minutes=number)
+    made = ledger.propose(
+        PAYMENT,
+        {"amount": f"{number}.00"},
+        reference=None,
+        amount=Decimal(number),
+        question=Question("Pay?"),
+        basis={},
+        now=at,
+    )
+    assert ledger.claim(made.id, at, Decision("elicitation", "client 1"))
+    ledger.record(made.id, State.SUCCEEDED, CONFIRMED, {}, at)
+    ledger.landed(made.id)
+    return made.id
+
+
+async def test_changes_are_listed_newest_first_and_it_is_said_whether_there_are_more(
+    server: AccountServer, ledger: Ledger
+) -> None:
+    ledger.identify(Identity("user-1"), NOW)
+    ids = [paid(ledger, number) for number in (10, 20, 30)]
+    for limit, has_more in ((2, True), (3, False), (4, False)):
+        listed = content_of(await call(server, "telnyx_list_changes", {"limit": limit}))
+        assert [each["id"] for each in listed["items"]] == ids[::-1][:limit]
+        assert (listed["returned"], listed["has_more"]) == (min(limit, 3), has_more)
+        assert "note" not in listed
+
+
+async def test_a_list_that_hides_the_changes_of_an_earlier_key_says_so(
+    settings: Settings, ledger: Ledger
+) -> None:
+    ledger.identify(Identity("user-1"), NOW)
+    paid(ledger, 10)
+    later_key = {"api_key": SecretStr("KEYlater"), "profile": "work"}
+    server = build_server(settings.model_copy(update=later_key), now=lambda: NOW)
+    listed = content_of(await call(server, "telnyx_list_changes"))
+    await server.accounts.aclose()
+    assert listed["items"] == []
+    assert listed["note"].startswith("This API key is not linked to an account of the ledger yet")
+    assert "`telnyx-account-mcp ledger link --profile work` in a terminal" in listed["note"]
+
+
+async def test_a_list_of_a_ledger_that_was_replaced_says_that_changes_may_be_missing(
+    server: AccountServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replaced = StoreReplaced("state.sqlite3", is_another=False)
+    monkeypatch.setattr(Ledger, "replaced", lambda _: replaced)
+    listed = content_of(await call(server, "telnyx_list_changes"))
+    assert listed["note"] == f"{replaced.happened} Changes may be missing here."
 
 
 def test_a_listed_change_carries_all_that_is_known_and_leaves_out_what_is_not() -> None:
