@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import anyio
+import anyio.from_thread
 import pytest
 from mcp_types import ElicitResult
 
+from telnyx_mcp.approval import gate as gates
 from telnyx_mcp.approval.accounts import Identity
 from telnyx_mcp.approval.change import PAYMENT, RECHARGE, Change, State
+from telnyx_mcp.approval.channels.browser import BrowserPages
 from telnyx_mcp.approval.gate import Gate
 from telnyx_mcp.approval.ledger import Decision, HistoryMoved, Ledger
 from telnyx_mcp.approval.ledger_async import NotAllowed
@@ -20,8 +25,9 @@ from telnyx_mcp.approval.question import Question
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server import AccountServer, build_server
 from telnyx_mcp.settings import Settings
-from telnyx_mcp.state import changes
+from telnyx_mcp.state import StoreError, changes
 from tests.approval.test_asking import DECLINES, PAY, Person, Time, ask, said, state_of, types
+from tests.approval.test_page import Desk
 from tests.conftest import Mode
 
 CALL = {"amount": "120.00"}
@@ -220,3 +226,74 @@ async def test_an_approval_of_the_page_is_used_by_the_next_call_without_asking_a
     assert len(person.questions) == 1
     (sent,) = ledger.newest(1, time())
     assert (sent.id, sent.channel, sent.decided_by) == (waiting.id, "terminal", "ann")
+
+
+# --- sending --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["none", "drop_after", "refused"])
+async def test_only_a_payment_of_unknown_outcome_opens_a_page_after_the_client_answered(
+    settings: Settings, sandbox: Sandbox, time: Time, kind: str
+) -> None:
+    if kind == "drop_after":
+        sandbox.fault("create_stored_payment_transaction", "drop_after")
+    elif kind == "refused":
+        sandbox.fault("create_stored_payment_transaction", "status", status=403)
+    desk = Desk()
+    server = build_server(settings, now=time, pages=BrowserPages(time, desk))
+    await ask(server, Person(types("120.00")), PAY, CALL)
+    assert len(desk.files) == (1 if kind == "drop_after" else 0)
+    await server.accounts.aclose()
+
+
+async def test_what_the_standing_budget_pays_asks_telnyx_for_the_balance_once_before_and_once_after(
+    settings: Settings, sandbox: Sandbox, ledger: Ledger, time: Time
+) -> None:
+    """Nobody reads its question, so nothing is checked again before it is sent."""
+    budget = {"standing_budget_per_payment": 200, "standing_budget_per_day": 200}
+    server = build_server(settings.model_copy(update=budget), now=time)
+    assert state_of(await ask(server, None, PAY, CALL)) == "succeeded"
+    await server.accounts.aclose()
+    asked = [each.path for each in sandbox.requests]
+    assert [each.rpartition("/")[2] for each in asked].count("balance") == 2
+    (sent,) = ledger.newest(1, time())
+    assert (sent.channel, sent.decided_by) == ("standing", "standing budget")
+
+
+async def test_a_sender_renews_its_lease_again_and_again_while_it_waits(
+    gate: Gate, ledger: Ledger, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = proposed(ledger, time())
+    seen: list[str] = []
+    enough = anyio.Event()
+
+    def renew(_: Ledger, id: str, now: datetime) -> None:
+        seen.append(id)
+        if len(seen) == 1:
+            raise StoreError("The disk is full.")
+        anyio.from_thread.run_sync(enough.set)
+
+    monkeypatch.setattr(gates, "RENEW_SECONDS", 0)
+    monkeypatch.setattr(Ledger, "renew", renew)
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(gate._renew, ledger, change)
+            await enough.wait()
+            tasks.cancel_scope.cancel()
+    assert set(seen) == {change.id}
+
+
+def test_an_outcome_that_was_written_already_is_no_late_answer(ledger: Ledger, time: Time) -> None:
+    change = proposed(ledger, time())
+    ledger.claim(change.id, time(), Decision("terminal", ""))
+    after = replace(change, state=State.SUCCEEDED, happened="It came.", evidence={"a": 1})
+    for _ in range(2):
+        gates._record(ledger, after, time())
+        stored = ledger.get(change.id, time())
+        assert stored
+        assert (stored.state, stored.evidence) == (State.SUCCEEDED, {"a": 1})
+    gates._record(ledger, replace(after, state=State.UNKNOWN, happened="Lost."), time())
+    stored = ledger.get(change.id, time())
+    assert stored
+    assert stored.state is State.SUCCEEDED
+    assert stored.evidence == {"a": 1, "late_answer": "unknown: Lost."}
