@@ -103,6 +103,21 @@ def test_a_file_elsewhere_leads_the_key_and_the_ledger_nowhere(
         chosen(other, **{setting: value})
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://api.telnyx.eu/v2",
+        "https://api.telnyx.com/v2",
+        "http://127.0.0.1:8765/v2",
+        "http://localhost:8765/v2",
+    ],
+)
+def test_a_file_elsewhere_may_name_telnyx_or_a_server_on_this_computer(
+    other: Path, address: str
+) -> None:
+    assert chosen(other, base_url=address).main.base_url == address
+
+
 def test_the_users_own_file_may_name_a_gateway_and_a_ledger(own: Path) -> None:
     settings = chosen(own, base_url="https://gateway.example/v2", state_url="sqlite:////a/b").main
     assert settings.base_url == "https://gateway.example/v2"
