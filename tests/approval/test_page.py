@@ -649,20 +649,29 @@ def test_the_browser_gets_the_file_and_nothing_of_stdout(
 ) -> None:
     seen = tmp_path / "seen"
     browser = tmp_path / "browser"
-    browser.write_text(f'#!/bin/sh\necho "$@" >>{seen}\necho noise\nexit {status}\n', "utf-8")
+    browser.write_text(
+        f'#!/bin/sh\necho "$@" ${{TERM-none}} >>{seen}\necho noise\nexit {status}\n', "utf-8"
+    )
     browser.chmod(0o700)
     monkeypatch.setenv("BROWSER", f"{browser} %s")
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("TERM", "xterm")  # with which a text browser could be taken
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
     file = tmp_path / "a page.html"
     assert open_in_browser(file) is opened
-    assert seen.read_text("utf-8").split() == [file.as_uri()]
+    assert seen.read_text("utf-8").split() == [file.as_uri(), "none"]
     assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(
-    ("browser", "own"), [("firefox_firefox.desktop", True), ("firefox.desktop", False), ("", False)]
+    ("browser", "own"),
+    [
+        ("firefox_firefox.desktop", True),
+        ("firefox.desktop", False),
+        ("chromium_chromium.desktop", False),
+        ("", False),
+    ],
 )
 def test_a_browser_from_a_snap_gets_the_file_where_it_may_read(
     ledger: Ledger,
