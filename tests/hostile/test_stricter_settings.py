@@ -192,6 +192,18 @@ def test_a_fixed_way_to_ask_is_stricter_than_auto(
     assert chosen(own, approval=profile).main.approval == result
 
 
+def test_read_only_leaves_the_other_limits_as_strict_as_they_are(
+    other: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELNYX_MCP_MAX_PAYMENT", "100")
+    monkeypatch.setenv("TELNYX_MCP_APPROVAL", "terminal")
+    accounts = chosen(other, read_only=True, max_payment="200", approval="browser")
+    assert accounts.main.max_payment == 100
+    assert accounts.main.approval == "browser", "nobody is asked where nothing can be changed"
+    (note,) = accounts.notes
+    assert "max_payment = 200 is ignored; it is 100" in note
+
+
 def test_two_different_ways_to_ask_are_an_error_that_names_both(
     own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
