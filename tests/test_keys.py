@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -24,6 +25,7 @@ from telnyx_mcp.prompts import read_prompts
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server import AccountServer, build_server
 from telnyx_mcp.settings import Settings
+from telnyx_mcp.untrusted.known import without_keys
 from tests.conftest import KEY, Mode, connected, content_of, text_of
 from tests.process.harness import environment_for, started
 
@@ -141,6 +143,93 @@ def test_where_there_is_no_key_it_is_said_how_to_put_one_where_it_is_looked_for(
         with_key(settings)
     assert do in missed.value.do
     assert ("TELNYX_API_KEY" in missed.value.do) == (settings.key_from == "auto")
+
+
+FOREIGN = "https://gateway.example/v2"
+
+
+@pytest.mark.parametrize(
+    ("settings", "why", "do"),
+    [
+        (
+            Settings(key_from="keyring", profile="eu", base_url=FOREIGN),
+            "There is no API key in the keyring for profile eu for https://gateway.example, and a key "
+            "stored for another address is not sent there.",
+            "Run: telnyx-account-mcp key set --base-url https://gateway.example/v2 --profile eu",
+        ),
+        (
+            Settings(key_from="keyring"),
+            "There is no API key in the keyring.",
+            "Run: telnyx-account-mcp key set",
+        ),
+        (
+            Settings(key_from="env:NOPE", profile="eu", base_url=FOREIGN),
+            "There is no API key in NOPE, the variable that key_from names for profile eu.",
+            "Set NOPE for whatever starts this, and start it again.",
+        ),
+    ],
+)
+def test_where_a_key_is_missing_for_an_address_it_is_said_which(
+    keyring: KeyringBackend, settings: Settings, why: str, do: str
+) -> None:
+    with pytest.raises(KeyNotRead) as missed:
+        with_key(settings)
+    assert (missed.value.why, missed.value.do) == (why, do)
+
+
+def test_without_a_source_a_missing_key_names_its_address_if_that_is_not_telnyxs(
+    keyring: KeyringBackend,
+) -> None:
+    with pytest.raises(KeyNotRead) as missed:
+        with_key(Settings(base_url=FOREIGN))
+    assert missed.value.why == (
+        "There is no API key for https://gateway.example, and a key stored for another address is not "
+        "sent there."
+    )
+    assert "key set --base-url https://gateway.example/v2, or set TELNYX_API_KEY" in missed.value.do
+
+
+def test_the_keys_that_can_be_had_without_asking_are_kept_out_of_every_answer(
+    keyring: KeyringBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of the other profiles too. A keyring may ask the user, so it is not read for that."""
+    in_variable, given, kept = "KEYremembered01", "KEYremembered02", "KEYremembered03"
+    monkeypatch.setitem(os.environ, "TELNYX_KEY_EU", in_variable)
+    keys.store_key("us", SecretStr(kept))
+    keys.remember_keys(
+        [
+            Settings(key_from="env:TELNYX_KEY_EU"),
+            Settings(key_from="env:TELNYX_KEY_NOPE"),
+            Settings(api_key=SecretStr(given)),
+            Settings(key_from="keyring", profile="us", api_key=SecretStr("KEYremembered04")),
+            Settings(),
+        ]
+    )
+    text = f"{in_variable} {given} {kept} KEYremembered04"
+    assert without_keys(text) == f"*** *** {kept} KEYremembered04"
+
+
+def test_a_key_that_was_looked_up_is_kept_out_of_every_answer(keyring: KeyringBackend) -> None:
+    keys.store_key("uk", SecretStr("KEYremembered05"))
+    found = with_key(Settings(key_from="keyring", profile="uk"))
+    assert (found.key_from, found.profile) == ("auto", "uk")
+    assert without_keys("KEYremembered05") == "***"
+
+
+@pytest.mark.parametrize(
+    ("settings", "has", "place"),
+    [
+        (Settings(api_key=SecretStr(KEY)), True, "TELNYX_API_KEY"),
+        (Settings(), False, "the keyring"),
+        (Settings(key_from="keyring", api_key=SecretStr(KEY)), False, "the keyring"),
+        (Settings(key_from="env:KEY_EU", api_key=SecretStr(KEY)), False, "KEY_EU"),
+    ],
+)
+def test_a_key_is_there_without_looking_only_where_it_was_given(
+    settings: Settings, *, has: bool, place: str
+) -> None:
+    assert keys.has_key(settings) is has
+    assert keys.place_of_key(settings) == place
 
 
 # --- when the server looks for it ----------------------------------------------------------------

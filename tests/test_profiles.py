@@ -54,6 +54,18 @@ def test_without_a_file_the_environment_is_the_account(
     assert accounts.others == {}
 
 
+def test_without_a_key_and_without_a_file_the_server_has_no_key_yet(file: Path) -> None:
+    accounts = configured()
+    assert (accounts.main.profile, accounts.main.api_key) == (None, None)
+    assert (accounts.others, accounts.file) == ({}, None)
+
+
+def test_a_file_without_a_default_leaves_the_environment_the_account(file: Path) -> None:
+    file.write_text("[profiles.eu]\n", "utf-8")
+    accounts = configured()
+    assert (accounts.main.profile, accounts.others) == (None, {})
+
+
 def test_a_file_has_a_default_and_others_that_are_only_read(file: Path) -> None:
     file.write_text(TWO, "utf-8")
     accounts = configured()
@@ -111,6 +123,7 @@ def test_a_profile_keeps_its_key_in_the_keyring_unless_it_says_otherwise(file: P
         ('[profiles.a]\nkey_from = "auto"', 'must be "keyring" or "env:NAME"'),
         ("[profiles.a]\nmax_payment = -1", r"\[profiles.a\]: .*greater than or equal"),
         ('[profiles."a b"]', "letters, digits"),
+        ("[profiles]\na = 1", r"must hold \[profiles.NAME\]"),
         ("profiles = 1", r"must hold \[profiles.NAME\]"),
         ("default = 1\n[profiles.a]", "must hold"),
         ("[profile.a]", "no 'profile' outside"),

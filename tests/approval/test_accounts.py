@@ -111,6 +111,21 @@ def test_who_the_account_is_is_asked_again_until_telnyx_says_it(store: Store) ->
     assert opened(store, POLICY, key="KEY2").spent(NOW).day == AMOUNT
 
 
+def test_what_is_known_of_an_account_is_completed_and_never_overwritten(store: Store) -> None:
+    def known() -> tuple[str | None, str | None, Identity]:
+        (account,) = opened(store, POLICY, identity=NOBODY).known_accounts()
+        return account.name, account.address, account.identity
+
+    opened(store, POLICY, identity=Identity("user-1"))
+    assert known() == (None, ADDRESS, Identity("user-1"))
+    opened(store, POLICY, identity=Identity(None, "owner@example.com"), profile="work")
+    assert known() == ("work", ADDRESS, OWNER)
+    other_address = "https://proxy.example.com/v2"
+    new = Identity("user-1", "new@example.com")
+    opened(store, POLICY, key="KEY2", identity=new, address=other_address, profile="other")
+    assert known() == ("work", ADDRESS, OWNER)
+
+
 # --- a key that could be anybody's ---------------------------------------------------------------
 
 
@@ -129,6 +144,42 @@ def test_a_key_that_telnyx_does_not_name_is_asked_about_where_there_are_changes(
     (account,) = new.known_accounts()
     new.link(account.id, NOBODY, NOW)
     assert new.spent(NOW).day == AMOUNT
+
+
+def test_a_key_that_is_not_linked_yet_says_that_it_hides_changes_only_where_there_are_some(
+    store: Store,
+) -> None:
+    def of(key: str) -> Ledger:
+        return Ledger.of(store, key, ADDRESS, Owner.this_process(), POLICY)
+
+    assert (of("KEY1").is_linked(), of("KEY1").hides_changes()) == (False, False)
+    first = opened(store, POLICY)
+    assert (of("KEY1").is_linked(), of("KEY2").hides_changes()) == (True, False)
+    paid(first)
+    assert (of("KEY1").hides_changes(), of("KEY2").hides_changes()) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "identity", "label"),
+    [
+        (None, OWNER, "owner@example.com"),
+        ("work", OWNER, "owner@example.com (profile work)"),
+        (None, Identity("user-1"), "user-1"),
+        ("work", NOBODY, "account 01234567 (profile work)"),
+        (None, NOBODY, "account 01234567"),
+    ],
+)
+def test_an_account_is_named_by_what_people_can_tell_it_by(
+    name: str | None, identity: Identity, label: str
+) -> None:
+    assert LedgerAccount("0123456789", name, ADDRESS, identity, 1).label == label
+
+
+@pytest.mark.parametrize(("address", "is_local"), [(None, False), (ADDRESS, False), (LOCAL, True)])
+def test_an_account_of_a_server_on_this_computer_is_known_by_its_address(
+    address: str | None, *, is_local: bool
+) -> None:
+    assert LedgerAccount("0123456789", None, address, OWNER, 1).is_local is is_local
 
 
 def test_the_user_can_say_that_it_is_another_account(store: Store) -> None:

@@ -289,6 +289,70 @@ def test_anything_else_leaves_it_open_and_says_so(page: Page, form: dict[str, st
     assert page.state() is State.APPROVED
 
 
+def test_an_approval_that_comes_just_after_its_question_became_untrue_is_told_so(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def moved(ledger: Ledger, id: str, *_: object) -> Change | None:
+        return ledger.void(id, "The balance moved.", page.now())
+
+    monkeypatch.setattr(Ledger, "approve", moved)
+    answer = page.post(PAYS)
+    assert page.state() is State.VOID
+    assert "No longer valid Nothing was sent. The balance moved." in visible(answer)
+    assert "That is not the amount" not in visible(answer)
+
+
+def test_an_unknown_payment_that_was_left_open_for_long_is_opened_again_to_be_resolved(
+    page: Page,
+) -> None:
+    page.get()
+    page.post(PAYS)
+    page.ledger.claim(page.change.id, page.now())
+    page.ledger.record(page.change.id, State.UNKNOWN, "No answer came.", {}, page.now())
+    lost = page.ledger.get(page.change.id, page.now())
+    assert lost
+    for seconds, opened in ((0, 1), (19, 1), (1, 2), (19, 2)):
+        page.now.passes(seconds=seconds)
+        assert anyio.run(page.pages.show, lost, page.ledger)
+        assert len(page.desk.files) == opened
+
+
+@pytest.mark.parametrize(("seconds", "is_open"), [(19, True), (20, False)])
+def test_a_page_that_no_browser_loads_is_taken_for_not_open_after_a_while(
+    page: Page, seconds: int, *, is_open: bool
+) -> None:
+    page.now.passes(seconds=seconds)
+    assert page.show_again() is is_open
+    page.get()
+    assert page.show_again()
+    assert len(page.desk.files) == 1
+
+
+def test_an_answer_that_comes_twice_is_not_called_mistaken(page: Page) -> None:
+    """The second finds it decided, and shows what it came to."""
+
+    def twice(form: dict[str, str], heading: str) -> None:
+        for _ in range(2):
+            answer = page.post(form)
+            assert str(answer.url) == page.link
+            assert heading in visible(answer)
+            assert "That is not the amount" not in visible(answer)
+
+    twice(PAYS, "Approved")
+    page.ledger.claim(page.change.id, page.now())
+    page.post({"decision": "withdraw"})
+    twice({"decision": "withdraw"}, "Approved, and being sent")
+    page.ledger.record(page.change.id, State.UNKNOWN, "No answer came.", {}, page.now())
+    twice({"decision": "not_paid", "amount": "120.00"}, "Not done")
+
+
+def test_a_decline_that_comes_twice_is_not_called_mistaken(page: Page) -> None:
+    for _ in range(2):
+        answer = page.post(DECLINES)
+        assert str(answer.url) == page.link
+        assert "Declined" in visible(answer)
+
+
 def test_two_amounts_are_not_the_amount(page: Page) -> None:
     body = b"decision=approve&amount=120.00&amount=1"
     fetch("POST", page.link, content=body, headers={"origin": page.origin})
@@ -649,20 +713,29 @@ def test_the_browser_gets_the_file_and_nothing_of_stdout(
 ) -> None:
     seen = tmp_path / "seen"
     browser = tmp_path / "browser"
-    browser.write_text(f'#!/bin/sh\necho "$@" >>{seen}\necho noise\nexit {status}\n', "utf-8")
+    browser.write_text(
+        f'#!/bin/sh\necho "$@" ${{TERM-none}} >>{seen}\necho noise\nexit {status}\n', "utf-8"
+    )
     browser.chmod(0o700)
     monkeypatch.setenv("BROWSER", f"{browser} %s")
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("TERM", "xterm")  # with which a text browser could be taken
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
     file = tmp_path / "a page.html"
     assert open_in_browser(file) is opened
-    assert seen.read_text("utf-8").split() == [file.as_uri()]
+    assert seen.read_text("utf-8").split() == [file.as_uri(), "none"]
     assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(
-    ("browser", "own"), [("firefox_firefox.desktop", True), ("firefox.desktop", False), ("", False)]
+    ("browser", "own"),
+    [
+        ("firefox_firefox.desktop", True),
+        ("firefox.desktop", False),
+        ("chromium_chromium.desktop", False),
+        ("", False),
+    ],
 )
 def test_a_browser_from_a_snap_gets_the_file_where_it_may_read(
     ledger: Ledger,

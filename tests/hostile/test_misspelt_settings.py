@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from telnyx_mcp.environment import OTHERS, Misspelt, misspelt
+from telnyx_mcp.environment import OTHERS, Misspelt, misspelt, warnings, why_blocked
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server import build_server
 from telnyx_mcp.settings import VARIABLES, Settings
@@ -149,6 +149,56 @@ def test_a_name_is_shown_without_what_could_steer_a_terminal_and_cut_to_size() -
     assert each.text.isascii() or "…" in each.text
     assert not set(each.text) & set("\x1b\n\u202e")
     assert len(each.text) < 200
+
+
+@pytest.mark.parametrize(("letters", "cut"), [(59, False), (60, False), (61, True)])
+def test_a_name_of_sixty_characters_is_shown_whole(letters: int, *, cut: bool) -> None:
+    name = "TELNYX_MCP_".ljust(letters, "X")
+    (each,) = found(name)
+    assert each.name == (f"{name[:60]}…" if cut else name)
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("TELNYX_MCP_TIMEZON", "TELNYX_MCP_TIMEZONE"),
+        ("TELNYX_MCP_ZONE_OF_TIME", None),
+        ("TELNYX_MCP_EXPORTS", "TELNYX_MCP_EXPORT_DIR"),
+        ("TELNYX_MCP_XYZ", None),
+    ],
+)
+def test_a_sentence_names_the_nearest_setting_if_there_is_one(
+    name: str, nearest: str | None
+) -> None:
+    (each,) = found(name)
+    hint = f": did you mean {nearest}?" if nearest else "."
+    assert each.text == f"The environment sets {name}, which is not a setting{hint}"
+    assert not each.is_safety
+
+
+LIMITS = [f"TELNYX_MCP_MAX_PAYMENTT{number}" for number in range(6)]
+BLOCKED = (
+    "It may be meant to limit what can be changed or paid, so this server changes nothing until the "
+    "variable is renamed or removed and the server is restarted. Reading still works."
+)
+
+
+@pytest.mark.parametrize(
+    ("count", "more"), [(1, ""), (4, ""), (5, " And 1 more."), (6, " And 2 more.")]
+)
+def test_the_refusal_names_four_variables_and_counts_the_others(count: int, more: str) -> None:
+    each = [one.text for name in LIMITS[:count] for one in found(name)]
+    harmless = found("TELNYX_MCP_XYZ")
+    reason = why_blocked([*harmless, *(one for name in LIMITS[:count] for one in found(name))])
+    assert reason == f"{' '.join(each[:4])}{more} {BLOCKED}"
+    assert why_blocked(harmless) is None
+
+
+def test_the_warnings_name_every_variable_once_and_what_is_blocked_last() -> None:
+    harmless, limit = found("TELNYX_MCP_XYZ"), found(LIMITS[0])
+    assert warnings([*limit, *harmless]) == [harmless[0].text, why_blocked(limit)]
+    assert warnings(harmless) == [harmless[0].text]
+    assert warnings([]) == []
 
 
 @pytest.mark.attack(

@@ -103,6 +103,21 @@ def test_a_file_elsewhere_leads_the_key_and_the_ledger_nowhere(
         chosen(other, **{setting: value})
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://api.telnyx.eu/v2",
+        "https://api.telnyx.com/v2",
+        "http://127.0.0.1:8765/v2",
+        "http://localhost:8765/v2",
+    ],
+)
+def test_a_file_elsewhere_may_name_telnyx_or_a_server_on_this_computer(
+    other: Path, address: str
+) -> None:
+    assert chosen(other, base_url=address).main.base_url == address
+
+
 def test_the_users_own_file_may_name_a_gateway_and_a_ledger(own: Path) -> None:
     settings = chosen(own, base_url="https://gateway.example/v2", state_url="sqlite:////a/b").main
     assert settings.base_url == "https://gateway.example/v2"
@@ -175,6 +190,18 @@ def test_a_fixed_way_to_ask_is_stricter_than_auto(
     if variable:
         monkeypatch.setenv("TELNYX_MCP_APPROVAL", variable)
     assert chosen(own, approval=profile).main.approval == result
+
+
+def test_read_only_leaves_the_other_limits_as_strict_as_they_are(
+    other: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELNYX_MCP_MAX_PAYMENT", "100")
+    monkeypatch.setenv("TELNYX_MCP_APPROVAL", "terminal")
+    accounts = chosen(other, read_only=True, max_payment="200", approval="browser")
+    assert accounts.main.max_payment == 100
+    assert accounts.main.approval == "browser", "nobody is asked where nothing can be changed"
+    (note,) = accounts.notes
+    assert "max_payment = 200 is ignored; it is 100" in note
 
 
 def test_two_different_ways_to_ask_are_an_error_that_names_both(

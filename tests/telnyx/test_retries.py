@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -325,3 +326,62 @@ async def test_the_limit_of_one_endpoint_holds_up_no_other(
     await transport.request(op.GET_BALANCE)
     await transport.request(op.LIST_INVOICES)
     assert time.slept == []
+
+
+# --- what the pace and the user are told ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("told", "own"),
+    [
+        (OWN_429, True),
+        (complaint(429), False),
+        (answer(429, b"slow down"), False),
+        (answer(429, {"errors": [{"code": "10015"}, {"code": "10011"}]}), True),
+        (complaint(400, "10011"), False),
+        (GOOD, False),
+    ],
+)
+async def test_the_pace_learns_whether_a_429_is_telnyx_own(
+    scripted: Scripted,
+    transport: Transport,
+    monkeypatch: pytest.MonkeyPatch,
+    told: Answer,
+    own: bool,
+) -> None:
+    learnt: list[tuple[str, bool]] = []
+
+    async def learn(path: str, *_: object, own: bool) -> None:
+        learnt.append((path, own))
+
+    monkeypatch.setattr(transport.pacer, "learn", learn)
+    scripted.will(told)
+    with suppress(TelnyxError):
+        await transport.request(PATCH)
+    assert learnt[0] == (PATCH.path, own)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "reported"), [("1", False), ("2", False), ("3", True), ("9", True)]
+)
+async def test_a_wait_of_more_than_two_seconds_is_reported_and_no_shorter_one(
+    scripted: Scripted, transport: Transport, time: Time, seconds: str, *, reported: bool
+) -> None:
+    waits: list[tuple[float, str]] = []
+
+    async def waiting(left: float, what_for: str) -> None:
+        waits.append((left, what_for))
+
+    scripted.will(complaint(503, headers={"retry-after": seconds}), GOOD)
+    await transport.request(op.GET_BALANCE, waiting=waiting)
+    expected = [(float(seconds), "Telnyx to be ready again")]
+    assert waits == (expected if reported else [])
+    assert float(seconds) in time.slept
+
+
+async def test_a_wait_that_nobody_wants_to_hear_of_is_waited_all_the_same(
+    scripted: Scripted, transport: Transport, time: Time
+) -> None:
+    scripted.will(complaint(503, headers={"retry-after": "9"}), GOOD)
+    await transport.request(op.GET_BALANCE)
+    assert 9.0 in time.slept

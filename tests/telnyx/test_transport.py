@@ -16,7 +16,7 @@ from telnyx_mcp.telnyx import operations as op
 from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.decoding import LARGEST_REPLY
 from telnyx_mcp.telnyx.errors import Failure, Fate, TelnyxError
-from telnyx_mcp.telnyx.transport import SANDBOX_HEADER, Transport
+from telnyx_mcp.telnyx.transport import SANDBOX_HEADER, Transport, _unusable
 from tests.conftest import (
     KEY,
     SECONDS,
@@ -129,6 +129,30 @@ async def test_a_proxy_has_no_part_in_a_request_to_loopback(
     assert (await transport.request(op.GET_BALANCE)).body["data"]["balance"] == "300.00"
 
 
+def test_a_transport_keeps_the_pace_it_was_given(time: Time) -> None:
+    """It is the one that all copies share."""
+    pacer = time.pacer()
+    assert Transport(SecretStr(KEY), "http://127.0.0.1:9/v2", pacer=pacer).pacer is pacer
+
+
+@pytest.mark.parametrize(
+    ("error", "end"),
+    [
+        (ImportError("socksio"), "ALL_PROXY, http_proxy: SOCKS needs the package socksio"),
+        (ValueError("Unknown scheme"), "ALL_PROXY, http_proxy"),
+        (FileNotFoundError("/x"), "SSL_CERT_FILE"),
+    ],
+)
+def test_a_client_that_cannot_be_made_names_the_variables_and_never_their_values(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, end: str
+) -> None:
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("http_proxy", "ALL_PROXY", "SSL_CERT_FILE", "SOME_PROXY"):
+        monkeypatch.setenv(name, "hunter2")
+    assert _unusable(error) == end
+
+
 async def test_requests_share_a_connection(scripted: Scripted, transport: Transport) -> None:
     scripted.will(GOOD)
     for _ in range(3):
@@ -160,10 +184,12 @@ async def test_a_reply_says_whether_a_sandbox_gave_it(
 @pytest.mark.parametrize(
     ("status", "failure"),
     [
+        (300, Failure.REDIRECT),
         (301, Failure.REDIRECT),
         (302, Failure.REDIRECT),
         (307, Failure.REDIRECT),
         (308, Failure.REDIRECT),
+        (399, Failure.REDIRECT),
         (400, Failure.BAD_REQUEST),
         (401, Failure.UNAUTHORIZED),
         (402, Failure.UNEXPECTED_STATUS),
@@ -174,6 +200,7 @@ async def test_a_reply_says_whether_a_sandbox_gave_it(
         (418, Failure.UNEXPECTED_STATUS),
         (422, Failure.INVALID),
         (429, Failure.THROTTLED),
+        (499, Failure.UNEXPECTED_STATUS),
         (500, Failure.SERVER_ERROR),
         (501, Failure.SERVER_ERROR),
         (502, Failure.SERVER_ERROR),

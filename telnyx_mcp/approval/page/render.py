@@ -26,7 +26,8 @@ _ADDRESS = (
 )
 _NOT_TYPED = "That is not the amount, so nothing was approved. Type {typed} to approve, or decline."
 _NOT_TICKED = "The box was not ticked, so nothing was approved. Tick it, or decline."
-_NOT_RESOLVED = "That is not the amount, so nothing was resolved. Type {typed}, then choose."
+_NOT_TYPED_AGAIN = "That is not the amount, so nothing was resolved. Type {typed}, then choose."
+_NOT_TICKED_AGAIN = "The box was not ticked, so nothing was resolved. Tick it, then choose."
 _RECEIPT: Mapping[str, str] = {
     "amount": "Paid",
     "transaction_id": "Transaction",
@@ -90,6 +91,8 @@ def decided(change: Change, now: datetime, profile: str | None, *, mistaken: boo
         until=_clock(change.expires_at),
         resolve=to_run(f"resolve {change.id}", profile),
     )
+    typed = change.question.typed
+    error = _NOT_TYPED_AGAIN.format(typed=typed) if typed else _NOT_TICKED_AGAIN
     forms = {State.APPROVED: "withdraw", State.UNKNOWN: "resolve"}
     return _page(
         title=reply.heading,
@@ -99,7 +102,7 @@ def decided(change: Change, now: datetime, profile: str | None, *, mistaken: boo
         change=change,
         sender="asked for your approval",
         form=forms.get(change.state, ""),
-        error=_NOT_RESOLVED.format(typed=change.question.typed or "yes") if mistaken else "",
+        error=error if mistaken else "",
         receipt=_receipt(change),
         refresh=WATCH_SECONDS if watched else None,
     )

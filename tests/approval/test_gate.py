@@ -1,0 +1,299 @@
+"""The gate by itself: whose account it is, which question stands, and what it says when it stops."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import anyio
+import anyio.from_thread
+import pytest
+from mcp_types import ElicitResult
+
+from telnyx_mcp.approval import gate as gates
+from telnyx_mcp.approval.accounts import Identity
+from telnyx_mcp.approval.change import PAYMENT, RECHARGE, Change, State
+from telnyx_mcp.approval.channels.browser import BrowserPages
+from telnyx_mcp.approval.gate import Gate
+from telnyx_mcp.approval.ledger import Decision, HistoryMoved, Ledger
+from telnyx_mcp.approval.ledger_async import NotAllowed
+from telnyx_mcp.approval.opening import open_ledger
+from telnyx_mcp.approval.question import Question
+from telnyx_mcp.sandbox import Sandbox
+from telnyx_mcp.server import AccountServer, build_server
+from telnyx_mcp.settings import Settings
+from telnyx_mcp.state import StoreError, changes
+from tests.approval.test_asking import DECLINES, PAY, Person, Time, ask, said, state_of, types
+from tests.approval.test_page import Desk
+from tests.conftest import Mode
+
+CALL = {"amount": "120.00"}
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+async def server(settings: Settings, time: Time) -> AsyncIterator[AccountServer]:
+    built = build_server(settings, now=time)
+    yield built
+    await built.accounts.aclose()
+
+
+@pytest.fixture
+async def gate(server: AccountServer) -> Gate:
+    return (await server.accounts.main.services()).gate
+
+
+@pytest.fixture
+def ledger(settings: Settings) -> Iterator[Ledger]:
+    """The same ledger, as another process has it."""
+    opened = open_ledger(settings)
+    yield opened
+    opened.close()
+
+
+def proposed(ledger: Ledger, at: datetime, **told: Any) -> Change:
+    arguments = told.pop("arguments", CALL)
+    return ledger.propose(
+        told.pop("operation", PAYMENT),
+        arguments,
+        reference=None,
+        amount=Decimal(arguments["amount"]) if "amount" in arguments else None,
+        question=Question("Pay?"),
+        basis=told.pop("basis", {}),
+        now=at,
+        **told,
+    )
+
+
+async def test_the_first_change_notes_who_telnyx_says_the_account_is(
+    server: AccountServer, sandbox: Sandbox, ledger: Ledger
+) -> None:
+    await ask(server, Person(DECLINES), PAY, CALL)
+    owner = sandbox.account.business.owner
+    (account,) = ledger.known_accounts()
+    assert account.identity == Identity(owner.id, owner.email)
+
+
+async def test_a_user_without_an_id_or_an_address_is_not_noted_as_one(
+    server: AccountServer, sandbox: Sandbox, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    charges = sandbox.account.charges
+    real: Callable[..., dict[str, Any]] = charges.summary
+    nobody = {"user_id": "", "user_email": ""}
+    monkeypatch.setattr(charges, "summary", lambda *told: real(*told) | nobody)
+    await ask(server, Person(DECLINES), PAY, CALL)
+    (account,) = ledger.known_accounts()
+    assert account.identity == Identity()
+
+
+# --- which question stands ------------------------------------------------------------------------
+
+
+async def test_a_check_of_what_cannot_be_asked_about_says_why(
+    gate: Gate, ledger: Ledger, time: Time
+) -> None:
+    with pytest.raises(NotAllowed, match=r"^Nothing was sent: there is no such change\.$"):
+        await gate.check("0123456789abcdef")
+    change = proposed(ledger, time(), operation="some_other_operation", arguments={})
+    with pytest.raises(NotAllowed) as refused:
+        await gate.check(change.id)
+    assert str(refused.value) == (
+        f"Nothing was sent: change {change.id} can't be asked about, as its record is damaged."
+    )
+
+
+@pytest.mark.parametrize("state", [State.APPROVED, State.DECLINED, State.SUCCEEDED, State.UNKNOWN])
+async def test_a_check_of_what_was_answered_leaves_it_as_it_is(
+    gate: Gate, ledger: Ledger, sandbox: Sandbox, time: Time, state: State
+) -> None:
+    change = proposed(ledger, time(), basis={"balance": "another"})
+    if state is State.APPROVED:
+        ledger.approve(change.id, "terminal", time())
+    elif state is State.DECLINED:
+        ledger.decline(change.id, "terminal", time())
+    else:
+        ledger.claim(change.id, time(), Decision("terminal", ""))
+        ledger.record(change.id, state, "", {}, time())
+    before = len(sandbox.requests)
+    checked = await gate.check(change.id)
+    assert (checked.id, checked.state) == (change.id, state)
+    assert len(sandbox.requests) == before
+
+
+async def test_a_check_follows_the_questions_that_replaced_one_another_to_the_last(
+    gate: Gate, ledger: Ledger, sandbox: Sandbox, time: Time
+) -> None:
+    first = proposed(ledger, time(), basis={"balance": "another"}, requested_via="client 1")
+    second = await gate.check(first.id)
+    assert second.id != first.id
+    assert second.requested_via == "client 1"
+    sandbox.account.balance += 7
+    third = await gate.check(second.id)
+    for change in (first, second, third):
+        assert (await gate.check(change.id)).id == third.id
+    assert "NOTE: This question replaces an earlier one. The balance moved" in third.question.text
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"arguments": {"amount": "450.00"}},
+        {"operation": RECHARGE, "arguments": {"enabled": True}},
+    ],
+)
+async def test_a_link_to_another_change_is_not_followed(
+    gate: Gate, ledger: Ledger, time: Time, other: dict[str, Any]
+) -> None:
+    first = proposed(ledger, time())
+    ledger.void(first.id, "The balance moved.", time())
+    another = proposed(ledger, time(), **other)
+    ledger.close_question(another.id, time())
+    with ledger._store.write() as connection:
+        row = changes.update().where(changes.c.id == first.id)
+        connection.execute(row.values(replaced_by=another.id))
+    fresh = await gate.check(first.id)
+    assert fresh.id not in (first.id, another.id)
+    assert fresh.is_for(PAYMENT, CALL)
+
+
+# --- where it stops -------------------------------------------------------------------------------
+
+
+async def test_a_ledger_that_moves_all_the_time_is_told_and_nothing_is_asked(
+    server: AccountServer, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drafts = []
+
+    def moves(*_: Any, **__: Any) -> Change:
+        drafts.append(1)
+        raise HistoryMoved
+
+    monkeypatch.setattr(Ledger, "propose", moves)
+    person = Person(types("120.00"))
+    refused = await ask(server, person, PAY, CALL)
+    assert refused.is_error
+    assert said(refused) == "Nothing was sent: other payments are being made now. Call again."
+    assert len(drafts) == 3
+    assert not person.questions
+
+
+async def test_a_change_that_went_away_while_the_user_read_is_told_as_gone(
+    server: AccountServer, sandbox: Sandbox, ledger: Ledger, time: Time
+) -> None:
+    def meanwhile(_question: str) -> ElicitResult:
+        with ledger._store.write() as connection:
+            connection.execute(changes.delete())
+        return ElicitResult(action="cancel")
+
+    refused = await ask(server, Person(meanwhile), PAY, CALL, "legacy")
+    assert refused.is_error
+    assert "Nothing was sent by this call: change " in said(refused)
+    assert "is no longer in the ledger" in said(refused)
+    assert sandbox.payments == []
+
+
+async def test_what_was_declared_void_while_the_user_read_is_asked_anew_with_the_reason(
+    server: AccountServer, sandbox: Sandbox, ledger: Ledger, time: Time, mode: Mode
+) -> None:
+    """And the answer to the question that is void pays nothing."""
+
+    def meanwhile(_question: str) -> ElicitResult:
+        (waiting,) = ledger.newest(1, time(), state=State.PROPOSED)
+        ledger.void(waiting.id, "Somebody said so.", time())
+        return types("120.00")
+
+    person = Person(meanwhile, DECLINES)
+    assert state_of(await ask(server, person, PAY, CALL, mode)) == "declined"
+    assert "NOTE: This question replaces an earlier one. Somebody said so." in person.questions[1]
+    assert sandbox.payments == []
+
+
+async def test_an_approval_of_the_page_is_used_by_the_next_call_without_asking_again(
+    server: AccountServer, sandbox: Sandbox, ledger: Ledger, time: Time, mode: Mode
+) -> None:
+    person = Person(ElicitResult(action="cancel"))
+    assert state_of(await ask(server, person, PAY, CALL, mode)) == "proposed"
+    (waiting,) = ledger.newest(1, time())
+    ledger.approve(waiting.id, "terminal", time(), "ann")
+    assert state_of(await ask(server, person, PAY, CALL, mode)) == "succeeded"
+    assert len(person.questions) == 1
+    (sent,) = ledger.newest(1, time())
+    assert (sent.id, sent.channel, sent.decided_by) == (waiting.id, "terminal", "ann")
+
+
+# --- sending --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["none", "drop_after", "refused"])
+async def test_only_a_payment_of_unknown_outcome_opens_a_page_after_the_client_answered(
+    settings: Settings, sandbox: Sandbox, time: Time, kind: str
+) -> None:
+    if kind == "drop_after":
+        sandbox.fault("create_stored_payment_transaction", "drop_after")
+    elif kind == "refused":
+        sandbox.fault("create_stored_payment_transaction", "status", status=403)
+    desk = Desk()
+    server = build_server(settings, now=time, pages=BrowserPages(time, desk))
+    await ask(server, Person(types("120.00")), PAY, CALL)
+    assert len(desk.files) == (1 if kind == "drop_after" else 0)
+    await server.accounts.aclose()
+
+
+async def test_what_the_standing_budget_pays_asks_telnyx_for_the_balance_once_before_and_once_after(
+    settings: Settings, sandbox: Sandbox, ledger: Ledger, time: Time
+) -> None:
+    """Nobody reads its question, so nothing is checked again before it is sent."""
+    budget = {"standing_budget_per_payment": 200, "standing_budget_per_day": 200}
+    server = build_server(settings.model_copy(update=budget), now=time)
+    assert state_of(await ask(server, None, PAY, CALL)) == "succeeded"
+    await server.accounts.aclose()
+    asked = [each.path for each in sandbox.requests]
+    assert [each.rpartition("/")[2] for each in asked].count("balance") == 2
+    (sent,) = ledger.newest(1, time())
+    assert (sent.channel, sent.decided_by) == ("standing", "standing budget")
+
+
+async def test_a_sender_renews_its_lease_again_and_again_while_it_waits(
+    gate: Gate, ledger: Ledger, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = proposed(ledger, time())
+    seen: list[str] = []
+    enough = anyio.Event()
+
+    def renew(_: Ledger, id: str, now: datetime) -> None:
+        seen.append(id)
+        if len(seen) == 1:
+            raise StoreError("The disk is full.")
+        anyio.from_thread.run_sync(enough.set)
+
+    monkeypatch.setattr(gates, "RENEW_SECONDS", 0)
+    monkeypatch.setattr(Ledger, "renew", renew)
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(gate._renew, ledger, change)
+            await enough.wait()
+            tasks.cancel_scope.cancel()
+    assert set(seen) == {change.id}
+
+
+def test_an_outcome_that_was_written_already_is_no_late_answer(ledger: Ledger, time: Time) -> None:
+    change = proposed(ledger, time())
+    ledger.claim(change.id, time(), Decision("terminal", ""))
+    after = replace(change, state=State.SUCCEEDED, happened="It came.", evidence={"a": 1})
+    for _ in range(2):
+        gates._record(ledger, after, time())
+        stored = ledger.get(change.id, time())
+        assert stored
+        assert (stored.state, stored.evidence) == (State.SUCCEEDED, {"a": 1})
+    gates._record(ledger, replace(after, state=State.UNKNOWN, happened="Lost."), time())
+    stored = ledger.get(change.id, time())
+    assert stored
+    assert stored.state is State.SUCCEEDED
+    assert stored.evidence == {"a": 1, "late_answer": "unknown: Lost."}

@@ -1,0 +1,319 @@
+"""The whole of what an approver reads, and the figures that decide about it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from telnyx_mcp.approval.change import Change, State
+from telnyx_mcp.sandbox import Sandbox
+from telnyx_mcp.server import build_server
+from telnyx_mcp.settings import Settings
+from telnyx_mcp.telnyx.models import Balance
+from telnyx_mcp.tools.auto_recharge import _Charge, _is_same, _value_text
+from telnyx_mcp.tools.change_requests import (
+    amount_text,
+    balance_moved,
+    currency_of,
+    payment_notes,
+    quoted,
+)
+from tests.approval.ledgers import NOW
+from tests.approval.test_asking import DECLINES, PAY, UPDATE, Person, Time, ask, said, types
+from tests.approval.test_words import change
+
+PREFERENCES = {
+    "enabled": True,
+    "threshold_amount": "20.00",
+    "recharge_amount": "50.00",
+    "preference": "credit_paypal",
+    "invoice_enabled": False,
+}
+
+
+@pytest.fixture
+def account(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What Telnyx says of the balance and the account."""
+    told = {"balance": "90.00", "credit_limit": "10.00", "currency": "USD"}
+    real = sandbox.account.balance_data
+    monkeypatch.setattr(sandbox.account, "balance_data", lambda: real() | told)
+    sandbox.account.preferences = dict(PREFERENCES)
+    return told
+
+
+async def question_about(
+    settings: Settings, tool: str, arguments: dict[str, Any], time: Time | None = None
+) -> list[str]:
+    server = build_server(settings, now=time or Time())
+    person = Person(DECLINES)
+    result = await ask(server, person, tool, arguments)
+    await server.accounts.aclose()
+    assert person.questions, said(result)
+    return person.questions[0].splitlines()
+
+
+# --- a payment ------------------------------------------------------------------------------------
+
+
+async def test_the_question_of_a_payment_says_whose_account_what_for_and_what_was_paid_before(
+    settings: Settings, sandbox: Sandbox, account: dict[str, Any]
+) -> None:
+    time = Time()
+    server = build_server(settings, now=time)
+    for amount in ("30.00", "120.00"):
+        arguments = {"amount": amount, "reference": f"may {amount}"}
+        assert not (await ask(server, Person(types(amount)), PAY, arguments)).is_error
+    await server.accounts.aclose()
+    time.passes(hours=1)
+    wish = {"amount": "120", "reference": "Invoice 7"}
+    email = sandbox.account.business.owner.email
+    assert await question_about(settings, PAY, wish, time) == [
+        "Pay 120.00 USD from the stored payment method into your Telnyx account?",
+        "SANDBOX: a pretend account, no real money",
+        f"Account: {email}",
+        "Balance now: 90.00 USD",
+        "Balance after: 210.00 USD",
+        "Reference: “invoice 7”",
+        "Paid through this server in the last 24 hours: 150.00 USD",
+        "NOTE: 120.00 was already paid at 2026-06-15 12:00 UTC.",
+        "To approve, type the amount: 120.00",
+    ]
+
+
+async def test_a_question_names_the_profile_and_leaves_out_what_was_not_given(
+    settings: Settings, sandbox: Sandbox, account: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summaries = sandbox.account.charges.summary
+    nobody = {"user_id": "", "user_email": ""}
+    monkeypatch.setattr(sandbox.account.charges, "summary", lambda *told: summaries(*told) | nobody)
+    named = settings.model_copy(update={"profile": "work"})
+    lines = await question_about(named, PAY, {"amount": "12.00"})
+    assert lines[2] == "Account: the one of the configured API key (profile work)"
+    assert lines[5:] == [
+        "Paid through this server in the last 24 hours: 0.00 USD",
+        "To approve, type the amount: 12.00",
+    ]
+
+
+SENT = NOW - timedelta(hours=2)
+
+
+@pytest.mark.parametrize(
+    ("payment", "notes"),
+    [
+        (
+            change(state=State.SUCCEEDED, sent_at=SENT),
+            ["120.00 was already paid at 2026-06-15 10:00 UTC."],
+        ),
+        (change(state=State.SUCCEEDED), ["120.00 was already paid at 2026-06-15 12:00 UTC."]),
+        (change(state=State.SUCCEEDED, amount=Decimal("50.00")), []),
+        (
+            change(state=State.UNKNOWN, amount=Decimal("50.00")),
+            ["50.00 was sent with an unknown outcome at 2026-06-15 12:00 UTC."],
+        ),
+        (
+            change(state=State.SENDING, sent_at=SENT),
+            ["120.00 was sent with an unknown outcome at 2026-06-15 10:00 UTC."],
+        ),
+    ],
+)
+def test_a_payment_of_the_same_amount_or_of_unknown_outcome_is_told(
+    payment: Change, notes: list[str]
+) -> None:
+    assert payment_notes([payment], Decimal("120.00")) == notes
+
+
+# --- auto-recharge --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wish", "told", "lines"),
+    [
+        (
+            {"enabled": False, "invoice_enabled": True},
+            {},
+            [
+                "Auto-recharge: on -> off",
+                "Invoice for each recharge: no -> yes",
+                "Charged automatically after that: nothing: auto-recharge is off",
+            ],
+        ),
+        (
+            {"threshold_amount": "60", "recharge_amount": "120.00", "preference": "ach"},
+            {},
+            [
+                "Recharge when available credit falls below: 20.00 -> 60.00 USD",
+                "Charged on top of what is missing up to that: 50.00 -> 120.00 USD",
+                "Payment method: credit card or PayPal -> bank transfer (ACH)",
+                "Available credit now: 100.00 USD",
+                "One recharge charges at most: 190.00 USD (with a credit limit of 10.00 USD used)",
+                "Recharges in 24 hours: at most 10",
+                "The largest charge has to be typed. To approve, type the amount: 190.00",
+            ],
+        ),
+        (
+            {"recharge_amount": "60.00"},
+            {"balance": "-5.00"},
+            [
+                "Charged on top of what is missing up to that: 50.00 -> 60.00 USD",
+                "Available credit now: 5.00 USD",
+                "One recharge charges at most: 90.00 USD (with a credit limit of 10.00 USD used)",
+                "Recharges in 24 hours: at most 10",
+                "NOTE: The available credit of 5.00 USD is below the threshold, so 85.00 USD may be "
+                "charged at once.",
+                "The largest charge has to be typed. To approve, type the amount: 90.00",
+            ],
+        ),
+    ],
+)
+async def test_the_question_of_a_recharge_says_what_changes_and_what_may_be_charged(
+    settings: Settings,
+    sandbox: Sandbox,
+    account: dict[str, Any],
+    wish: dict[str, Any],
+    told: dict[str, str],
+    lines: list[str],
+) -> None:
+    account.update(told)
+    question = await question_about(settings, UPDATE, wish)
+    assert question[0] == "Change when Telnyx charges your stored payment method automatically?"
+    assert question[3:] == lines
+
+
+async def test_what_is_not_set_yet_is_said_to_be_not_set(
+    settings: Settings, sandbox: Sandbox, account: dict[str, Any]
+) -> None:
+    for name in ("enabled", "preference"):
+        del sandbox.account.preferences[name]
+    question = await question_about(settings, UPDATE, {"preference": "ach"})
+    assert "Payment method: not set -> bank transfer (ACH)" in question
+    assert "NOTE: Telnyx does not say whether auto-recharge is on." in question
+
+
+@pytest.mark.parametrize(
+    ("threshold", "recharge", "balance", "credit", "largest", "now"),
+    [
+        ("20", "50", "90", "0", "70.00", None),
+        ("20", "50", "20", "0", "70.00", None),
+        ("20", "50", "19.99", "0", "70.00", "50.01"),
+        ("20", "50", "90", "10", "80.00", None),
+        ("20", "50", "-5", "10", "80.00", "75"),
+        ("20", "50", "10", "10", "80.00", None),
+        ("20", "50", "-30", "10", "100.00", "100"),
+        ("0", "50", "0", "0", "50.00", None),
+        ("20", "50.001", "90", "0", "70.01", None),
+    ],
+)
+def test_a_recharge_brings_the_balance_from_where_it_can_be_to_the_threshold_and_the_amount(
+    threshold: str, recharge: str, balance: str, credit: str, largest: str, now: str | None
+) -> None:
+    charge = _Charge.of(
+        {"enabled": True, "threshold_amount": threshold, "recharge_amount": recharge},
+        Balance(balance=balance, credit_limit=credit, currency="USD"),
+    )
+    assert charge.largest == Decimal(largest)
+    assert charge.now == (None if now is None else Decimal(now))
+    assert charge.typed == largest
+
+
+@pytest.mark.parametrize(
+    ("told", "asked", "same"),
+    [
+        (True, True, True),
+        (True, False, False),
+        (None, False, False),
+        (None, "1.00", False),
+        ("1", "1.00", True),
+        (1.5, "1.50", True),
+        ("1.00", "1.01", False),
+        (True, "1", False),
+        ("1", True, False),
+        ("ach", "ach", True),
+        ("ach", "credit_paypal", False),
+    ],
+)
+def test_a_preference_is_as_asked_only_if_its_value_is(
+    told: object, asked: object, *, same: bool
+) -> None:
+    assert _is_same(told, asked) is same
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("enabled", True, "on"),
+        ("enabled", False, "off"),
+        ("invoice_enabled", True, "yes"),
+        ("invoice_enabled", False, "no"),
+        ("threshold_amount", "1.5", "1.50"),
+        ("threshold_amount", "much", "not known"),
+        ("preference", "credit_paypal", "credit card or PayPal"),
+        ("preference", "ach", "bank transfer (ACH)"),
+        ("preference", "cheque", "cheque"),
+        ("preference", None, "not set"),
+    ],
+)
+def test_a_preference_is_written_as_people_say_it(name: str, value: object, text: str) -> None:
+    assert _value_text(name, value) == text
+
+
+# --- figures and words of both --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "amount", "why"),
+    [
+        ("100.00", "100.00", "10", None),
+        ("100.00", "100", "10", None),
+        ("100.00", "95.01", "10", None),
+        ("100.00", "95.00", "10", "The balance moved from 100.00 to 95.00 since."),
+        ("100.00", "88.01", "120", None),
+        ("100.00", "88.00", "120", "The balance moved from 100.00 to 88.00 since."),
+        ("100.00", "100.01", "120", "The balance moved from 100.00 to 100.01 since."),
+        ("100.00", "NaN", "10", "The balance was 100.00 and is not known now."),
+        (None, "5.00", "10", "The balance was not known and is 5.00 now."),
+        (None, "NaN", "10", None),
+    ],
+)
+def test_a_balance_has_moved_if_it_grew_or_fell_by_more_than_usage_takes(
+    before: object, now: object, amount: str, why: str | None
+) -> None:
+    assert balance_moved(before, now, Decimal(amount)) == why
+
+
+@pytest.mark.parametrize(
+    ("currency", "shown"),
+    [
+        ("USD", " USD"),
+        ("EUR", " EUR"),
+        *((each, "") for each in ("usd", "USd", "US", "USDT", "U1D", "U D", "ÄÖÜ", "", None)),
+    ],
+)
+def test_a_currency_is_three_capital_letters_or_nothing(currency: str | None, shown: str) -> None:
+    assert currency_of(Balance(balance="1.00", currency=currency)) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("ann@example.com", "ann@example.com"),
+        ("a.b_c+d-e@x", "a.b_c+d-e@x"),
+        ("ann b", "“ann b”"),
+        ("né", "“né”"),
+        ("", "“”"),
+        ("“a” b", "“'a' b”"),
+    ],
+)
+def test_a_text_that_could_be_a_line_of_ours_is_quoted(text: str, shown: str) -> None:
+    assert quoted(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("1.5", "1.50 USD"), (Decimal("1.505"), "1.505 USD"), (3, "3.00 USD"), (None, "not known")],
+)
+def test_an_amount_has_its_currency_and_what_is_no_amount_none(value: object, text: str) -> None:
+    assert amount_text(value, " USD") == text

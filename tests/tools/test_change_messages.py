@@ -1,0 +1,313 @@
+"""What a call says came of a change, and how a change is listed, printed and kept as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from telnyx_mcp.approval.accounts import Identity
+from telnyx_mcp.approval.change import PAYMENT, RECHARGE, Change, State
+from telnyx_mcp.approval.channels import AskOutcome
+from telnyx_mcp.approval.gate import CONFIRMED, Outcome
+from telnyx_mcp.approval.ledger import Decision, Ledger
+from telnyx_mcp.approval.opening import open_ledger
+from telnyx_mcp.approval.question import Question
+from telnyx_mcp.approval.reasons import StoreReplaced
+from telnyx_mcp.people import facts_of, record_of, visible
+from telnyx_mcp.server import AccountServer, build_server
+from telnyx_mcp.settings import Settings
+from telnyx_mcp.tools.changes import _message
+from telnyx_mcp.tools.list_changes import row_of
+from tests.approval.ledgers import NOW
+from tests.approval.test_words import change
+from tests.conftest import call, content_of
+
+LATER = NOW + timedelta(minutes=1)
+SETTING: dict[str, Any] = {"operation": RECHARGE, "arguments": {"enabled": False}, "amount": None}
+RESOLVE = "`telnyx-account-mcp resolve 0123456789abcdef --profile work` in a terminal"
+APPROVE = "`telnyx-account-mcp approve --profile work` in a terminal"
+REPEATED = "Nothing new was done by this call; at 12:00:00 UTC the same one came to this"
+
+
+def said(made: Change, asked: AskOutcome | None = None, *, is_repeat: bool = False) -> str:
+    return _message(Outcome(made, asked, is_repeat), "paying 120.00", "work")
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ({"state": State.SUCCEEDED, "happened": CONFIRMED}, "Done: paying 120.00."),
+        (
+            {"state": State.SUCCEEDED, "happened": "It came late."},
+            "Done: paying 120.00. It came late.",
+        ),
+        (
+            {"state": State.REFUSED, "happened": "The card was declined."},
+            "Not done. The card was declined.",
+        ),
+        ({"state": State.NOT_SENT, "happened": "No DNS."}, "Nothing was sent. No DNS."),
+        (
+            {"state": State.UNKNOWN, "happened": "No answer."},
+            "UNKNOWN whether paying 120.00 happened: it was sent once and no clear answer came. No "
+            "answer. It will not be sent again. Don't try again in any way. Tell the user to look into "
+            "the Mission Control Portal, then to answer on the page in the browser where one opened, or "
+            f"to run {RESOLVE}; until then no other payment is made.",
+        ),
+        (
+            {"state": State.UNKNOWN, "happened": "No answer.", **SETTING},
+            "UNKNOWN whether paying 120.00 happened: it was sent once and no clear answer came. No "
+            "answer. It will not be sent again. Don't try again in any way. "
+            "telnyx_get_auto_recharge_preferences shows how it is now.",
+        ),
+        (
+            {"state": State.VOID, "happened": "The balance moved."},
+            "Nothing was sent: what the question said about paying 120.00 is no longer true. The "
+            "balance moved. Call again to ask again.",
+        ),
+        (
+            {"state": State.EXPIRED, "happened": "Nobody answered in time."},
+            "Nothing was sent: paying 120.00 was not approved in time. Nobody answered in time. Call "
+            "again to ask again.",
+        ),
+    ],
+)
+def test_each_outcome_is_told_with_what_happened_and_what_to_do(
+    told: dict[str, Any], message: str
+) -> None:
+    assert said(change(**told)) == message
+
+
+@pytest.mark.parametrize(("told", "pauses"), [({}, True), (SETTING, False)])
+def test_only_a_declined_payment_is_said_to_pause_payments(
+    told: dict[str, Any], *, pauses: bool
+) -> None:
+    message = said(change(state=State.DECLINED, **told))
+    assert "the user declined paying 120.00, or withdrew the approval" in message
+    assert ("no payment is proposed, and the same call only repeats this" in message) is pauses
+    assert "for 10 minutes " in message
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (None, "the user is being asked"),
+        (AskOutcome.CANNOT_ASK, f"who can also run {APPROVE} within 10 minutes"),
+        (AskOutcome.NO_ANSWER, f"Tell the user to run {APPROVE} within 10 minutes"),
+        (AskOutcome.TOO_LATE, f"or run {APPROVE}; then"),
+        (AskOutcome.CANCELLED, f"The user can also answer with {APPROVE}."),
+        (AskOutcome.MISTYPED, "what the user typed is not the amount"),
+        (AskOutcome.ON_PAGE, "a page in the user's browser asks to approve paying 120.00"),
+        (AskOutcome.AT_TERMINAL, f"Tell the user to run {APPROVE} within 10 minutes"),
+    ],
+)
+def test_while_a_question_waits_the_way_to_answer_it_is_told(
+    asked: AskOutcome | None, words: str
+) -> None:
+    assert words in said(change(), asked)
+    # A question that was answered meanwhile has an outcome, whatever came of asking here.
+    sent = change(state=State.SUCCEEDED, happened=CONFIRMED)
+    assert said(sent, asked) == "Done: paying 120.00."
+
+
+@pytest.mark.parametrize(
+    ("told", "prefix"),
+    [
+        (
+            {"state": State.SUCCEEDED, "happened": CONFIRMED},
+            f"{REPEATED} (for another one on purpose, wait 10 minutes or give a new reference): ",
+        ),
+        (
+            {"state": State.SUCCEEDED, "happened": CONFIRMED, **SETTING},
+            f"{REPEATED} (for another one on purpose, wait 10 minutes): ",
+        ),
+        ({"state": State.UNKNOWN}, f"{REPEATED}: "),
+        ({"state": State.DECLINED}, f"{REPEATED}: "),
+        ({"state": State.SENDING}, ""),
+        ({"state": State.PROPOSED}, ""),
+    ],
+)
+def test_a_repeated_outcome_says_that_this_call_did_nothing_and_when_it_came(
+    told: dict[str, Any], prefix: str
+) -> None:
+    made = change(**told)
+    assert said(made, is_repeat=True) == prefix + said(made)
+
+
+# --- a change, listed and printed ------------------------------------------------------------------
+
+WHOLE = change(
+    state=State.SUCCEEDED,
+    reference="may",
+    channel="terminal",
+    requested_via="client 1",
+    decided_by="ann",
+    owner="host/1/2",
+    happened=CONFIRMED,
+    evidence={"transaction_id": "t1", "late": True, "before": {"enabled": False}},
+    basis={"balance": "5.00"},
+    note="Looked.",
+    decided_at=LATER,
+    sent_at=LATER,
+    updated_at=LATER,
+)
+NOON, MINUTE = "2026-06-15T12:00:00", "2026-06-15T12:01:00"
+
+
+@pytest.fixture
+def ledger(settings: Settings) -> Iterator[Ledger]:
+    """The ledger of the server's account, as another process has it."""
+    opened = open_ledger(settings)
+    yield opened
+    opened.close()
+
+
+def paid(ledger: Ledger, number: int) -> str:
+    """The id of a payment that was sent `number` minutes after noon."""
+    at = NOW + timedelta(minutes=number)
+    made = ledger.propose(
+        PAYMENT,
+        {"amount": f"{number}.00"},
+        reference=None,
+        amount=Decimal(number),
+        question=Question("Pay?"),
+        basis={},
+        now=at,
+    )
+    assert ledger.claim(made.id, at, Decision("elicitation", "client 1"))
+    ledger.record(made.id, State.SUCCEEDED, CONFIRMED, {}, at)
+    ledger.landed(made.id)
+    return made.id
+
+
+async def test_changes_are_listed_newest_first_and_it_is_said_whether_there_are_more(
+    server: AccountServer, ledger: Ledger
+) -> None:
+    ledger.identify(Identity("user-1"), NOW)
+    ids = [paid(ledger, number) for number in (10, 20, 30)]
+    for limit, has_more in ((2, True), (3, False), (4, False)):
+        listed = content_of(await call(server, "telnyx_list_changes", {"limit": limit}))
+        assert [each["id"] for each in listed["items"]] == ids[::-1][:limit]
+        assert (listed["returned"], listed["has_more"]) == (min(limit, 3), has_more)
+        assert "note" not in listed
+
+
+async def test_a_list_that_hides_the_changes_of_an_earlier_key_says_so(
+    settings: Settings, ledger: Ledger
+) -> None:
+    ledger.identify(Identity("user-1"), NOW)
+    paid(ledger, 10)
+    later_key = {"api_key": SecretStr("KEYlater"), "profile": "work"}
+    server = build_server(settings.model_copy(update=later_key), now=lambda: NOW)
+    listed = content_of(await call(server, "telnyx_list_changes"))
+    await server.accounts.aclose()
+    assert listed["items"] == []
+    assert listed["note"].startswith("This API key is not linked to an account of the ledger yet")
+    assert "`telnyx-account-mcp ledger link --profile work` in a terminal" in listed["note"]
+
+
+async def test_a_list_of_a_ledger_that_was_replaced_says_that_changes_may_be_missing(
+    server: AccountServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replaced = StoreReplaced("state.sqlite3", is_another=False)
+    monkeypatch.setattr(Ledger, "replaced", lambda _: replaced)
+    listed = content_of(await call(server, "telnyx_list_changes"))
+    assert listed["note"] == f"{replaced.happened} Changes may be missing here."
+
+
+def test_a_listed_change_carries_all_that_is_known_and_leaves_out_what_is_not() -> None:
+    row = row_of(WHOLE).model_dump(exclude_none=True)
+    assert row == {
+        "id": "0123456789abcdef",
+        "operation": "create_stored_payment_transaction",
+        "arguments": {"amount": "120.00"},
+        "state": "succeeded",
+        "proposed_at": f"{NOON}+00:00",
+        "sent_at": f"{MINUTE}+00:00",
+        "updated_at": f"{MINUTE}+00:00",
+        "requested_via": "client 1",
+        "approved_by": "terminal",
+        "decided_by": "ann",
+        "decided_at": f"{MINUTE}+00:00",
+        "happened": CONFIRMED,
+        "evidence": WHOLE.evidence,
+        "resolution": "Looked.",
+    }
+    bare = row_of(change()).model_dump(exclude_none=True)
+    assert set(bare) == {"id", "operation", "arguments", "state", "proposed_at", "updated_at"}
+
+
+def test_the_json_of_a_change_always_has_every_name() -> None:
+    assert record_of(WHOLE) == {
+        "id": "0123456789abcdef",
+        "operation": "create_stored_payment_transaction",
+        "arguments": {"amount": "120.00"},
+        "amount": "120.00",
+        "reference": "may",
+        "state": "succeeded",
+        "approved_by": "terminal",
+        "declined_by": None,
+        "decided_by": "ann",
+        "requested_via": "client 1",
+        "sent_by": "host/1/2",
+        "happened": CONFIRMED,
+        "note": "Looked.",
+        "question": "Pay?",
+        "basis": {"balance": "5.00"},
+        "evidence": WHOLE.evidence,
+        "proposed_at": f"{NOON}.000+00:00",
+        "decided_at": f"{MINUTE}.000+00:00",
+        "sent_at": f"{MINUTE}.000+00:00",
+        "updated_at": f"{MINUTE}.000+00:00",
+        "waits_until": None,
+        "replaced_by": None,
+    }
+    bare = record_of(change(**SETTING))
+    assert bare.keys() == record_of(WHOLE).keys()
+    assert bare["waits_until"] == "2026-06-15T12:10:00.000+00:00"
+    assert [name for name, value in bare.items() if value is None] == [
+        *("amount", "reference", "approved_by", "declined_by", "decided_by", "requested_via"),
+        *("sent_by", "happened", "note", "decided_at", "sent_at", "replaced_by"),
+    ]
+    declined = record_of(replace(WHOLE, state=State.DECLINED))
+    assert (declined["approved_by"], declined["declined_by"]) == (None, "terminal")
+
+
+def test_a_printed_change_names_each_fact_that_is_known() -> None:
+    assert facts_of(replace(WHOLE, replaced_by="fedcba9876543210")) == [
+        ("id", "0123456789abcdef"),
+        ("change", "pay 120.00 (may)"),
+        ("state", "succeeded, since 2026-06-15 12:01:00 UTC"),
+        ("proposed", "2026-06-15 12:00:00 UTC"),
+        ("requested via", "client 1"),
+        ("approved by", "terminal by ann"),
+        ("decided", "2026-06-15 12:01:00 UTC"),
+        ("sent", "2026-06-15 12:01:00 UTC"),
+        ("sent by", "host/1/2"),
+        ("replaced by", "fedcba9876543210"),
+        ("what happened", CONFIRMED),
+        ("balance before", "5.00"),
+        ("before", "enabled no"),
+        ("late", "yes"),
+        ("transaction id", "t1"),
+        ("note", "Looked."),
+    ]
+    assert facts_of(change()) == [
+        ("id", "0123456789abcdef"),
+        ("change", "pay 120.00"),
+        ("state", "proposed, since 2026-06-15 12:00:00 UTC"),
+        ("proposed", "2026-06-15 12:00:00 UTC"),
+    ]
+    declined = dict(facts_of(change(state=State.DECLINED, channel="browser")))
+    assert declined["declined by"] == "browser"
+    measured = change(basis={"balance": "5.00"}, evidence={"balance_before": "6.00"})
+    assert dict(facts_of(measured))["balance before"] == "6.00"
+
+
+def test_what_could_move_the_cursor_is_written_out() -> None:
+    assert visible("a\x1b[2J\rb\nc\u202e é") == "a\\x1b[2J\\rb\nc\\u202e é"
