@@ -13,7 +13,7 @@ from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server import build_server
 from telnyx_mcp.settings import Settings
 from telnyx_mcp.telnyx.models import Balance
-from telnyx_mcp.tools.auto_recharge import _Charge, _is_same, _value_text
+from telnyx_mcp.tools.auto_recharge import Charge, _is_same, _value_text
 from telnyx_mcp.tools.change_requests import (
     amount_text,
     balance_moved,
@@ -210,7 +210,7 @@ async def test_what_is_not_set_yet_is_said_to_be_not_set(
 def test_a_recharge_brings_the_balance_from_where_it_can_be_to_the_threshold_and_the_amount(
     threshold: str, recharge: str, balance: str, credit: str, largest: str, now: str | None
 ) -> None:
-    charge = _Charge.of(
+    charge = Charge.of(
         {"enabled": True, "threshold_amount": threshold, "recharge_amount": recharge},
         Balance(balance=balance, credit_limit=credit, currency="USD"),
     )
