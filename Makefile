@@ -28,7 +28,7 @@ help:
 	@echo 'make contract  write tools/*.json and tools/README.md from the code'
 	@echo 'make docs      write server.json, and the parts of README and docs that are made from the code'
 	@echo 'make pictures  record the demo again for README and docs'
-	@echo 'make bench     measure start-up, calls, the pace, memory and tokens; takes six minutes'
+	@echo 'make bench     measure start-up, calls, the pace, memory and tokens; takes nine minutes'
 	@echo 'make lock      refresh the pinned versions in constraints.txt'
 	@echo 'make interop-lock  likewise those of $(INTEROP)/package-lock.json'
 	@echo 'make clean     remove all that the above made, .venv included'

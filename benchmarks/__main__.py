@@ -14,7 +14,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import balance, memory, overhead, pace, records, start, tokens, walking
+from benchmarks import balance, memory, overhead, pace, spend, start, tokens, walking
 from benchmarks.measurement import Measurement
 from benchmarks.peers import LEFT_OUT, PLACE, tell
 from benchmarks.table import around, markdown, table
@@ -27,7 +27,7 @@ MEASUREMENTS: dict[str, Callable[[], list[Measurement]]] = {
     "overhead": overhead.measure,
     "pace": pace.measure,
     "walking": walking.measure,
-    "records": records.measure,
+    "spend": spend.measure,
 }
 
 

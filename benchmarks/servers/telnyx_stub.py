@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from decimal import Decimal
 from urllib.parse import parse_qs
 
 BODY = (
@@ -23,10 +22,6 @@ BODY = (
 NOT_FOUND = b'{"errors":[{"code":"10005","title":"Resource not found"}]}'
 LIMIT = 10_000_000
 WINDOW_SECONDS = 10
-RECORDS_DAY, DAY_AFTER = "2026-05-04", "2026-05-05"
-"""The day of every detail record, and the one after it."""
-COST_ON_AVERAGE = Decimal("0.0055")
-"""Of ten detail records in a row."""
 
 
 class Limit:
@@ -58,24 +53,6 @@ def invoice(number: int) -> str:
         f'{{"invoice_id":"{invoice_id}","file_id":"8d2f4b66-1d0b-4c3e-8a77-{number:012x}",'
         f'"period_start":"{month}-01","period_end":"{month}-28","paid":true,'
         f'"url":"https://api.telnyx.com:443/v2/invoices/{invoice_id}"}}'
-    )
-
-
-def detail_record(number: int) -> str:
-    """One of many messages, with the fields that Telnyx documents for them."""
-    moment = f"{RECORDS_DAY}T{number // 3600 % 24:02d}:{number // 60 % 60:02d}:{number % 60:02d}Z"
-    return (
-        f'{{"record_type":"message_detail_record","uuid":"5b7e2c10-77aa-4f0e-b1c3-{number:012x}",'
-        f'"user_id":"0f5d4c3b-2a19-4807-9665-544332211000","carrier":"T-Mobile USA",'
-        f'"carrier_fee":"0.003","cost":"0.{number % 10 + 1:03d}","rate":"0.004","currency":"USD",'
-        f'"cli":"+1312555{number % 40:04d}","cld":"+1773555{number % 9973:04d}","parts":1,'
-        f'"country_code":"US","mcc":"310","mnc":"260","direction":"outbound","message_type":"SMS",'
-        f'"status":"delivered","delivery_status":"success: webhook succeeded","errors":[],'
-        f'"delivery_status_webhook_url":"https://example.com/telnyx/sms","fteu":false,'
-        f'"profile_id":"40017f6d-0a5a-4f0c-8d37-2fb1e1c2d{number % 7:03d}","tags":"campaign,spring",'
-        f'"profile_name":"Campaign {number % 7}","source_country_code":"US","on_net":false,'
-        f'"created_at":"{moment}","sent_at":"{moment}","completed_at":"{moment}",'
-        f'"updated_at":"{moment}"}}'
     )
 
 
@@ -134,12 +111,10 @@ class Stub:
 async def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--invoices", type=int, default=0)
-    parser.add_argument("--records", type=int, default=0)
     parser.add_argument("--latency", type=float, default=0.0)
     options = parser.parse_args()
     lists = {
         "/invoices": List(invoice, options.invoices, 250),
-        "/detail_records": List(detail_record, options.records, 50),
     }
     stub = Stub(lists, options.latency)
     server = await asyncio.start_server(stub.serve, "127.0.0.1", 0)
