@@ -41,7 +41,7 @@ def _no_clients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def found(settings: Settings, **others: Settings) -> Findings:
-    return [each async for each in examine(settings, others)]
+    return [each async for each in examine(settings, others, now=lambda: NOW)]
 
 
 def of(findings: Findings, check: str) -> Findings:
@@ -86,6 +86,8 @@ async def test_an_account_without_invoices_has_none_to_try(
     assert [each.found for each in findings if "none to ask for" in each.found] == [
         "one invoice: not tried, as there is none to ask for",
         "one delivery: not tried, as there is none to ask for",
+        "usage reports: not tried, as there is none to ask for",
+        "cost of a session: not tried, as there is none to ask for",
     ]
 
 

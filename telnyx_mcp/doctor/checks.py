@@ -246,7 +246,7 @@ async def _tried(patient: Patient, name: str, ask: Ask, refused: Level) -> Findi
         done = await ask(patient, patient.client.within(EACH_MAY_TAKE))
     except TelnyxError as error:
         return Finding("operation", refused, f"{name}: {error.happened}", _advice(error))
-    found = "may be used" if done else "not tried, as there is none to ask for"
+    found = "may be used" if done is not None else "not tried, as there is none to ask for"
     return Finding("operation", Level.OK, f"{name}: {found}")
 
 

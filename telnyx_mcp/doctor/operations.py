@@ -36,6 +36,12 @@ async def _a_report(_: Patient, client: TelnyxClient) -> object:
     )
 
 
+async def _a_session(_: Patient, client: TelnyxClient) -> object:
+    calls = await client.search_detail_records("call-control", page_size=1)
+    ids = [each["call_session_id"] for each in calls.items if each.get("call_session_id")]
+    return await client.get_session_analysis("call-session", str(ids[0])) if ids else None
+
+
 Ask = Callable[[Patient, TelnyxClient], Awaitable[object]]
 """Asks for as little as possible. None if there was nothing to ask for."""
 
@@ -72,6 +78,16 @@ COURTESIES: Sequence[tuple[str, Ask]] = (
     ("messaging profiles", lambda _, client: client.list_messaging_profiles(page_size=1)),
     ("connections", lambda _, client: client.list_connections(page_size=1)),
     ("billing groups", lambda _, client: client.list_billing_groups(page_size=1)),
+    ("spend limits", lambda _, client: client.list_spend_limits()),
+    ("notification channels", lambda _, client: client.list_notification_channels(page_size=1)),
+    (
+        "notification conditions",
+        lambda _, client: client.list_notification_event_conditions(page_size=1),
+    ),
+    ("notification events", lambda _, client: client.list_notification_events(page_size=1)),
+    ("notification profiles", lambda _, client: client.list_notification_profiles(page_size=1)),
+    ("notification settings", lambda _, client: client.list_notification_settings(page_size=1)),
+    ("cost of a session", _a_session),
 )
 """Operations that add names and details to answers. Without them, answers are shorter and still right."""
 CHANGING_OPERATIONS = ("update of auto-recharge", "stored payment")
