@@ -48,6 +48,7 @@ PARAMETERS = {
         "status event_types webhook_contains attempts_contains started_after "
         "started_before finished_after finished_before group_failures page page_size"
     ),
+    "telnyx_get_session_cost": "session_id* record_type date",
     "telnyx_get_webhook_delivery": "delivery_id* include_payload",
     "telnyx_list_changes": "limit",
 }

@@ -17,6 +17,7 @@ from telnyx_mcp.tools.list_changes import LIST_CHANGES
 from telnyx_mcp.tools.payments import CREATE_STORED_PAYMENT_TRANSACTION, PaymentRequest
 from telnyx_mcp.tools.phone_numbers import LIST_PHONE_NUMBERS
 from telnyx_mcp.tools.recharge_preferences import GET_AUTO_RECHARGE_PREFERENCES
+from telnyx_mcp.tools.session_cost import GET_SESSION_COST
 from telnyx_mcp.tools.spend import SUMMARIZE_SPEND
 from telnyx_mcp.tools.summarize_usage import SUMMARIZE_USAGE
 from telnyx_mcp.tools.tool import ToolSpec
@@ -32,6 +33,7 @@ TOOLS: tuple[ToolSpec[Any, Any], ...] = (
     LIST_INVOICES,
     GET_INVOICE,
     SEARCH_DETAIL_RECORDS,
+    GET_SESSION_COST,
     LIST_AUDIT_EVENTS,
     LIST_WEBHOOK_DELIVERIES,
     GET_WEBHOOK_DELIVERY,

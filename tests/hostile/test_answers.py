@@ -51,6 +51,7 @@ QUICK, LONG = 25, 400
 """Examples for each call."""
 
 MAY = {"start_date": "2026-05-01", "end_date": "2026-06-01"}
+ID = "48eff763-ea80-4345-b688-78249eb165a8"
 WEEK = {"product": "messaging", "period": "last 7 days"}
 CALLS: Mapping[str, tuple[str, Arguments]] = {
     "balance": ("telnyx_get_balance", {}),
@@ -81,6 +82,7 @@ CALLS: Mapping[str, tuple[str, Arguments]] = {
     "deliveries": ("telnyx_list_webhook_deliveries", {}),
     "failures": ("telnyx_list_webhook_deliveries", {"group_failures": True}),
     "delivery": ("telnyx_get_webhook_delivery", {"include_payload": True}),
+    "session": ("telnyx_get_session_cost", {"session_id": ID}),
     "numbers": ("telnyx_list_phone_numbers", {"profile": "none"}),
     "numbers in groups": ("telnyx_list_phone_numbers", {"group_by": ["tag", "billing_group"]}),
     "tags": ("telnyx_list_user_tags", {}),

@@ -60,6 +60,7 @@ CALLS: Mapping[str, dict[str, Any]] = {
     "telnyx_list_webhook_deliveries": {"group_failures": True},
     "telnyx_get_webhook_delivery": {"delivery_id": ID, "include_payload": True},
     "telnyx_list_phone_numbers": {"profile": "none"},
+    "telnyx_get_session_cost": {"session_id": ID},
     "telnyx_list_user_tags": {},
     "telnyx_get_auto_recharge_preferences": {},
     "telnyx_list_changes": {},
