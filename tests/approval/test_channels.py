@@ -7,13 +7,22 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import anyio
 import pytest
 from mcp_types import ElicitResult
 
-from telnyx_mcp.approval.change import Change
-from telnyx_mcp.approval.channels import AskOutcome, elicitation, terminal, typed_matches
+from telnyx_mcp.approval.change import Change, State
+from telnyx_mcp.approval.channels import (
+    AskOutcome,
+    ChannelName,
+    Channels,
+    elicitation,
+    terminal,
+    typed_matches,
+)
 from telnyx_mcp.approval.channels.browser import open_in_browser, users_browser
 from telnyx_mcp.approval.question import Question
+from tests.approval.ledgers import NOW
 from tests.approval.test_words import change
 
 PAYMENT = change(question=Question("Pay?", typed="120.00", action="Pay 120.00"))
@@ -217,3 +226,73 @@ def test_a_browser_is_opened_where_there_is_a_screen(
     for name, value in screens.items():
         monkeypatch.setenv(name, value)
     assert users_browser() is (open_in_browser if opens else None)
+
+
+# --- which channel --------------------------------------------------------------------------------
+
+
+class Pages:
+    """A browser that shows pages, or does not."""
+
+    def __init__(self, *, opens: bool) -> None:
+        self.opens = opens
+        self.shown: list[str] = []
+
+    async def show(self, change: Change, *_: object) -> bool:
+        self.shown.append(change.id)
+        return self.opens
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("fixed", "opens", "shows"),
+    [
+        ("auto", True, True),
+        ("browser", True, True),
+        ("auto", False, False),
+        ("terminal", True, False),
+        ("elicitation", True, False),
+        ("auto", None, False),
+    ],
+)
+async def test_a_page_opens_only_where_the_user_allows_pages(
+    fixed: ChannelName, opens: bool | None, *, shows: bool
+) -> None:
+    pages = None if opens is None else Pages(opens=opens)
+    ledger: Any = None
+    assert await Channels(fixed, pages=pages).show(PAYMENT, ledger, None) is shows
+    if pages and fixed in ("terminal", "elicitation"):
+        assert pages.shown == []
+
+
+@pytest.mark.parametrize(
+    ("fixed", "opens", "outcome"),
+    [
+        ("auto", True, AskOutcome.ON_PAGE),
+        ("auto", False, AskOutcome.AT_TERMINAL),
+        ("auto", None, AskOutcome.AT_TERMINAL),
+        ("browser", True, AskOutcome.ON_PAGE),
+        ("browser", False, AskOutcome.CANNOT_ASK),
+        ("browser", None, AskOutcome.CANNOT_ASK),
+        ("terminal", True, AskOutcome.AT_TERMINAL),
+        ("elicitation", True, AskOutcome.CANNOT_ASK),
+    ],
+)
+@pytest.mark.parametrize("state", [State.APPROVED, None])
+async def test_without_a_client_that_may_answer_the_next_channel_is_asked_and_no_other_than_fixed(
+    fixed: ChannelName, opens: bool | None, outcome: AskOutcome, state: State | None
+) -> None:
+    """A change that was answered on the page, or went away, is not waited for."""
+    pages = None if opens is None else Pages(opens=opens)
+    found = None if state is None else change(state=state)
+    ledger: Any = SimpleNamespace(get=lambda *_: found)
+
+    async def report(*_: object, **__: object) -> None:
+        pass
+
+    context: Any = SimpleNamespace(report_progress=report)
+    channels = Channels(fixed, pages=pages, client_may_answer=False)
+    with anyio.fail_after(10):
+        assert await channels.ask(PAYMENT, ledger, context, None, lambda: NOW) is outcome

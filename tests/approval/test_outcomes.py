@@ -50,6 +50,20 @@ async def test_what_is_refused_twice_is_said_and_written_later_by_itself() -> No
     writer.close()
 
 
+async def test_a_second_outage_is_got_over_by_itself_like_the_first() -> None:
+    writer = OutcomeWriter()
+    for change in ("a", "b"):
+        work = Work(2)
+        with pytest.raises(NotAllowed):
+            await writer.write(change, work)
+        assert await anyio.to_thread.run_sync(work.done.wait, SECONDS)
+        thread = writer._thread
+        assert thread
+        await anyio.to_thread.run_sync(thread.join, SECONDS)
+        assert writer.unwritten == []
+    writer.close()
+
+
 async def test_a_store_that_does_not_answer_holds_up_nobody() -> None:
     writer, answers = OutcomeWriter(tell_within=0.05), threading.Event()
     hangs: Callable[[], object] = lambda: answers.wait(SECONDS)  # noqa: E731

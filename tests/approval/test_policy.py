@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from telnyx_mcp.approval import owner
 from telnyx_mcp.approval.accounts import Identity
 from telnyx_mcp.approval.change import (
     CLOCK_SKEW,
@@ -422,6 +423,24 @@ def test_one_that_got_the_number_of_a_dead_one_is_not_it() -> None:
     if not me.started:
         pytest.skip("this system does not tell when a process was started")
     assert me.lives(f"{me.host}/{me.pid}/{int(me.started) - 1}") is False
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere it is not told")
+def test_one_that_ended_and_was_not_waited_for_does_not_live() -> None:
+    me = Owner.this_process()
+    with subprocess.Popen([sys.executable, "-c", ""]) as child:
+        its = f"{me.host}/{child.pid}/{_stat(child.pid)[1]}"
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert me.lives(its) is False
+
+
+def test_of_one_whose_start_is_not_told_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its number may be another's by now."""
+    me = Owner.this_process()
+    assert me.lives(f"{me.host}/{me.pid}/") is None
+    monkeypatch.setattr(owner, "_stat", lambda _: ("", ""))
+    assert me.lives(f"{me.host}/{me.pid}/1") is None
+    assert me.lives(f"{me.host}/{me.pid}/") is None
 
 
 @pytest.mark.parametrize("name", ["elsewhere/1/1", "", "x", "a/b", "a/b/c", "/1/"])

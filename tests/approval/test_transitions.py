@@ -181,6 +181,7 @@ def test_each_decision_names_its_channel_person_and_moment(ledger: Ledger) -> No
     ):
         assert change
         assert (change.channel, change.decided_by, change.decided_at) == (channel, person, later)
+        assert change.updated_at == later
         assert change == ledger.get(change.id, later)
 
 
@@ -200,13 +201,46 @@ def test_nobody_approved_what_waits_or_was_declined(
     assert in_state(ledger, state).approved_by == channel
 
 
+@pytest.mark.parametrize("approves_first", [False, True])
+def test_a_change_that_was_declined_says_so_and_is_signed_no_more(
+    store: Store, ledger: Ledger, approves_first: bool
+) -> None:
+    """Without a signature, no other process takes it for one that waits, whatever its state says."""
+    change = proposed(ledger)
+    if approves_first:
+        ledger.approve(change.id, "terminal", NOW, "ann")
+        declined, happened = ledger.withdraw(change.id, "terminal", NOW), "withdrew the approval"
+    else:
+        declined, happened = ledger.decline(change.id, "terminal", NOW), "declined"
+    assert declined
+    assert declined.happened == f"The user {happened}."
+    with store.read() as connection:
+        assert connection.execute(sa.select(changes.c.signature)).scalar() is None
+
+
+def test_a_change_whose_sender_ended_says_so(store: Store) -> None:
+    from tests.approval.test_policy import dead_owner
+
+    dead = opened(store, POLICY, owner=dead_owner())
+    lost = proposed(dead)
+    assert dead.claim(lost.id, NOW, DECISION)
+    found = opened(store, POLICY).get(lost.id, NOW)
+    assert found
+    assert (found.state, found.happened) == (
+        State.UNKNOWN,
+        "The server that sent it ended before it recorded an answer.",
+    )
+
+
 @pytest.mark.parametrize("person", ["ann", ""])
 def test_a_resolved_change_says_where_and_by_whom(ledger: Ledger, person: str) -> None:
-    lost = ended(ledger, State.UNKNOWN)
+    lost, later = ended(ledger, State.UNKNOWN), NOW + timedelta(hours=1)
     resolved = ledger.resolve(
-        lost.id, paid=False, note="Looked.", now=NOW, channel="browser", by=person
+        lost.id, paid=False, note="Looked.", now=later, channel="browser", by=person
     )
     assert resolved
+    assert (resolved.updated_at, resolved.sent_at) == (later, lost.sent_at)
+    assert resolved.happened == lost.happened
     assert (resolved.state, resolved.note) == (State.REFUSED, "Looked.")
     named = {"resolved_by": person} if person else {}
     assert resolved.evidence == {"resolved_via": "browser", **named}
@@ -357,6 +391,14 @@ def test_a_payment_made_after_the_clock_was_set_right_counts_for_its_own_day(
     ended(ledger, State.SUCCEEDED, "500.00")
     assert ledger.spent(NOW + DAY).day == 510
     assert ledger.spent(NOW + DAY + TICK).day == 0
+
+
+def test_what_was_learnt_afterwards_is_added_to_the_evidence(ledger: Ledger) -> None:
+    paid = ended(ledger, State.SUCCEEDED)
+    first = ledger.add_evidence(paid.id, {"a": 1, "b": 2}, NOW)
+    second = ledger.add_evidence(paid.id, {"b": 3}, NOW)
+    assert (first.evidence, second.evidence) == ({"a": 1, "b": 2}, {"a": 1, "b": 3})
+    assert ledger.get(paid.id, NOW) == second
 
 
 def test_only_the_sender_elsewhere_renews_its_lease(store: Store) -> None:

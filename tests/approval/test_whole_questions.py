@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -12,15 +13,22 @@ from telnyx_mcp.approval.change import Change, State
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server import build_server
 from telnyx_mcp.settings import Settings
+<<<<<<< HEAD
 from telnyx_mcp.telnyx.models import Balance
 from telnyx_mcp.tools.auto_recharge import Charge, _is_same, _value_text
+=======
+from telnyx_mcp.telnyx.models import Balance, StoredPaymentTransaction
+from telnyx_mcp.tools.auto_recharge import _Charge, _is_same, _value_text
+>>>>>>> f4dbb5dd3be4fbfe1a7592eecb1447e3a3606993
 from telnyx_mcp.tools.change_requests import (
+    Surroundings,
     amount_text,
     balance_moved,
     currency_of,
     payment_notes,
     quoted,
 )
+from telnyx_mcp.tools.payments import PaymentRequest
 from tests.approval.ledgers import NOW
 from tests.approval.test_asking import DECLINES, PAY, UPDATE, Person, Time, ask, said, types
 from tests.approval.test_words import change
@@ -317,3 +325,105 @@ def test_a_text_that_could_be_a_line_of_ours_is_quoted(text: str, shown: str) ->
 )
 def test_an_amount_has_its_currency_and_what_is_no_amount_none(value: object, text: str) -> None:
     assert amount_text(value, " USD") == text
+
+
+# --- what came of it ------------------------------------------------------------------------------
+
+
+async def test_the_result_of_a_payment_is_its_whole_receipt(
+    settings: Settings, sandbox: Sandbox, account: dict[str, Any]
+) -> None:
+    server = build_server(settings, now=Time())
+    wish = {"amount": "120", "reference": "may"}
+    result = await ask(server, Person(types("120.00")), PAY, wish)
+    (change,) = (await (await server.accounts.main.services()).gate.ledger()).newest(2, NOW)
+    await server.accounts.aclose()
+    (payment,) = sandbox.payments
+    receipt = {
+        "amount": "120.00",
+        "currency": "USD",
+        "transaction_id": payment["id"],
+        "processor_status": payment["processor_status"],
+        "created_at": payment["created_at"],
+        "reference": "may",
+        "balance_before": "90.00",
+        "balance_after": "90.00",
+    }
+    content = dict(result.structured_content or {})
+    assert {name: content.get(name) for name in receipt} == receipt
+    assert (content["state"], content["change_id"]) == ("succeeded", change.id)
+    assert content["message"] == "Done: paying 120.00."
+    assert change.evidence == receipt | {"amount_cents": 12000}
+    assert change.basis["balance"] == "90.00"
+    assert change.question.typed == "120.00"
+    assert change.question.action == "Pay 120.00 USD"
+    sent = [each for each in sandbox.requests if each.method == "POST"]
+    assert [json.loads(each.body) for each in sent] == [{"amount": "120.00"}]
+
+
+@pytest.mark.parametrize(
+    ("cents", "note"),
+    [
+        (12000, None),
+        (None, None),
+        (12001, "Telnyx says it charged 12001 cents, not 120.00. Tell the user."),
+        (120, "Telnyx says it charged 120 cents, not 120.00. Tell the user."),
+    ],
+)
+def test_a_receipt_for_another_amount_is_told(cents: int | None, note: str | None) -> None:
+    around = Surroundings(client=cast(Any, None), now=lambda: NOW)
+    request = PaymentRequest({"amount": "120.00"}, around)
+    receipt = StoredPaymentTransaction(id="t1", amount_cents=cents)
+    assert request._difference(receipt) == ({"note": note} if note else {})
+    assert request.summary == "paying 120.00"
+
+
+async def test_the_result_of_a_recharge_says_how_it_was_and_how_it_is(
+    settings: Settings, sandbox: Sandbox, account: dict[str, Any]
+) -> None:
+    server = build_server(settings, now=Time())
+    result = await ask(server, Person(types("90.00")), UPDATE, {"recharge_amount": "60"})
+    content = dict(result.structured_content or {})
+    assert content["before"] == PREFERENCES
+    assert content["after"] == PREFERENCES | {"recharge_amount": "60.00"}
+    assert "note" not in content
+    ledger = await (await server.accounts.main.services()).gate.ledger()
+    (change,) = ledger.newest(2, NOW)
+    await server.accounts.aclose()
+    assert change.basis["before"] == PREFERENCES
+    assert change.basis["balance"] == "90.00"
+    assert Decimal(change.basis["at_once"]) == Decimal("90.00")
+
+
+async def test_a_preference_that_is_not_as_asked_afterwards_is_told(
+    settings: Settings,
+    sandbox: Sandbox,
+    account: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sandbox.account, "change_preferences", lambda _: dict(PREFERENCES))
+    server = build_server(settings, now=Time())
+    wish = {"recharge_amount": "60", "enabled": True, "invoice_enabled": True}
+    result = await ask(server, Person(types("90.00")), UPDATE, wish)
+    await server.accounts.aclose()
+    content = dict(result.structured_content or {})
+    assert content["after"] == PREFERENCES
+    assert content["note"] == (
+        "Read again afterwards, this is not as asked: recharge_amount, invoice_enabled."
+    )
+
+
+async def test_a_change_of_nothing_names_what_can_be_changed(
+    settings: Settings, sandbox: Sandbox, account: dict[str, Any]
+) -> None:
+    server = build_server(settings, now=Time())
+    nothing = await ask(server, Person(DECLINES), UPDATE, {})
+    as_it_is = await ask(server, Person(DECLINES), UPDATE, {"enabled": True, "recharge_amount": 50})
+    await server.accounts.aclose()
+    assert said(nothing) == (
+        "Nothing was sent: there is nothing to change. Give at least one of enabled, "
+        "threshold_amount, recharge_amount, preference, invoice_enabled. Call again."
+    )
+    assert said(as_it_is) == (
+        "Nothing was sent: it is already as asked. Calling again will not help."
+    )

@@ -19,7 +19,7 @@ from telnyx_mcp.approval.ledger import Decision, Ledger
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.approval.question import Question
 from telnyx_mcp.approval.reasons import StoreReplaced
-from telnyx_mcp.people import facts_of, record_of, visible
+from telnyx_mcp.people import _sent_or_asked, facts_of, record_of, visible
 from telnyx_mcp.server import AccountServer, build_server
 from telnyx_mcp.settings import Settings
 from telnyx_mcp.tools.changes import _message
@@ -307,6 +307,11 @@ def test_a_printed_change_names_each_fact_that_is_known() -> None:
     assert declined["declined by"] == "browser"
     measured = change(basis={"balance": "5.00"}, evidence={"balance_before": "6.00"})
     assert dict(facts_of(measured))["balance before"] == "6.00"
+
+
+def test_a_table_says_when_a_change_was_sent_or_else_when_it_was_asked_about() -> None:
+    assert _sent_or_asked(WHOLE) == "sent 2026-06-15 12:01"
+    assert _sent_or_asked(change()) == "asked 2026-06-15 12:00"
 
 
 def test_what_could_move_the_cursor_is_written_out() -> None:
