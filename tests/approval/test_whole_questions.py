@@ -13,13 +13,8 @@ from telnyx_mcp.approval.change import Change, State
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server import build_server
 from telnyx_mcp.settings import Settings
-<<<<<<< HEAD
-from telnyx_mcp.telnyx.models import Balance
-from telnyx_mcp.tools.auto_recharge import Charge, _is_same, _value_text
-=======
 from telnyx_mcp.telnyx.models import Balance, StoredPaymentTransaction
-from telnyx_mcp.tools.auto_recharge import _Charge, _is_same, _value_text
->>>>>>> f4dbb5dd3be4fbfe1a7592eecb1447e3a3606993
+from telnyx_mcp.tools.auto_recharge import Charge, _is_same, _value_text
 from telnyx_mcp.tools.change_requests import (
     Surroundings,
     amount_text,
