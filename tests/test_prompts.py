@@ -58,7 +58,7 @@ def test_a_prompt_names_only_tools_and_parameters_that_there_are(name: str) -> N
     assert tools <= PARAMETERS.keys()
     known = set().union(*(PARAMETERS[tool] for tool in tools))
     given = set(re.findall(r"\b([a-z_]+)=", text))
-    fields = {"cli", "cld"}  # in filters
+    fields = {"cli", "cld", "number"}  # in filters
     assert given - fields <= known
 
 
