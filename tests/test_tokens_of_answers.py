@@ -37,6 +37,7 @@ PLAIN: dict[str, dict[str, Any]] = {
         "group_by": ["status"],
     },
     "telnyx_search_detail_records": {"record_type": "messaging"},
+    "telnyx_get_session_cost": {"session_id": "1de96b4f-e883-4ed1-aff2-c73615fe6402"},
 }
 """The arguments of a plain call, where it needs any."""
 

@@ -19,7 +19,7 @@ NOTHING = "nothing now"
 SCHEDULED = "Scheduled payments set up in the portal are not visible here."
 
 
-class PreferencesParams(Params):
+class NoParams(Params):
     pass
 
 
@@ -43,7 +43,7 @@ class PreferencesResult(Result):
     )
 
 
-async def get_auto_recharge_preferences(call: Call[PreferencesParams]) -> PreferencesResult:
+async def get_auto_recharge_preferences(call: Call[NoParams]) -> PreferencesResult:
     preferences = await call.client.get_auto_recharge_preferences()
     result = taken_from(preferences, PreferencesResult, without={"id", "record_type"})
 
@@ -93,7 +93,7 @@ GET_AUTO_RECHARGE_PREFERENCES = ToolSpec(
     description="When and how Telnyx charges the stored payment method automatically: if available credit "
     "is below threshold_amount, it brings the balance up to threshold_amount + recharge_amount. With the "
     "balance, what would be charged now and at most, and who is notified of low credit.",
-    params=PreferencesParams,
+    params=NoParams,
     result=PreferencesResult,
     run=get_auto_recharge_preferences,
 )

@@ -142,14 +142,14 @@ EXAMPLES: Mapping[str, tuple[str, dict[str, Any]]] = {
         "Show the last message that failed",
         {"record_type": "messaging", "filters": ["status=failed"], "page_size": 1},
     ),
+    "telnyx_get_session_cost": (
+        "What did this call cost, all in?",
+        {"session_id": "1de96b4f-e883-4ed1-aff2-c73615fe6402"},
+    ),
     "telnyx_list_audit_events": ("Who changed anything lately?", {"page_size": 2}),
     "telnyx_list_webhook_deliveries": ("Which webhooks fail?", {"group_failures": True}),
     "telnyx_get_webhook_delivery": ("Why did this one fail?", {}),
-    "telnyx_list_phone_numbers": (
-        "How many numbers does each connection have?",
-        {"group_by": ["connection"]},
-    ),
-    "telnyx_get_session_cost": ("What did that call cost, all in?", {}),
+    "telnyx_list_phone_numbers": ("How many numbers of each kind?", {"group_by": ["type"]}),
     "telnyx_list_user_tags": ("Which tags begin with `e`?", {"starts_with": "e"}),
     "telnyx_get_auto_recharge_preferences": ("When does Telnyx charge us by itself?", {}),
     "telnyx_list_changes": ("What have you changed?", {}),
@@ -197,10 +197,6 @@ async def _tools() -> str:
     return "\n".join(parts)
 
 
-_CALLED = {"id": "delivery_id", "call_session_id": "session_id"}
-"""What an argument is called that takes this field."""
-
-
 async def _with_id(client: Client, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """The arguments, with the id of what the list before shows first."""
     for name, lister, argument, more in (
@@ -211,17 +207,11 @@ async def _with_id(client: Client, tool: str, arguments: dict[str, Any]) -> dict
             "id",
             {"status": "failed"},
         ),
-        (
-            "telnyx_get_session_cost",
-            "telnyx_search_detail_records",
-            "call_session_id",
-            {"record_type": "call-control", "date_range": "yesterday"},
-        ),
     ):
         if tool == name:
             listed = await client.call_tool(lister, {"page_size": 1, **more})
             first = (listed.structured_content or {})["items"][0][argument]
-            return {_CALLED.get(argument, argument): first, **arguments}
+            return {"delivery_id" if argument == "id" else argument: first, **arguments}
     return arguments
 
 

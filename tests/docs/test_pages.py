@@ -28,7 +28,7 @@ from telnyx_mcp.settings import VARIABLES
 from telnyx_mcp.telnyx.models import Answered  # noqa: F401 - of the documentation's code
 from telnyx_mcp.telnyx.operations import Operation  # noqa: F401
 from telnyx_mcp.tools import TOOLS
-from telnyx_mcp.tools.arguments import Params
+from telnyx_mcp.tools.recharge_preferences import NoParams
 from telnyx_mcp.tools.results import Result
 from telnyx_mcp.tools.tool import Call, ToolSpec  # noqa: F401
 from tests.docs.blocks import EXAMPLES, PAGES, ROOT, rewritten
@@ -229,7 +229,7 @@ def test_the_code_of_add_an_operation_fits_what_is_there() -> None:
     class BalancesResult(Result):
         items: list[str]
 
-    async def list_balances(call: Call[Params]) -> BalancesResult:
+    async def list_balances(call: Call[NoParams]) -> BalancesResult:
         return BalancesResult(items=[])
 
     names = dict(globals()) | {"BalancesResult": BalancesResult, "list_balances": list_balances}

@@ -73,6 +73,8 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("telnyx_list_invoices", {"unpaid_only": True}, "list_invoices"),
     ("telnyx_list_audit_events", {"contains": ["e"]}, "list_audit_events"),
     ("telnyx_list_webhook_deliveries", {"group_failures": True}, "list_webhook_deliveries"),
+    ("telnyx_list_phone_numbers", {"group_by": ["type"]}, "list_phone_numbers_slim"),
+    ("telnyx_list_phone_numbers", {"profile": "none"}, "list_phone_numbers"),
 ]
 
 
