@@ -134,7 +134,7 @@ async def test_an_invoice_is_read_by_its_id(server: AccountServer, mode: Mode) -
         ("telnyx://invoices/00000000-0000-4000-8000-000000000000", "404"),
         ("telnyx://invoices/nonsense", "must be an id"),
         ("telnyx://spend/never", "is no period"),
-        ("telnyx://usage/sms/2026-05", "messaging"),
+        ("telnyx://usage/whatsapp/2026-05", "messaging"),
     ],
 )
 async def test_what_cannot_be_read_says_why(

@@ -123,7 +123,7 @@ async def test_without_the_token_nothing_is_answered(sandbox: Sandbox, tmp_path:
         assert (await client.post(url, headers=twice, json=INITIALIZE)).status_code == 401
         assert not (await balance(url)).is_error
         assert TOKEN not in await said(server)
-    assert [each.path for each in sandbox.requests] == ["/v2/balance"]
+    assert {each.path for each in sandbox.requests} == {"/v2/balance", "/v2/spend_limits"}
 
 
 async def test_a_session_that_was_opened_with_the_token_is_not_used_without(

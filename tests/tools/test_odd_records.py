@@ -15,7 +15,7 @@ from telnyx_mcp.server import AccountServer
 from telnyx_mcp.telnyx.pagination import Deduplicator
 from telnyx_mcp.telnyx.usage import amounts_of, cost_of, mark_of, moment_of
 from telnyx_mcp.tools.grouping import ALIASES, Groups, shown
-from tests.conftest import Scripted, call, content_of
+from tests.conftest import Scripted, answer, call, content_of
 
 LEAVES = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20), st.just("1e999999")
@@ -78,13 +78,14 @@ def test_every_record_counts_and_every_figure_can_be_written(
 async def test_an_odd_record_is_answered(
     scripted: Scripted, scripted_server: AccountServer, record: dict[str, Any]
 ) -> None:
-    scripted.will_answer({"data": [record]})
+    options = {"product": "messaging", "product_dimensions": ["date"], "product_metrics": ["cost"]}
+    scripted.will(answer(200, {"data": [options]}), answer(200, {"data": [record]}))
     arguments = {
-        "record_type": "stt",
+        "product": "embedding",
         "period": "2026-05",
         "group_by": ["status", "error", "day"],
     }
     async with asyncio.timeout(10):
         told = content_of(await call(scripted_server, "telnyx_summarize_usage", arguments))
-    assert told["all"]["records"] == 1
+    assert told["all"]["count"] == 1
     assert len(json.dumps(told)) < 1_500
