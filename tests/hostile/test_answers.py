@@ -51,7 +51,6 @@ QUICK, LONG = 25, 400
 """Examples for each call."""
 
 MAY = {"start_date": "2026-05-01", "end_date": "2026-06-01"}
-ID = "48eff763-ea80-4345-b688-78249eb165a8"
 WEEK = {"product": "messaging", "period": "last 7 days"}
 CALLS: Mapping[str, tuple[str, Arguments]] = {
     "balance": ("telnyx_get_balance", {}),
@@ -82,7 +81,7 @@ CALLS: Mapping[str, tuple[str, Arguments]] = {
     "deliveries": ("telnyx_list_webhook_deliveries", {}),
     "failures": ("telnyx_list_webhook_deliveries", {"group_failures": True}),
     "delivery": ("telnyx_get_webhook_delivery", {"include_payload": True}),
-    "session": ("telnyx_get_session_cost", {"session_id": ID}),
+    "session": ("telnyx_get_session_cost", {}),
     "numbers": ("telnyx_list_phone_numbers", {"profile": "none"}),
     "numbers in groups": ("telnyx_list_phone_numbers", {"group_by": ["tag", "billing_group"]}),
     "tags": ("telnyx_list_user_tags", {}),
@@ -333,6 +332,10 @@ def with_ids(caller: Caller, name: str) -> tuple[str, Arguments]:
     if tool == "telnyx_get_webhook_delivery":
         listed = caller.first("telnyx_list_webhook_deliveries")
         arguments = {**arguments, "delivery_id": listed["id"]}
+    if tool == "telnyx_get_session_cost":
+        recording = {"record_type": "recording", "page_size": 1}
+        listed = content_of(caller.call("telnyx_search_detail_records", recording))["items"][0]
+        arguments = {**arguments, "session_id": listed["call_session_id"]}
     return tool, arguments
 
 
