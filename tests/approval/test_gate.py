@@ -163,6 +163,19 @@ async def test_a_link_to_another_change_is_not_followed(
     assert fresh.is_for(PAYMENT, CALL)
 
 
+async def test_a_link_to_a_change_that_is_not_there_is_not_followed(
+    gate: Gate, ledger: Ledger, time: Time
+) -> None:
+    first = proposed(ledger, time())
+    ledger.void(first.id, "The balance moved.", time())
+    with ledger._store.write() as connection:
+        row = changes.update().where(changes.c.id == first.id)
+        connection.execute(row.values(replaced_by="0123456789abcdef"))
+    fresh = await gate.check(first.id)
+    assert fresh.id != first.id
+    assert fresh.is_for(PAYMENT, CALL)
+
+
 # --- where it stops -------------------------------------------------------------------------------
 
 
