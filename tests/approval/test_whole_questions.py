@@ -186,6 +186,17 @@ async def test_the_question_of_a_recharge_says_what_changes_and_what_may_be_char
     assert question[3:] == lines
 
 
+async def test_turning_auto_recharge_off_is_not_said_to_charge_anything(
+    settings: Settings, sandbox: Sandbox, account: dict[str, Any]
+) -> None:
+    account["balance"] = "-5.00"  # below the threshold, so a recharge would be due
+    question = await question_about(settings, UPDATE, {"enabled": False})
+    assert question[3:] == [
+        "Auto-recharge: on -> off",
+        "Charged automatically after that: nothing: auto-recharge is off",
+    ]
+
+
 async def test_what_is_not_set_yet_is_said_to_be_not_set(
     settings: Settings, sandbox: Sandbox, account: dict[str, Any]
 ) -> None:
