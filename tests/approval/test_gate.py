@@ -241,6 +241,16 @@ async def test_an_approval_of_the_page_is_used_by_the_next_call_without_asking_a
     assert (sent.id, sent.channel, sent.decided_by) == (waiting.id, "terminal", "ann")
 
 
+@pytest.mark.parametrize(
+    "person", [Person(ElicitResult(action="cancel")), Person(types("1")), None]
+)
+async def test_a_question_that_still_waits_is_no_error(
+    server: AccountServer, person: Person | None
+) -> None:
+    result = await ask(server, person, PAY, CALL)
+    assert (state_of(result), result.is_error) == ("proposed", False)
+
+
 # --- sending --------------------------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ from telnyx_mcp.approval.change import Change, State
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server import build_server
 from telnyx_mcp.settings import Settings
+from telnyx_mcp.telnyx.errors import Failure, Fate, TelnyxError
 from telnyx_mcp.telnyx.models import Balance, StoredPaymentTransaction
 from telnyx_mcp.tools.auto_recharge import _Charge, _is_same, _value_text
 from telnyx_mcp.tools.change_requests import (
@@ -22,6 +23,7 @@ from telnyx_mcp.tools.change_requests import (
     currency_of,
     payment_notes,
     quoted,
+    send_failure,
 )
 from telnyx_mcp.tools.payments import PaymentRequest
 from tests.approval.ledgers import NOW
@@ -433,3 +435,25 @@ async def test_a_change_of_nothing_names_what_can_be_changed(
     assert said(as_it_is) == (
         "Nothing was sent: it is already as asked. Calling again will not help."
     )
+
+
+@pytest.mark.parametrize(
+    ("fate", "state"),
+    [
+        (Fate.NOT_SENT, State.NOT_SENT),
+        (Fate.REFUSED, State.REFUSED),
+        (Fate.UNKNOWN, State.UNKNOWN),
+    ],
+)
+@pytest.mark.parametrize("status", [403, None])
+def test_a_failure_is_kept_with_its_kind_and_its_status_if_there_was_one(
+    fate: Fate, state: State, status: int | None
+) -> None:
+    error = TelnyxError(Failure.FORBIDDEN, "", status)
+    error.fate = fate
+    failed = send_failure(error)
+    assert failed.state is state
+    # What helps with a refusal does not help with a payment that may have been made.
+    assert str(failed) == (error.happened if fate is Fate.UNKNOWN else str(error))
+    seen = {"failure": Failure.FORBIDDEN}
+    assert failed.evidence == (seen if status is None else seen | {"http_status": status})
