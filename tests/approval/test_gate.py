@@ -163,6 +163,19 @@ async def test_a_link_to_another_change_is_not_followed(
     assert fresh.is_for(PAYMENT, CALL)
 
 
+async def test_a_link_to_a_change_that_is_not_there_is_not_followed(
+    gate: Gate, ledger: Ledger, time: Time
+) -> None:
+    first = proposed(ledger, time())
+    ledger.void(first.id, "The balance moved.", time())
+    with ledger._store.write() as connection:
+        row = changes.update().where(changes.c.id == first.id)
+        connection.execute(row.values(replaced_by="0123456789abcdef"))
+    fresh = await gate.check(first.id)
+    assert fresh.id != first.id
+    assert fresh.is_for(PAYMENT, CALL)
+
+
 # --- where it stops -------------------------------------------------------------------------------
 
 
@@ -226,6 +239,16 @@ async def test_an_approval_of_the_page_is_used_by_the_next_call_without_asking_a
     assert len(person.questions) == 1
     (sent,) = ledger.newest(1, time())
     assert (sent.id, sent.channel, sent.decided_by) == (waiting.id, "terminal", "ann")
+
+
+@pytest.mark.parametrize(
+    "person", [Person(ElicitResult(action="cancel")), Person(types("1")), None]
+)
+async def test_a_question_that_still_waits_is_no_error(
+    server: AccountServer, person: Person | None
+) -> None:
+    result = await ask(server, person, PAY, CALL)
+    assert (state_of(result), result.is_error) == ("proposed", False)
 
 
 # --- sending --------------------------------------------------------------------------------------

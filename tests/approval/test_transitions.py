@@ -280,6 +280,33 @@ def test_a_void_question_that_was_asked_anew_is_not_declined_in_the_place_of_the
         assert found.state is state
 
 
+@pytest.mark.parametrize("end", ["sent", "declined", "withdrawn"])
+def test_a_row_that_another_program_puts_back_as_it_was_waits_for_nothing(
+    store: Store, ledger: Ledger, end: str
+) -> None:
+    """Its signature is right, as it was signed then."""
+    change = proposed(ledger)
+    if end != "declined":
+        ledger.approve(change.id, "terminal", NOW)
+    query = sa.select(changes).where(changes.c.id == change.id)
+    with store.read() as connection:
+        row = dict(connection.execute(query).mappings().one())
+    if end == "sent":
+        assert ledger.claim(change.id, NOW)
+    elif end == "declined":
+        assert ledger.decline(change.id, "terminal", NOW)
+    else:
+        assert ledger.withdraw(change.id, "terminal", NOW)
+    with store.write() as connection:
+        connection.execute(changes.update().where(changes.c.id == change.id).values(row))
+    found = ledger.get(change.id, NOW)
+    assert found
+    assert found.state is State.VOID
+    claimed = ledger.claim(change.id, NOW, DECISION)
+    assert claimed
+    assert claimed.state is State.VOID
+
+
 # --- what is repeated, and for how long --------------------------------------------------------------
 
 
@@ -296,6 +323,14 @@ def test_an_outcome_is_repeated_for_ten_minutes_and_no_longer(ledger: Ledger, st
     change = in_state(ledger, state)
     assert ledger.find(PAYMENT, change.arguments, None, NOW + LIFETIME - TICK) == change
     assert ledger.find(PAYMENT, change.arguments, None, NOW + LIFETIME) is None
+
+
+@pytest.mark.parametrize("back", [2 * CLOCK_SKEW, timedelta(minutes=9)])
+def test_a_question_that_a_clock_set_back_ended_is_asked_again(
+    ledger: Ledger, back: timedelta
+) -> None:
+    change = proposed(ledger)
+    assert ledger.find(PAYMENT, change.arguments, None, NOW - back) is None
 
 
 @pytest.mark.parametrize("state", [State.REFUSED, State.NOT_SENT])
@@ -315,6 +350,16 @@ def test_a_setting_is_repeated_only_while_it_is_the_last_one_that_was_sent(ledge
     unknown = ledger.find(RECHARGE, off, None, NOW + 3 * TICK)
     assert unknown
     assert unknown.state is State.UNKNOWN
+
+
+def test_a_setting_that_waits_or_was_declined_is_not_asked_about_twice(ledger: Ledger) -> None:
+    """Though another one was set before."""
+    ended(ledger, State.SUCCEEDED, None, arguments={"enabled": True})
+    off = {"enabled": False}
+    waiting = proposed(ledger, None, NOW + TICK, arguments=off)
+    assert ledger.find(RECHARGE, off, None, NOW + TICK) == waiting
+    declined = ledger.decline(waiting.id, "terminal", NOW + TICK)
+    assert ledger.find(RECHARGE, off, None, NOW + TICK) == declined
 
 
 # --- what came of it --------------------------------------------------------------------------------
@@ -401,6 +446,19 @@ def test_what_was_learnt_afterwards_is_added_to_the_evidence(ledger: Ledger) -> 
     assert ledger.get(paid.id, NOW) == second
 
 
+@pytest.mark.parametrize("sent_at", [None, "at noon", b"x"])
+def test_a_payment_that_does_not_say_when_it_was_sent_counts(
+    store: Store, ledger: Ledger, sent_at: object
+) -> None:
+    paid = ended(ledger, State.SUCCEEDED)
+    with store.write() as connection:
+        row = changes.update().where(changes.c.id == paid.id)
+        connection.execute(row.values(sent_at=sa.literal(sent_at, sa.types.NullType())))
+    for moment in (NOW, NOW + 2 * DAY, NOW + 2 * MONTH):
+        assert ledger.spent(moment).day == 20
+        assert ledger.spent(moment).month == 20
+
+
 def test_only_the_sender_elsewhere_renews_its_lease(store: Store) -> None:
     from tests.approval.test_policy import ELSEWHERE
 
@@ -455,11 +513,12 @@ def test_an_amount_that_nobody_could_have_paid_is_not_read(
 ) -> None:
     paid = ended(ledger, State.SUCCEEDED)
     with store.write() as connection:
-        row = changes.update().where(changes.c.id == paid.id)
+        row = changes.update().where(changes.c.id == paid.id).values(reference="may")
         connection.execute(row.values(amount=sa.literal(cents, sa.types.NullType())))
     found = ledger.get(paid.id, NOW)
     assert found
     assert (found.state, found.amount) == (State.UNKNOWN, None)
+    assert (found.reference, found.arguments) == ("may", paid.arguments)
     assert found.damage
 
 
@@ -477,6 +536,19 @@ def test_an_expired_change_is_void_only_if_its_question_stopped_being_true(ledge
     third = ledger.get(approved.id, later + LIFETIME)
     assert third
     assert (third.state, third.happened) == (State.EXPIRED, "The approval was not used in time.")
+
+
+def test_a_question_that_ran_out_is_kept_as_expired_once_another_is_asked(store: Store) -> None:
+    ledger = opened(store, Policy())
+    first, later = proposed(ledger), NOW + LIFETIME
+    proposed(ledger, "30.00", later)
+    found = ledger.get(first.id, later)
+    assert found
+    assert (found.state, found.happened) == (State.EXPIRED, "Nobody answered in time.")
+    assert found.updated_at == later
+    query = sa.select(changes.c.state).where(changes.c.id == first.id)
+    with store.read() as connection:
+        assert connection.execute(query).scalar() == State.EXPIRED
 
 
 # --- looking back -----------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from telnyx_mcp.approval.change import Change, State
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server import build_server
 from telnyx_mcp.settings import Settings
+from telnyx_mcp.telnyx.errors import Failure, Fate, TelnyxError
 from telnyx_mcp.telnyx.models import Balance, StoredPaymentTransaction
 from telnyx_mcp.tools.auto_recharge import Charge, _is_same, _value_text
 from telnyx_mcp.tools.change_requests import (
@@ -22,6 +23,7 @@ from telnyx_mcp.tools.change_requests import (
     currency_of,
     payment_notes,
     quoted,
+    send_failure,
 )
 from telnyx_mcp.tools.payments import PaymentRequest
 from tests.approval.ledgers import NOW
@@ -184,6 +186,17 @@ async def test_the_question_of_a_recharge_says_what_changes_and_what_may_be_char
     question = await question_about(settings, UPDATE, wish)
     assert question[0] == "Change when Telnyx charges your stored payment method automatically?"
     assert question[3:] == lines
+
+
+async def test_turning_auto_recharge_off_is_not_said_to_charge_anything(
+    settings: Settings, sandbox: Sandbox, account: dict[str, Any]
+) -> None:
+    account["balance"] = "-5.00"  # below the threshold, so a recharge would be due
+    question = await question_about(settings, UPDATE, {"enabled": False})
+    assert question[3:] == [
+        "Auto-recharge: on -> off",
+        "Charged automatically after that: nothing: auto-recharge is off",
+    ]
 
 
 async def test_what_is_not_set_yet_is_said_to_be_not_set(
@@ -422,3 +435,25 @@ async def test_a_change_of_nothing_names_what_can_be_changed(
     assert said(as_it_is) == (
         "Nothing was sent: it is already as asked. Calling again will not help."
     )
+
+
+@pytest.mark.parametrize(
+    ("fate", "state"),
+    [
+        (Fate.NOT_SENT, State.NOT_SENT),
+        (Fate.REFUSED, State.REFUSED),
+        (Fate.UNKNOWN, State.UNKNOWN),
+    ],
+)
+@pytest.mark.parametrize("status", [403, None])
+def test_a_failure_is_kept_with_its_kind_and_its_status_if_there_was_one(
+    fate: Fate, state: State, status: int | None
+) -> None:
+    error = TelnyxError(Failure.FORBIDDEN, "", status)
+    error.fate = fate
+    failed = send_failure(error)
+    assert failed.state is state
+    # What helps with a refusal does not help with a payment that may have been made.
+    assert str(failed) == (error.happened if fate is Fate.UNKNOWN else str(error))
+    seen = {"failure": Failure.FORBIDDEN}
+    assert failed.evidence == (seen if status is None else seen | {"http_status": status})
