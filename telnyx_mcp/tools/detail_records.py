@@ -173,8 +173,8 @@ def _whole_export(call: Call[RecordsParams]) -> str:
     more = [word for each in filters for word in ("--filter", each)]
     about = shlex.join(["--type", asked.record_type, *span, *more])
     words = f"export detail-records {about} --to {asked.record_type}.csv"
-    without = " It takes no !=." if excluded(asked.filters, asked.record_type) else ""
-    return f"For all of them, the user can run: {to_run(words, call.services.account)}.{without}"
+    without = " (without !=)" if excluded(asked.filters, asked.record_type) else ""
+    return f"For all of them{without}, the user can run: {to_run(words, call.services.account)}"
 
 
 def _wire_sort(sort: list[str]) -> list[str]:
