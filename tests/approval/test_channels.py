@@ -145,6 +145,28 @@ def test_the_form_wants_the_figure_typed_or_the_box_ticked() -> None:
     }
 
 
+async def test_progress_is_reported_again_and_again_while_the_user_thinks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[tuple[float, float, str]] = []
+    enough = anyio.Event()
+
+    async def report(*progress: Any) -> None:
+        told.append(progress)
+        if len(told) == 3:
+            enough.set()
+
+    monkeypatch.setattr(elicitation, "_PROGRESS_SECONDS", 1 / 64)
+    context: Any = SimpleNamespace(report_progress=report)
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(elicitation._report_waiting, context, 45.0)
+            await enough.wait()
+            tasks.cancel_scope.cancel()
+    expected = [(number / 64, 45.0, "Waiting for the user's answer") for number in (1, 2, 3)]
+    assert told[:3] == expected
+
+
 # --- the terminal ---------------------------------------------------------------------------------
 
 

@@ -247,3 +247,11 @@ def test_every_column_that_says_what_is_paid_or_who_approved_it_is_signed() -> N
     proposal = "id account operation arguments reference amount question question_data basis"
     assert {*proposal.split(), "requested_via", "proposed_at"} == set(rows.SIGNED_PROPOSAL)
     assert {"channel", "decided_by", "decided_at"} == {*rows.SIGNED} - {*rows.SIGNED_PROPOSAL}
+
+
+@pytest.mark.parametrize("signature", ["é" * 64, None, "", 5, b"x"])
+def test_a_signature_that_cannot_be_compared_is_none(signature: Any) -> None:
+    signer = LedgerSigner("KEY1", "salt")
+    assert not signer.is_valid({"amount": 12000}, signature)
+    assert not signer.is_valid({"amount": b"12000"}, signer.sign({"amount": 12000}))
+    assert signer.is_valid({"amount": 12000}, signer.sign({"amount": 12000}))
