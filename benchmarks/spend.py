@@ -31,7 +31,7 @@ def measure() -> list[Measurement]:
             session.open()
             return [
                 *_spend(session, account),
-                _asked("May against April, requests", session, account, 70, compare_to="previous"),
+                _asked("compared, requests", session, account, 70, compare_to="previous"),
                 _by_day(session, account),
                 _export(account),
             ]
@@ -44,7 +44,7 @@ def _spend(session: Session, account: LimitedAccount) -> list[Measurement]:
     spent = result["structuredContent"]["spent"][0]
     if "charged" not in spent or "incomplete" in result["structuredContent"]:
         raise RuntimeError(f"not whole: {result['structuredContent']}")
-    what = f"a month of {RECORDS:,} records"
+    what = "10,000,000 records"
     text = result["content"][0]["text"]
     requests = len(account.requests()) - before
     return [
@@ -71,9 +71,7 @@ def _by_day(session: Session, account: LimitedAccount) -> Measurement:
     if "part" in content["all"] or content["all"]["count"] < RECORDS / 4:
         raise RuntimeError(f"not whole: {content['all']}")
     requests = len(account.requests()) - before
-    return Measurement(
-        "messages of a month by day, requests", Figure("ours", requests, ""), goal=Goal(2)
-    )
+    return Measurement("messages by day, requests", Figure("ours", requests, ""), goal=Goal(2))
 
 
 def _export(account: LimitedAccount) -> Measurement:

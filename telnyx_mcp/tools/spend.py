@@ -21,6 +21,7 @@ from telnyx_mcp.billing.spend import (
 )
 from telnyx_mcp.money import ZERO, percent, written
 from telnyx_mcp.periods import Period
+from telnyx_mcp.telnyx.usage_reports import rounded
 from telnyx_mcp.tools.arguments import Text, utc_text
 from telnyx_mcp.tools.ranges import PeriodParams, asked_period, left_out, named_period
 from telnyx_mcp.tools.results import Result
@@ -127,9 +128,10 @@ def _spent(currency: str, spend: Spend, recent: RecentUsage | None) -> dict[str,
             row[name] = written(amount)
     if recent and (expected := expected_by_end(spend, recent, currency)) is not None:
         row["expected_by_end"] = written(expected)
+    incomplete = spend.usage.incomplete
     row["usage_by_product"] = _largest(
         {
-            name: cost.quantize(Decimal("0.000001"))
+            f"{name} (part)" if name in incomplete else name: rounded(cost)
             for name, cost in spend.usage.by_product(currency).items()
         },
         PRODUCTS,
@@ -148,7 +150,9 @@ def _spent(currency: str, spend: Spend, recent: RecentUsage | None) -> dict[str,
 def _largest(amounts: Mapping[str, Decimal], count: int) -> dict[str, str]:
     shown, rest, others = largest(amounts, count)
     told = {name: written(amount) for name, amount in shown}
-    return told | ({f"{others} others": written(rest)} if others else {})
+    part = any(name.endswith("(part)") and name not in told for name in amounts)
+    name = f"{others} others{' (part)' if part else ''}"
+    return told | ({name: written(rest)} if others else {})
 
 
 def _compared(earlier: Spend, spend: Spend) -> dict[str, Any]:

@@ -287,6 +287,28 @@ async def test_a_product_that_fails_is_named_and_the_rest_is_part_of_what_was_ch
     assert f"lacks {missing}" in told["note"]
 
 
+async def test_a_product_that_was_read_in_part_is_marked_where_its_figure_stands(
+    server: AccountServer, sandbox: Sandbox
+) -> None:
+    sandbox.fault(
+        "get_usage_report",
+        "status",
+        status=500,
+        skip=1,
+        times=1,
+        query={"product": "ai-voice-assistant"},
+    )
+    told = await spend(server, period="2026-Q1")
+    products = spent_in(told)["usage_by_product"]
+    months = [MONTHS[first] for first in ("2026-01-01", "2026-02-01", "2026-03-01")]
+    costs = [raw.usage(sandbox, *month)["ai-voice-assistant"] for month in months]
+    assert "ai-voice-assistant" not in products
+    assert Decimal(products["ai-voice-assistant (part)"]) in [
+        sum(costs, Decimal(0)) - each for each in costs
+    ]
+    assert [name for name in products if "(part)" in name] == ["ai-voice-assistant (part)"]
+
+
 async def test_charges_stand_where_no_usage_can_be_had(
     server: AccountServer, sandbox: Sandbox
 ) -> None:
