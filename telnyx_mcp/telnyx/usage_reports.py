@@ -33,6 +33,8 @@ MOST_PAGES = 40
 
 _SAVED_AS = "usage-report-options"
 _NUMBER = re.compile(r"[+-]?\d{1,30}(\.\d{1,60})?([eE][+-]?\d{1,2})?", re.ASCII)
+MOST_DIGITS = 15
+"""Digits before the decimal point: a figure beyond them is unreadable, as no sum of it could be right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,8 @@ def figure_of(value: object) -> Decimal | None:
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     text = str(value)
-    return Decimal(text) if _NUMBER.fullmatch(text) else None
+    figure = Decimal(text) if _NUMBER.fullmatch(text) else None
+    return None if figure is None or figure.adjusted() >= MOST_DIGITS else figure
 
 
 def rounded(amount: Decimal) -> Decimal:

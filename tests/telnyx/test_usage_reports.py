@@ -67,6 +67,10 @@ def test_the_dimension_with_the_fewest_rows_is_asked_for(
         ("NaN", None),
         ("Infinity", None),
         ("1e999999", None),
+        ("999999999999999.5", "999999999999999.5"),
+        ("1000000000000000", None),
+        (10**30, None),
+        ("9e29", None),
         ("\uff11\uff12", None),
         ("1_000", None),
         ("12 USD", None),
@@ -119,3 +123,10 @@ def test_spans_cover_the_time_without_a_gap_and_none_is_too_long(
 def test_no_time_takes_no_report() -> None:
     assert spans(utc("2026-06-15"), utc("2026-06-15")) == []
     assert spans(utc("2026-06-15"), utc("2026-06-14")) == []
+
+
+def test_the_largest_figures_can_be_added_up_and_rounded() -> None:
+    largest = figure_of("999999999999999." + "9" * 60)
+    assert largest is not None
+    total = sum([largest] * 200_000, Decimal(0))
+    assert rounded(total) == Decimal("200000000000000000000.000000")
