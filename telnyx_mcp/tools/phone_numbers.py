@@ -132,7 +132,8 @@ def _have_groups(page: Page[PhoneNumber]) -> bool:
 
 
 def _row(number: PhoneNumber, billing_groups: Mapping[str, str]) -> NumberRow:
-    row = NumberRow(**number.model_dump(include=set(NumberRow.model_fields), exclude_none=True))
+    told = type(number).model_fields.keys() & NumberRow.model_fields.keys()
+    row = NumberRow(**number.model_dump(include=set(told), exclude_none=True))
     row.phone_number_type = FORMER_TYPES.get(row.phone_number_type or "", row.phone_number_type)
     row.billing_group_name = billing_groups.get(row.billing_group_id or "")
     return row
