@@ -128,6 +128,8 @@ def reading_calls(sandbox: Sandbox) -> list[Call]:
     newest = {"page[number]": 1, "page[size]": 1}
     invoice = raw.get(sandbox, "invoices", newest)["data"][0]["invoice_id"]
     delivery = raw.get(sandbox, "webhook_deliveries", newest)["data"][0]["id"]
+    recent = {"filter[record_type]": "recording", **newest}
+    session = raw.get(sandbox, "detail_records", recent)["data"][0]["call_session_id"]
     month = {"start_date": "2026-05-01", "end_date": "2026-06-01"}
     given: Mapping[str, Mapping[str, Any]] = {
         "telnyx_summarize_spend": {"period": "2026-05"},
@@ -137,6 +139,7 @@ def reading_calls(sandbox: Sandbox) -> list[Call]:
         "telnyx_summarize_usage": {"product": "messaging", "period": "2026-05"},
         "telnyx_search_detail_records": {"record_type": "messaging"},
         "telnyx_get_webhook_delivery": {"delivery_id": delivery},
+        "telnyx_get_session_cost": {"session_id": session},
     }
     return [(each.name, given.get(each.name, {})) for each in TOOLS if not each.changes]
 
