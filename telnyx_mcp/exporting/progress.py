@@ -142,7 +142,7 @@ def shown_progress(console: Console | None = None) -> Iterator[Progress]:
 
 
 def describe(rate: Rate, rows: int, total: int | None) -> tuple[str, str, str]:
-    """Rows, rate and time left in words; what is not known is empty."""
+    """Rows, rate and time left as text; empty where unknown."""
     of = f" of {total:,}" if total is not None else ""
     speed = f"{rate.per_second * 60:,.0f} a minute" if rate.per_second else ""
     seconds = rate.left(total) if total is not None else None

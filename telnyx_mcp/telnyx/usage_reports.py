@@ -19,6 +19,7 @@ from typing import Any
 
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
+from telnyx_mcp.telnyx.pagination import Scan
 
 LONGEST_SPAN = timedelta(days=31)
 """What one report covers. 31 days and one hour is refused, as from midnight to midnight in a zone whose
@@ -28,8 +29,6 @@ MARGIN = timedelta(minutes=5)
 OPTIONS_LAST = 86_400.0
 """Seconds for which the options are not asked for again."""
 SIX_PLACES = Decimal("0.000001")
-MOST_PAGES = 40
-"""200,000 rows; beyond that, fewer groups are the better question."""
 
 _SAVED_AS = "usage-report-options"
 _NUMBER = re.compile(r"[+-]?\d{1,30}(\.\d{1,60})?([eE][+-]?\d{1,2})?", re.ASCII)
@@ -198,25 +197,20 @@ async def read_span(
 ) -> UsageReport:
     """As `read_usage`, of one of the `spans`: nothing of it, if any of its pages can't be had."""
     asked = list(dict.fromkeys([*dimensions, *(filters or {})]))  # a filter must be a dimension too
-    rows: dict[str, dict[str, Any]] = {}
-    number, total = 1, None
+    scan = Scan(
+        lambda number: client.get_usage_report(
+            product.name, asked, metrics, start, end, filters=filters, page=number
+        ),
+        lambda row: json.dumps(row, sort_keys=True),  # no two rows of a report are the same
+    )
     try:
-        while True:
-            page = await client.get_usage_report(
-                product.name, asked, metrics, start, end, filters=filters, page=number
-            )
-            before = len(rows)
-            # A page that shifts repeats a row, and no two rows of a report are the same.
-            rows |= {json.dumps(row, sort_keys=True): row for row in page.items}
-            total = page.total_results if total is None else total
-            if not page.has_more or len(rows) == before or number == MOST_PAGES:
-                break
-            number += 1
-        if len(rows) < (total or 0):
-            raise TelnyxError(Failure.WRONG_SHAPE, f"{len(rows)} of {total} rows were sent")
+        rows = [row async for row in scan.rows()]
+        if not scan.complete:
+            why = f"{scan.count} of {scan.total} rows were read: {scan.why}"
+            raise scan.error or TelnyxError(Failure.WRONG_SHAPE, why)
     except TelnyxError as error:
         return UsageReport(missing=[(start, end)], error=error)
-    return _report(rows.values(), metrics)
+    return _report(rows, metrics)
 
 
 def _report(rows: Iterable[dict[str, Any]], metrics: Sequence[str]) -> UsageReport:

@@ -42,9 +42,9 @@ class BreakdownParams(Params):
 
     start_date: Day = Field(description="First day, YYYY-MM-DD.")
     end_date: Day | None = Field(None, description=_END + " Default: a month later.")
-    sort: Literal["number", "cost"] = Field("number", description="cost is the highest first.")
+    sort: Literal["number", "cost"] = Field("number", description="cost: the dearest first.")
     top: int | None = Field(
-        None, ge=1, le=MOST_NUMBERS, description="The numbers that cost most: so many."
+        None, ge=1, le=MOST_NUMBERS, description="Only this many, the dearest first."
     )
     unused: bool = Field(
         False, description="Only numbers without calls, messages or other usage in this time."

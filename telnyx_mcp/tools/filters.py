@@ -12,7 +12,9 @@ FILTERS = (
     "Field and value: = != >= > < <= or ~ (contains), e.g. "
     '["direction=outbound", "created_at>=2026-05-01"].'
 )
-_FILTER = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,63})\s*(!=|>=|<=|=|<|>|~)(?!=)\s*(.+)", re.DOTALL)
+_FILTER = re.compile(
+    r"([A-Za-z_][A-Za-z0-9_]{0,63})\s*(!=|>=|<=|=|<|>|~)(?![=<>~])\s*(.+)", re.DOTALL
+)
 _OPERATORS = {"=": "", ">=": "[gte]", ">": "[gt]", "<": "[lt]", "<=": "[lte]", "~": "[contains]"}
 NOT = "!="
 """Telnyx has no such filter: rows are left out here."""

@@ -29,26 +29,35 @@ class PeriodParams(Params):
     end_date: Day | None = Field(None, description="Day after the last one.")
 
 
+def check_one_range(period: object, start: object, end: object) -> None:
+    """Raises `PeriodError` unless there is either a period, or a start and an end."""
+    if (period is None) == (start is None):
+        raise PeriodError(
+            "Give either period (such as 2026-05 or last month) or start_date and end_date, "
+            f"{'not both' if period else 'but one of them'}."
+        )
+    if period is not None and end is not None:
+        raise PeriodError("end_date goes with start_date, not with period.")
+    if period is None and end is None:
+        raise PeriodError("end_date is missing: the day after the last one.")
+
+
+def wrong_range(error: PeriodError, today: date | str) -> Failed:
+    """What to answer to a range that can't be meant."""
+    return Failed(
+        f"Nothing was asked of Telnyx: {error} Today is {today}. Correct that and call again."
+    )
+
+
 def asked_period(asked: PeriodParams, call: Call[Any]) -> Period:
     """The period that a call asks for. Raises `Failed`."""
-    if (asked.period is None) == (asked.start_date is None):
-        raise Failed(
-            "Nothing was asked of Telnyx: give either period (such as 2026-05 or last month) or "
-            f"start_date and end_date, {'not both' if asked.period else 'but one of them'}. Call again."
-        )
     try:
-        if asked.period is not None:
-            if asked.end_date is not None:
-                raise PeriodError("end_date goes with start_date, not with period.")
-            return period_of(asked.period, call.day, call.services.zone)
-        if asked.end_date is None:
-            raise PeriodError("end_date is missing: the day after the last one.")
-        assert asked.start_date  # noqa: S101 - one of the two was given
-        return period_between(asked.start_date, asked.end_date, call.day, call.services.zone)
+        check_one_range(asked.period, asked.start_date, asked.end_date)
+        if asked.start_date and asked.end_date:
+            return period_between(asked.start_date, asked.end_date, call.day, call.services.zone)
+        return period_of(asked.period or "", call.day, call.services.zone)
     except PeriodError as error:
-        raise Failed(
-            f"Nothing was asked of Telnyx: {error} Today is {call.today}. Correct that and call again."
-        ) from None
+        raise wrong_range(error, call.today) from None
 
 
 def left_out(end: date | None) -> str:
@@ -64,6 +73,4 @@ def named_period(said: str, call: Call[Any]) -> Period:
     try:
         return period_of(said, call.day, call.services.zone)
     except PeriodError as error:
-        raise Failed(
-            f"Nothing was asked of Telnyx: {error} Today is {call.today}. Correct that and call again."
-        ) from None
+        raise wrong_range(error, call.today) from None

@@ -38,6 +38,7 @@ class SpendParams(PeriodParams):
     instead: ClassVar[Mapping[str, str]] = {
         **PeriodParams.instead,
         "usage": "Usage is always included.",
+        "product": "For one product call telnyx_summarize_usage.",
         "group_by": "For groups within one product call telnyx_summarize_usage.",
         "record_type": "For one product call telnyx_summarize_usage.",
     }

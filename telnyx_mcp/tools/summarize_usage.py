@@ -95,7 +95,7 @@ async def summarize_usage(call: Call[UsageParams]) -> UsageResult:
     try:
         if product is None:
             raise NotInReports(f"Usage reports have no {wanted.name}.")
-        plan = report_plan(asked, product, filters, time.zone)
+        plan = report_plan(asked, product, filters, time)
     except NotInReports as lacking:
         return await _from_records(call, wanted, time, filters, str(lacking))
     usage = await _read(call, plan, time)
@@ -133,11 +133,16 @@ async def _from_records(
         all=shown(groups.all) | part,
         groups=[row | part for row in rows] if group_by else None,
         rest={"groups": others, **shown(rest), **part} if rest else None,
-        note=" ".join(_record_notes(groups, reading)) or None,
+        note=" ".join(_record_notes(groups, reading, filtered=bool(filters))) or None,
     )
 
 
-def _record_notes(groups: Groups, reading: Reading) -> Iterator[str]:
+NOTHING_PASSES = "Nothing passes the filters: group_by shows which values there are."
+
+
+def _record_notes(groups: Groups, reading: Reading, *, filtered: bool) -> Iterator[str]:
+    if filtered and reading.records and not groups.all.records:
+        yield NOTHING_PASSES
     if not reading.whole:
         yield f"PART ONLY: {reading.extent} were read ({reading.why}). Ask for a shorter time."
     if groups.all.unreadable:
@@ -297,10 +302,15 @@ def _shown(each: Sum, plan: ReportPlan, *, part: bool) -> dict[str, Any]:
         if word != "cost":
             amount = each.metrics.get(word, Decimal())
             shown[word] = int(amount) if amount == int(amount) else _number(amount)
-    shown |= dict(_rates(each))
+    shown |= {name: rate for name, rate in _rates(each) if name not in _said_by(plan)}
     if part or each.unreadable:
         shown["part"] = True
     return shown
+
+
+def _said_by(plan: ReportPlan) -> set[str]:
+    """Rates that say nothing beside the groups: of what was delivered, all was delivered."""
+    return {"delivered_percent"} if "status" in plan.groups else set()
 
 
 def _rates(each: Sum) -> Iterator[tuple[str, str]]:
@@ -362,7 +372,7 @@ def _notes(
     ):
         yield "Times are UTC: reports of this product have no hours."
     if not usage.table.groups and usage.report.rows:
-        yield "Nothing passes the filters: group_by shows which values there are."
+        yield NOTHING_PASSES
 
 
 def _left_out(plan: ReportPlan, usage: _Usage, which: str) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Annotated, Any, ClassVar, Self
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, model_validator
 from telnyx_mcp.periods import Period, PeriodError, period_of
 from telnyx_mcp.telnyx.usage_reports import UsageProduct
 from telnyx_mcp.tools.arguments import Params, Text, TextList, nearest
-from telnyx_mcp.tools.ranges import PeriodParams
+from telnyx_mcp.tools.ranges import PeriodParams, check_one_range, wrong_range
 from telnyx_mcp.tools.spelling import e164
 from telnyx_mcp.tools.tool import Call, Failed
 from telnyx_mcp.tools.vocabulary import (
@@ -92,12 +92,14 @@ class UsageParams(Params):
         description='Groups to keep, with =, != or ~ (contains), e.g. ["country!=US"].',
     )
     sum: TextList = Field(
-        [], max_length=6, description="Only these: cost, count, parts, billed_seconds, ..."
+        [],
+        max_length=6,
+        description="Metrics, instead of the main ones: cost, count, parts, billed_seconds, ...",
     )
-    top: int | None = Field(None, ge=1, le=100, description="Groups to show: 10, or 31 times.")
-    compare_to: Text | None = Field(None, description="A period, or previous.")
+    top: int | None = Field(None, ge=1, le=100, description="Groups to show: 10, or 31 days.")
+    compare_to: Text | None = Field(None, description='A period, or "previous".')
     timezone: Annotated[Text, AfterValidator(_zone)] | None = Field(
-        None, description="Of days and hours, e.g. Europe/Berlin."
+        None, description="Of days and hours: Europe/Berlin."
     )
 
     @model_validator(mode="after")
@@ -117,6 +119,12 @@ class Time:
     zone: tzinfo
     period: Period | None = None
 
+    @property
+    def is_whole_hours(self) -> bool:
+        """Whether hours of the zone begin with those of UTC: not in India, nor in Newfoundland."""
+        offsets = (each.astimezone(self.zone).utcoffset() for each in (self.start, self.end))
+        return not any(offset and offset % timedelta(hours=1) for offset in offsets)
+
     def previous(self) -> Time:
         """The time before: the period before, or as long before."""
         if self.period:
@@ -133,31 +141,21 @@ class Time:
 def time_of(asked: UsageParams, call: Call[Any]) -> Time:
     """The time that a call asks for. Raises `Failed`."""
     zone = call.services.zone if asked.timezone is None else _zone_of(asked.timezone)
-    today = call.services.now().astimezone(zone).date()
-    if (asked.period is None) == (asked.start_date is None):
-        raise Failed(
-            "Nothing was asked of Telnyx: give either period (such as 2026-05 or last month) or "
-            f"start_date and end_date, {'not both' if asked.period else 'but one of them'}. Call again."
-        )
     try:
+        check_one_range(asked.period, asked.start_date, asked.end_date)
         if asked.period is not None:
-            if asked.end_date is not None:
-                raise PeriodError("end_date goes with start_date, not with period.")
             return _named(asked.period, call, zone)
-        if asked.end_date is None:
-            raise PeriodError("end_date is missing: the day after the last one.")
-        if _DAY.fullmatch(asked.start_date or "") and _DAY.fullmatch(asked.end_date):
-            return _named(f"{asked.start_date} to {asked.end_date}", call, zone)
-        start, end = (_instant(each or "", zone) for each in (asked.start_date, asked.end_date))
+        first, last = asked.start_date or "", asked.end_date or ""
+        if _DAY.fullmatch(first) and _DAY.fullmatch(last):
+            return _named(f"{first} to {last}", call, zone)
+        start, end = (_instant(each, zone) for each in (first, last))
         if end <= start:
             raise PeriodError("end_date must be after start_date.")
         if start > call.services.now():
-            raise PeriodError(f"{asked.start_date} is in the future.")
+            raise PeriodError(f"{first} is in the future.")
         return Time(start, end, zone)
     except PeriodError as error:
-        raise Failed(
-            f"Nothing was asked of Telnyx: {error} Today is {today}. Correct that and call again."
-        ) from None
+        raise wrong_range(error, call.services.now().astimezone(zone).date()) from None
 
 
 def compared_time(asked: UsageParams, call: Call[Any], main: Time) -> Time | None:
@@ -169,7 +167,7 @@ def compared_time(asked: UsageParams, call: Call[Any], main: Time) -> Time | Non
     try:
         return _named(asked.compare_to, call, main.zone)
     except PeriodError as error:
-        raise Failed(f"Nothing was asked of Telnyx: {error} Correct that and call again.") from None
+        raise wrong_range(error, call.services.now().astimezone(main.zone).date()) from None
 
 
 def _named(words: str, call: Call[Any], zone: tzinfo) -> Time:
@@ -311,9 +309,17 @@ class NotInReports(Exception):
 
 
 def report_plan(
-    asked: UsageParams, product: UsageProduct, filters: list[Filter], zone: tzinfo
+    asked: UsageParams, product: UsageProduct, filters: list[Filter], time: Time
 ) -> ReportPlan:
     """How a report answers. Raises `NotInReports`."""
+    zone = time.zone
+    by_time = TIMES.keys() & {*map(group_word, asked.group_by), *(each.word for each in filters)}
+    if by_time and not time.is_whole_hours:
+        # The hour from 18:00 to 19:00 UTC belongs to two days of India.
+        raise NotInReports(
+            f"Usage reports count by hours of UTC, and {zone} is not whole hours from it; with "
+            "timezone=UTC they answer."
+        )
     shifted = zone is not UTC and "date_time" in product.dimensions
     groups, kept = {}, {}
     for word in map(group_word, asked.group_by):

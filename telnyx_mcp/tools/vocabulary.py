@@ -19,8 +19,12 @@ class Product:
 
 
 PRODUCTS: tuple[Product, ...] = (
-    Product("messaging", "messaging", ("sms", "mms", "messages", "texts", "text messages")),
-    Product("sip-trunking", "sip-trunking", ("calls", "voice", "phone calls", "sip", "trunking")),
+    Product("messaging", "messaging", ("sms", "messages", "texts", "text messages")),
+    Product(
+        "sip-trunking",
+        "sip-trunking",
+        ("calls", "voice", "voice calls", "phone calls", "sip"),
+    ),
     Product(
         "call-control", "call-control", ("voice api", "call control calls", "programmable voice")
     ),

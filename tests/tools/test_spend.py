@@ -554,8 +554,8 @@ async def test_options_that_name_no_product_are_no_usage_of_zero(
 @pytest.mark.parametrize(
     ("arguments", "tells"),
     [
-        ({}, "give either period"),
-        ({"period": "2026-05", "start_date": "2026-05-01"}, "give either period"),
+        ({}, "Give either period"),
+        ({"period": "2026-05", "start_date": "2026-05-01"}, "Give either period"),
         ({"period": "2026-05", "end_date": "2026-06-01"}, "goes with start_date"),
         ({"start_date": "2026-05-01"}, "end_date is missing"),
         ({"start_date": "2026-05-01", "end_date": "2026-05-01"}, "must be after"),

@@ -416,8 +416,8 @@ async def test_a_record_type_without_reports_is_read_from_its_records(
     ("arguments", "tells"),
     [
         ({"period": "2026-05"}, "`product` is required"),
-        ({"product": "sms"}, "give either period"),
-        ({"product": "sms", "period": "2026-05", "start_date": "2026-05-01"}, "give either period"),
+        ({"product": "sms"}, "Give either period"),
+        ({"product": "sms", "period": "2026-05", "start_date": "2026-05-01"}, "Give either period"),
         ({"product": "sms", "start_date": "2026-05-01"}, "end_date is missing"),
         ({"product": "sms", "start_date": "2026-05-02T10:00:00"}, "must name its zone"),
         ({"product": "sms", "period": "2026-07"}, "in the future"),
@@ -476,3 +476,62 @@ async def test_last_nights_hours_in_the_users_zone(settings: Settings, sandbox: 
     day = ("2026-06-13T22:00:00Z", "2026-06-14T22:00:00Z")
     assert told["all"]["count"] == len(raw.records(sandbox, "sip-trunking", "started_at", *day))
     assert [row["hour"] for row in told["groups"]] == [f"2026-06-14T{h:02}" for h in range(24)]
+
+
+async def test_days_of_a_zone_of_half_hours_are_read_from_records(
+    settings: Settings, sandbox: Sandbox
+) -> None:
+    """The hour from 18:00 to 19:00 UTC belongs to two days of India."""
+    server = build_server(settings, now=lambda: NOW)
+    arguments = {
+        "product": "calls",
+        "period": "2026-06-10 to 2026-06-12",
+        "timezone": "Asia/Kolkata",
+    }
+    told = await usage(server, **arguments, group_by=["day"])
+    whole = await usage(server, **arguments)
+    await server.accounts.aclose()
+    assert (told["source"], whole["source"]) == ("detail records", "usage reports")
+    for day in (10, 11):
+        between = (f"2026-06-{day - 1:02}T18:30:00Z", f"2026-06-{day}T18:30:00Z")
+        records = raw.records(sandbox, "sip-trunking", "started_at", *between)
+        (row,) = (row for row in told["groups"] if row["day"] == f"2026-06-{day}")
+        assert row["count"] == len(records)
+    assert told["all"]["count"] == whole["all"]["count"]
+
+
+async def test_days_of_a_zone_of_half_hours_say_what_reports_can_answer(
+    large_account: Sandbox, settings: Settings
+) -> None:
+    large = settings.model_copy(
+        update={"base_url": large_account.base_url, "timezone": "Asia/Kolkata"}
+    )
+    server = build_server(large, now=lambda: NOW)
+    result = await call(server, USAGE, {"product": "sms", "period": "2026-05", "group_by": ["day"]})
+    await server.accounts.aclose()
+    assert result.is_error
+    assert "timezone=UTC" in text_of(result)
+
+
+async def test_of_what_was_delivered_no_share_delivered_is_told(server: AccountServer) -> None:
+    arguments = {"product": "messaging", "period": "2026-05"}
+    by_status = await usage(server, **arguments, group_by=["status"])
+    by_type = await usage(server, **arguments, group_by=["type"])
+    assert all("delivered_percent" not in row for row in by_status["groups"])
+    assert any("delivered_percent" in row for row in by_type["groups"])
+
+
+async def test_one_kind_of_message_is_a_group_and_no_product(server: AccountServer) -> None:
+    """`mms` must not be answered with all messages."""
+    result = await call(server, USAGE, {"product": "mms", "period": "2026-05"})
+    assert result.is_error
+    told = await usage(server, product="messaging", period="2026-05", filters=["type=MMS"])
+    everything = await usage(server, product="messaging", period="2026-05")
+    assert 0 < told["all"]["count"] < everything["all"]["count"]
+
+
+async def test_records_that_no_filter_lets_pass_are_said(server: AccountServer) -> None:
+    told = await usage(server, product="sms", period="yesterday", filters=["to=+4930123456"])
+    assert told["source"] == "detail records"
+    assert told["all"] == {"count": 0}
+    assert "Nothing passes the filters" in told["note"]

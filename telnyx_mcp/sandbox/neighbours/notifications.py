@@ -1,4 +1,4 @@
-"""Who is told of what: events, their conditions, profiles, channels, and the settings that join them."""
+"""Who is notified of what: events, their conditions, profiles, channels, and the settings that join them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ SETTINGS: tuple[tuple[str, str | None, str, str | None], ...] = (
     ("New Invoice", None, "enabled", None),
     ("Port Out", "hook", "enable-received", "+13125550199"),
 )
-"""Event, channel, status, and the number it is about. Nobody is told of suspicious traffic."""
+"""Event, channel, status, and the number it is about. No setting covers suspicious traffic."""
 
 FILTERS: dict[str, str] = {
     "associated_record_type": "associated_record_type",

@@ -34,7 +34,7 @@ TYPES = ("local", "national", "toll_free", "mobile", "shared_cost")
 SORTS = ("purchased_at", "phone_number", "connection_name", "usage_payment_method")
 LEGACY_UNTIL = datetime(2023, 7, 1, tzinfo=UTC)
 LEGACY_TYPES = {"local": "longcode", "toll_free": "tollfree"}
-"""How the type of a number that was bought before `LEGACY_UNTIL` is told."""
+"""The type that Telnyx reports for numbers bought before `LEGACY_UNTIL`."""
 ONLY_FULL = frozenset(
     {
         "deletion_lock_enabled",

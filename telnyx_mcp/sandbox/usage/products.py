@@ -36,7 +36,7 @@ class Product:
     metrics: Mapping[str, Read]
     times: tuple[str, ...] = (DATE, DATE_TIME)
     date_is_time: bool = False
-    """Whether `date` is told as midnight, `2026-05-01T00:00:00Z`."""
+    """Whether `date` is sent as midnight, `2026-05-01T00:00:00Z`."""
 
     @property
     def all_dimensions(self) -> list[str]:
