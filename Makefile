@@ -54,7 +54,7 @@ $(CLIENTS): $(INTEROP)/package.json $(INTEROP)/package-lock.json
 # A bundle for Claude Desktop, validated and packed by the tool of its makers.
 bundle: $(READY) $(CLIENTS)
 	@rm -rf build/bundle && mkdir -p dist
-	@$(BIN)/python scripts/manifests.py bundle build/bundle
+	@$(BIN)/python -m scripts.generate.manifests bundle build/bundle
 	@$(INTEROP)/node_modules/.bin/mcpb validate build/bundle/manifest.json
 	@$(INTEROP)/node_modules/.bin/mcpb pack build/bundle dist/telnyx-account-mcp.mcpb
 
@@ -62,10 +62,10 @@ check: $(READY)
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
-	$(BIN)/python -m telnyx_mcp.contract --check
+	$(BIN)/python -m scripts.generate.contract --check
 
 docs: $(READY)
-	@$(BIN)/python scripts/manifests.py
+	@$(BIN)/python -m scripts.generate.manifests
 	@$(BIN)/python -m tests.docs.blocks
 	@$(BIN)/python -m tests.test_tokens_of_answers
 	@$(BIN)/python -m tests.approval.test_fault_matrix
@@ -75,7 +75,7 @@ pictures: $(READY)
 	@$(BIN)/python -m tests.docs.picture
 
 contract: $(READY)
-	@$(BIN)/python -m telnyx_mcp.contract
+	@$(BIN)/python -m scripts.generate.contract
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -16,8 +16,8 @@ from benchmarks.postgres import running_postgres
 from benchmarks.stand_ins import running_stub
 from benchmarks.subjects import NOWHERE, SERVERS, WORKERS, environment, ours, state_url
 from benchmarks.worker import Worker
-from telnyx_mcp.telnyx.pacing import Pacer
-from telnyx_mcp.telnyx.shared_pace import pace_place
+from telnyx_mcp.telnyx.rate_limit.pacer import Pacer
+from telnyx_mcp.telnyx.rate_limit.stores import pace_place
 
 KEY = "KEY_benchmark"
 ENDPOINT = "/balance"

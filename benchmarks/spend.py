@@ -14,7 +14,7 @@ from benchmarks.measurement import Figure, Goal, Measurement
 from benchmarks.stand_ins import LimitedAccount, running_sandbox
 from benchmarks.subjects import environment, ours, state_url
 from benchmarks.wire import Session
-from telnyx_mcp.tokens import about_tokens
+from telnyx_mcp.tools.framework.tokens import about_tokens
 
 RECORDS = 10_000_000
 LARGE = ("--records-per-month", str(RECORDS), "--latency", "150ms")

@@ -26,12 +26,12 @@ from mcp.client.session import ElicitationFnT
 from mcp_types import CallToolResult
 from pydantic import SecretStr
 
-from telnyx_mcp import profiles
-from telnyx_mcp.server import AccountServer, build_server
-from telnyx_mcp.settings import Settings
+from telnyx_mcp.config import profiles
+from telnyx_mcp.config.settings import Settings
+from telnyx_mcp.server.build import AccountServer, build_server
 from telnyx_mcp.telnyx.client import TelnyxClient
-from telnyx_mcp.telnyx.pacing import Pacer
-from telnyx_mcp.telnyx.shared_pace import OwnPace
+from telnyx_mcp.telnyx.rate_limit.pacer import Pacer
+from telnyx_mcp.telnyx.rate_limit.stores import OwnPace
 from telnyx_mcp.telnyx.transport import Transport
 
 if TYPE_CHECKING:

@@ -16,18 +16,18 @@ from mcp.client.session import ClientRequestContext
 from mcp_types import ElicitRequestParams, ElicitResult
 from pydantic import SecretStr
 
-from telnyx_mcp.cli import main
+from telnyx_mcp.cli.main import main
+from telnyx_mcp.clients.catalog import Machine
+from telnyx_mcp.config.keys import store_key
+from telnyx_mcp.config.profiles import Accounts
+from telnyx_mcp.config.settings import Settings, foreign_address
 from telnyx_mcp.doctor import checks
 from telnyx_mcp.doctor.checks import examine
+from telnyx_mcp.doctor.context import Finding, Level
 from telnyx_mcp.doctor.operations import CHANGING_OPERATIONS, COURTESIES, OPERATIONS
-from telnyx_mcp.doctor.patient import Finding, Level
-from telnyx_mcp.install.clients import Machine
-from telnyx_mcp.keys import store_key
-from telnyx_mcp.profiles import Accounts
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.sandbox.control import NO_PERMISSIONS_KEY
-from telnyx_mcp.server import build_server
-from telnyx_mcp.settings import Settings, foreign_address
+from telnyx_mcp.server.build import build_server
 from telnyx_mcp.telnyx import operations
 from tests.conftest import KEY, NOW, Scripted, answer, connected
 

@@ -19,12 +19,12 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import PromptReference
 from pydantic import SecretStr
 
-from telnyx_mcp import keys
-from telnyx_mcp.keys import KeyNotRead, key_of, with_key
-from telnyx_mcp.prompts import read_prompts
+from telnyx_mcp.config import keys
+from telnyx_mcp.config.keys import KeyNotRead, key_of, with_key
+from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server import AccountServer, build_server
-from telnyx_mcp.settings import Settings
+from telnyx_mcp.server.build import AccountServer, build_server
+from telnyx_mcp.server.prompts import read_prompts
 from telnyx_mcp.untrusted.known import without_keys
 from tests.conftest import KEY, Mode, connected, content_of, text_of
 from tests.process.harness import environment_for, started

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import shlex
 import tomllib
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
+from scripts.generate import manifests
 from telnyx_mcp import __version__
-from telnyx_mcp.settings import VARIABLES
+from telnyx_mcp.config.settings import VARIABLES
 
 ROOT = Path(__file__).parent.parent
-
-
-@pytest.fixture(scope="module")
-def manifests() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("manifests", ROOT / "scripts" / "manifests.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture
@@ -35,7 +24,7 @@ def server() -> dict[str, Any]:
     return found
 
 
-def test_server_json_is_up_to_date(manifests: ModuleType) -> None:
+def test_server_json_is_up_to_date() -> None:
     assert manifests.server_json() == (ROOT / "server.json").read_text("utf-8"), "run `make docs`"
 
 
@@ -67,7 +56,7 @@ def test_every_setting_is_named_and_secrets_are_marked(server: dict[str, Any]) -
     assert [each["name"] for each in variables if each.get("isRequired")] == ["TELNYX_API_KEY"]
 
 
-def test_the_bundle_asks_for_the_tested_versions(manifests: ModuleType) -> None:
+def test_the_bundle_asks_for_the_tested_versions() -> None:
     made = tomllib.loads(manifests.bundled_project())
     pinned = {each.partition("==")[0] for each in made["project"]["dependencies"]}
     wanted = {re.split(r"[<>=\[]", each)[0] for each in manifests.project()["dependencies"]}

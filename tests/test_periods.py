@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telnyx_mcp.periods import LONGEST_PART, Period, PeriodError, period_between, period_of
+from telnyx_mcp.billing.periods import LONGEST_PART, Period, PeriodError, period_between, period_of
 
 TODAY = date(2026, 6, 15)
 """A Monday."""

@@ -12,10 +12,10 @@ from mcp.client.session import ClientRequestContext
 from mcp_types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult
 from pydantic import SecretStr
 
-from telnyx_mcp.profiles import WrongSettings, configured
+from telnyx_mcp.config.profiles import WrongSettings, configured
+from telnyx_mcp.config.settings import TELNYX_API, Settings
 from telnyx_mcp.sandbox import Sandbox, running_sandbox
-from telnyx_mcp.server import AccountServer, build_server
-from telnyx_mcp.settings import TELNYX_API, Settings
+from telnyx_mcp.server.build import AccountServer, build_server
 from tests.conftest import KEY, NOW, TODAY, Mode, connected, content_of, text_of
 
 PAYMENT = "telnyx_create_stored_payment_transaction"

@@ -14,11 +14,11 @@ from mcp.client.session import ClientRequestContext
 from mcp_types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult, Tool
 from pydantic import SecretStr
 
-from telnyx_mcp.contract import contract_files, published_tools, stale_files
+from scripts.generate.contract import contract_files, published_tools, stale_files
+from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server import AccountServer, build_server
-from telnyx_mcp.settings import Settings
-from telnyx_mcp.tokens import about_tokens
+from telnyx_mcp.server.build import AccountServer, build_server
+from telnyx_mcp.tools.framework.tokens import about_tokens
 from tests.conftest import KEY, Mode, connected, content_of, text_of
 
 PARAMETERS = {

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox, running_sandbox
-from telnyx_mcp.server import AccountServer, build_server
-from telnyx_mcp.settings import Settings
-from telnyx_mcp.tokens import about_tokens
+from telnyx_mcp.server.build import AccountServer, build_server
 from telnyx_mcp.tools import TOOLS
+from telnyx_mcp.tools.framework.tokens import about_tokens
 from tests.conftest import NOW, TODAY, connected, content_of, text_of
 
 QUESTIONS: list[dict[str, Any]] = tomllib.loads(

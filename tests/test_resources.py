@@ -12,9 +12,9 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import TextResourceContents
 from pydantic import SecretStr
 
+from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import running_sandbox
-from telnyx_mcp.server import AccountServer, build_server
-from telnyx_mcp.settings import Settings
+from telnyx_mcp.server.build import AccountServer, build_server
 from tests.conftest import NOW, TODAY, Mode, connected
 
 

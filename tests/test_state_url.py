@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr, ValidationError
 
-from telnyx_mcp.settings import Settings
-from telnyx_mcp.state_url import database_at
+from telnyx_mcp.config.settings import Settings
+from telnyx_mcp.storage.url import database_at
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,11 @@ import pytest
 from mcp import Client
 from pydantic import SecretStr
 
+from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox, running_sandbox
-from telnyx_mcp.server import build_server
-from telnyx_mcp.settings import Settings
-from telnyx_mcp.tokens import about_tokens
+from telnyx_mcp.server.build import build_server
 from telnyx_mcp.tools import TOOLS
+from telnyx_mcp.tools.framework.tokens import about_tokens
 from tests.conftest import NOW, TODAY, text_of
 from tests.test_questions import QUESTIONS
 
@@ -45,7 +45,7 @@ HEAD = """\
 # What it costs in tokens
 
 A conversation pays for the list of tools once, and for each answer. Here is both, on the sandbox
-account of 2026-06-15, in tokens as `telnyx_mcp.tokens` estimates them: within 5 % of o200k, which
+account of 2026-06-15, in tokens as `tools/framework/tokens.py` estimates them: within 5 % of o200k, which
 `make bench ARGS=tokens` counts exactly. No list is to cost more than {listed:,} tokens, no plain
 answer more than {default:,}, and none at all more than 8,000: rows are dropped then, and it says so.
 

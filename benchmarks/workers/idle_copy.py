@@ -9,8 +9,8 @@ import asyncio
 import os
 import sys
 
-from telnyx_mcp.telnyx.pacing import Pacer
-from telnyx_mcp.telnyx.shared_pace import pace_place
+from telnyx_mcp.telnyx.rate_limit.pacer import Pacer
+from telnyx_mcp.telnyx.rate_limit.stores import pace_place
 
 
 async def main() -> None:

@@ -41,13 +41,13 @@ from telnyx_mcp.approval.ledger_queries import (
     Row,
     decimal_of,
 )
-from telnyx_mcp.approval.owner import Owner
 from telnyx_mcp.approval.policy import Policy
+from telnyx_mcp.approval.process_identity import Owner
 from telnyx_mcp.approval.question import Question
 from telnyx_mcp.approval.reasons import GONE, Blocked, QuestionOpen, RecentlyDeclined
 from telnyx_mcp.approval.signature import LedgerSigner
 from telnyx_mcp.approval.store_memory import Remembered, StoreMemory
-from telnyx_mcp.state import Store, StoreError, changes, store_id, ticks
+from telnyx_mcp.storage.store import Store, StoreError, changes, store_id, ticks
 
 __all__ = [
     "AT_ONCE",

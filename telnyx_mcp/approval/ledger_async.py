@@ -27,7 +27,7 @@ async def in_thread(
 ) -> T:
     """What `work` returns. Raises `NotAllowed` for the ledger's refusals and the store's failures."""
     from telnyx_mcp.approval.reasons import Blocked
-    from telnyx_mcp.state import StoreError
+    from telnyx_mcp.storage.store import StoreError
 
     try:
         return await anyio.to_thread.run_sync(

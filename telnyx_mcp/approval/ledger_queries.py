@@ -28,8 +28,8 @@ from telnyx_mcp.approval.change import (
     Change,
     State,
 )
-from telnyx_mcp.approval.owner import Owner
 from telnyx_mcp.approval.policy import DAY, MONTH, Policy, Spent
+from telnyx_mcp.approval.process_identity import Owner
 from telnyx_mcp.approval.reasons import (
     Blocked,
     BudgetUsedUp,
@@ -40,7 +40,7 @@ from telnyx_mcp.approval.reasons import (
 )
 from telnyx_mcp.approval.signature import LedgerSigner
 from telnyx_mcp.approval.store_memory import StoreMemory
-from telnyx_mcp.state import Store, changes, keys, schema_version, store_id, ticks
+from telnyx_mcp.storage.store import Store, changes, keys, schema_version, store_id, ticks
 
 SENDING_LEASE = timedelta(seconds=60)
 """After this a change that is still `sending` has no live sender: the request itself ends sooner."""

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from telnyx_mcp.approval.owner import Owner
 from telnyx_mcp.approval.policy import Policy
+from telnyx_mcp.approval.process_identity import Owner
 from telnyx_mcp.approval.store_memory import StoreMemory
-from telnyx_mcp.state_url import database_at
+from telnyx_mcp.storage.url import database_at
 
 if TYPE_CHECKING:
     from telnyx_mcp.approval.ledger import Ledger
-    from telnyx_mcp.settings import Settings
+    from telnyx_mcp.config.settings import Settings
 
 
 def open_ledger(settings: Settings) -> Ledger:
     """The ledger of the account of these settings. Blocks; raises `StoreError`."""
     from telnyx_mcp.approval.ledger import Ledger
-    from telnyx_mcp.state import Store
+    from telnyx_mcp.storage.store import Store
 
     url = settings.state_url.get_secret_value() if settings.state_url else None
     store = Store(url)

@@ -12,8 +12,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from telnyx_mcp.commands import to_run
-from telnyx_mcp.settings import variable_of
+from telnyx_mcp.config.command_line import to_run
+from telnyx_mcp.config.settings import variable_of
 
 if TYPE_CHECKING:
     from telnyx_mcp.approval.change import Change

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from telnyx_mcp.state_url import Database
+from telnyx_mcp.storage.url import Database
 
 
 @dataclass(frozen=True, slots=True)

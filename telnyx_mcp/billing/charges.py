@@ -9,8 +9,8 @@ from decimal import Decimal
 
 import anyio
 
-from telnyx_mcp.money import ZERO, amount_of
-from telnyx_mcp.periods import Period
+from telnyx_mcp.billing.money import ZERO, amount_of
+from telnyx_mcp.billing.periods import Period
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
 from telnyx_mcp.telnyx.models import ChargesSummary, SummaryLine

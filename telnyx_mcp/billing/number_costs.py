@@ -11,7 +11,7 @@ from typing import Any
 
 import anyio
 
-from telnyx_mcp.money import ZERO, amount_of, written
+from telnyx_mcp.billing.money import ZERO, amount_of, written
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.models import NumberCharges
 from telnyx_mcp.telnyx.usage_reports import UsageProduct, latest_end, read_usage, usage_products

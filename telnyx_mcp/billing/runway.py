@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from telnyx_mcp.money import ZERO
+from telnyx_mcp.billing.money import ZERO
 
 LONGEST = 730
 """Days; beyond that, an estimate from one week says nothing."""

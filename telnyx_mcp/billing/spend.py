@@ -12,9 +12,9 @@ from decimal import Decimal
 from typing import Literal
 
 from telnyx_mcp.billing.charges import CHARGED, Charges, charges_of
+from telnyx_mcp.billing.money import ZERO
+from telnyx_mcp.billing.periods import Period
 from telnyx_mcp.billing.usage import Progress, UsageCosts, usage_costs
-from telnyx_mcp.money import ZERO
-from telnyx_mcp.periods import Period
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.usage_reports import rounded
 

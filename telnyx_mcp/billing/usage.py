@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import anyio
 
-from telnyx_mcp.money import ZERO, Sums
+from telnyx_mcp.billing.money import ZERO, Sums
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.telnyx.usage_reports import (

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from telnyx_mcp.money import ZERO
+from telnyx_mcp.billing.money import ZERO
 
 Key = tuple[str, ...]
 NONE = "(none)"

@@ -20,21 +20,21 @@ from telnyx_mcp.approval.change import PAYMENT, Change, State
 from telnyx_mcp.approval.channels.browser import users_browser
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.approval.reasons import ACCEPT, LINK, StoreReplaced
-from telnyx_mcp.commands import PROGRAM, to_run
+from telnyx_mcp.cli.install import Wish
+from telnyx_mcp.clients.catalog import CLIENTS, Client, Machine
+from telnyx_mcp.clients.config_file import ConfigFile, NotWritten
+from telnyx_mcp.clients.formats import FORMATS
+from telnyx_mcp.clients.jsonc import Unreadable
+from telnyx_mcp.config.command_line import PROGRAM, to_run
+from telnyx_mcp.config.environment import misspelt
+from telnyx_mcp.config.keys import KeyNotRead, place_of_key, with_key
+from telnyx_mcp.config.paths import writable_by
+from telnyx_mcp.config.profiles import Accounts as ConfiguredAccounts
+from telnyx_mcp.config.settings import Settings, foreign_address
+from telnyx_mcp.doctor.context import Finding, Level, Patient
 from telnyx_mcp.doctor.operations import CHANGING_OPERATIONS, COURTESIES, OPERATIONS, Ask
-from telnyx_mcp.doctor.patient import Finding, Level, Patient
-from telnyx_mcp.environment import misspelt
-from telnyx_mcp.install.clients import CLIENTS, Client, Machine
-from telnyx_mcp.install.commands import Wish
-from telnyx_mcp.install.files import ConfigFile, NotWritten
-from telnyx_mcp.install.formats import FORMATS
-from telnyx_mcp.install.jsonc import Unreadable
-from telnyx_mcp.keys import KeyNotRead, place_of_key, with_key
-from telnyx_mcp.place import writable_by
-from telnyx_mcp.profiles import Accounts as ConfiguredAccounts
-from telnyx_mcp.server import transport_of
-from telnyx_mcp.settings import Settings, foreign_address
-from telnyx_mcp.state import Store, StoreError
+from telnyx_mcp.server.build import transport_of
+from telnyx_mcp.storage.store import Store, StoreError
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.errors import ADVICE, Failure, TelnyxError
 from telnyx_mcp.telnyx.server_clock import utc_now

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
-from telnyx_mcp.doctor.patient import Patient
+from telnyx_mcp.doctor.context import Patient
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.usage_reports import latest_end
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from telnyx_mcp.telnyx.models import DetailRecord
-from telnyx_mcp.tools.exports import LONGEST_CELL, cells
+from telnyx_mcp.tools.support.csv_export import LONGEST_CELL, cells
 from telnyx_mcp.untrusted import compact, redact
 
 MORE = "more"

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import anyio
 
+from telnyx_mcp.billing.records import time_fields
 from telnyx_mcp.exporting.failure import NotExported
 from telnyx_mcp.exporting.question import Question
 from telnyx_mcp.telnyx.client import TelnyxClient
@@ -15,8 +16,7 @@ from telnyx_mcp.telnyx.deadline import Clock
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
 from telnyx_mcp.telnyx.models import DetailRecord, Page
 from telnyx_mcp.telnyx.operations import LOST_OR_BUSY
-from telnyx_mcp.telnyx.pacing import Sleep
-from telnyx_mcp.telnyx.usage import time_fields
+from telnyx_mcp.telnyx.rate_limit.pacer import Sleep
 
 PAGE_SIZE = 50
 """The most that Telnyx gives."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from telnyx_mcp.exporting.pages import PAGE_SIZE, RATE_LIMIT
 from telnyx_mcp.telnyx.deadline import Clock
 from telnyx_mcp.telnyx.operations import SEARCH_DETAIL_RECORDS
-from telnyx_mcp.telnyx.pacing import ASSUMED_LIMITS
+from telnyx_mcp.telnyx.rate_limit.pacer import ASSUMED_LIMITS
 
 if TYPE_CHECKING:
     from rich.console import Console

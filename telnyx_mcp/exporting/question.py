@@ -10,14 +10,14 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from telnyx_mcp.commands import PROGRAM
+from telnyx_mcp.billing.periods import PeriodError, period_of
+from telnyx_mcp.billing.records import RECORD_TYPES, time_fields
+from telnyx_mcp.config.command_line import PROGRAM
+from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.exporting.failure import NotExported
-from telnyx_mcp.periods import PeriodError, period_of
-from telnyx_mcp.settings import Settings
-from telnyx_mcp.telnyx.usage import RECORD_TYPES, time_fields
-from telnyx_mcp.tools.filters import excluded, wire_filters
-from telnyx_mcp.tools.tool import Failed
-from telnyx_mcp.tools.vocabulary import product_named
+from telnyx_mcp.tools.framework.spec import Failed
+from telnyx_mcp.tools.support.filters import excluded, wire_filters
+from telnyx_mcp.tools.support.vocabulary import product_named
 
 _FORMAT_OF = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 SETTLED_AFTER = timedelta(minutes=5)

@@ -46,7 +46,7 @@ from telnyx_mcp.telnyx.models import (
     UserTags,
     WebhookDelivery,
 )
-from telnyx_mcp.telnyx.pacing import Waiting
+from telnyx_mcp.telnyx.rate_limit.pacer import Waiting
 from telnyx_mcp.telnyx.transport import Query, Response, Transport
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -23,7 +23,8 @@ import pydantic_core
 from pydantic import SecretStr
 
 from telnyx_mcp import __version__
-from telnyx_mcp.settings import is_loopback
+from telnyx_mcp.config.settings import is_loopback
+from telnyx_mcp.telnyx.coalescing import Flights
 from telnyx_mcp.telnyx.deadline import Clock, Deadline
 from telnyx_mcp.telnyx.decoding import ACCEPTED, Body
 from telnyx_mcp.telnyx.errors import (
@@ -34,13 +35,19 @@ from telnyx_mcp.telnyx.errors import (
     TelnyxError,
     complaints_in,
 )
-from telnyx_mcp.telnyx.flights import Flights
-from telnyx_mcp.telnyx.limits import told_wait
 from telnyx_mcp.telnyx.operations import MOST_TRIES, NOT_CONNECTED, Operation
-from telnyx_mcp.telnyx.pace import LONGEST_BELIEVED
-from telnyx_mcp.telnyx.pacing import LONGEST_WAIT, TOLD_FROM, Moment, Pacer, Sleep, Waiting
+from telnyx_mcp.telnyx.rate_limit.headers import told_wait
+from telnyx_mcp.telnyx.rate_limit.pacer import (
+    LONGEST_WAIT,
+    TOLD_FROM,
+    Moment,
+    Pacer,
+    Sleep,
+    Waiting,
+)
+from telnyx_mcp.telnyx.rate_limit.schedule import LONGEST_BELIEVED
+from telnyx_mcp.telnyx.rate_limit.stores import OwnPace
 from telnyx_mcp.telnyx.server_clock import ServerClock, http_date, utc_now
-from telnyx_mcp.telnyx.shared_pace import OwnPace
 from telnyx_mcp.untrusted import may_hold_keys, remember, without_keys_in
 
 if TYPE_CHECKING:

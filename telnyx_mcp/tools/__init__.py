@@ -6,23 +6,32 @@ from collections.abc import Mapping
 from typing import Any
 
 from telnyx_mcp.approval.request import ChangeRequest, RequestFactory
-from telnyx_mcp.tools.audit import LIST_AUDIT_EVENTS
-from telnyx_mcp.tools.auto_recharge import UPDATE_AUTO_RECHARGE_PREFERENCES, RechargeRequest
-from telnyx_mcp.tools.balance import GET_BALANCE
-from telnyx_mcp.tools.change_requests import AccountRequest, Surroundings
-from telnyx_mcp.tools.charges import GET_CHARGES_BREAKDOWN, GET_CHARGES_SUMMARY
-from telnyx_mcp.tools.detail_records import SEARCH_DETAIL_RECORDS
-from telnyx_mcp.tools.invoices import GET_INVOICE, LIST_INVOICES
-from telnyx_mcp.tools.list_changes import LIST_CHANGES
-from telnyx_mcp.tools.payments import CREATE_STORED_PAYMENT_TRANSACTION, PaymentRequest
-from telnyx_mcp.tools.phone_numbers import LIST_PHONE_NUMBERS
-from telnyx_mcp.tools.recharge_preferences import GET_AUTO_RECHARGE_PREFERENCES
-from telnyx_mcp.tools.session_cost import GET_SESSION_COST
-from telnyx_mcp.tools.spend import SUMMARIZE_SPEND
-from telnyx_mcp.tools.summarize_usage import SUMMARIZE_USAGE
-from telnyx_mcp.tools.tool import ToolSpec
-from telnyx_mcp.tools.user_tags import LIST_USER_TAGS
-from telnyx_mcp.tools.webhooks import GET_WEBHOOK_DELIVERY, LIST_WEBHOOK_DELIVERIES
+from telnyx_mcp.tools.catalog.create_stored_payment_transaction import (
+    CREATE_STORED_PAYMENT_TRANSACTION,
+    PaymentRequest,
+)
+from telnyx_mcp.tools.catalog.get_auto_recharge_preferences import GET_AUTO_RECHARGE_PREFERENCES
+from telnyx_mcp.tools.catalog.get_balance import GET_BALANCE
+from telnyx_mcp.tools.catalog.get_charges import GET_CHARGES_BREAKDOWN, GET_CHARGES_SUMMARY
+from telnyx_mcp.tools.catalog.get_session_cost import GET_SESSION_COST
+from telnyx_mcp.tools.catalog.invoices import GET_INVOICE, LIST_INVOICES
+from telnyx_mcp.tools.catalog.list_audit_events import LIST_AUDIT_EVENTS
+from telnyx_mcp.tools.catalog.list_changes import LIST_CHANGES
+from telnyx_mcp.tools.catalog.list_phone_numbers import LIST_PHONE_NUMBERS
+from telnyx_mcp.tools.catalog.list_user_tags import LIST_USER_TAGS
+from telnyx_mcp.tools.catalog.search_detail_records import SEARCH_DETAIL_RECORDS
+from telnyx_mcp.tools.catalog.summarize_spend import SUMMARIZE_SPEND
+from telnyx_mcp.tools.catalog.summarize_usage import SUMMARIZE_USAGE
+from telnyx_mcp.tools.catalog.update_auto_recharge_preferences import (
+    UPDATE_AUTO_RECHARGE_PREFERENCES,
+    RechargeRequest,
+)
+from telnyx_mcp.tools.catalog.webhook_deliveries import (
+    GET_WEBHOOK_DELIVERY,
+    LIST_WEBHOOK_DELIVERIES,
+)
+from telnyx_mcp.tools.framework.spec import ToolSpec
+from telnyx_mcp.tools.support.change_requests import AccountRequest, Surroundings
 
 TOOLS: tuple[ToolSpec[Any, Any], ...] = (
     GET_BALANCE,

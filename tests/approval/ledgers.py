@@ -13,10 +13,10 @@ import sqlalchemy as sa
 
 from telnyx_mcp.approval.accounts import Identity
 from telnyx_mcp.approval.ledger import Ledger
-from telnyx_mcp.approval.owner import Owner
 from telnyx_mcp.approval.policy import Policy
+from telnyx_mcp.approval.process_identity import Owner
 from telnyx_mcp.approval.question import Question
-from telnyx_mcp.state import Store
+from telnyx_mcp.storage.store import Store
 
 NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 ADDRESS = "https://api.telnyx.com/v2"

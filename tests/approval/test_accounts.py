@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from telnyx_mcp.approval.accounts import Identity, LedgerAccount, key_hash
 from telnyx_mcp.approval.change import PAYMENT, Change, State
 from telnyx_mcp.approval.ledger import Decision, Ledger
-from telnyx_mcp.approval.owner import Owner
 from telnyx_mcp.approval.policy import Policy
+from telnyx_mcp.approval.process_identity import Owner
 from telnyx_mcp.approval.reasons import Blocked, ReferenceTaken, UnknownPayment, UnlinkedKey
-from telnyx_mcp.state import Store, accounts, keys
+from telnyx_mcp.storage.store import Store, accounts, keys
 from tests.approval.ledgers import ADDRESS, NOW, OWNER, QUESTION, opened
 
 POLICY = Policy(one_question=False)

@@ -25,9 +25,9 @@ from mcp_types import (
 )
 
 from telnyx_mcp.approval.ledger_async import NotAllowed
+from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server import AccountServer, build_server
-from telnyx_mcp.settings import Settings
+from telnyx_mcp.server.build import AccountServer, build_server
 from tests.conftest import Mode, connected
 
 PAY = "telnyx_create_stored_payment_transaction"

@@ -23,12 +23,12 @@ from telnyx_mcp.approval.channels import AskOutcome, Channels
 from telnyx_mcp.approval.channels.elicitation import can_ask
 from telnyx_mcp.approval.ledger import SENDING_LEASE, Ledger
 from telnyx_mcp.approval.opening import open_ledger
-from telnyx_mcp.approval.owner import Owner
+from telnyx_mcp.approval.process_identity import Owner
 from telnyx_mcp.approval.question import Question
+from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server import AccountServer, build_server
-from telnyx_mcp.settings import Settings
-from telnyx_mcp.state import StoreError
+from telnyx_mcp.server.build import AccountServer, build_server
+from telnyx_mcp.storage.store import StoreError
 from tests.approval.test_asking import (
     DECLINES,
     PAY,

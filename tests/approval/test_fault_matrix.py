@@ -34,20 +34,20 @@ from telnyx_mcp.approval.change import State
 from telnyx_mcp.approval.channels import Channels
 from telnyx_mcp.approval.gate import Gate
 from telnyx_mcp.approval.ledger import Ledger
-from telnyx_mcp.approval.owner import Owner
 from telnyx_mcp.approval.policy import Policy
+from telnyx_mcp.approval.process_identity import Owner
+from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server import AccountServer, build_server
-from telnyx_mcp.settings import Settings
-from telnyx_mcp.state import Store
+from telnyx_mcp.server.build import AccountServer, build_server
+from telnyx_mcp.storage.store import Store
 from telnyx_mcp.telnyx import operations as op
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.transport import Response, Transport
 from telnyx_mcp.tools import requests_for
-from telnyx_mcp.tools.accounts import Account, Accounts
-from telnyx_mcp.tools.change_requests import Surroundings
-from telnyx_mcp.tools.services import Services
+from telnyx_mcp.tools.framework.accounts import Account, Accounts
+from telnyx_mcp.tools.framework.services import Services
+from telnyx_mcp.tools.support.change_requests import Surroundings
 from tests.conftest import KEY, NOW, Time, connected, text_of
 from tests.marked import marked
 from tests.process.harness import environment_for, started

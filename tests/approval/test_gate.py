@@ -22,10 +22,10 @@ from telnyx_mcp.approval.ledger import Decision, HistoryMoved, Ledger
 from telnyx_mcp.approval.ledger_async import NotAllowed
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.approval.question import Question
+from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server import AccountServer, build_server
-from telnyx_mcp.settings import Settings
-from telnyx_mcp.state import StoreError, changes
+from telnyx_mcp.server.build import AccountServer, build_server
+from telnyx_mcp.storage.store import StoreError, changes
 from tests.approval.test_asking import DECLINES, PAY, Person, Time, ask, said, state_of, types
 from tests.approval.test_page import Desk
 from tests.conftest import Mode

@@ -39,12 +39,12 @@ from telnyx_mcp.approval.channels import AskOutcome, Channels
 from telnyx_mcp.approval.gate import Gate, Outcome
 from telnyx_mcp.approval.ledger import Decision, Ledger
 from telnyx_mcp.approval.ledger_async import NotAllowed
-from telnyx_mcp.approval.owner import Owner
 from telnyx_mcp.approval.policy import DAY, MONTH, Policy
+from telnyx_mcp.approval.process_identity import Owner
 from telnyx_mcp.approval.question import Question
 from telnyx_mcp.approval.reasons import Blocked
 from telnyx_mcp.approval.request import CannotCheck, ChangeRequest, Draft, SendFailed
-from telnyx_mcp.state import Store, changes, ticks
+from telnyx_mcp.storage.store import Store, changes, ticks
 from tests.approval.ledgers import OWNER, opened, postgresql, sqlite
 
 POLICY = Policy(

@@ -18,10 +18,10 @@ import sqlalchemy as sa
 from telnyx_mcp.approval.accounts import Identity, key_hash
 from telnyx_mcp.approval.change import LIFETIME, PAYMENT, Change, State
 from telnyx_mcp.approval.ledger import Decision, Ledger
-from telnyx_mcp.approval.owner import Owner
 from telnyx_mcp.approval.policy import Policy
+from telnyx_mcp.approval.process_identity import Owner
 from telnyx_mcp.approval.reasons import Blocked, ReferenceTaken, UnknownPayment, UnlinkedKey
-from telnyx_mcp.state import REVISION, Store, ticks
+from telnyx_mcp.storage.store import REVISION, Store, ticks
 from tests.approval.ledgers import ADDRESS, NOW, OWNER, QUESTION, opened
 
 SALT = "0123456789abcdef0123456789abcdef"
@@ -295,11 +295,14 @@ def test_bringing_it_forward_twice_or_by_several_at_once_is_harmless(
 def test_a_step_that_fails_leaves_the_store_to_version_1(
     old: Version1, store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from telnyx_mcp import state
+    from telnyx_mcp.storage import store as storage
 
-    broken = {2: (*state.MIGRATIONS[2], "INSERT INTO no_such_table VALUES (1)")}
-    monkeypatch.setattr(state, "MIGRATIONS", broken)
-    with closing(Store(store_url)) as store, pytest.raises(state.StoreError, match="no_such_table"):
+    broken = {2: (*storage.MIGRATIONS[2], "INSERT INTO no_such_table VALUES (1)")}
+    monkeypatch.setattr(storage, "MIGRATIONS", broken)
+    with (
+        closing(Store(store_url)) as store,
+        pytest.raises(storage.StoreError, match="no_such_table"),
+    ):
         store.salt()
     assert len(old.read()) == len(STATES) + 1
     columns = {each["name"] for each in sa.inspect(old.engine).get_columns("telnyx_mcp_changes")}

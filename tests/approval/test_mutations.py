@@ -18,12 +18,12 @@ from telnyx_mcp.approval.gate import Gate
 from telnyx_mcp.approval.ledger import Decision, Ledger
 from telnyx_mcp.approval.request import ChangeRequest
 from telnyx_mcp.approval.signature import LedgerSigner
+from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.settings import Settings
-from telnyx_mcp.state import ticks
+from telnyx_mcp.storage.store import ticks
 from telnyx_mcp.telnyx import operations as op
 from telnyx_mcp.telnyx.errors import Fate
-from telnyx_mcp.tools import change_requests
+from telnyx_mcp.tools.support import change_requests
 from tests.approval.test_fault_matrix import PAYMENT, RECHARGE, ROWS, Row, Subject, check
 from tests.approval.test_ledger_machine import LedgerMachine, OnSqlite, run
 

@@ -10,7 +10,7 @@ import pytest
 
 from telnyx_mcp.approval.ledger_async import NotAllowed
 from telnyx_mcp.approval.outcomes import OutcomeWriter
-from telnyx_mcp.state import StoreError
+from telnyx_mcp.storage.store import StoreError
 
 SECONDS = 20
 

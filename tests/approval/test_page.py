@@ -30,19 +30,19 @@ from telnyx_mcp.approval.channels.browser import BrowserPages, open_in_browser, 
 from telnyx_mcp.approval.gate import Gate
 from telnyx_mcp.approval.ledger import Ledger
 from telnyx_mcp.approval.opening import open_ledger
-from telnyx_mcp.approval.owner import Owner
 from telnyx_mcp.approval.policy import Policy
+from telnyx_mcp.approval.process_identity import Owner
 from telnyx_mcp.approval.question import Fact, Question
+from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server import AccountServer, build_server
-from telnyx_mcp.settings import Settings
-from telnyx_mcp.state import Store, StoreError
+from telnyx_mcp.server.build import AccountServer, build_server
+from telnyx_mcp.storage.store import Store, StoreError
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.transport import Transport
 from telnyx_mcp.tools import requests_for
-from telnyx_mcp.tools.accounts import Account, Accounts
-from telnyx_mcp.tools.change_requests import Surroundings
-from telnyx_mcp.tools.services import Services
+from telnyx_mcp.tools.framework.accounts import Account, Accounts
+from telnyx_mcp.tools.framework.services import Services
+from telnyx_mcp.tools.support.change_requests import Surroundings
 from tests.conftest import Mode, connected, text_of
 
 PAY = "telnyx_create_stored_payment_transaction"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from telnyx_mcp.approval import owner
+from telnyx_mcp.approval import process_identity
 from telnyx_mcp.approval.accounts import Identity
 from telnyx_mcp.approval.change import (
     CLOCK_SKEW,
@@ -25,10 +25,10 @@ from telnyx_mcp.approval.change import (
     State,
 )
 from telnyx_mcp.approval.ledger import AT_ONCE, MARK, SENDING_LEASE, HistoryMoved, Ledger
-from telnyx_mcp.approval.owner import Owner, _stat
 from telnyx_mcp.approval.policy import DAY, MONTH, Policy, Spent
+from telnyx_mcp.approval.process_identity import Owner, _stat
 from telnyx_mcp.approval.reasons import Blocked, OverCap, QuestionOpen, RecentlyDeclined
-from telnyx_mcp.state import Store, changes
+from telnyx_mcp.storage.store import Store, changes
 from tests.approval.ledgers import NOW, QUESTION, opened
 
 TICK = timedelta(milliseconds=1)
@@ -411,7 +411,7 @@ def test_this_process_lives() -> None:
 
 
 def test_a_process_that_ended_does_not() -> None:
-    told = "from telnyx_mcp.approval.owner import Owner; print(Owner.this_process())"
+    told = "from telnyx_mcp.approval.process_identity import Owner; print(Owner.this_process())"
     other = subprocess.run(
         [sys.executable, "-c", told], capture_output=True, encoding="utf-8", check=True
     ).stdout.strip()
@@ -438,7 +438,7 @@ def test_of_one_whose_start_is_not_told_nothing_is_known(monkeypatch: pytest.Mon
     """Its number may be another's by now."""
     me = Owner.this_process()
     assert me.lives(f"{me.host}/{me.pid}/") is None
-    monkeypatch.setattr(owner, "_stat", lambda _: ("", ""))
+    monkeypatch.setattr(process_identity, "_stat", lambda _: ("", ""))
     assert me.lives(f"{me.host}/{me.pid}/1") is None
     assert me.lives(f"{me.host}/{me.pid}/") is None
 

@@ -26,7 +26,7 @@ from telnyx_mcp.approval.ledger import Decision, Ledger
 from telnyx_mcp.approval.policy import Policy
 from telnyx_mcp.approval.reasons import Blocked
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.state import Store, keys
+from telnyx_mcp.storage.store import Store, keys
 from tests.approval import ledgers
 from tests.approval.ledgers import NOW, QUESTION, opened
 from tests.process.harness import ServerProcess, environment_for, started

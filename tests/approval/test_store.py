@@ -21,8 +21,15 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from telnyx_mcp import state
-from telnyx_mcp.state import READABLE_FROM, REVISION, Store, StoreError, changes, schema_version
+from telnyx_mcp.storage import store as storage
+from telnyx_mcp.storage.store import (
+    READABLE_FROM,
+    REVISION,
+    Store,
+    StoreError,
+    changes,
+    schema_version,
+)
 
 SECONDS = 30
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="modes and limits are POSIX's")
@@ -130,7 +137,7 @@ def test_a_store_that_this_version_cannot_read_is_refused_with_words_and_left_al
     assert "was written by a newer telnyx-account-mcp" in str(refused.value)
     assert "Update this one." in str(refused.value)
     with pytest.MonkeyPatch.context() as newer:
-        newer.setattr(state, "REVISION", REVISION + 1)
+        newer.setattr(storage, "REVISION", REVISION + 1)
         with closing(Store(store_url)) as again:
             assert ids(again) == set()
 
@@ -161,8 +168,8 @@ def test_an_older_store_is_brought_forward_step_by_step(
         REVISION + 1: (f"ALTER TABLE {table} ADD COLUMN seen INTEGER",),
         REVISION + 2: (f"UPDATE {table} SET seen = 7", f"UPDATE {table} SET note = 'kept'"),
     }
-    monkeypatch.setattr(state, "MIGRATIONS", steps)
-    monkeypatch.setattr(state, "REVISION", REVISION + 2)
+    monkeypatch.setattr(storage, "MIGRATIONS", steps)
+    monkeypatch.setattr(storage, "REVISION", REVISION + 2)
     for _ in range(2):
         with closing(Store(store_url)) as newer, newer.read() as connection:
             found = connection.execute(sa.text(f"SELECT id, seen, note FROM {table}")).all()
@@ -181,8 +188,8 @@ def test_a_step_forward_that_fails_leaves_the_older_version_whole(
     table = changes.name
     broken = (f"ALTER TABLE {table} ADD COLUMN seen INTEGER", "UPDATE no_such_table SET x = 1")
     with monkeypatch.context() as newer:
-        newer.setattr(state, "MIGRATIONS", {REVISION + 1: broken})
-        newer.setattr(state, "REVISION", REVISION + 1)
+        newer.setattr(storage, "MIGRATIONS", {REVISION + 1: broken})
+        newer.setattr(storage, "REVISION", REVISION + 1)
         with closing(Store(store_url)) as failing, pytest.raises(StoreError, match="no_such_table"):
             failing.salt()
     with closing(Store(store_url)) as older, older.read() as connection:
@@ -193,7 +200,7 @@ def test_a_step_forward_that_fails_leaves_the_older_version_whole(
 _COUNTS = """
 import sys
 import sqlalchemy as sa
-from telnyx_mcp.state import Store, changes
+from telnyx_mcp.storage.store import Store, changes
 from tests.approval.test_store import row
 
 store = Store(sys.argv[1])
@@ -419,7 +426,7 @@ def test_a_full_disk_is_told_and_the_transaction_leaves_nothing(file: Path) -> N
 
 _NO_ROOM = """
 import resource, sys
-from telnyx_mcp.state import Store, StoreError
+from telnyx_mcp.storage.store import Store, StoreError
 from tests.approval.test_store import add, ids
 
 store = Store(sys.argv[1])
@@ -446,7 +453,7 @@ def test_when_the_disk_takes_no_more_all_that_was_confirmed_is_there(file: Path)
 _WRITES_AS_NOBODY = """
 import os, sys
 import sqlalchemy.dialects.sqlite
-from telnyx_mcp.state import Store, StoreError
+from telnyx_mcp.storage.store import Store, StoreError
 from tests.approval.test_store import add
 
 if os.geteuid() == 0:

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from telnyx_mcp.approval.change import State
+from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server import build_server
-from telnyx_mcp.settings import Settings
-from telnyx_mcp.state import Store
+from telnyx_mcp.server.build import build_server
+from telnyx_mcp.storage.store import Store
 from tests.approval.test_asking import PAY, Person, types
 from tests.conftest import NOW, Mode, call, connected, content_of
 

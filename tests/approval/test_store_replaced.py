@@ -19,10 +19,10 @@ from telnyx_mcp.approval.change import Change
 from telnyx_mcp.approval.ledger import Ledger
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.approval.store_memory import Remembered, StoreMemory
+from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server import build_server
-from telnyx_mcp.settings import Settings
-from telnyx_mcp.state_url import database_at
+from telnyx_mcp.server.build import build_server
+from telnyx_mcp.storage.url import database_at
 from tests.approval.test_asking import PAY, TICKS, UPDATE, Person, Time, said, types
 from tests.conftest import connected, content_of
 

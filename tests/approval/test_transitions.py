@@ -25,7 +25,7 @@ from telnyx_mcp.approval.change import (
 from telnyx_mcp.approval.ledger import MARK, Decision, Ledger
 from telnyx_mcp.approval.policy import DAY, MONTH, Policy
 from telnyx_mcp.approval.question import Fact, Question
-from telnyx_mcp.state import Store, StoreError, changes
+from telnyx_mcp.storage.store import Store, StoreError, changes
 from tests.approval.ledgers import NOW, QUESTION, opened
 
 TICK = timedelta(milliseconds=1)

@@ -10,13 +10,14 @@ from typing import Any, cast
 import pytest
 
 from telnyx_mcp.approval.change import Change, State
+from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server import build_server
-from telnyx_mcp.settings import Settings
+from telnyx_mcp.server.build import build_server
 from telnyx_mcp.telnyx.errors import Failure, Fate, TelnyxError
 from telnyx_mcp.telnyx.models import Balance, StoredPaymentTransaction
-from telnyx_mcp.tools.auto_recharge import Charge, _is_same, _value_text
-from telnyx_mcp.tools.change_requests import (
+from telnyx_mcp.tools.catalog.create_stored_payment_transaction import PaymentRequest
+from telnyx_mcp.tools.catalog.update_auto_recharge_preferences import Charge, _is_same, _value_text
+from telnyx_mcp.tools.support.change_requests import (
     Surroundings,
     amount_text,
     balance_moved,
@@ -25,7 +26,6 @@ from telnyx_mcp.tools.change_requests import (
     quoted,
     send_failure,
 )
-from telnyx_mcp.tools.payments import PaymentRequest
 from tests.approval.ledgers import NOW
 from tests.approval.test_asking import DECLINES, PAY, UPDATE, Person, Time, ask, said, types
 from tests.approval.test_words import change

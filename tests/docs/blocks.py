@@ -21,14 +21,14 @@ import anyio
 from mcp import Client
 from pydantic import SecretStr
 
-from telnyx_mcp.install.clients import CLIENTS, PACKAGED, Machine
-from telnyx_mcp.install.clients import Client as Assistant
-from telnyx_mcp.install.commands import fragment
-from telnyx_mcp.install.entry import ASKED, KEY, NAME, PLACEHOLDER, Entry
-from telnyx_mcp.profiles import SETTABLE
+from telnyx_mcp.cli.install import fragment
+from telnyx_mcp.clients.catalog import CLIENTS, PACKAGED, Machine
+from telnyx_mcp.clients.catalog import Client as Assistant
+from telnyx_mcp.clients.entry import ASKED, KEY, NAME, PLACEHOLDER, Entry
+from telnyx_mcp.config.profiles import SETTABLE
+from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import running_sandbox
-from telnyx_mcp.server import build_server
-from telnyx_mcp.settings import Settings
+from telnyx_mcp.server.build import build_server
 from telnyx_mcp.tools import TOOLS
 from tests.conftest import NOW, TODAY, text_of
 

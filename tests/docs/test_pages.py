@@ -20,17 +20,17 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
-from telnyx_mcp.http_server import about_token
-from telnyx_mcp.http_token import Token
-from telnyx_mcp.install.clients import CLIENTS
+from telnyx_mcp.clients.catalog import CLIENTS
+from telnyx_mcp.config.settings import VARIABLES
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.settings import VARIABLES
+from telnyx_mcp.server.http import about_token
+from telnyx_mcp.server.http_token import Token
 from telnyx_mcp.telnyx.models import Answered  # noqa: F401 - of the documentation's code
 from telnyx_mcp.telnyx.operations import Operation  # noqa: F401
 from telnyx_mcp.tools import TOOLS
-from telnyx_mcp.tools.recharge_preferences import NoParams
-from telnyx_mcp.tools.results import Result
-from telnyx_mcp.tools.tool import Call, ToolSpec  # noqa: F401
+from telnyx_mcp.tools.catalog.get_auto_recharge_preferences import NoParams
+from telnyx_mcp.tools.framework.results import Result
+from telnyx_mcp.tools.framework.spec import Call, ToolSpec  # noqa: F401
 from tests.docs.blocks import EXAMPLES, PAGES, ROOT, rewritten
 from tests.process.harness import environment_for
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from telnyx_mcp.cli import main
+from telnyx_mcp.cli.main import main
 from telnyx_mcp.sandbox import Sandbox
 from tests.process.harness import environment_for
 

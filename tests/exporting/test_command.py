@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from telnyx_mcp.cli import _parser, main, wish_of
+from telnyx_mcp.cli.export import run_export
+from telnyx_mcp.cli.main import _parser, main, wish_of
+from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.exporting import part
-from telnyx_mcp.exporting.command import run_export
 from telnyx_mcp.exporting.failure import NotExported
 from telnyx_mcp.exporting.question import Wish, command_line, question_of
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.settings import Settings
 from tests import raw
 from tests.conftest import NOW
 from tests.exporting.conftest import Run, files_of, rows_of

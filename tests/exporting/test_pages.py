@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from telnyx_mcp.exporting import command
-from telnyx_mcp.exporting.command import export
+from telnyx_mcp.cli import export as command
+from telnyx_mcp.cli.export import export
 from telnyx_mcp.exporting.failure import NotExported
 from telnyx_mcp.exporting.pages import Pages
 from telnyx_mcp.exporting.part import Journal, Part

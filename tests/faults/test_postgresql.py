@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.state import Store, StoreError
-from telnyx_mcp.telnyx.shared_pace import pace_place
+from telnyx_mcp.storage.store import Store, StoreError
+from telnyx_mcp.telnyx.rate_limit.stores import pace_place
 from tests.faults.clusters import Cluster
 from tests.faults.hosts import (
     PAY,

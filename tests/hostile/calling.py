@@ -20,9 +20,9 @@ from mcp import Client
 from mcp.client.session import ClientRequestContext
 from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult, Tool
 
-from telnyx_mcp.server import build_server
-from telnyx_mcp.settings import Settings
-from telnyx_mcp.tokens import about_tokens
+from telnyx_mcp.config.settings import Settings
+from telnyx_mcp.server.build import build_server
+from telnyx_mcp.tools.framework.tokens import about_tokens
 from telnyx_mcp.untrusted import visible
 from tests.conftest import NOW, Mode, content_of, text_of
 from tests.hostile.arguments import Arguments

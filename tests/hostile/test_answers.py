@@ -26,12 +26,12 @@ from hypothesis import strategies as st
 from mcp_types import ElicitResult
 from pydantic import BaseModel, SecretStr
 
+from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox, running_sandbox
-from telnyx_mcp.server import AccountServer
-from telnyx_mcp.settings import Settings
-from telnyx_mcp.tokens import about_tokens
+from telnyx_mcp.server.build import AccountServer
 from telnyx_mcp.tools import TOOLS
-from telnyx_mcp.tools.results import Result, Row
+from telnyx_mcp.tools.framework.results import Result, Row
+from telnyx_mcp.tools.framework.tokens import about_tokens
 from tests.conftest import TODAY, Answer, Scripted, answer, call, content_of, text_of
 from tests.hostile.arguments import Arguments, nested
 from tests.hostile.calling import (

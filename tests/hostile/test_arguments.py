@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from mcp_types import ElicitResult
 from pydantic import SecretStr
 
+from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox, running_sandbox
-from telnyx_mcp.settings import Settings
 from telnyx_mcp.tools import TOOLS
 from tests.conftest import REVISIONS, TODAY
 from tests.hostile.arguments import Arguments, Schema, fitting, hostile, huge

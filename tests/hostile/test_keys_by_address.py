@@ -8,11 +8,11 @@ import pytest
 from keyring.backend import KeyringBackend
 from pydantic import SecretStr
 
-from telnyx_mcp import keys
-from telnyx_mcp.install.key import set_key
-from telnyx_mcp.install.person import Person
-from telnyx_mcp.keys import KeyNotRead, key_of, with_key
-from telnyx_mcp.settings import TELNYX_HOSTS, Settings, foreign_address
+from telnyx_mcp.cli.key import set_key
+from telnyx_mcp.cli.terminal import Person
+from telnyx_mcp.config import keys
+from telnyx_mcp.config.keys import KeyNotRead, key_of, with_key
+from telnyx_mcp.config.settings import TELNYX_HOSTS, Settings, foreign_address
 from tests.conftest import KEY
 
 FOREIGN = (
@@ -73,7 +73,7 @@ def person(typed: str = KEY) -> Person:
 def test_the_command_that_a_missing_key_names_works_as_typed(
     keyring: KeyringBackend, own: Path, source: str, profile: str | None
 ) -> None:
-    from telnyx_mcp.cli import _parser
+    from telnyx_mcp.cli.main import _parser
 
     own.write_text("[profiles.eu]\n", "utf-8")
     keys.store_key(profile, SecretStr("KEYtelnyx"))

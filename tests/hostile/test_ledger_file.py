@@ -14,12 +14,12 @@ from telnyx_mcp.approval.change import Change, State
 from telnyx_mcp.approval.ledger import Ledger
 from telnyx_mcp.approval.ledger_async import NotAllowed
 from telnyx_mcp.approval.opening import open_ledger
+from telnyx_mcp.cli.ledger import show_ledger
+from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.doctor.checks import examine
-from telnyx_mcp.people import show_ledger
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server import AccountServer, build_server
-from telnyx_mcp.settings import Settings
-from telnyx_mcp.state import Store, StoreError, changes
+from telnyx_mcp.server.build import AccountServer, build_server
+from telnyx_mcp.storage.store import Store, StoreError, changes
 from tests.approval.test_asking import PAY, said
 from tests.approval.test_store_replaced import pays, running
 from tests.conftest import NOW, call

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from telnyx_mcp.environment import OTHERS, Misspelt, misspelt, warnings, why_blocked
+from telnyx_mcp.config.environment import OTHERS, Misspelt, misspelt, warnings, why_blocked
+from telnyx_mcp.config.settings import VARIABLES, Settings
+from telnyx_mcp.config.stricter import STRICTER
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server import build_server
-from telnyx_mcp.settings import VARIABLES, Settings
-from telnyx_mcp.stricter import STRICTER
+from telnyx_mcp.server.build import build_server
 from tests.conftest import NOW, Mode, call, content_of, text_of
 from tests.process.harness import environment_for, started
 

@@ -16,12 +16,12 @@ from mcp.client.session import ClientRequestContext
 from mcp_types import ElicitRequestParams, ElicitResult
 from pydantic import SecretStr
 
+from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox, running_sandbox
-from telnyx_mcp.server import AccountServer, build_server
-from telnyx_mcp.settings import Settings
+from telnyx_mcp.server.build import AccountServer, build_server
 from telnyx_mcp.telnyx.client import TelnyxClient
-from telnyx_mcp.telnyx.pacing import Pacer
-from telnyx_mcp.telnyx.shared_pace import SqlitePace
+from telnyx_mcp.telnyx.rate_limit.pacer import Pacer
+from telnyx_mcp.telnyx.rate_limit.stores import SqlitePace
 from telnyx_mcp.telnyx.transport import Transport
 from telnyx_mcp.tools import TOOLS
 from tests.conftest import (

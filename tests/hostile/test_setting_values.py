@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from telnyx_mcp.settings import (
+from telnyx_mcp.config.settings import (
     SECRETS,
     TELNYX_API,
     VARIABLES,

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from telnyx_mcp.config.settings import VARIABLES, Settings
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.settings import VARIABLES, Settings
 from tests.conftest import KEY
 from tests.process.harness import environment_for, started
 

@@ -12,10 +12,10 @@ from mcp_types import TextResourceContents
 from pydantic import SecretStr
 from rich.console import Console, Group
 
-from telnyx_mcp.console import render, text_of
-from telnyx_mcp.keys import with_key
-from telnyx_mcp.server import AccountServer, build_server
-from telnyx_mcp.settings import Settings
+from telnyx_mcp.cli.call import render, text_of
+from telnyx_mcp.config.keys import with_key
+from telnyx_mcp.config.settings import Settings
+from telnyx_mcp.server.build import AccountServer, build_server
 from tests.conftest import NOW, Scripted, answer, connected
 from tests.conftest import text_of as told_in
 from tests.hostile.test_secrets import CALLS, ID

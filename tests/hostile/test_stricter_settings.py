@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from telnyx_mcp.place import writable_by
-from telnyx_mcp.profiles import Accounts, WrongSettings, configured
+from telnyx_mcp.config.paths import writable_by
+from telnyx_mcp.config.profiles import Accounts, WrongSettings, configured
+from telnyx_mcp.config.settings import VARIABLES, Settings
+from telnyx_mcp.config.stricter import STRICTER
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.settings import VARIABLES, Settings
-from telnyx_mcp.stricter import STRICTER
 from tests.process.harness import environment_for, started
 
 PAYMENT = "telnyx_create_stored_payment_transaction"

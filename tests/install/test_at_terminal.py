@@ -60,6 +60,6 @@ def test_ctrl_c_at_the_key_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_the_command_of_the_entry_is_this_installation() -> None:
-    from telnyx_mcp.install.entry import own_command
+    from telnyx_mcp.clients.entry import own_command
 
     assert Path(own_command()[0]).parent == Path(sys.executable).parent

@@ -17,14 +17,14 @@ import pytest
 from keyring.backend import KeyringBackend
 from pydantic import SecretStr
 
-from telnyx_mcp import keys
-from telnyx_mcp.cli import main
-from telnyx_mcp.install import jsonc
-from telnyx_mcp.install.clients import CLIENTS, Machine
-from telnyx_mcp.install.commands import Wish, install, uninstall
-from telnyx_mcp.install.files import ConfigFile, NotWritten
-from telnyx_mcp.install.key import remove_key, set_key
-from telnyx_mcp.install.person import NotDone, Person
+from telnyx_mcp.cli.install import Wish, install, uninstall
+from telnyx_mcp.cli.key import remove_key, set_key
+from telnyx_mcp.cli.main import main
+from telnyx_mcp.cli.terminal import NotDone, Person
+from telnyx_mcp.clients import jsonc
+from telnyx_mcp.clients.catalog import CLIENTS, Machine
+from telnyx_mcp.clients.config_file import ConfigFile, NotWritten
+from telnyx_mcp.config import keys
 from tests.conftest import KEY
 
 EVERY = sorted(CLIENTS)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telnyx_mcp.install import formats, jsonc
+from telnyx_mcp.clients import formats, jsonc
 
 SERVER = {"command": "/bin/x", "args": [], "env": {"K": "v"}}
 PATH = ("mcpServers", "ours")

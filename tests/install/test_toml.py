@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from telnyx_mcp.install import toml
-from telnyx_mcp.install.jsonc import Unreadable
+from telnyx_mcp.clients import toml
+from telnyx_mcp.clients.jsonc import Unreadable
 
 SERVER = {"command": "/bin/x", "args": ["serve"], "env": {"K": "v"}}
 PATH = ("mcp_servers", "ours")

@@ -33,9 +33,9 @@ from mcp_types import (
 )
 from pydantic import AnyUrl
 
-from telnyx_mcp.http_server import serve_http
-from telnyx_mcp.server import AccountServer, build_server
-from telnyx_mcp.settings import Settings
+from telnyx_mcp.config.settings import Settings
+from telnyx_mcp.server.build import AccountServer, build_server
+from telnyx_mcp.server.http import serve_http
 from tests.interop import overlay_asking, overlay_schemas
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

@@ -13,8 +13,8 @@ import anyio
 import pytest
 from mcp import Client, StdioServerParameters
 
+from telnyx_mcp.config.settings import VARIABLES
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.settings import VARIABLES
 from tests.conftest import content_of
 from tests.docs.blocks import ROOT
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from telnyx_mcp.prompts import read_prompts
-from telnyx_mcp.resources import READABLE
 from telnyx_mcp.sandbox import Sandbox
+from telnyx_mcp.server.prompts import read_prompts
+from telnyx_mcp.server.resources import READABLE
 from telnyx_mcp.tools import TOOLS
 from tests.interop.processes import NODE_MODULES, PLAIN, run, serving
 from tests.process.harness import TOKEN

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from telnyx_mcp.prompts import read_prompts
 from telnyx_mcp.sandbox import Sandbox
+from telnyx_mcp.server.prompts import read_prompts
 from telnyx_mcp.tools import TOOLS
 from tests import raw
 from tests.interop.processes import HERE, PLAIN, run, serving

@@ -11,12 +11,12 @@ import pytest
 
 from telnyx_mcp.approval.accounts import Identity
 from telnyx_mcp.approval.ledger import Ledger
-from telnyx_mcp.approval.owner import Owner
 from telnyx_mcp.approval.policy import Policy
-from telnyx_mcp.cli import main
+from telnyx_mcp.approval.process_identity import Owner
+from telnyx_mcp.cli.main import main
+from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.settings import Settings
-from telnyx_mcp.state import Store
+from telnyx_mcp.storage.store import Store
 from tests.process.harness import environment_for
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -64,7 +64,7 @@ class Terminal:
 HEARS_CTRL_C = """\
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from telnyx_mcp.cli import main
+from telnyx_mcp.cli.main import main
 raise SystemExit(main())
 """
 """The command as a shell at a terminal starts it, whatever started the tests made of Ctrl-C."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from telnyx_mcp.approval.channels.browser import open_in_browser
-from telnyx_mcp.install.entry import own_command
+from telnyx_mcp.clients.entry import own_command
 from tests.process.harness import KEPT, SECONDS
 
 pytestmark = pytest.mark.slow  # real processes, a second each

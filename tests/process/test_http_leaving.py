@@ -21,8 +21,8 @@ from mcp_types import ElicitRequestParams, ElicitResult
 
 from telnyx_mcp.approval.change import State
 from telnyx_mcp.approval.opening import open_ledger
+from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.settings import Settings
 from tests.conftest import Mode
 from tests.process.harness import (
     BEARER,

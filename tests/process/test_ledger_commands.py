@@ -574,7 +574,7 @@ def test_a_sender_that_was_killed_leaves_a_change_to_resolve(
     claim = (
         "import sys; from datetime import UTC, datetime\n"
         "from telnyx_mcp.approval.opening import open_ledger\n"
-        "from telnyx_mcp.settings import Settings\n"
+        "from telnyx_mcp.config.settings import Settings\n"
         "ledger = open_ledger(Settings()); now = datetime.now(UTC)\n"
         "ledger.approve(sys.argv[1], 'terminal', now); ledger.claim(sys.argv[1], now)\n"
         "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"

@@ -10,7 +10,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from telnyx_mcp.state import Store, schema_version
+from telnyx_mcp.storage.store import Store, schema_version
 from tests.process.harness import ServerProcess, started
 
 PAY = "telnyx_create_stored_payment_transaction"
@@ -28,7 +28,7 @@ def write(store: Store, word: str) -> None:
 def in_another_process(url: str, statement: str) -> str:
     """What a process prints that opens the store for this, and ends."""
     code = (
-        "from telnyx_mcp.state import Store\n"
+        "from telnyx_mcp.storage.store import Store\n"
         "from tests.process.test_one_store import stored, write\n"
         f"store = Store({url!r})\n{statement}\nstore.close()"
     )

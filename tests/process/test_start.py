@@ -11,7 +11,7 @@ LATER = ("sqlalchemy", "httpx", "rich", "psycopg", "keyring", "sqlite3")
 
 def test_a_start_imports_nothing_that_only_calls_need() -> None:
     look = (
-        "import sys, telnyx_mcp.cli, telnyx_mcp.server\n"
+        "import sys, telnyx_mcp.cli.main, telnyx_mcp.server.build\n"
         f"print(*(name for name in {LATER!r} if name in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)

@@ -119,7 +119,7 @@ def test_a_call_prints_its_result(environment: Mapping[str, str], stderr: object
 
 
 def test_the_package_can_be_imported_without_stderr() -> None:
-    code = "import telnyx_mcp.server, sys; print(sys.stderr)"
+    code = "import telnyx_mcp.server.build, sys; print(sys.stderr)"
     done = subprocess.run(
         ["sh", "-c", CLOSING, sys.executable, "-c", code],
         stdout=subprocess.PIPE,

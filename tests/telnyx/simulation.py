@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from telnyx_mcp.telnyx.errors import TelnyxError
-from telnyx_mcp.telnyx.pacing import Pacer
-from telnyx_mcp.telnyx.shared_pace import OwnPace, PacePlace
+from telnyx_mcp.telnyx.rate_limit.pacer import Pacer
+from telnyx_mcp.telnyx.rate_limit.stores import OwnPace, PacePlace
 
 HERE = "/balance"
 EPOCH = 1_700_000_000.0

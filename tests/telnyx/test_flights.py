@@ -12,7 +12,7 @@ from anyio.lowlevel import checkpoint
 from telnyx_mcp.telnyx import operations as op
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
-from telnyx_mcp.telnyx.pacing import LONGEST_WAIT
+from telnyx_mcp.telnyx.rate_limit.pacer import LONGEST_WAIT
 from telnyx_mcp.telnyx.transport import Transport
 from tests.conftest import SECONDS, Scripted, answer, complaint
 

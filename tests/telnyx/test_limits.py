@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from telnyx_mcp.telnyx.limits import LONGEST_BELIEVED, Told, told, told_retry, told_wait
+from telnyx_mcp.telnyx.rate_limit.headers import LONGEST_BELIEVED, Told, told, told_retry, told_wait
 
 NOON = 1_767_268_800.0
 """2026-01-01T12:00:00Z"""

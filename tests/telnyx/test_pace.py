@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telnyx_mcp.telnyx.limits import Told
-from telnyx_mcp.telnyx.pace import (
+from telnyx_mcp.telnyx.rate_limit.headers import Told
+from telnyx_mcp.telnyx.rate_limit.schedule import (
     EDGE,
     LATE,
     NEAR,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from telnyx_mcp.telnyx.shared_pace import SqlitePace
+from telnyx_mcp.telnyx.rate_limit.stores import SqlitePace
 from tests.telnyx.simulation import (
     Changing,
     FixedWindow,

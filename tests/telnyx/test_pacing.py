@@ -10,10 +10,10 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
-from telnyx_mcp.telnyx.limits import Told
-from telnyx_mcp.telnyx.pace import Pace, Seen, learn, take
-from telnyx_mcp.telnyx.pacing import LONGEST_WAIT, SHARE_AGAIN, Pacer
-from telnyx_mcp.telnyx.shared_pace import Change, OwnPace, PlaceLost, T
+from telnyx_mcp.telnyx.rate_limit.headers import Told
+from telnyx_mcp.telnyx.rate_limit.pacer import LONGEST_WAIT, SHARE_AGAIN, Pacer
+from telnyx_mcp.telnyx.rate_limit.schedule import Pace, Seen, learn, take
+from telnyx_mcp.telnyx.rate_limit.stores import Change, OwnPace, PlaceLost, T
 from tests.conftest import SECONDS, Time
 
 HERE = "/balance"

@@ -19,12 +19,12 @@ from pathlib import Path
 import anyio
 import pytest
 
-from telnyx_mcp.state_url import Database, database_at
+from telnyx_mcp.storage.url import Database, database_at
 from telnyx_mcp.telnyx.errors import TelnyxError
-from telnyx_mcp.telnyx.limits import Told
-from telnyx_mcp.telnyx.pace import Pace, Seen, learn, take
-from telnyx_mcp.telnyx.pacing import Pacer
-from telnyx_mcp.telnyx.shared_pace import (
+from telnyx_mcp.telnyx.rate_limit.headers import Told
+from telnyx_mcp.telnyx.rate_limit.pacer import Pacer
+from telnyx_mcp.telnyx.rate_limit.schedule import Pace, Seen, learn, take
+from telnyx_mcp.telnyx.rate_limit.stores import (
     PATIENCE,
     Change,
     PacePlace,
@@ -153,8 +153,8 @@ async def test_nobody_overwrites_what_another_has_just_written(places: Places) -
 WORKER = """
 import sys
 import anyio
-from telnyx_mcp.telnyx.pace import take
-from telnyx_mcp.telnyx.shared_pace import pace_place
+from telnyx_mcp.telnyx.rate_limit.schedule import take
+from telnyx_mcp.telnyx.rate_limit.stores import pace_place
 
 async def main():
     place = pace_place(sys.argv[1], sys.argv[2], "https://api.telnyx.com/v2")
@@ -233,7 +233,7 @@ async def test_another_who_writes_is_waited_for(file: Path) -> None:
 async def test_another_who_never_lets_go_is_given_up(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("telnyx_mcp.telnyx.shared_pace.PATIENCE", 0.05)
+    monkeypatch.setattr("telnyx_mcp.telnyx.rate_limit.stores.PATIENCE", 0.05)
     place = SqlitePace(file, "account")
     await place.change(HERE, taking())
     writer = sqlite3.connect(file, isolation_level=None)
@@ -506,7 +506,7 @@ async def test_a_change_that_fails_takes_nobody_elses_with_it(url: str, key: str
 async def test_a_server_that_accepts_and_never_answers_is_given_up_by_all_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("telnyx_mcp.telnyx.shared_pace.OPENING_PATIENCE", 0.05)
+    monkeypatch.setattr("telnyx_mcp.telnyx.rate_limit.stores.OPENING_PATIENCE", 0.05)
 
     async def never(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         accepted.append(writer)

@@ -19,11 +19,11 @@ from telnyx_mcp.approval.ledger import Decision, Ledger
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.approval.question import Question
 from telnyx_mcp.approval.reasons import StoreReplaced
-from telnyx_mcp.people import _sent_or_asked, facts_of, record_of, visible
-from telnyx_mcp.server import AccountServer, build_server
-from telnyx_mcp.settings import Settings
-from telnyx_mcp.tools.changes import _message
-from telnyx_mcp.tools.list_changes import row_of
+from telnyx_mcp.cli.ledger import _sent_or_asked, facts_of, record_of, visible
+from telnyx_mcp.config.settings import Settings
+from telnyx_mcp.server.build import AccountServer, build_server
+from telnyx_mcp.tools.catalog.list_changes import row_of
+from telnyx_mcp.tools.support.changes import _message
 from tests.approval.ledgers import NOW
 from tests.approval.test_words import change
 from tests.conftest import call, content_of

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from telnyx_mcp.server import build_server
-from telnyx_mcp.settings import Settings
+from telnyx_mcp.config.settings import Settings
+from telnyx_mcp.server.build import build_server
 from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.operations import Operation
 from telnyx_mcp.telnyx.transport import Response, Transport

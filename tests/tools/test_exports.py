@@ -17,11 +17,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server import AccountServer, build_server
-from telnyx_mcp.settings import Settings
-from telnyx_mcp.tools import exports
-from telnyx_mcp.tools.exports import Export, ExportError, cells
+from telnyx_mcp.server.build import AccountServer, build_server
+from telnyx_mcp.tools.support import csv_export
+from telnyx_mcp.tools.support.csv_export import Export, ExportError, cells
 from telnyx_mcp.untrusted import sanitize
 from tests import raw
 from tests.conftest import NOW, call, content_of, text_of
@@ -110,7 +110,7 @@ async def test_a_file_that_is_not_whole_says_so_in_its_name(
 async def test_a_file_ends_where_it_would_get_too_large(
     exporting: AccountServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exports, "LARGEST_FILE", 5_000)
+    monkeypatch.setattr(csv_export, "LARGEST_FILE", 5_000)
     told = content_of(await call(exporting, SEARCH, WEEK))
     assert told["file"]["complete"] is False
     assert 5_000 < told["file"]["bytes"] < 6_500
@@ -153,7 +153,7 @@ def test_the_name_is_the_servers_and_never_taken_twice(folder: Path) -> None:
 def test_a_name_that_is_taken_is_left_as_it_is(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("telnyx_mcp.tools.exports.secrets.token_hex", lambda _: "aaaaaa")
+    monkeypatch.setattr("telnyx_mcp.tools.support.csv_export.secrets.token_hex", lambda _: "aaaaaa")
     with Export(folder, "x", NOW) as export:
         export.write([{"a": "older"}])
         older = export.finish(complete=True)

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telnyx_mcp.server import AccountServer
+from telnyx_mcp.billing.records import amounts_of, cost_of, mark_of, moment_of
+from telnyx_mcp.server.build import AccountServer
 from telnyx_mcp.telnyx.pagination import Deduplicator
-from telnyx_mcp.telnyx.usage import amounts_of, cost_of, mark_of, moment_of
-from telnyx_mcp.tools.grouping import ALIASES, Groups, shown
+from telnyx_mcp.tools.support.group_by import ALIASES, Groups, shown
 from tests.conftest import Scripted, answer, call, content_of
 
 LEAVES = st.one_of(

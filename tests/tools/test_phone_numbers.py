@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server import AccountServer
-from telnyx_mcp.tools import phone_numbers
+from telnyx_mcp.server.build import AccountServer
+from telnyx_mcp.tools.catalog import list_phone_numbers
 from tests import raw
 from tests.conftest import Scripted, answer, call, complaint, content_of, text_of
 
@@ -387,7 +387,7 @@ async def test_rows_of_a_list_that_broke_off_have_no_total(
 async def test_a_list_ends_after_so_many_pages_and_says_so(
     scripted: Scripted, scripted_server: AccountServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(phone_numbers, "MOST_PAGES", 2)
+    monkeypatch.setattr(list_phone_numbers, "MOST_PAGES", 2)
     scripted.will(page(0, 900), page(250, 900), page(500, 900))
     told = await ask(scripted_server, group_by=["type"])
     assert told["part_numbers"] == 500

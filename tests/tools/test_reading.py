@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server import AccountServer, build_server
-from telnyx_mcp.settings import Settings
-from telnyx_mcp.tokens import about_tokens
+from telnyx_mcp.server.build import AccountServer, build_server
+from telnyx_mcp.tools.framework.tokens import about_tokens
 from tests.conftest import (
     KEY,
     NOW,

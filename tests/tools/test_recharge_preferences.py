@@ -13,8 +13,8 @@ import pytest
 
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.sandbox.neighbours.notifications import CHANNELS
-from telnyx_mcp.server import AccountServer
-from telnyx_mcp.tools.low_credit import masked
+from telnyx_mcp.server.build import AccountServer
+from telnyx_mcp.tools.support.low_credit import masked
 from tests.conftest import Scripted, answer, call, complaint, content_of, text_of
 
 TOOL = "telnyx_get_auto_recharge_preferences"

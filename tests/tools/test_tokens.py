@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telnyx_mcp.tokens import about_tokens
+from telnyx_mcp.tools.framework.tokens import about_tokens
 
 
 @given(st.text(max_size=400))

@@ -6,12 +6,12 @@ from operator import itemgetter
 
 import pytest
 
-from telnyx_mcp.telnyx.usage import RECORD_TYPES
+from telnyx_mcp.billing.records import RECORD_TYPES
 from telnyx_mcp.telnyx.usage_reports import UsageProduct
-from telnyx_mcp.tools.spelling import country_of, e164
-from telnyx_mcp.tools.tool import Failed
-from telnyx_mcp.tools.usage_question import filters_of, passes
-from telnyx_mcp.tools.vocabulary import (
+from telnyx_mcp.tools.framework.spec import Failed
+from telnyx_mcp.tools.support.spelling import country_of, e164
+from telnyx_mcp.tools.support.usage_question import filters_of, passes
+from telnyx_mcp.tools.support.vocabulary import (
     PRODUCTS,
     dimension_of,
     group_word,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from telnyx_mcp.approval.change import PAYMENT, Change, State
 from telnyx_mcp.approval.replies import BLOCKS, REPLIES
-from telnyx_mcp.commands import to_run
+from telnyx_mcp.config.command_line import to_run
 
 if TYPE_CHECKING:
     from jinja2 import Template

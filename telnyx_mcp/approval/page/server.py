@@ -30,7 +30,7 @@ from telnyx_mcp.approval.page import render
 from telnyx_mcp.approval.page.bounded import BACKLOG, BoundedProtocol
 from telnyx_mcp.approval.reasons import Blocked
 from telnyx_mcp.approval.signature import this_user
-from telnyx_mcp.state import StoreError
+from telnyx_mcp.storage.store import StoreError
 
 if TYPE_CHECKING:
     from telnyx_mcp.approval.ledger import Ledger

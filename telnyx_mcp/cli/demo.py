@@ -1,0 +1,140 @@
+"""The demonstration: a real client process asks a real server process about a pretend account."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import anyio
+from mcp import Client, StdioServerParameters
+from mcp.client.session import ClientRequestContext
+from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult
+from rich.console import Console, Group
+from rich.rule import Rule
+from rich.text import Text
+
+from telnyx_mcp.cli.call import ask_here, render, text_of
+from telnyx_mcp.sandbox import running_sandbox
+from telnyx_mcp.tools.framework.tokens import about_tokens
+
+console = Console(highlight=False)
+
+
+@dataclass(slots=True)
+class Demo:
+    """Asks questions through one client, and shows each call with its cost."""
+
+    client: Client
+    calls: int = 0
+    spent: float = 0.0
+    tokens: int = 0
+    first: dict[str, Any] = field(default_factory=dict)
+
+    def question(self, words: str) -> None:
+        console.print(Rule(Text(f"“{words}”", style="bold"), align="left", style="dim"))
+
+    async def call(self, tool: str, arguments: Mapping[str, Any] | None = None) -> CallToolResult:
+        """Calls a tool and prints the call, its answer as tables, and what it cost."""
+        shown = ", ".join(f"{name}={value!r}" for name, value in (arguments or {}).items())
+        console.print(Text(f"{tool}({shown})", style="cyan"))
+        begun = time.perf_counter()
+        result = await self.client.call_tool(tool, dict(arguments or {}))
+        took = time.perf_counter() - begun
+        tokens = about_tokens(text_of(result))
+        self.calls, self.spent, self.tokens = (
+            self.calls + 1,
+            self.spent + took,
+            self.tokens + tokens,
+        )
+        console.print(Group(*render(result)))
+        console.print(Text(f"about {tokens} tokens, {took * 1000:.0f} ms\n", style="dim"))
+        return result
+
+
+def run_demo() -> int:
+    """Runs the demonstration. 0 when every question was answered."""
+    with (
+        TemporaryDirectory(prefix="telnyx-account-mcp-", ignore_cleanup_errors=True) as folder,
+        running_sandbox(rate_limit=None) as sandbox,  # nobody waits for a tour
+    ):
+        account = {
+            "TELNYX_BASE_URL": sandbox.base_url,
+            "TELNYX_API_KEY": sandbox.key,
+            "TELNYX_MCP_STATE_URL": f"sqlite:///{folder}/state.sqlite3",
+        }
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("TELNYX_")
+        }
+        # -P: a json.py or telnyx_mcp in the current folder is not imported.
+        server = StdioServerParameters(
+            command=sys.executable, args=["-P", "-m", "telnyx_mcp"], env=environment | account
+        )
+        try:
+            return anyio.run(_ask, server)
+        except* SystemExit:  # whoever read the output has had enough of it
+            pass
+        return 1
+
+
+async def _ask(server: StdioServerParameters) -> int:
+    may = _latest_may(datetime.now(UTC).date())
+    ask = ask_here if sys.stdin.isatty() else _decline
+    async with Client(server, elicitation_callback=ask) as client:
+        tools = (await client.list_tools()).tools
+        console.print(
+            Text("A pretend Telnyx account, a real MCP server, a real MCP client.", style="bold"),
+            f"\n{len(tools)} tools, the account's today is {datetime.now(UTC).date()}.\n",
+        )
+        demo = Demo(client)
+
+        demo.question("What did we spend in May?")
+        await demo.call(
+            "telnyx_summarize_spend", {"period": f"{may:%Y-%m}", "compare_to": "previous"}
+        )
+
+        demo.question("How many messages failed yesterday, and what did they cost?")
+        await demo.call(
+            "telnyx_summarize_usage",
+            {"product": "messaging", "period": "yesterday", "group_by": ["status"]},
+        )
+
+        demo.question("Which invoices are unpaid?")
+        await demo.call("telnyx_list_invoices", {"unpaid_only": True})
+
+        demo.question("Which webhooks fail, and why?")
+        failed = await demo.call("telnyx_list_webhook_deliveries", {"group_failures": True})
+        rows = (failed.structured_content or {}).get("items", [])
+        if rows:
+            example = {"delivery_id": rows[0]["failures"][0]["example_id"]}
+            await demo.call("telnyx_get_webhook_delivery", example)
+
+        demo.question("Top us up by $120.")
+        if not sys.stdin.isatty():
+            console.print("(No terminal to ask at, so this shows what a decline looks like.)")
+        await demo.call("telnyx_create_stored_payment_transaction", {"amount": "120"})
+        await demo.call("telnyx_get_balance", {"include_runway": True})
+
+        console.print(
+            f"{demo.calls} calls, about {demo.tokens} tokens of answers, {demo.spent:.2f} s in all "
+            "(with the time you took to type).\n"
+            "With your own account: put the server into your assistant, see README.md."
+        )
+    return 0
+
+
+async def _decline(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+    """What a person who says no looks like."""
+    console.print(Text(f"The client asks the person:\n{params.message}", style="bold"))
+    console.print(Text("The person declines.", style="yellow"))
+    return ElicitResult(action="decline")
+
+
+def _latest_may(today: date) -> date:
+    """The first day of the last May that is over."""
+    return date(today.year if today.month > 5 else today.year - 1, 5, 1)

@@ -1,0 +1,150 @@
+"""The key on its way into the keyring and out of it, or to a client's file."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from itertools import pairwise
+
+from pydantic import SecretStr
+
+from telnyx_mcp.cli.terminal import NotDone, Person
+from telnyx_mcp.clients.entry import ADDRESS, KEY, KEY_FROM, args_of, env_of
+from telnyx_mcp.config import keys
+from telnyx_mcp.config.keys import KeyNotRead
+from telnyx_mcp.config.profiles import WrongSettings, checked, configured
+from telnyx_mcp.config.settings import TELNYX_API, foreign_address, usable_key
+
+
+def set_key(
+    profile: str | None,
+    variable: str | None = None,
+    person: Person | None = None,
+    base_url: str | None = None,
+) -> int:
+    """Asks for a key, or takes it from the variable that is named, and puts it into the keyring for
+    this address; without one, for the address that the profile or the environment names.
+
+    Raises `NotDone`.
+    """
+    person = person or Person()
+    try:
+        address = _address(profile, base_url)
+        where = keys.keyring_name()
+        key = _key_in(variable) if variable is not None else _typed_key(person, profile, address)
+        keys.store_key(profile, key, address)
+    except (KeyNotRead, WrongSettings) as error:
+        raise NotDone.because(error) from None
+    person.say(f"The key of {_whose(profile, address)} is kept in {where}.")
+    return 0
+
+
+def remove_key(
+    profile: str | None, person: Person | None = None, base_url: str | None = None
+) -> int:
+    """Takes the key for this address out of the keyring, as `set_key` put it there. Raises
+    `NotDone`."""
+    person = person or Person()
+    address = TELNYX_API
+    try:
+        with suppress(WrongSettings):  # a profile that is gone may have left its key
+            address = _address(profile, None)
+        if base_url is not None:
+            address = checked("--base-url: ", base_url=base_url, api_key=None).base_url
+        there = keys.remove_key(profile, address)
+    except (KeyNotRead, WrongSettings) as error:
+        raise NotDone.because(error) from None
+    of = _whose(profile, address)
+    person.say(f"The key of {of} was removed." if there else f"There was no key of {of}.")
+    return 0
+
+
+def _address(profile: str | None, base_url: str | None) -> str:
+    """The address that a key is for. Raises `WrongSettings`."""
+    # What the environment holds as a key does not matter here.
+    account = configured(profile).main if profile else checked("", api_key=None)
+    if base_url is None:
+        return account.base_url
+    return checked("--base-url: ", base_url=base_url, api_key=None).base_url
+
+
+def _whose(profile: str | None, base_url: str) -> str:
+    foreign = foreign_address(base_url)
+    return (profile or "the default account") + (f" at {foreign}" if foreign else "")
+
+
+def given_key(person: Person) -> SecretStr:
+    """The key from the environment, or as typed. Raises `NotDone`."""
+    if (given := checked("").api_key) is not None:
+        person.say(f"Taking the key from {KEY}.")
+        return given
+    if not person.there():
+        raise NotDone(f"There is no terminal to ask for the key at. Set {KEY} for this command.")
+    return _typed_key(person, None)
+
+
+def keep_in_keyring(profile: str | None, person: Person, base_url: str = TELNYX_API) -> None:
+    """Sees to it that the keyring has the key for this address, and asks for it where it has not.
+    Raises `NotDone`."""
+    where = keys.keyring_name()
+    if keys.read_key(profile, base_url) is None:
+        # A profile's key is never that of the environment, which is some other account's.
+        key = _typed_key(person, profile, base_url) if profile else given_key(person)
+        keys.store_key(profile, key, base_url)
+        person.say(f"The key is kept in {where}, and in no configuration file.")
+    else:
+        replace = keys.key_command("set", profile, base_url)
+        person.say(f"{where} has a key already; {replace} replaces it.")
+
+
+def address_of(profile: str | None, entry: object) -> str:
+    """The address that the server of a client's entry asks: the profile's, else the entry's own."""
+    set_there = env_of(entry).get(ADDRESS)
+    with suppress(WrongSettings):
+        if profile is not None and (own := configured(profile).main.base_url) != TELNYX_API:
+            return own
+        if isinstance(set_there, str):
+            return checked("", base_url=set_there).base_url
+    return TELNYX_API
+
+
+def left_in_keyring(entry: object) -> str | None:
+    """How to remove the key that the entry's server had from the keyring; None if it had none."""
+    args = [str(each) for each in args_of(entry)]
+    profile = next((name for flag, name in pairwise(args) if flag == "--profile"), None)
+    key_from = env_of(entry).get(KEY_FROM)
+    if profile is not None:
+        with suppress(WrongSettings):  # a profile that is gone may have left its key
+            key_from = "keyring"
+            key_from = configured(profile).main.key_from
+    if key_from != "keyring":
+        return None
+    remove = keys.key_command("remove", profile, address_of(profile, entry))
+    return f"Its key stays in the keyring, where others may use it; {remove} takes it out."
+
+
+def _key_in(variable: str) -> SecretStr:
+    """The key from this variable. Raises `NotDone`."""
+    key = keys.key_of(checked("--from-env: ", key_from=f"env:{variable}"))
+    if key is None:
+        raise NotDone(f"Nothing was changed: {variable} is not set, or empty.")
+    return key
+
+
+def _typed_key(person: Person, profile: str | None, base_url: str = TELNYX_API) -> SecretStr:
+    """The key as typed, unseen. Raises `NotDone`."""
+    if not person.there():
+        raise NotDone(
+            "There is no terminal to ask for the key at. Name a variable that holds it: "
+            f"{keys.key_command('set', profile, base_url)} --from-env NAME"
+        )
+    foreign = foreign_address(base_url)
+    of = (f" of {profile}" if profile else "") + (f" for {foreign}" if foreign else "")
+    try:
+        key = usable_key(person.hidden(f"Telnyx API key{of} (nothing is shown): "))
+    except ValueError as error:
+        raise NotDone(f"Nothing was changed: {error}.") from None
+    except EOFError:
+        key = None
+    if key is None:
+        raise NotDone("Nothing was changed: no key was typed.")
+    return key

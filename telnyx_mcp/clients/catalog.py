@@ -1,0 +1,172 @@
+"""The assistants that the server can be put into: where each keeps its servers, and how.
+
+The paths and shapes are those of each client's own documentation, as of 2026.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from telnyx_mcp.clients.config_file import NotWritten
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What tells where a person's configuration is."""
+
+    system: str = sys.platform
+    home: Path = field(default_factory=Path.home)
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+    def folder(self, word: str) -> Path:
+        """`home`; `config`: where applications keep their settings on this system; `packages`: where
+        Windows keeps those of applications that it installed as packages."""
+        if word == "home":
+            return self.home
+        if word == "packages":
+            return self._named("LOCALAPPDATA", self.home / "AppData" / "Local") / "Packages"
+        if self.system == "win32":
+            return self._named("APPDATA", self.home / "AppData" / "Roaming")
+        if self.system == "darwin":
+            return self.home / "Library" / "Application Support"
+        return self._named("XDG_CONFIG_HOME", self.home / ".config")
+
+    def _named(self, variable: str, otherwise: Path) -> Path:
+        named = self.environment.get(variable, "")
+        return Path(named) if named else otherwise
+
+
+PACKAGED = "LocalCache/Roaming"
+Place = tuple[str, str]
+"""A folder as `Machine.folder` knows it, and the path in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """One assistant, and how its configuration names a server."""
+
+    name: str
+    title: str
+    place: Place
+    table: str
+    """Where servers stand in the file."""
+    then: str
+    """What the person does for the change to count."""
+    elsewhere: Mapping[str, Place] = field(default_factory=dict)
+    """The place on systems where it is another one."""
+    moved_by: Place | None = None
+    """A variable that names the folder, and the file in it."""
+    package: str | None = None
+    """What the name of its package begins with, on Windows. Inside, `config` is `PACKAGED`."""
+    format: Literal["json", "toml"] = "json"
+    says: Mapping[str, Any] = field(default_factory=dict)
+    """What every entry of this client holds besides."""
+    asks_itself: bool = False
+    """Whether it asks for secrets and keeps them out of the file."""
+
+    def file(self, machine: Machine) -> Path:
+        """The configuration file of the person on this machine.
+
+        Raises `NotWritten` where there are several, and nothing tells which is in use.
+        """
+        if self.moved_by:
+            variable, file = self.moved_by
+            if folder := machine.environment.get(variable):
+                return Path(folder) / file
+        word, path = self.elsewhere.get(machine.system, self.place)
+        if machine.system == "win32" and self.package:
+            found = sorted(machine.folder("packages").glob(f"{self.package}_*"))
+            if len(found) > 1:
+                names = ", ".join(each.name for each in found)
+                raise NotWritten(
+                    f"{self.title} is installed more than once ({names}), and which one is used can't "
+                    "be told: uninstall the others, or add the entry by hand as docs/clients.md shows"
+                )
+            if found:
+                return found[0] / PACKAGED / path
+        return machine.folder(word) / path
+
+    def path(self, name: str) -> tuple[str, str]:
+        """Where the entry of this name stands in the file."""
+        return (self.table, name)
+
+
+CLIENTS: Mapping[str, Client] = {
+    each.name: each
+    for each in (
+        Client(
+            "claude-desktop",
+            "Claude Desktop",
+            ("config", "Claude/claude_desktop_config.json"),
+            "mcpServers",
+            "Quit Claude Desktop and start it again.",
+            package="Claude",
+        ),
+        Client(
+            "claude-code",
+            "Claude Code",
+            ("home", ".claude.json"),
+            "mcpServers",
+            "Start a new session; /mcp shows the server.",
+            moved_by=("CLAUDE_CONFIG_DIR", ".claude.json"),
+            says={"type": "stdio"},
+        ),
+        Client(
+            "cursor",
+            "Cursor",
+            ("home", ".cursor/mcp.json"),
+            "mcpServers",
+            "Cursor takes it up by itself; Settings, MCP shows the server.",
+        ),
+        Client(
+            "vscode",
+            "VS Code",
+            ("config", "Code/User/mcp.json"),
+            "servers",
+            "Start the server with `MCP: List Servers`.",
+            says={"type": "stdio"},
+            asks_itself=True,
+        ),
+        Client(
+            "windsurf",
+            "Windsurf",
+            ("home", ".codeium/windsurf/mcp_config.json"),
+            "mcpServers",
+            "Refresh the servers in Windsurf's MCP settings.",
+        ),
+        Client(
+            "zed",
+            "Zed",
+            ("config", "zed/settings.json"),
+            "context_servers",
+            "Zed takes it up by itself; the Agent Panel's settings show the server.",
+            elsewhere={
+                "darwin": ("home", ".config/zed/settings.json"),
+                "win32": ("config", "Zed/settings.json"),
+            },
+            says={"source": "custom"},
+        ),
+        Client(
+            "gemini",
+            "Gemini CLI",
+            ("home", ".gemini/settings.json"),
+            "mcpServers",
+            "Start Gemini CLI again; /mcp shows the server.",
+            moved_by=("GEMINI_CLI_HOME", ".gemini/settings.json"),
+        ),
+        Client(
+            "codex",
+            "Codex",
+            ("home", ".codex/config.toml"),
+            "mcp_servers",
+            "Start Codex again; /mcp shows the server.",
+            moved_by=("CODEX_HOME", "config.toml"),
+            format="toml",
+        ),
+    )
+}

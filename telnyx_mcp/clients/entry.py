@@ -1,0 +1,106 @@
+"""The entry of this server in a client's configuration."""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from telnyx_mcp.clients.catalog import Client
+from telnyx_mcp.clients.jsonc import typed
+from telnyx_mcp.config.settings import SECRETS, VARIABLES
+
+NAME = "telnyx-account"
+INPUT = "telnyx_api_key"
+"""The name under which a client that asks for the key keeps it."""
+ASKED = f"${{input:{INPUT}}}"
+KEY, KEY_FROM = "TELNYX_API_KEY", "TELNYX_MCP_KEY_FROM"
+ADDRESS = "TELNYX_BASE_URL"
+PLACEHOLDER = "KEY..."
+REMOTE = frozenset({"type", "url", "serverUrl", "httpUrl", "headers"}) | {
+    "http_headers",
+    "env_http_headers",
+    "bearer_token_env_var",
+}
+"""What an entry says of a server that is reached by an address."""
+SHOWN = frozenset({"command", "args", "type", "source"})
+HIDDEN = "(not shown)"
+SHOWN_SETTINGS = VARIABLES.keys() - SECRETS
+
+
+class NoCommand(Exception):
+    """There is no lasting command that a client could start. Its text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """How a client is to start the server."""
+
+    command: Sequence[str]
+    args: Sequence[str] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    def merged(self, client: Client, old: object) -> dict[str, Any]:
+        """The entry as this client writes it. What the old one says besides is kept, but for where
+        the key is, and where a server elsewhere was."""
+        had = old if isinstance(old, dict) else {}
+        kept = {name: each for name, each in had.items() if name not in REMOTE}
+        env = {
+            name: each for name, each in env_of(old).items() if name not in {KEY, KEY_FROM}
+        } | dict(self.env)
+        command, *args = self.command
+        return (
+            kept | dict(client.says) | {"command": command, "args": [*args, *self.args], "env": env}
+        )
+
+
+def env_of(entry: object) -> Mapping[str, Any]:
+    """The variables that an entry sets; none where it is of another shape."""
+    env = entry.get("env") if isinstance(entry, dict) else None
+    return env if isinstance(env, dict) else {}
+
+
+def args_of(entry: object) -> Sequence[Any]:
+    """The arguments that an entry gives, likewise."""
+    args = entry.get("args") if isinstance(entry, dict) else None
+    return args if isinstance(args, list) else ()
+
+
+def holds_secret(entry: object) -> bool:
+    """Whether who reads the entry reads a secret of ours."""
+    return any(each != ASKED for name, each in env_of(entry).items() if name in SECRETS)
+
+
+def masked(entry: object) -> Any:
+    """An entry as it may be shown: what could be a secret is not."""
+    if not isinstance(entry, dict):
+        return HIDDEN
+    shown = {
+        name: each if name in SHOWN and not isinstance(each, dict) else HIDDEN
+        for name, each in entry.items()
+    }
+    env = {
+        name: each if name in SHOWN_SETTINGS or each == ASKED else HIDDEN
+        for name, each in env_of(entry).items()
+    }
+    return shown | ({"env": env} if isinstance(entry.get("env"), dict) else {})
+
+
+def own_command() -> Sequence[str]:
+    """The command that starts this very installation. Raises `NoCommand`."""
+    if {"archive-v0", "builds-v0", "environments-v2"} & set(Path(sys.prefix).parts):
+        raise NoCommand(
+            "this runs from a temporary place (uvx), which may be gone tomorrow. Install it first: uv "
+            "tool install telnyx-account-mcp, or pipx"
+        )
+    suffix = ".exe" if sys.platform == "win32" else ""
+    script = Path(sysconfig.get_path("scripts")) / f"telnyx-account-mcp{suffix}"
+    # -P, as a client starts the server in whatever folder a project lies in.
+    return [str(script)] if script.exists() else [sys.executable, "-P", "-m", "telnyx_mcp"]
+
+
+def compact(value: object) -> str:
+    return typed(value, 2, default=str)  # TOML has dates, too

@@ -1,0 +1,67 @@
+"""Changes one value of a client's file, by what the file is written in, and surely nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+from telnyx_mcp.clients import jsonc, toml
+from telnyx_mcp.clients.jsonc import Step, Unreadable
+
+FORMATS: Mapping[str, ModuleType] = {"json": jsonc, "toml": toml}
+Place = tuple[str, Step]
+"""A table or list of the file, and what is meant in it."""
+
+
+class NotSafe(Exception):
+    """The file is written in a way that the change can't be made in without another."""
+
+
+def put(format: str, text: str, place: Place, value: Any) -> str:
+    """The text with this value there; a number past the end of a list appends.
+
+    Raises `Unreadable`, and `NotSafe` rather than to change anything else.
+    """
+    form = FORMATS[format]
+    new, wanted = form.put(text, place, value), form.read(text)
+    outer, step = place
+    inside = wanted.setdefault(outer, {} if isinstance(step, str) else [])
+    if isinstance(step, int):
+        inside[step:] = [value]
+    elif inside.get(step) == value:
+        return text
+    else:
+        inside[step] = value
+    return _checked(form, new, wanted, outer)
+
+
+def take(format: str, text: str, place: Place) -> str:
+    """The text without this value; the same text where it is not there. Raises likewise."""
+    form = FORMATS[format]
+    wanted = form.read(text)
+    outer, step = place
+    inside: Any = wanted.get(outer) if isinstance(wanted, dict) else None
+    there = range(len(inside)) if isinstance(inside, list) else inside
+    if not isinstance(there, dict | range) or step not in there:
+        return text
+    del inside[step]
+    return _checked(form, form.take(text, place), wanted, outer)
+
+
+def _checked(form: ModuleType, new: str, wanted: dict[str, Any], outer: str) -> str:
+    """The new text, if it holds what is wanted. What finds places in a text can be wrong."""
+    try:
+        if _said(form.read(new), outer) == _said(wanted, outer):
+            return new
+    except (Unreadable, RecursionError):
+        pass
+    raise NotSafe
+
+
+def _said(data: dict[str, Any], outer: str) -> str:
+    """All that the data says, as text. An empty table of servers is as good as none: in TOML there
+    is none without a server in it."""
+    kept = {name: value for name, value in data.items() if name != outer or value}
+    return json.dumps(kept, sort_keys=True, default=repr)

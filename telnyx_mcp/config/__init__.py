@@ -1,0 +1,1 @@
+"""What a user sets: settings, profiles, keys, and where files belong."""

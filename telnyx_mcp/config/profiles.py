@@ -1,0 +1,184 @@
+"""Several accounts by name: the profiles file, and the settings of each account in it.
+
+    default = "main"
+
+    [profiles.main]
+    key_from = "keyring"
+    max_payment = "200.00"
+
+    [profiles.eu]
+    key_from = "env:TELNYX_KEY_EU"
+    read_only = true
+
+A profile may hold any setting by its name, but the key itself: a file is no place for one. What a
+profile says wins over the environment, what it does not say comes from there; of the settings that
+limit what can be paid (`stricter.py`), the stricter value wins. Its key is in the keyring unless
+`key_from` says otherwise: never in `TELNYX_API_KEY`, which is some other account's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from telnyx_mcp.config.paths import profiles_file, writable_by
+from telnyx_mcp.config.settings import Settings, foreign_address, is_loopback
+from telnyx_mcp.config.stricter import Contradiction, strictest
+
+NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
+_NOT_A_PROFILES = {"api_key", "profile", "profiles_file", "http_token"}
+SETTABLE = sorted(Settings.model_fields.keys() - _NOT_A_PROFILES)
+
+
+class WrongSettings(Exception):
+    """A setting or the profiles file can't be used. Its text says which, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """The account that a server is for, and the others, which it may only read."""
+
+    main: Settings
+    others: Mapping[str, Settings] = field(default_factory=dict)
+    file: Path | None = None
+    """The profiles file that they come from."""
+    notes: Sequence[str] = ()
+    """What the file says about the main account and does not count, in sentences for the user."""
+
+
+def configured(profile: str | None = None) -> Accounts:
+    """The accounts as configured; keys are not looked up yet.
+
+    The main one is the profile named here or in the environment; else the environment's own, where
+    it has a key; else the file's default. Raises `WrongSettings`.
+    """
+    environment = checked("")
+    file = environment.profiles_file or profiles_file()
+    wanted = profile or environment.profile
+    if wanted is None and (environment.api_key is not None or not file.exists()):
+        return Accounts(environment)
+    default, profiles = _read(file)
+    chosen = wanted or default
+    if chosen is None:
+        return Accounts(environment)
+    if chosen not in profiles:
+        known = f"it has {', '.join(profiles)}" if profiles else "it has none"
+        raise WrongSettings(f"there is no profile {chosen!r} in {file}: {known}")
+    accounts = {name: _of(name, values, file) for name, values in profiles.items()}
+    if not (is_own := _is_users_own(file)):
+        _refuse_other_places(accounts, profiles, file)
+    main = accounts.pop(chosen)
+    others = {name: each.model_copy(update={"read_only": True}) for name, each in accounts.items()}
+    try:
+        limited = strictest(main, profiles[chosen], environment, may_raise=is_own)
+    except Contradiction as error:
+        raise WrongSettings(f"{file}, [profiles.{chosen}]: {error}") from None
+    notes = [_ignored(f"{file}, [profiles.{chosen}]", name, main, limited) for name in limited]
+    return Accounts(main.model_copy(update=limited), others, file, notes)
+
+
+def _is_users_own(file: Path) -> bool:
+    """Whether this is the file in the user's configuration directory, which nobody else may write.
+    Only there may a profile raise a cap or grant a budget: `TELNYX_MCP_PROFILES` can name a file
+    that came with a project."""
+    try:
+        is_own = file.samefile(profiles_file())
+        return is_own and writable_by(file) not in {"anyone", "another user"}
+    except OSError:  # there is no such file, or it can't be seen
+        return False
+
+
+def _refuse_other_places(
+    accounts: Mapping[str, Settings], profiles: Mapping[str, Mapping[str, Any]], file: Path
+) -> None:
+    """Raises `WrongSettings` where a file that is not the user's own would send the key to a stranger,
+    or keep the ledger elsewhere, which would forget the caps and what was paid."""
+    for name, values in profiles.items():
+        address = accounts[name].base_url
+        is_elsewhere = foreign_address(address) and not is_loopback(
+            urlsplit(address).hostname or ""
+        )
+        for setting, refused in (("base_url", is_elsewhere), ("state_url", True)):
+            if setting in values and refused:
+                raise WrongSettings(
+                    f"{file}, [profiles.{name}]: {setting} may be set by the environment "
+                    f"({Settings.model_fields[setting].validation_alias}) or by {profiles_file()}, "
+                    "which nobody else can write, and by no other file. Take it out, or move the "
+                    "profile there"
+                )
+
+
+def _ignored(where: str, name: str, asked: Settings, limited: Mapping[str, Any]) -> str:
+    variable = Settings.model_fields[name].validation_alias
+    return (
+        f"{where}: {name} = {getattr(asked, name)} is ignored; it is {limited[name]}. A profile can be "
+        f"stricter than {variable}, never looser. Without that variable, only {profiles_file()} can "
+        "raise it, and only if no other user can write that file."
+    )
+
+
+def _read(file: Path) -> tuple[str | None, Mapping[str, Mapping[str, Any]]]:
+    import tomllib
+
+    try:
+        text = file.read_text("utf-8")
+        content = tomllib.loads(text)
+    except FileNotFoundError:
+        raise WrongSettings(f"a profile is named, but there is no {file}") from None
+    except (OSError, ValueError) as error:
+        # What a TOML error quotes of the file is a few letters and where they stand.
+        raise WrongSettings(f"{file} can't be read: {error}") from None
+    profiles, default = content.pop("profiles", {}), content.pop("default", None)
+    if content:
+        raise WrongSettings(f"{file}: there is no {next(iter(content))!r} outside a profile")
+    tables = isinstance(profiles, dict) and all(
+        isinstance(each, dict) for each in profiles.values()
+    )
+    if not tables or not isinstance(default, str | None):
+        raise WrongSettings(f"{file}: must hold [profiles.NAME] tables, and a default by name")
+    for name in profiles:
+        if not NAME.fullmatch(name):
+            raise WrongSettings(
+                f"{file}: a profile's name is letters, digits, _ and -, not {name!r}"
+            )
+    return default, profiles
+
+
+def _of(name: str, values: Mapping[str, Any], file: Path) -> Settings:
+    where = f"{file}, [profiles.{name}]: "
+    for each in values:
+        if each in {"api_key", "key", "TELNYX_API_KEY"}:
+            raise WrongSettings(
+                f"{where}a key does not belong in a file. Take it out, run `telnyx-account-mcp key "
+                f'set --profile {name}`, and write key_from = "keyring" (or "env:NAME")'
+            )
+        if each not in SETTABLE:
+            near = get_close_matches(each, SETTABLE, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(SETTABLE)}"
+            raise WrongSettings(f"{where}there is no setting {each!r}; {hint}")
+    given = {"key_from": "keyring", **values, "api_key": None, "profile": name}
+    if given["key_from"] == "auto":
+        raise WrongSettings(f'{where}key_from must be "keyring" or "env:NAME"')
+    return checked(where, **given)
+
+
+def checked(where: str, **values: Any) -> Settings:
+    """The settings with these values over the environment's. Raises `WrongSettings`, which says
+    `where` first."""
+    # By the names of the environment, over which they win: by another name they might not.
+    aliases = {str(Settings.model_fields[name].validation_alias): name for name in values}
+    try:
+        return Settings(**{alias: values[name] for alias, name in aliases.items()})
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in each['loc'])} {each['msg'].removeprefix('Value error, ')}"
+            for each in error.errors(include_input=False, include_url=False)
+        )
+        raise WrongSettings(f"{where}{problems}") from None

@@ -1,0 +1,63 @@
+"""Which value of a safety setting counts where the environment and a profile both have one.
+
+Neither may loosen what the other says: a client's configuration often sets the environment of its
+server, and a profile is often written by somebody else.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from telnyx_mcp.config.settings import Settings
+
+
+class Contradiction(ValueError):
+    """Two values of which neither is stricter. Its text names both."""
+
+
+def _one_channel(environment: str, profile: str) -> str:
+    """A fixed channel is stricter than `auto`, which tries one after the other. Two different fixed
+    ones leave none. Raises `Contradiction`."""
+    fixed = {environment, profile} - {"auto"}
+    if len(fixed) > 1:
+        raise Contradiction(
+            f"approval is {profile!r} here and {environment!r} in the environment "
+            "(TELNYX_MCP_APPROVAL), and neither is stricter; remove one of them"
+        )
+    return fixed.pop() if fixed else "auto"
+
+
+STRICTER: Mapping[str, Callable[[Any, Any], Any]] = {
+    "read_only": operator.or_,
+    "max_payment": min,
+    "max_per_day": min,
+    "max_per_30_days": min,
+    "standing_budget_per_payment": min,
+    "standing_budget_per_day": min,
+    "approval": _one_channel,
+}
+"""The settings that limit what can be changed or paid, and the stricter of two values of each."""
+
+
+def strictest(
+    profile: Settings, said: Collection[str], environment: Settings, *, may_raise: bool
+) -> dict[str, Any]:
+    """The safety settings of a profile that must change to be no looser than the environment.
+
+    `profile` holds the settings as the profile asks for them, `said` names those that it states. A
+    variable that is not set limits nothing if the profile `may_raise`; else its default does. Raises
+    `Contradiction`.
+    """
+    limits = environment.model_fields_set if may_raise else STRICTER.keys()
+    changed: dict[str, Any] = {}
+    for name, stricter in STRICTER.items():
+        # Nobody is asked where nothing can be changed.
+        needless = name == "approval" and changed.get("read_only", profile.read_only)
+        if name not in limits or name not in said or needless:
+            continue
+        asked = getattr(profile, name)
+        if (value := stricter(getattr(environment, name), asked)) != asked:
+            changed[name] = value
+    return changed

@@ -1,0 +1,1 @@
+"""The streams and signals of this process."""

@@ -1,0 +1,90 @@
+"""Reads in flight: identical ones share one request.
+
+Whoever asks first starts it, in a task of its own; whoever asks the same meanwhile waits for the
+same answer. A caller who is cancelled leaves the others theirs; when the last one leaves, the
+request is given up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Hashable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from telnyx_mcp.telnyx.deadline import Deadline
+from telnyx_mcp.telnyx.rate_limit.pacer import LONGEST_WAIT, Waiting
+
+LATER = LONGEST_WAIT
+"""Seconds by which a caller may have more time than the request it joins: so long it may have been
+waiting for its turn, and where requests are scarce a second one helps nobody."""
+
+T = TypeVar("T")
+
+
+@dataclass(eq=False)
+class _Flight(Generic[T]):
+    deadline: Deadline
+    callers: list[Waiting | None] = field(default_factory=list)
+    task: asyncio.Task[T] = field(init=False)
+
+    async def waiting(self, left: float, what_for: str) -> None:
+        """Tells every caller that the request waits."""
+        for each in list(self.callers):
+            with suppress(Exception):  # who can't be told does not spoil it for the others
+                if each:
+                    await each(left, what_for)
+
+    def suits(self, deadline: Deadline) -> bool:
+        """Whether the request is over in time for a caller, and does not give up long before."""
+        return -0.1 <= deadline.left() - self.deadline.left() <= LATER
+
+
+class Flights(Generic[T]):
+    """The requests now in flight, by what they ask."""
+
+    def __init__(self) -> None:
+        self._flights: dict[Hashable, _Flight[T]] = {}
+        self._tasks: set[asyncio.Task[T]] = set()
+
+    async def share(
+        self,
+        asked: Hashable,
+        deadline: Deadline,
+        waiting: Waiting | None,
+        start: Callable[[Waiting], Coroutine[Any, Any, T]],
+    ) -> T:
+        """The answer of the request in flight for `asked`; of a new one by `start` if none suits."""
+        flight = self._flights.get(asked)
+        if flight is None or not flight.suits(deadline):
+            flight = self._flights[asked] = _Flight(deadline)
+            flight.task = asyncio.create_task(start(flight.waiting))
+            self._tasks.add(flight.task)
+            flight.task.add_done_callback(partial(self._landed, asked, flight))
+        flight.callers.append(waiting)
+        try:
+            return await asyncio.shield(flight.task)
+        finally:
+            flight.callers.remove(waiting)
+            if not flight.callers:
+                flight.task.cancel()
+                self._forget(asked, flight)
+
+    async def aclose(self) -> None:
+        """Gives up what is in flight, and what was given up before; returns when it is over."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _landed(self, asked: Hashable, flight: _Flight[T], task: asyncio.Task[T]) -> None:
+        self._forget(asked, flight)
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # or asyncio complains if the last caller has just left
+
+    def _forget(self, asked: Hashable, flight: _Flight[T]) -> None:
+        if self._flights.get(asked) is flight:
+            del self._flights[asked]

@@ -1,0 +1,99 @@
+"""`telnyx_get_auto_recharge_preferences`"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+from pydantic import Field
+
+from telnyx_mcp.billing.money import amount_of, written
+from telnyx_mcp.telnyx.errors import TelnyxError
+from telnyx_mcp.tools.catalog.update_auto_recharge_preferences import MOST_RECHARGES_A_DAY, Charge
+from telnyx_mcp.tools.framework.arguments import Params
+from telnyx_mcp.tools.framework.results import Result, taken_from
+from telnyx_mcp.tools.framework.spec import Call, ToolSpec
+from telnyx_mcp.tools.support.low_credit import low_credit_notice
+
+NOTHING = "nothing now"
+SCHEDULED = "Scheduled payments set up in the portal are not visible here."
+
+
+class NoParams(Params):
+    pass
+
+
+class PreferencesResult(Result):
+    enabled: bool | None = None
+    threshold_amount: str | None = None
+    recharge_amount: str | None = None
+    preference: str | None = None
+    invoice_enabled: bool | None = None
+    balance: str | None = None
+    available_credit: str | None = None
+    currency: str | None = None
+    charged_now: str | None = Field(
+        None, description=f'What Telnyx would charge at once; or "{NOTHING}".'
+    )
+    charged_at_most: dict[str, str] | None = Field(
+        None, description="at_once: by one recharge; in_24_hours: by ten, which is the most."
+    )
+    low_credit_notice: dict[str, Any] | None = Field(
+        None, description="sent_to: who is notified when credit is low; or unknown: why."
+    )
+
+
+async def get_auto_recharge_preferences(call: Call[NoParams]) -> PreferencesResult:
+    preferences = await call.client.get_auto_recharge_preferences()
+    result = taken_from(preferences, PreferencesResult, without={"id", "record_type"})
+
+    async def add_charge() -> None:
+        unknown = await _add_charge(result, call)
+        result.note = f"{unknown} {SCHEDULED}" if unknown else SCHEDULED
+
+    async def add_notice() -> None:
+        result.low_credit_notice = await low_credit_notice(call.client)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(add_charge)
+        tasks.start_soon(add_notice)
+    return result
+
+
+async def _add_charge(result: PreferencesResult, call: Call[Any]) -> str:
+    """Adds the balance and what a recharge would charge. Returns why that is unknown, if it is."""
+    try:
+        balance = await call.client.get_balance()
+    except TelnyxError as error:
+        return f"What would be charged is unknown, as the balance is: {error.happened}"
+    result.balance, result.currency = balance.balance, balance.currency
+    result.available_credit = balance.available_credit
+    charge = Charge(
+        result.enabled,
+        amount_of(result.threshold_amount),
+        amount_of(result.recharge_amount),
+        balance,
+    )
+    if not charge.is_possible:
+        result.charged_now = NOTHING
+        return ""
+    if charge.largest is None:
+        return "What would be charged is unknown, as Telnyx did not send all amounts."
+    result.charged_now = NOTHING if charge.now is None else written(charge.now)
+    result.charged_at_most = {
+        "at_once": written(charge.largest),
+        "in_24_hours": written(charge.largest * MOST_RECHARGES_A_DAY),
+    }
+    return ""
+
+
+GET_AUTO_RECHARGE_PREFERENCES = ToolSpec(
+    name="telnyx_get_auto_recharge_preferences",
+    title="Auto-recharge preferences",
+    description="When and how Telnyx charges the stored payment method automatically: if available credit "
+    "is below threshold_amount, it brings the balance up to threshold_amount + recharge_amount. With the "
+    "balance, what would be charged now and at most, and who is notified of low credit.",
+    params=NoParams,
+    result=PreferencesResult,
+    run=get_auto_recharge_preferences,
+)

@@ -1,0 +1,135 @@
+"""`telnyx_get_balance`"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, date
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from telnyx_mcp.billing.charges import Charges, charges_of
+from telnyx_mcp.billing.money import ZERO, amount_of, written
+from telnyx_mcp.billing.periods import period_of
+from telnyx_mcp.billing.runway import Rates, charge_days, in_words
+from telnyx_mcp.billing.spend import RECENT_DAYS, RecentUsage, recent_usage
+from telnyx_mcp.telnyx.models import Balance
+from telnyx_mcp.telnyx.usage_reports import rounded
+from telnyx_mcp.tools.framework.arguments import Params
+from telnyx_mcp.tools.framework.results import Result, taken_from
+from telnyx_mcp.tools.framework.spec import Call, ToolSpec
+from telnyx_mcp.tools.support.spend_limits import blocked, close
+
+
+class BalanceParams(Params):
+    reads_many: ClassVar[bool] = True
+
+    include_runway: bool = Field(
+        False,
+        description="Add how long it lasts, at the usage of the last seven days and with the next monthly "
+        "charges: some 30 requests.",
+    )
+
+
+class BalanceResult(Result):
+    balance: str | None = None
+    credit_limit: str | None = None
+    available_credit: str | None = None
+    pending: str | None = None
+    currency: str | None = None
+    blocked_by_spend_limit: list[dict[str, Any]] | None = Field(
+        None,
+        description="Products that work again on the day `until` (UTC), or with a higher limit.",
+    )
+    close_to_spend_limit: list[dict[str, Any]] | None = Field(
+        None, description="With include_runway: limits of which 80 % or more is spent."
+    )
+    runway: dict[str, Any] | None = None
+
+
+async def get_balance(call: Call[BalanceParams]) -> BalanceResult:
+    reading = asyncio.create_task(call.services.spend_limits.read(call.client))
+    try:
+        balance = await call.client.get_balance()
+    except BaseException:
+        reading.cancel()
+        raise
+    limits = await reading
+    result = taken_from(balance, BalanceResult, without={"record_type"})
+    result.blocked_by_spend_limit = blocked(limits) or None
+    if call.params.include_runway:
+        result.close_to_spend_limit = close(limits) or None
+        result.runway = await _runway(call, balance)
+    return result
+
+
+async def _runway(call: Call[BalanceParams], balance: Balance) -> dict[str, Any]:
+    """How long the balance and the available credit last; or why that is unknown."""
+    currency = balance.currency or "unknown"
+    today = call.services.now().astimezone(UTC).date()
+    charges = await charges_of(call.client, period_of("this month", today))
+    recent = await recent_usage(call.client, currency, _progress(call))
+    if unknown := _unknown(charges, recent, currency):
+        return {"unknown": unknown}
+    days = recent.days(currency)
+    rates = Rates.of(list(days.values()))
+    monthly = charges.figures.get(currency, {}).get("recurring", ZERO)
+    due = charge_days(today, monthly)
+    lasts = {
+        f"{name}_lasts": in_words(amount_of(amount), rates, due, today)
+        for name, amount in (
+            ("balance", balance.balance),
+            ("available_credit", balance.available_credit),
+        )
+    }
+    return {
+        **lasts,
+        "usage_per_day": written(rounded(recent.per_day(currency))),
+        **_dearest(days),
+        **_next_charges(today, due),
+        "basis": f"usage of the {RECENT_DAYS} days before {today} (UTC), and this month's recurring charges "
+        "on each first of a month. An estimate; top-ups and auto-recharge are not counted.",
+    }
+
+
+def _progress(call: Call[Any]) -> Any:
+    async def progress(done: int, total: int) -> None:
+        await call.progress.report(done, total, f"recent usage: report {done} of {total}")
+
+    return progress
+
+
+def _unknown(charges: Charges, recent: RecentUsage, currency: str) -> str:
+    """Why the rate is unknown; empty if it is known."""
+    if recent.costs.error:
+        return f"the recent usage could not be read: {recent.costs.error.happened}"
+    missing = [*(["charges"] if charges.missing else []), *recent.costs.incomplete]
+    if missing:
+        return f"not all of the recent spending could be read: {', '.join(missing)}"
+    others = {each for each in recent.costs.currencies | charges.figures.keys() if each != currency}
+    return (
+        f"spending is in {', '.join(sorted(others))}, the balance in {currency}" if others else ""
+    )
+
+
+def _dearest(days: dict[str, Any]) -> dict[str, Any]:
+    day = max(days, key=lambda each: days[each])
+    return {"dearest_day": {"date": day, "usage": written(rounded(days[day]))}} if days[day] else {}
+
+
+def _next_charges(today: date, due: dict[date, Any]) -> dict[str, Any]:
+    day = min((each for each in due if each > today), default=None)
+    if day is None or not due[day]:
+        return {}
+    return {"next_charges": {"date": day.isoformat(), "amount": written(due[day])}}
+
+
+GET_BALANCE = ToolSpec(
+    name="telnyx_get_balance",
+    title="Balance",
+    description="The account's balance, credit limit, pending amount, and available credit "
+    "(balance + credit limit); and products that a spend limit blocks.",
+    params=BalanceParams,
+    result=BalanceResult,
+    run=get_balance,
+)

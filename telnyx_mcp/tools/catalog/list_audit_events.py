@@ -1,0 +1,182 @@
+"""`telnyx_list_audit_events`"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Coroutine, Mapping
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from telnyx_mcp.telnyx.models import AuditEvent, Page
+from telnyx_mcp.telnyx.names import Named, Names
+from telnyx_mcp.telnyx.pagination import Scan, page_of
+from telnyx_mcp.tools.framework.arguments import (
+    Instant,
+    PageNumber,
+    Params,
+    Text,
+    TextList,
+    check_order,
+    echo,
+)
+from telnyx_mcp.tools.framework.results import ListResult, Row, coverage, paging, taken_from
+from telnyx_mcp.tools.framework.spec import Call, ToolSpec
+from telnyx_mcp.tools.support.audit_filters import TextFilter, changed_by, preferred
+from telnyx_mcp.tools.support.audit_payments import payments_in
+from telnyx_mcp.untrusted import redact
+
+
+class AuditParams(Params):
+    reads_many: ClassVar[bool] = True
+    instead: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("user", "user_id", "email"), "Use changed_by."),
+        **dict.fromkeys(("resource", "resource_id", "number"), "Use contains with the id or name."),
+    }
+
+    contains: TextList = Field(
+        [],
+        max_length=10,
+        description="Any of these: id, name, number, field or value. Whole values come first.",
+    )
+    change_type: Text | None = Field(None, description="create, update or delete.")
+    record_type: Text | None = Field(None, description="E.g. phone_number, connection.")
+    changed_by: Text | None = Field(
+        None,
+        description="E-mail, user id, or telnyx, account_owner, account_manager, organization_member.",
+    )
+    created_after: Instant | None = Field(None, description="Day (UTC) or RFC 3339.")
+    created_before: Instant | None = Field(None, description="Day (UTC) or RFC 3339.")
+    sort: Literal["asc", "desc"] = Field("desc", description="By time; desc is newest first.")
+    page: PageNumber = 1
+    page_size: int = Field(10, ge=1, le=250, description="Rows per page.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        check_order(self.created_after, self.created_before, "created_after, created_before")
+        return self
+
+
+class AuditRow(Row):
+    id: str | None = None
+    created_at: str | None = None
+    change_type: str | None = None
+    change_made_by: str | None = None
+    user_id: str | None = None
+    user_email: str | None = None
+    record_type: str | None = None
+    resource_id: str | None = None
+    alternate_resource_id: str | None = None
+    untrusted_changes: list[dict[str, Any]] | None = None
+
+
+class AuditResult(ListResult):
+    today: str
+    created_after: str | None = None
+    created_before: str | None = None
+    changed_by: str | None = None
+    payments: dict[str, Any] | None = Field(
+        None, description="Count and sum by currency of the payments among all events asked for."
+    )
+    part_payments: dict[str, Any] | None = Field(None, description="The same of some of them.")
+    items: list[AuditRow]
+
+
+async def list_audit_events(call: Call[AuditParams]) -> AuditResult:
+    asked, names = call.params, call.names()
+    result = AuditResult(
+        today=call.today,
+        created_after=echo(asked.created_after),
+        created_before=echo(asked.created_before),
+        items=[],
+    )
+    if asked.contains or asked.change_type or asked.record_type or asked.changed_by:
+        events, told = await _matching(call, names, result)
+    else:
+        page = await _fetch(call, asked.page, asked.page_size)
+        events, whole = page.items, asked.page == 1 and not page.has_more
+        told = paging(page) | payments_in(events, whole=whole)
+    wanted = any(each.user_id for each in events)
+    emails = await names.all(Named.USERS) if wanted else {}
+    return result.model_copy(update=told | {"items": [_row(each, emails) for each in events]})
+
+
+def _fetch(
+    call: Call[AuditParams], page: int, page_size: int | None = None
+) -> Coroutine[Any, Any, Page[AuditEvent]]:
+    asked = call.params
+    return call.client.list_audit_events(
+        created_after=asked.created_after,
+        created_before=asked.created_before,
+        sort=asked.sort,
+        page=page,
+        page_size=page_size,
+    )
+
+
+async def _matching(
+    call: Call[AuditParams], names: Names, result: AuditResult
+) -> tuple[list[AuditEvent], dict[str, Any]]:
+    """A page of the events that match, and what the result says about all that do. Telnyx filters by
+    time only, so all events of that time are looked through, for every page anew."""
+    asked = call.params
+    by = await changed_by(asked.changed_by, names) if asked.changed_by else None
+    result.changed_by = by.shown if by else None
+    emails = await names.all(Named.USERS) if any("@" in each for each in asked.contains) else {}
+    texts = TextFilter(asked.contains, emails)
+    scan = Scan(
+        lambda number: _fetch(call, number),
+        lambda event: event.id,
+        call.progress.rows,
+    )
+    types: Counter[str] = Counter()
+    found: list[AuditEvent] = []
+    whole_values: set[int] = set()
+    async for event in scan.rows():
+        types[event.record_type or "unknown"] += 1
+        match = texts.match(event) if asked.contains else False
+        if match is not None and (by is None or by.made(event)):
+            found.append(event)
+            if match:
+                whole_values.add(id(event))
+    found = preferred(found, "change_type", asked.change_type)
+    found = preferred(found, "record_type", asked.record_type)
+    found.sort(key=lambda each: id(each) not in whole_values)  # stable: in each part, by time
+    page = page_of(found, asked.page, asked.page_size)
+    whole = sum(id(each) in whole_values for each in found)
+    notes = [coverage(scan)]
+    if 0 < whole < len(found):
+        notes.append(
+            f"The first {whole} hold a text as a whole value, the others inside a longer one."
+        )
+    if not found and types:
+        notes.append(f"Types of things changed then: {', '.join(dict(types.most_common(10)))}.")
+    told = paging(page) | {"total": len(found) if scan.complete else None, "note": " ".join(notes)}
+    return page.items, told | payments_in(found, whole=scan.complete)
+
+
+def _row(event: AuditEvent, emails: Mapping[str, str]) -> AuditRow:
+    """The event without its organization, which is the same in all, and with values cut."""
+    changes = [
+        {change.field or "field": {"from": change.from_, "to": change.to}}
+        for change in event.changes or []
+    ]
+    return taken_from(
+        event,
+        AuditRow,
+        without={"changes", "organization_id"},
+        user_email=emails.get(event.user_id or ""),
+        untrusted_changes=redact(changes, 200) or None,
+    )
+
+
+LIST_AUDIT_EVENTS = ToolSpec(
+    name="telnyx_list_audit_events",
+    title="Audit events",
+    description="Who changed what, with e-mail addresses. Top-ups are found here, with their sum "
+    "(record_type=stored_payment_transaction), and changes of automatic recharge "
+    "(auto_recharge_pref). alternate_resource_id is the thing's name or number.",
+    params=AuditParams,
+    result=AuditResult,
+    run=list_audit_events,
+)

@@ -1,0 +1,103 @@
+"""`telnyx_list_changes`"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from telnyx_mcp.approval.change import Change
+from telnyx_mcp.approval.ledger_async import NotAllowed, in_thread
+from telnyx_mcp.approval.reasons import LINK
+from telnyx_mcp.config.command_line import to_run
+from telnyx_mcp.tools.framework.arguments import Params
+from telnyx_mcp.tools.framework.results import SANDBOX_NOTE, ListResult, Row
+from telnyx_mcp.tools.framework.spec import Call, Failed, ToolSpec
+from telnyx_mcp.tools.support.change_requests import is_of_sandbox
+
+NOT_LINKED = (
+    "This API key is not linked to an account of the ledger yet, so changes made with an earlier key "
+    "are not shown. The first change links it, or the user can run `{link}` in a terminal."
+)
+
+
+class ChangesParams(Params):
+    limit: int = Field(10, ge=1, le=100, description="How many, newest first.")
+
+
+class ChangeRow(Row):
+    id: str
+    operation: str
+    arguments: dict[str, Any]
+    state: str
+    proposed_at: str
+    sent_at: str | None = None
+    updated_at: str
+    requested_via: str | None = Field(None, description="The MCP client that asked for it.")
+    approved_by: str | None = Field(None, description="The channel.")
+    decided_by: str | None = Field(None, description="Who approved or declined it.")
+    decided_at: str | None = None
+    happened: str | None = None
+    evidence: dict[str, Any] | None = None
+    resolution: str | None = None
+
+
+class ChangesResult(ListResult):
+    size_argument = "limit"
+
+    items: list[ChangeRow]
+
+
+async def list_changes(call: Call[ChangesParams]) -> ChangesResult:
+    try:
+        ledger = await call.services.gate.ledger()
+        hides = await in_thread(ledger.hides_changes)
+        replaced = await in_thread(ledger.replaced)
+        found = await in_thread(ledger.newest, call.params.limit + 1, call.services.now())
+    except NotAllowed as refusal:
+        raise Failed(
+            "The ledger of changes can't be read, so this tells nothing about what was sent. "
+            f"{refusal.reason}"
+        ) from None
+    shown = found[: call.params.limit]
+    notes = [f"{replaced.happened} Changes may be missing here."] if replaced else []
+    if hides:
+        notes.append(NOT_LINKED.format(link=to_run(LINK, ledger.profile)))
+    return ChangesResult(
+        items=[row_of(each) for each in shown],
+        returned=len(shown),
+        has_more=len(found) > len(shown),
+        note=" ".join(notes) or None,
+        sandbox=SANDBOX_NOTE if any(map(is_of_sandbox, shown)) else None,
+    )
+
+
+def row_of(change: Change) -> ChangeRow:
+    """A change as people and models read it; what is empty is left out."""
+    return ChangeRow(
+        id=change.id,
+        operation=change.operation,
+        arguments=dict(change.arguments),
+        state=change.state,
+        proposed_at=change.proposed_at.isoformat(timespec="seconds"),
+        sent_at=change.sent_at.isoformat(timespec="seconds") if change.sent_at else None,
+        updated_at=change.updated_at.isoformat(timespec="seconds"),
+        requested_via=change.requested_via or None,
+        approved_by=change.approved_by or None,
+        decided_by=change.decided_by or None,
+        decided_at=change.decided_at.isoformat(timespec="seconds") if change.decided_at else None,
+        happened=change.happened or None,
+        evidence=dict(change.evidence) or None,
+        resolution=change.note or None,
+    )
+
+
+LIST_CHANGES = ToolSpec(
+    name="telnyx_list_changes",
+    title="Changes made here",
+    description="Payments and auto-recharge changes made or proposed through this server, with state "
+    "and evidence.",
+    params=ChangesParams,
+    result=ChangesResult,
+    run=list_changes,
+)

@@ -1,0 +1,150 @@
+"""`telnyx_list_phone_numbers`"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+
+from pydantic import Field
+
+from telnyx_mcp.telnyx.account_models import PhoneNumber
+from telnyx_mcp.telnyx.models import Page
+from telnyx_mcp.telnyx.names import Named, Names
+from telnyx_mcp.telnyx.pagination import Scan, page_of
+from telnyx_mcp.tools.framework.results import ListResult, Row, paging
+from telnyx_mcp.tools.framework.spec import Call, ToolSpec
+from telnyx_mcp.tools.support.number_groups import FORMER_TYPES, group_rows
+from telnyx_mcp.tools.support.number_search import STATUSES, NumberSearch, NumbersParams, search_of
+
+MOST_PAGES = 200
+"""50,000 numbers."""
+
+
+class NumberRow(Row):
+    """A number, without the PIN that it is ported out with."""
+
+    phone_number: str | None = None
+    phone_number_type: str | None = None
+    country_iso_alpha2: str | None = None
+    status: str | None = None
+    tags: list[str] | None = None
+    customer_reference: str | None = None
+    connection_name: str | None = None
+    connection_id: str | None = None
+    messaging_profile_name: str | None = None
+    messaging_profile_id: str | None = None
+    billing_group_name: str | None = None
+    billing_group_id: str | None = None
+    emergency_enabled: bool | None = None
+    purchased_at: str | None = None
+    id: str | None = None
+
+
+class NumbersResult(ListResult):
+    items: list[NumberRow] | list[dict[str, Any]] = Field(
+        description="Numbers, or with group_by: the groups, and how many numbers each has."
+    )
+    numbers: int | None = Field(None, description="With group_by: the numbers in all groups.")
+    part_numbers: int | None = Field(None, description="Instead, where not all could be read.")
+
+
+async def list_phone_numbers(call: Call[NumbersParams]) -> NumbersResult:
+    names = call.names()
+    search = await search_of(call, names)
+    if call.params.group_by:
+        return await _grouped(call, search, names)
+    page = await _one_page(call, search)
+    if page is None:
+        found = [each async for each in _found(call, search)]
+        page = page_of(found, call.params.page, call.params.page_size)
+    groups = await names.all(Named.BILLING_GROUPS) if _have_groups(page) else {}
+    result = NumbersResult(
+        items=[_row(each, groups) for each in page.items],
+        note=" ".join(search.notes) or None,
+        **paging(page),
+    )
+    if not search.whole:
+        result.total = None
+    return result
+
+
+async def _one_page(call: Call[NumbersParams], search: NumberSearch) -> Page[PhoneNumber] | None:
+    """The page asked for as Telnyx has it; None where all numbers have to be looked through. A number
+    that the account no longer has, or not yet, is looked for in every status."""
+    asked = call.params
+    if search.tests or len(search.statuses) > 1:
+        return None
+    page = await call.client.list_phone_numbers(
+        **search.filters,
+        status=search.statuses[0],
+        detailed=True,
+        page=asked.page,
+        page_size=asked.page_size,
+    )
+    if page.items or not asked.number or asked.status or page.number > 1:
+        return page
+    search.statuses = STATUSES[1:]
+    search.notes.append("No active number matches: the other statuses were looked through.")
+    return None
+
+
+async def _found(call: Call[Any], search: NumberSearch) -> AsyncGenerator[PhoneNumber, None]:
+    """Every number that is asked for."""
+    for status in search.statuses:
+
+        def fetch(number: int, status: str = status) -> Any:
+            return call.client.list_phone_numbers(
+                **search.filters, status=status, detailed=search.detailed, page=number
+            )
+
+        scan = Scan[PhoneNumber](
+            fetch, lambda each: each.id, call.progress.rows, most_pages=MOST_PAGES
+        )
+        async for each in scan.rows():
+            if all(test(each) for test in search.tests):
+                yield each
+        if not scan.complete:
+            search.whole = False
+            search.notes.append(
+                f"INCOMPLETE: read {scan.count} of {scan.total or 'unknown'} {status} numbers "
+                f"({scan.why}). Filter by country, type or tag for the rest."
+            )
+
+
+async def _grouped(call: Call[NumbersParams], search: NumberSearch, names: Names) -> NumbersResult:
+    asked = call.params
+    found = [each async for each in _found(call, search)]
+    groups = await names.all(Named.BILLING_GROUPS) if "billing_group" in asked.group_by else {}
+    counted = "numbers" if search.whole else "part_numbers"
+    rows = group_rows(found, asked.group_by, groups, counted)
+    page = page_of(rows, asked.page, asked.page_size)
+    return NumbersResult(
+        items=page.items,
+        numbers=len(found) if search.whole else None,
+        part_numbers=None if search.whole else len(found),
+        note=" ".join(search.notes) or None,
+        **paging(page),
+    )
+
+
+def _have_groups(page: Page[PhoneNumber]) -> bool:
+    return any(each.billing_group_id for each in page.items)
+
+
+def _row(number: PhoneNumber, billing_groups: Mapping[str, str]) -> NumberRow:
+    told = type(number).model_fields.keys() & NumberRow.model_fields.keys()
+    row = NumberRow(**number.model_dump(include=set(told), exclude_none=True))
+    row.phone_number_type = FORMER_TYPES.get(row.phone_number_type or "", row.phone_number_type)
+    row.billing_group_name = billing_groups.get(row.billing_group_id or "")
+    return row
+
+
+LIST_PHONE_NUMBERS = ToolSpec(
+    name="telnyx_list_phone_numbers",
+    title="Phone numbers",
+    description="Phone numbers and whose they are: connection, profile, billing group, tags. Unused ones. "
+    "Counts by kind.",
+    params=NumbersParams,
+    result=NumbersResult,
+    run=list_phone_numbers,
+)

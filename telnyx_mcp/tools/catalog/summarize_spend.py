@@ -1,0 +1,262 @@
+"""`telnyx_summarize_spend`"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from telnyx_mcp.billing.money import ZERO, percent, written
+from telnyx_mcp.billing.periods import Period
+from telnyx_mcp.billing.spend import (
+    RECENT_DAYS,
+    Driver,
+    RecentUsage,
+    Spend,
+    drivers,
+    expected_by_end,
+    largest,
+    recent_usage,
+    spend_of,
+)
+from telnyx_mcp.telnyx.usage_reports import rounded
+from telnyx_mcp.tools.framework.arguments import Text, utc_text
+from telnyx_mcp.tools.framework.results import Result
+from telnyx_mcp.tools.framework.spec import Call, ToolSpec
+from telnyx_mcp.tools.support.period_arguments import (
+    PeriodParams,
+    asked_period,
+    left_out,
+    named_period,
+)
+
+LINES = 5
+PRODUCTS = 12
+DRIVERS = 6
+ADJUSTMENTS = 10
+
+
+class SpendParams(PeriodParams):
+    reads_many: ClassVar[bool] = True
+    instead: ClassVar[Mapping[str, str]] = {
+        **PeriodParams.instead,
+        "usage": "Usage is always included.",
+        "product": "For one product call telnyx_summarize_usage.",
+        "group_by": "For groups within one product call telnyx_summarize_usage.",
+        "record_type": "For one product call telnyx_summarize_usage.",
+    }
+
+    compare_to: Text | None = Field(
+        None, description='A period to compare with, such as 2026-04, or "previous".'
+    )
+
+
+class SpendResult(Result):
+    start_date: str
+    end_date: str = Field(description="Not included.")
+    zone: str
+    today: str
+    usage_until: str | None = Field(
+        None, description="Where usage ends before end_date, as the period is not over."
+    )
+    spent: list[dict[str, Any]] = Field(
+        description="Per currency: charged = usage + recurring + one_time + other. part_charged where "
+        "something could not be read. Credits and adjustments are not in it."
+    )
+    compared: dict[str, Any] | None = Field(
+        None, description="The other period, the differences, and what drives them."
+    )
+    incomplete: dict[str, str] | None = Field(
+        None, description="Why, for each product whose usage is missing or only read in part."
+    )
+
+
+async def summarize_spend(call: Call[SpendParams]) -> SpendResult:
+    asked = call.params
+    period = asked_period(asked, call)
+    before = _compared_period(call, period)
+    spend = await _spend(call, period)
+    earlier = await _spend(call, before) if before else None
+    recent = await _recent(call, spend)
+    end = spend.period.instants()[1]
+    until = spend.usage.end
+    spent = [_spent(currency, spend, recent) for currency in spend.currencies]
+    return SpendResult(
+        start_date=period.start.isoformat(),
+        end_date=period.end.isoformat(),
+        zone="UTC",
+        today=call.today,
+        usage_until=utc_text(until) if until < end else None,
+        spent=spent,
+        compared=_compared(earlier, spend) if earlier else None,
+        incomplete=spend.usage.incomplete or None,
+        note=" ".join(
+            _notes(call, spend, earlier, expected=any("expected_by_end" in each for each in spent))
+        ),
+    )
+
+
+def _compared_period(call: Call[SpendParams], period: Period) -> Period | None:
+    named = call.params.compare_to
+    if named is None:
+        return None
+    return period.previous() if named.lower() == "previous" else named_period(named, call)
+
+
+async def _spend(call: Call[SpendParams], period: Period) -> Spend:
+    async def progress(done: int, total: int) -> None:
+        await call.progress.report(
+            done, total, f"usage of {period.start:%Y-%m}: report {done} of {total}"
+        )
+
+    return await spend_of(call.client, period, progress=progress)
+
+
+async def _recent(call: Call[SpendParams], spend: Spend) -> RecentUsage | None:
+    """The recent usage, where a period that is not over has a day ahead and all else is known."""
+    _, end = spend.period.instants()
+    is_running = spend.usage.start < spend.usage.end < end and spend.period.days > 1
+    if not is_running or not spend.is_complete or len(spend.currencies) != 1:
+        return None
+    return await recent_usage(call.client, spend.currencies[0])
+
+
+def _spent(currency: str, spend: Spend, recent: RecentUsage | None) -> dict[str, Any]:
+    """The figures of one currency. What is zero is left out, but for what was charged and used."""
+    row: dict[str, Any] = {"currency": currency}
+    row["charged" if spend.is_complete else "part_charged"] = written(spend.charged(currency))
+    for name, amount in spend.figures(currency).items():
+        if name == "usage" and spend.usage.error is None:
+            row["usage" if spend.usage.is_complete else "part_usage"] = written(amount)
+        elif name != "usage" and amount:
+            row[name] = written(amount)
+    if recent and (expected := expected_by_end(spend, recent, currency)) is not None:
+        row["expected_by_end"] = written(expected)
+    incomplete = spend.usage.incomplete
+    row["usage_by_product"] = _largest(
+        {
+            f"{name} (part)" if name in incomplete else name: rounded(cost)
+            for name, cost in spend.usage.by_product(currency).items()
+        },
+        PRODUCTS,
+    )
+    row["charges_by_line"] = _largest(spend.charges.lines.get(currency, {}), LINES)
+    kinds = spend.charges.figures.get(currency, {})
+    row |= {name: written(kinds[name]) for name in ("credits", "adjustments") if kinds.get(name)}
+    if adjustments := [each for each in spend.charges.adjustments if each.currency == currency]:
+        row["adjustments_made"] = [
+            {"date": each.date, "amount": each.amount, "text": each.text}
+            for each in adjustments[:ADJUSTMENTS]
+        ]
+    return {name: value for name, value in row.items() if value}
+
+
+def _largest(amounts: Mapping[str, Decimal], count: int) -> dict[str, str]:
+    shown, rest, others = largest(amounts, count)
+    told = {name: written(amount) for name, amount in shown}
+    part = any(name.endswith("(part)") and name not in told for name in amounts)
+    name = f"{others} others{' (part)' if part else ''}"
+    return told | ({name: written(rest)} if others else {})
+
+
+def _compared(earlier: Spend, spend: Spend) -> dict[str, Any]:
+    both_complete = earlier.is_complete and spend.is_complete
+    rows = []
+    for currency in sorted({*earlier.currencies, *spend.currencies}):
+        row: dict[str, Any] = {"currency": currency}
+        if both_complete:
+            row["charged"] = _change(earlier.charged(currency), spend.charged(currency))
+            figures = spend.figures(currency)
+            for name, was in earlier.figures(currency).items():
+                if was or figures[name]:
+                    row[name] = _change(was, figures[name])
+        found = drivers(earlier, spend, currency)
+        row["drivers"] = [_driver(each) for each in found[:DRIVERS]]
+        if rest := found[DRIVERS:]:
+            row["other_changes"] = _signed(sum((each.change for each in rest), ZERO))
+        rows.append(row)
+    told: dict[str, Any] = {
+        "start_date": earlier.period.start.isoformat(),
+        "end_date": earlier.period.end.isoformat(),
+        "differences": rows,
+    }
+    return told | ({"incomplete": earlier.usage.incomplete} if earlier.usage.incomplete else {})
+
+
+def _driver(driver: Driver) -> dict[str, str]:
+    row = {"name": driver.name} | _change(driver.before, driver.now)
+    return row | ({} if driver.kind == "changed" else {"is": driver.kind})
+
+
+def _change(was: Decimal, now: Decimal) -> dict[str, str]:
+    row = {"was": written(was), "now": written(now), "change": _signed(now - was)}
+    grown = percent(was, now)
+    return row | ({"percent": grown} if grown else {})
+
+
+def _signed(amount: Decimal) -> str:
+    return f"+{written(amount)}" if amount > 0 else written(amount)
+
+
+def _notes(
+    call: Call[SpendParams], spend: Spend, earlier: Spend | None, *, expected: bool
+) -> Iterator[str]:
+    """What the figures cover, and what they leave out."""
+    yield (
+        "Days are UTC, as on the bill. Taxes, regulatory and payment fees are not included; the invoice "
+        "is the authority."
+    )
+    if hint := left_out(call.params.end_date):
+        yield hint
+    yield from _incomplete(spend, "")
+    if earlier:
+        yield from _incomplete(earlier, " of the period compared with")
+        yield from _comparable(spend.period, earlier.period)
+    _, end = spend.period.instants()
+    if spend.usage.end < end:
+        yield "The period is not over." + (
+            " expected_by_end is an estimate: what is charged so far, and usage for the days left as on "
+            f"the last {RECENT_DAYS} whole days."
+            if expected
+            else ""
+        )
+    if spend.usage.without_cost:
+        yield f"Telnyx's usage reports state no cost for {', '.join(spend.usage.without_cost)}."
+
+
+def _incomplete(spend: Spend, which: str) -> Iterator[str]:
+    if spend.charges.missing:
+        parts = ", ".join(f"{part.start} to {part.end}" for part in spend.charges.missing)
+        why = spend.charges.error.happened if spend.charges.error else ""
+        yield f"INCOMPLETE: charges{which} for {parts} could not be read ({why}) Call again."
+    if spend.usage.error:
+        yield f"INCOMPLETE: usage{which} could not be read: {spend.usage.error.happened}"
+    if missing := spend.usage.incomplete:
+        again = "a shorter period" if spend.period.days > 31 else "it again"
+        yield (
+            f"INCOMPLETE: usage{which} lacks {', '.join(missing)}. Ask for {again}, or for one product "
+            "with telnyx_summarize_usage."
+        )
+    if not spend.charges.adds_up:
+        yield f"Telnyx's own charges{which} do not add up to its total."
+
+
+def _comparable(period: Period, before: Period) -> Iterator[str]:
+    if period.firsts != before.firsts:
+        yield (
+            f"The period holds {period.firsts} firsts of a month and the one compared with "
+            f"{before.firsts}: monthly charges fall due on the first, so the difference says little."
+        )
+
+
+SUMMARIZE_SPEND = ToolSpec(
+    name="telnyx_summarize_spend",
+    title="Spend",
+    description="What was spent in a period of any length, in one call: usage of every product and all "
+    "charges, added up, and compared with another period if asked. Also shows credits and adjustments.",
+    params=SpendParams,
+    result=SpendResult,
+    run=summarize_spend,
+)

@@ -1,0 +1,216 @@
+"""`telnyx_list_webhook_deliveries`, `telnyx_get_webhook_delivery`"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from telnyx_mcp.telnyx.errors import TelnyxError
+from telnyx_mcp.telnyx.models import WebhookDelivery, WebhookEvent
+from telnyx_mcp.telnyx.pagination import Scan, page_of
+from telnyx_mcp.tools.framework.arguments import (
+    Id,
+    Instant,
+    PageNumber,
+    Params,
+    Text,
+    TextList,
+    check_order,
+    echo,
+)
+from telnyx_mcp.tools.framework.results import ListResult, Result, coverage, paging
+from telnyx_mcp.tools.framework.spec import Call, ToolSpec
+from telnyx_mcp.tools.support.webhook_failures import AllTraffic, Counts, UrlRow, url_rows
+from telnyx_mcp.tools.support.webhook_rows import (
+    AttemptDetail,
+    DeliveryRow,
+    attempt_detail,
+    delivery_row,
+    payload_of,
+)
+
+
+class DeliveriesParams(Params):
+    reads_many: ClassVar[bool] = True
+
+    status: Literal["delivered", "failed"] | None = Field(
+        None, description="failed: every attempt failed."
+    )
+    event_types: TextList = Field([], max_length=20, description='e.g. ["message.finalized"].')
+    webhook_contains: Text | None = Field(None, description="Text in the event.")
+    attempts_contains: Text | None = Field(None, description="Text in the attempts, e.g. a URL.")
+    started_after: Instant | None = Field(None, description="First tried at or after, RFC 3339.")
+    started_before: Instant | None = Field(None, description="First tried at or before, RFC 3339.")
+    finished_after: Instant | None = Field(None, description="Ended at or after, RFC 3339.")
+    finished_before: Instant | None = Field(None, description="Ended at or before, RFC 3339.")
+    group_failures: bool = Field(
+        False,
+        description="Failing URLs, latest first: why, share delivered, still failing. "
+        "A request per 250.",
+    )
+    page: PageNumber = 1
+    page_size: int = Field(10, ge=1, le=250, description="Rows per page.")
+
+    @model_validator(mode="after")
+    def _failed_only(self) -> Self:
+        if self.group_failures and self.status == "delivered":
+            raise ValueError("group_failures goes with status=failed, or without status")
+        return self
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        check_order(self.started_after, self.started_before, "started_after, started_before")
+        check_order(self.finished_after, self.finished_before, "finished_after, finished_before")
+        return self
+
+
+class DeliveryParams(Params):
+    delivery_id: Id = Field(description="From telnyx_list_webhook_deliveries.")
+    include_payload: bool = Field(
+        False, description="Add the event itself: may hold message texts and phone numbers."
+    )
+
+
+class DeliveriesResult(ListResult):
+    today: str
+    started_after: str | None = None
+    started_before: str | None = None
+    finished_after: str | None = None
+    finished_before: str | None = None
+    same_in_all: dict[str, Any] | None = Field(None, description="Fields equal in every item.")
+    all_urls: Counts | None = Field(
+        None, description="With group_failures: counts of all URLs, also of those without failures."
+    )
+    items: Sequence[DeliveryRow | UrlRow]
+
+
+class DeliveryResult(Result):
+    rows: ClassVar[str] = "attempts"
+
+    id: str | None = None
+    status: str | None = None
+    event_type: str | None = None
+    event_id: str | None = None
+    occurred_at: str | None = None
+    started_at: str | None = None
+    finished_at: str | None = None
+    attempts: list[AttemptDetail] = Field(description="Latest first")
+    untrusted_payload: Any = None
+
+
+async def list_webhook_deliveries(call: Call[DeliveriesParams]) -> DeliveriesResult:
+    asked = call.params
+    echoed: dict[str, Any] = {
+        name: echo(getattr(asked, name))
+        for name in ("started_after", "started_before", "finished_after", "finished_before")
+    }
+    if asked.group_failures:
+        return await _failures(call, echoed)
+    page = await call.client.list_webhook_deliveries(**_query(asked))
+    rows = [delivery_row(each) for each in page.items]
+    return DeliveriesResult(
+        today=call.today, **echoed, same_in_all=_take_out(rows) or None, items=rows, **paging(page)
+    )
+
+
+def _query(asked: DeliveriesParams) -> dict[str, Any]:
+    return asked.model_dump(exclude={"group_failures"})
+
+
+def _take_out(rows: list[DeliveryRow]) -> dict[str, Any]:
+    """What several rows would repeat, each of them."""
+    same = {}
+    for name in ("url", "http_status", "errors"):
+        values = {getattr(row, name) for row in rows}
+        if len(rows) > 1 and len(values) == 1 and None not in values:
+            same[name] = values.pop()
+            for row in rows:
+                setattr(row, name, None)
+    return same
+
+
+async def _failures(call: Call[DeliveriesParams], echoed: dict[str, Any]) -> DeliveriesResult:
+    """The failed deliveries by URL, with what else was sent there.
+
+    All deliveries are read a second time, whatever their status, as the rate and the last delivery
+    need them: without `attempts_contains`, which may name the error.
+    """
+    asked = call.params
+    scan = _scan(call, status="failed")
+    failed = [delivery_row(each) async for each in scan.rows()]
+    notes = [coverage(scan)]
+    traffic = AllTraffic(whole=scan.complete)
+    if failed:
+        notes.append(await _read_all(call, traffic))
+    ends = [each for each in (asked.started_before, asked.finished_before) if each]
+    until_now = all(each >= call.services.now() for each in ends)
+    rows = url_rows(failed, traffic, whole=scan.complete, until_now=until_now)
+    page = page_of(rows, asked.page, asked.page_size)
+    return DeliveriesResult(
+        today=call.today,
+        **echoed,
+        all_urls=Counts(**traffic.everything.counts(whole=traffic.whole)) if failed else None,
+        items=page.items,
+        note=" ".join(notes),
+        **paging(page) | {"total": len(rows) if scan.complete else None},
+    )
+
+
+async def _read_all(call: Call[DeliveriesParams], traffic: AllTraffic) -> str:
+    """Reads all deliveries into `traffic`. The failures are the answer: without the rest of the
+    deliveries it is still one."""
+    scan = _scan(call, status=None, attempts_contains=None)
+    traffic.whole = False
+    try:
+        async for each in scan.rows():
+            traffic.add(delivery_row(each))
+    except TelnyxError as error:
+        return f"sent, delivered and rates are missing: {error.happened}."
+    traffic.whole = scan.complete
+    return f"For sent, delivered and rates: {coverage(scan)}"
+
+
+def _scan(call: Call[DeliveriesParams], **instead: Any) -> Scan[WebhookDelivery]:
+    """A scan of all deliveries that were asked for, with other filters `instead`."""
+    query = _query(call.params) | {"page_size": None} | instead
+    return Scan(
+        lambda number: call.client.list_webhook_deliveries(**query | {"page": number}),
+        lambda delivery: delivery.id,
+        call.progress.rows,
+    )
+
+
+async def get_webhook_delivery(call: Call[DeliveryParams]) -> DeliveryResult:
+    delivery = await call.client.get_webhook_delivery(call.params.delivery_id)
+    event = delivery.webhook or WebhookEvent()
+    return DeliveryResult(
+        **delivery.model_dump(include={"id", "status", "started_at", "finished_at"}),
+        event_type=event.event_type,
+        event_id=event.id,
+        occurred_at=event.occurred_at,
+        attempts=[attempt_detail(each) for each in delivery.attempts or []],
+        untrusted_payload=payload_of(delivery) if call.params.include_payload else None,
+        note=None if call.params.include_payload else "include_payload=true adds the event itself.",
+    )
+
+
+LIST_WEBHOOK_DELIVERIES = ToolSpec(
+    name="telnyx_list_webhook_deliveries",
+    title="Webhook deliveries",
+    description="Webhooks sent: status, number of attempts, and the latest attempt's URL, HTTP "
+    "status and errors. For one: telnyx_get_webhook_delivery.",
+    params=DeliveriesParams,
+    result=DeliveriesResult,
+    run=list_webhook_deliveries,
+)
+GET_WEBHOOK_DELIVERY = ToolSpec(
+    name="telnyx_get_webhook_delivery",
+    title="Webhook delivery",
+    description="One delivery with every attempt: URL, headers, HTTP status, answer, errors. "
+    "Secrets are masked.",
+    params=DeliveryParams,
+    result=DeliveryResult,
+    run=get_webhook_delivery,
+)

@@ -1,0 +1,1 @@
+"""What every tool shares: its specification, arguments, results and errors."""

@@ -1,0 +1,113 @@
+"""Which account a call is about, where several are configured.
+
+A server changes one account only, the one it was started for. The others may be read, through the
+`account` argument that reading tools then have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import anyio
+from anyio import to_thread
+
+from telnyx_mcp.config.keys import KeyNotRead
+from telnyx_mcp.tools.framework.arguments import InvalidArguments, shown
+from telnyx_mcp.tools.framework.services import Services
+
+ARGUMENT = "account"
+
+
+class Account:
+    """One account, by the name the user gave it. `make` looks up its key, where a keyring may ask the
+    person, so its services are made in a thread when they are first needed."""
+
+    def __init__(self, name: str | None, make: Callable[[], Services]) -> None:
+        self.name = name
+        self.made: Services | None = None
+        self._make = make
+        self._making = anyio.Lock()
+
+    @classmethod
+    def ready(cls, services: Services) -> Account:
+        """One whose services are made already."""
+        account = cls(services.account, lambda: services)
+        account.made = services
+        return account
+
+    async def services(self) -> Services:
+        """What to work with. Raises `KeyNotRead`, and tries again at the next call then."""
+        if self.made is None:
+            async with self._making:
+                if self.made is None:
+                    self.made = await to_thread.run_sync(self._make)
+        return self.made
+
+
+class Accounts:
+    """The account that the server is for, and the others, which are only read."""
+
+    def __init__(self, main: Account, others: Iterable[Account] = ()) -> None:
+        self.main = main
+        self._others = {str(each.name): each for each in others}
+
+    @property
+    def names(self) -> list[str]:
+        """What the argument may be, the main one first; empty where there is but one."""
+        return [str(self.main.name), *self._others] if self._others else []
+
+    @property
+    def made(self) -> list[Services]:
+        """The services of each account that was needed so far."""
+        return [each.made for each in (self.main, *self._others.values()) if each.made]
+
+    def schema(self) -> dict[str, Any]:
+        """The argument as published."""
+        return {
+            "type": "string",
+            "enum": self.names,
+            "description": f"Which account; default {self.main.name}.",
+        }
+
+    async def chosen(
+        self, arguments: Mapping[str, Any], *, changes: bool
+    ) -> tuple[Services, dict[str, Any]]:
+        """The services of the account named in the arguments, and the other arguments.
+
+        Raises `InvalidArguments` for a name that is none, where a change names an account, and where
+        the key can't be had.
+        """
+        if not self._others or arguments.get(ARGUMENT) is None:
+            return await _services(self.main), dict(arguments)
+        name = arguments[ARGUMENT]
+        rest = {each: value for each, value in arguments.items() if each != ARGUMENT}
+        if changes:
+            raise InvalidArguments(
+                f"Nothing was done: this server changes the account {self.main.name} only, whose "
+                f"profile it was started with. If that is the one meant, call again without "
+                f"`{ARGUMENT}`; else tell the user to start a server with that profile."
+            )
+        if name == self.main.name:
+            return await _services(self.main), rest
+        if not isinstance(name, str) or name not in self._others:
+            raise InvalidArguments(
+                f"Nothing was asked of Telnyx: there is no account {shown(name, quote=True)}. "
+                f"`{ARGUMENT}` must be one of {', '.join(self.names)}."
+            )
+        return await _services(self._others[name]), rest
+
+    async def aclose(self) -> None:
+        for each in self.made:
+            await each.aclose()
+
+
+async def _services(account: Account) -> Services:
+    try:
+        return await account.services()
+    except KeyNotRead as error:
+        of = f" of account {account.name}" if account.name else ""
+        raise InvalidArguments(
+            f"Nothing was asked of Telnyx: the key{of} can't be read. {error.why} "
+            f"Trying again helps once the user has mended that. {error.do}".strip()
+        ) from None

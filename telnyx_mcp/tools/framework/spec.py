@@ -1,0 +1,193 @@
+"""A tool: what a client is shown, and the one way a call takes through the house.
+
+`arguments -> parameters -> the tool's function -> result`, with every failure turned into an error
+result in plain words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Generic, TypeVar, Union, get_args, get_origin
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.tools import Tool
+from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
+from mcp_types import CallToolResult, InputRequiredResult, ToolAnnotations
+from pydantic import BaseModel
+
+from telnyx_mcp.telnyx.client import TelnyxClient
+from telnyx_mcp.telnyx.deadline import CALL_SECONDS, MANY_SECONDS
+from telnyx_mcp.telnyx.errors import TelnyxError
+from telnyx_mcp.telnyx.names import Names
+from telnyx_mcp.tools.framework.accounts import ARGUMENT, Accounts
+from telnyx_mcp.tools.framework.arguments import InvalidArguments, Params, input_schema, parse
+from telnyx_mcp.tools.framework.progress import Progress
+from telnyx_mcp.tools.framework.results import ListResult, Result, answer, failed
+from telnyx_mcp.tools.framework.services import Services
+from telnyx_mcp.tools.support.change_requests import Surroundings
+
+P = TypeVar("P", bound=Params)
+R = TypeVar("R", bound=Result)
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[P]):
+    """One call of a tool: its parameters, the services, and the MCP client that made it. `client` asks
+    Telnyx, by the deadline of the call."""
+
+    params: P
+    services: Services
+    context: Context[Any, Any]
+    client: TelnyxClient
+    progress: Progress
+
+    def names(self) -> Names:
+        """Names for ids, read for this call."""
+        return Names(self.client, self.services.names)
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """What a request for a change works with."""
+        return Surroundings(self.client, self.services.now, self.services.account)
+
+    @property
+    def day(self) -> date:
+        """Today, in the user's zone."""
+        return self.services.now().astimezone(self.services.zone).date()
+
+    @property
+    def today(self) -> str:
+        """The same as text, for every result that resolves dates."""
+        return self.day.isoformat()
+
+
+class Failed(Exception):
+    """The call can't give what was asked. Its text is for the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec(Generic[P, R]):
+    """A tool as written down in its file. `changes` marks one that needs approval."""
+
+    name: str
+    title: str
+    description: str
+    params: type[P]
+    result: type[R]
+    run: Callable[[Call[P]], Awaitable[R | CallToolResult | InputRequiredResult]]
+    changes: bool = False
+    destructive: bool = False
+    idempotent: bool = True
+
+    def annotations(self) -> ToolAnnotations:
+        return ToolAnnotations(
+            title=self.title,
+            read_only_hint=not self.changes,
+            destructive_hint=self.destructive,
+            idempotent_hint=self.idempotent,
+            open_world_hint=True,
+        )
+
+    def bind(self, accounts: Accounts) -> AccountTool:
+        """The tool as the SDK takes it, at work with these accounts."""
+        parameters = input_schema(self.params)
+        if accounts.names and not self.changes:
+            properties = parameters["properties"] | {ARGUMENT: accounts.schema()}
+            parameters = parameters | {"properties": properties}
+        return AccountTool(
+            fn=self.run,
+            name=self.name,
+            description=self.description,
+            parameters=parameters,
+            fn_metadata=FuncMetadata(
+                arg_model=ArgModelBase, output_schema=output_schema(self.result, self.params)
+            ),
+            is_async=True,
+            annotations=self.annotations(),
+        ).at_work(self, accounts)
+
+
+class AccountTool(Tool):
+    """The SDK's tool, with arguments, results and errors handled as this project wants them."""
+
+    _spec: ToolSpec[Any, Any]
+    _accounts: Accounts
+
+    def at_work(self, spec: ToolSpec[Any, Any], accounts: Accounts) -> AccountTool:
+        self._spec, self._accounts = spec, accounts
+        return self
+
+    async def run(
+        self,
+        arguments: dict[str, Any],
+        context: Context[Any, Any],
+        convert_result: bool = False,
+    ) -> CallToolResult | InputRequiredResult:
+        spec, progress = self._spec, Progress(context)
+        try:
+            services, rest = await self._accounts.chosen(arguments, changes=spec.changes)
+            if spec.changes and services.changes_blocked:
+                return failed(f"Nothing was done. {services.changes_blocked} Tell the user.")
+            params = parse(spec.params, self.name, rest)
+        except InvalidArguments as error:
+            return failed(str(error))
+        seconds = MANY_SECONDS if params.reads_many else CALL_SECONDS
+        client = TelnyxClient(services.transport, progress.waiting).within(seconds)
+        try:
+            result = await spec.run(Call(params, services, context, client, progress))
+        except Failed as error:
+            return failed(str(error))
+        except TelnyxError as error:
+            of = f" (Account {services.account}.)" if services.account else ""
+            return failed(f"{error}{of}{' (Sandbox.)' if error.sandbox else ''}")
+        if isinstance(result, Result):
+            result.account = services.account
+            return answer(result, sandbox=client.sandbox)
+        return result
+
+
+_KINDS: tuple[tuple[type, str], ...] = (
+    (str, "string"),
+    (bool, "boolean"),
+    (int, "integer"),
+    (BaseModel, "object"),
+    (Mapping, "object"),
+    (Sequence, "array"),
+)
+
+
+def _kind(annotation: Any) -> str | None:
+    """What JSON calls values of this type; None for several kinds, or any."""
+    options = [annotation]
+    if get_origin(annotation) in (Union, UnionType):
+        options = [each for each in get_args(annotation) if each is not NoneType]
+    found = get_origin(options[0]) or options[0]
+    if len(options) > 1 or not isinstance(found, type):
+        return None
+    return next((kind for each, kind in _KINDS if issubclass(found, each)), None)
+
+
+@cache
+def output_schema(result: type[Result], params: type[Params]) -> dict[str, Any]:
+    """The published outline of a tool's result: its own fields, one level deep.
+
+    What every result or list has is said once in the server's instructions, and an echo of an
+    argument needs no description. Rows are described by their names: a full schema would cost every
+    conversation thousands of tokens, and the start a twentieth of its time.
+    """
+    known = ListResult.model_fields.keys() - {"items"} | params.model_fields.keys() | {"today"}
+    properties: dict[str, Any] = {}
+    for name, field in result.model_fields.items():
+        if name in known:
+            continue
+        kind = _kind(field.annotation)
+        # What is not said to be anything else is text: an amount, a time, an id.
+        outline = {"type": kind} if kind and kind != "string" else {}
+        if field.description:
+            outline["description"] = field.description
+        properties[name] = outline
+    return {"type": "object", "properties": properties}

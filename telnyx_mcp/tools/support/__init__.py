@@ -1,0 +1,1 @@
+"""What several tools share: periods, filters, groups, rows, exports."""

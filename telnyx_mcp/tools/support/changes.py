@@ -1,0 +1,90 @@
+"""What the two changing tools share: the way through the gate, and the reply."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from mcp_types import CallToolResult, InputRequiredResult
+
+from telnyx_mcp.approval import replies
+from telnyx_mcp.approval.change import PAYMENT, State
+from telnyx_mcp.approval.channels import AskOutcome
+from telnyx_mcp.approval.gate import CONFIRMED, Outcome
+from telnyx_mcp.approval.ledger_async import NotAllowed
+from telnyx_mcp.approval.request import ChangeRequest
+from telnyx_mcp.config.command_line import to_run
+from telnyx_mcp.tools.framework.results import Result, answer
+from telnyx_mcp.tools.framework.spec import Call, Failed
+from telnyx_mcp.tools.support.change_requests import is_of_sandbox
+
+_ERRORS = frozenset({State.REFUSED, State.NOT_SENT, State.UNKNOWN})
+
+
+class ChangeResult(Result):
+    """What came of a change. `state` is one of the ledger's."""
+
+    state: str
+    message: str
+    change_id: str
+
+
+async def carry_out(
+    call: Call[Any], request: ChangeRequest, result: type[ChangeResult]
+) -> CallToolResult | InputRequiredResult:
+    """The gate's outcome as a result, or the question for the client."""
+    try:
+        outcome = await call.services.gate.carry_out(request, call.context)
+    except NotAllowed as refusal:
+        raise Failed(str(refusal)) from None
+    if isinstance(outcome, InputRequiredResult):
+        return outcome
+    change = outcome.change
+    return answer(
+        result(
+            state=change.state,
+            message=_message(outcome, request.summary, call.services.account),
+            change_id=change.id,
+            account=call.services.account,
+            **change.evidence,
+        ),
+        sandbox=call.client.sandbox or is_of_sandbox(change),
+        # A person may have approved it elsewhere in the meantime: then it was sent, and is no error.
+        is_error=change.state in _ERRORS
+        or (change.state is State.PROPOSED and outcome.asked is AskOutcome.CANNOT_ASK),
+    )
+
+
+def _message(outcome: Outcome, summary: str, profile: str | None) -> str:
+    change = outcome.change
+    text = replies.REPLIES[change.state].model
+    if change.state is State.PROPOSED and outcome.asked:
+        text = replies.NOT_ANSWERED.get(outcome.asked, text)
+    is_payment = change.operation == PAYMENT
+    unknown = replies.AFTER_UNKNOWN_PAYMENT if is_payment else replies.AFTER_UNKNOWN_SETTING
+    resolve = _in_terminal(f"resolve {change.id}", profile)
+    filled = text.format(
+        summary=summary,
+        happened=change.happened,
+        remark="" if change.happened == CONFIRMED else f" {change.happened}",
+        after_unknown=unknown.format(resolve=resolve),
+        pauses=replies.PAUSES if is_payment else "",
+        approve=_in_terminal("approve", profile),
+    )
+    return _repeated(outcome, change.updated_at) + filled
+
+
+def _in_terminal(command: str, profile: str | None) -> str:
+    return f"`{to_run(command, profile)}` in a terminal"
+
+
+def _repeated(outcome: Outcome, at: datetime) -> str:
+    """Says that this call did nothing but repeat what an earlier one came to."""
+    change = outcome.change
+    if not outcome.is_repeat or change.state in (State.PROPOSED, State.SENDING):
+        return ""
+    another = ""
+    if change.state is State.SUCCEEDED:
+        is_payment = change.operation == PAYMENT
+        another = replies.ANOTHER_PAYMENT if is_payment else replies.ANOTHER_SETTING
+    return replies.REPEATED.format(at=f"{at:%H:%M:%S}", another=another)

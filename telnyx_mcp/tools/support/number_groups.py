@@ -1,0 +1,72 @@
+"""Counts of phone numbers by what they have in common."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from itertools import product
+from typing import Any
+
+from telnyx_mcp.telnyx.account_models import PhoneNumber
+from telnyx_mcp.tools.support.group_by import NONE
+
+FORMER_TYPES: Mapping[str, str] = {
+    "longcode": "local",
+    "tollfree": "toll_free",
+    "shortcode": "short_code",
+}
+"""What kinds of numbers were formerly called. Telnyx still says so of older numbers."""
+
+Value = tuple[str, str]
+"""A name, and an id or nothing. Two things may have one name."""
+
+
+def _plain(text: str | None) -> list[Value]:
+    return [(text or NONE, "")]
+
+
+def _named(its_id: str | None, name: str | None) -> list[Value]:
+    return [(name or its_id or NONE, its_id or "")]
+
+
+GROUPS: Mapping[str, Callable[[PhoneNumber, Mapping[str, str]], list[Value]]] = {
+    "type": lambda each, _: _plain(
+        FORMER_TYPES.get(each.phone_number_type or "", each.phone_number_type or NONE)
+    ),
+    "country": lambda each, _: _plain(each.country_iso_alpha2),
+    "status": lambda each, _: _plain(each.status),
+    "connection": lambda each, _: _named(each.connection_id, each.connection_name),
+    "profile": lambda each, _: _named(each.messaging_profile_id, each.messaging_profile_name),
+    "billing_group": lambda each, groups: _named(
+        each.billing_group_id, groups.get(each.billing_group_id or "")
+    ),
+    "tag": lambda each, _: [(tag, "") for tag in dict.fromkeys(each.tags or [])] or _plain(None),
+}
+"""What a number is counted by, given the names of the billing groups. Only tags may be several."""
+
+
+def group_rows(
+    numbers: Iterable[PhoneNumber],
+    by: list[str],
+    billing_groups: Mapping[str, str],
+    counted: str = "numbers",
+) -> list[dict[str, Any]]:
+    """A row for each group: its names, their ids, and how many numbers it has in a field called
+    `counted`; the largest first.
+
+    A number with several tags is counted in the group of each.
+    """
+    counts = Counter(
+        values
+        for number in numbers
+        for values in product(*(GROUPS[name](number, billing_groups) for name in by))
+    )
+    rows = []
+    for values, count in sorted(counts.items(), key=lambda each: (-each[1], each[0])):
+        row: dict[str, Any] = {}
+        for name, (text, its_id) in zip(by, values, strict=True):
+            row[name] = text
+            if its_id and its_id != text:
+                row[f"{name}_id"] = its_id
+        rows.append(row | {counted: count})
+    return rows

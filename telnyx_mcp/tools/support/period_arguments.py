@@ -1,0 +1,76 @@
+"""The arguments that name a period, shared by the tools that sum something up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from telnyx_mcp.billing.periods import Period, PeriodError, period_between, period_of
+from telnyx_mcp.tools.framework.arguments import Day, Params, Text
+from telnyx_mcp.tools.framework.spec import Call, Failed
+
+
+class PeriodParams(Params):
+    """A period by its name, or by two days."""
+
+    instead: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("month", "year", "quarter", "date", "day", "date_range", "range"),
+        "Use period, such as 2026-05 or last month.",
+    )
+
+    period: Text | None = Field(
+        None,
+        description="2026-05, 2026-Q2, last month, last 7 days, year to date, ...",
+    )
+    start_date: Day | None = Field(None, description="Or: first day, YYYY-MM-DD.")
+    end_date: Day | None = Field(None, description="Day after the last one.")
+
+
+def check_one_range(period: object, start: object, end: object) -> None:
+    """Raises `PeriodError` unless there is either a period, or a start and an end."""
+    if (period is None) == (start is None):
+        raise PeriodError(
+            "Give either period (such as 2026-05 or last month) or start_date and end_date, "
+            f"{'not both' if period else 'but one of them'}."
+        )
+    if period is not None and end is not None:
+        raise PeriodError("end_date goes with start_date, not with period.")
+    if period is None and end is None:
+        raise PeriodError("end_date is missing: the day after the last one.")
+
+
+def wrong_range(error: PeriodError, today: date | str) -> Failed:
+    """What to answer to a range that can't be meant."""
+    return Failed(
+        f"Nothing was asked of Telnyx: {error} Today is {today}. Correct that and call again."
+    )
+
+
+def asked_period(asked: PeriodParams, call: Call[Any]) -> Period:
+    """The period that a call asks for. Raises `Failed`."""
+    try:
+        check_one_range(asked.period, asked.start_date, asked.end_date)
+        if asked.start_date and asked.end_date:
+            return period_between(asked.start_date, asked.end_date, call.day, call.services.zone)
+        return period_of(asked.period or "", call.day, call.services.zone)
+    except PeriodError as error:
+        raise wrong_range(error, call.today) from None
+
+
+def left_out(end: date | None) -> str:
+    """What a range that ends with the last day of a month may have left out by mistake, in words."""
+    next_day = end + timedelta(days=1) if end else None
+    if not next_day or next_day.day != 1:
+        return ""
+    return f"{end} itself is not included; for the whole month: end_date={next_day}."
+
+
+def named_period(said: str, call: Call[Any]) -> Period:
+    """The period that an argument names. Raises `Failed`."""
+    try:
+        return period_of(said, call.day, call.services.zone)
+    except PeriodError as error:
+        raise wrong_range(error, call.today) from None
