@@ -17,7 +17,7 @@ from benchmarks.stand_ins import running_stub
 from benchmarks.subjects import NOWHERE, SERVERS, WORKERS, environment, ours, state_url
 from benchmarks.worker import Worker
 from telnyx_mcp.telnyx.rate_limit.pacer import Pacer
-from telnyx_mcp.telnyx.rate_limit.stores import pace_place
+from telnyx_mcp.telnyx.rate_limit.stores import pace_store
 
 KEY = "KEY_benchmark"
 ENDPOINT = "/balance"
@@ -49,7 +49,7 @@ def measure() -> list[Measurement]:
 
 def _turn(what: str, url: str) -> Measurement:
     """Taking a turn and learning from its answer, in microseconds; medians."""
-    shared = Pacer(pace_place(url, KEY, NOWHERE))
+    shared = Pacer(pace_store(url, KEY, NOWHERE))
     pacers = {"ours": shared, "paced alone": Pacer()}
     with asyncio.Runner() as runner:
         taken = in_turns({name: partial(_turns, runner, pacer) for name, pacer in pacers.items()})

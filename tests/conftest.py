@@ -31,7 +31,7 @@ from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.server.build import AccountServer, build_server
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.rate_limit.pacer import Pacer
-from telnyx_mcp.telnyx.rate_limit.stores import OwnPace
+from telnyx_mcp.telnyx.rate_limit.stores import InMemoryStore
 from telnyx_mcp.telnyx.transport import Transport
 
 if TYPE_CHECKING:
@@ -295,7 +295,7 @@ class Time:
         self.at += seconds
 
     def pacer(self) -> Pacer:
-        return Pacer(own=OwnPace(self.clock), sleep=self.sleep, clock=self.clock)
+        return Pacer(own=InMemoryStore(self.clock), sleep=self.sleep, clock=self.clock)
 
 
 @pytest.fixture

@@ -17,12 +17,12 @@ from mcp_types import ElicitRequestParams, ElicitResult
 from pydantic import SecretStr
 
 from telnyx_mcp.cli.main import main
-from telnyx_mcp.clients.catalog import Machine
+from telnyx_mcp.clients.catalog import Host
 from telnyx_mcp.config.keys import store_key
-from telnyx_mcp.config.profiles import Accounts
+from telnyx_mcp.config.profiles import ConfiguredAccounts
 from telnyx_mcp.config.settings import Settings, foreign_address
 from telnyx_mcp.doctor import checks
-from telnyx_mcp.doctor.checks import examine
+from telnyx_mcp.doctor.checks import run_checks
 from telnyx_mcp.doctor.context import Finding, Level
 from telnyx_mcp.doctor.operations import CHANGING_OPERATIONS, COURTESIES, OPERATIONS
 from telnyx_mcp.sandbox import Sandbox
@@ -37,11 +37,11 @@ Findings = list[Finding]
 @pytest.fixture(autouse=True)
 def _no_clients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is installed where these tests run has no part in them."""
-    monkeypatch.setattr(checks, "Machine", lambda: Machine("linux", tmp_path, {}))
+    monkeypatch.setattr(checks, "Machine", lambda: Host("linux", tmp_path, {}))
 
 
 async def found(settings: Settings, **others: Settings) -> Findings:
-    return [each async for each in examine(settings, others, now=lambda: NOW)]
+    return [each async for each in run_checks(settings, others, now=lambda: NOW)]
 
 
 def of(findings: Findings, check: str) -> Findings:
@@ -161,7 +161,7 @@ async def test_a_clock_that_differs_is_found(
         answer(200, {"data": {"balance": "1.00", "currency": "USD"}}, headers={"date": date})
     )
     patient = settings.model_copy(update={"base_url": scripted.base_url})
-    findings = [each async for each in examine(patient, now=lambda: NOW)]
+    findings = [each async for each in run_checks(patient, now=lambda: NOW)]
     (clock,) = of(findings, "clock")
     assert (clock.level, words in clock.found) == (level, True)
 
@@ -309,8 +309,8 @@ def file(own: Path, request: pytest.FixtureRequest) -> Path:
 async def test_what_a_profiles_file_says_in_vain_is_named_and_who_else_can_write_it(
     settings: Settings, file: Path, request: pytest.FixtureRequest
 ) -> None:
-    accounts = Accounts(settings, {}, file, ["max_payment = 900 is ignored"])
-    findings = of([each async for each in examine(settings, profiles=accounts)], "settings")
+    accounts = ConfiguredAccounts(settings, {}, file, ["max_payment = 900 is ignored"])
+    findings = of([each async for each in run_checks(settings, profiles=accounts)], "settings")
     notes = [each.found for each in findings if each.level is Level.NOTE]
     is_open = "open to anyone" in request.node.name
     assert "max_payment = 900 is ignored" in notes

@@ -20,7 +20,7 @@ from mcp_types import PromptReference
 from pydantic import SecretStr
 
 from telnyx_mcp.config import keys
-from telnyx_mcp.config.keys import KeyNotRead, key_of, with_key
+from telnyx_mcp.config.keys import KeyUnavailable, key_of, with_key
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.build import AccountServer, build_server
@@ -71,7 +71,7 @@ def test_a_system_without_a_keyring_says_so(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(library, "get_keyring", Keyring)
     assert secret(Settings()) is None
-    with pytest.raises(KeyNotRead, match="Secret Service"):
+    with pytest.raises(KeyUnavailable, match="Secret Service"):
         key_of(Settings(key_from="keyring"))
 
 
@@ -83,7 +83,7 @@ def test_a_keyring_that_keeps_keys_for_anyone_to_read_is_none(
     several = SimpleNamespace(priority=10, backends=[PlaintextKeyring(), PlaintextKeyring()])
     for backend in (PlaintextKeyring(), several):
         monkeypatch.setattr(library, "get_keyring", lambda it=backend: it)
-        with pytest.raises(KeyNotRead, match="no keyring that could be used"):
+        with pytest.raises(KeyUnavailable, match="no keyring that could be used"):
             keys.keyring_name()
 
 
@@ -101,7 +101,7 @@ def test_what_a_keyring_raises_is_said_without_what_it_holds(
         lambda: keys.store_key(None, SecretStr(KEY)),
         lambda: keys.remove_key(None),
     ):
-        with pytest.raises(KeyNotRead, match="is it unlocked") as caught:
+        with pytest.raises(KeyUnavailable, match="is it unlocked") as caught:
             attempt()
         assert KEY not in repr(caught.value)
         assert caught.value.__cause__ is None
@@ -109,7 +109,7 @@ def test_what_a_keyring_raises_is_said_without_what_it_holds(
 
 def test_a_kept_key_that_no_header_can_hold_is_refused_unseen(keyring: KeyringBackend) -> None:
     keys.store_key(None, SecretStr("KEY with a space"))
-    with pytest.raises(KeyNotRead, match="copy it again") as caught:
+    with pytest.raises(KeyUnavailable, match="copy it again") as caught:
         key_of(Settings(key_from="keyring"))
     assert "with a space" not in str(caught.value)
 
@@ -139,7 +139,7 @@ def test_a_place_for_the_key_that_is_none_is_refused(source: str) -> None:
 def test_where_there_is_no_key_it_is_said_how_to_put_one_where_it_is_looked_for(
     keyring: KeyringBackend, settings: Settings, why: str, do: str
 ) -> None:
-    with pytest.raises(KeyNotRead, match=why) as missed:
+    with pytest.raises(KeyUnavailable, match=why) as missed:
         with_key(settings)
     assert do in missed.value.do
     assert ("TELNYX_API_KEY" in missed.value.do) == (settings.key_from == "auto")
@@ -172,7 +172,7 @@ FOREIGN = "https://gateway.example/v2"
 def test_where_a_key_is_missing_for_an_address_it_is_said_which(
     keyring: KeyringBackend, settings: Settings, why: str, do: str
 ) -> None:
-    with pytest.raises(KeyNotRead) as missed:
+    with pytest.raises(KeyUnavailable) as missed:
         with_key(settings)
     assert (missed.value.why, missed.value.do) == (why, do)
 
@@ -180,7 +180,7 @@ def test_where_a_key_is_missing_for_an_address_it_is_said_which(
 def test_without_a_source_a_missing_key_names_its_address_if_that_is_not_telnyxs(
     keyring: KeyringBackend,
 ) -> None:
-    with pytest.raises(KeyNotRead) as missed:
+    with pytest.raises(KeyUnavailable) as missed:
         with_key(Settings(base_url=FOREIGN))
     assert missed.value.why == (
         "There is no API key for https://gateway.example, and a key stored for another address is not "

@@ -12,7 +12,7 @@ from mcp.client.session import ClientRequestContext
 from mcp_types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult
 from pydantic import SecretStr
 
-from telnyx_mcp.config.profiles import WrongSettings, configured
+from telnyx_mcp.config.profiles import SettingsError, configured
 from telnyx_mcp.config.settings import TELNYX_API, Settings
 from telnyx_mcp.sandbox import Sandbox, running_sandbox
 from telnyx_mcp.server.build import AccountServer, build_server
@@ -134,13 +134,13 @@ def test_a_file_that_can_not_be_used_says_where_and_why_and_shows_no_key(
     file: Path, text: str, said: str
 ) -> None:
     file.write_text(text, "utf-8")
-    with pytest.raises(WrongSettings, match=said) as caught:
+    with pytest.raises(SettingsError, match=said) as caught:
         configured("a" if "profiles.a" in text else None)
     assert KEY not in str(caught.value)
 
 
 def test_a_profile_without_a_file_says_where_it_was_looked_for(file: Path) -> None:
-    with pytest.raises(WrongSettings, match=r"there is no .*profiles\.toml"):
+    with pytest.raises(SettingsError, match=r"there is no .*profiles\.toml"):
         configured("eu")
 
 

@@ -10,11 +10,11 @@ import os
 import sys
 
 from telnyx_mcp.telnyx.rate_limit.pacer import Pacer
-from telnyx_mcp.telnyx.rate_limit.stores import pace_place
+from telnyx_mcp.telnyx.rate_limit.stores import pace_store
 
 
 async def main() -> None:
-    place = pace_place(sys.argv[1], os.environ["TELNYX_API_KEY"], os.environ["TELNYX_BASE_URL"])
+    place = pace_store(sys.argv[1], os.environ["TELNYX_API_KEY"], os.environ["TELNYX_BASE_URL"])
     pacer = Pacer(place)
     await pacer.turn("/balance")
     if not pacer.place:

@@ -42,7 +42,7 @@ from telnyx_mcp.approval.ledger_queries import (
     decimal_of,
 )
 from telnyx_mcp.approval.policy import Policy
-from telnyx_mcp.approval.process_identity import Owner
+from telnyx_mcp.approval.process_identity import ProcessIdentity
 from telnyx_mcp.approval.question import Question
 from telnyx_mcp.approval.reasons import GONE, Blocked, QuestionOpen, RecentlyDeclined
 from telnyx_mcp.approval.signature import LedgerSigner
@@ -85,7 +85,7 @@ class Ledger(LedgerQueries):
         store: Store,
         api_key: str,
         address: str,
-        owner: Owner,
+        owner: ProcessIdentity,
         policy: Policy,
         profile: str | None = None,
         memory: StoreMemory | None = None,

@@ -29,7 +29,7 @@ from telnyx_mcp.approval.change import (
     State,
 )
 from telnyx_mcp.approval.policy import DAY, MONTH, Policy, Spent
-from telnyx_mcp.approval.process_identity import Owner
+from telnyx_mcp.approval.process_identity import ProcessIdentity
 from telnyx_mcp.approval.reasons import (
     Blocked,
     BudgetUsedUp,
@@ -87,7 +87,7 @@ class LedgerQueries:
         store: Store,
         key: KeyLink,
         signer: LedgerSigner,
-        owner: Owner,
+        owner: ProcessIdentity,
         policy: Policy,
         memory: StoreMemory | None = None,
     ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from telnyx_mcp.approval.policy import Policy
-from telnyx_mcp.approval.process_identity import Owner
+from telnyx_mcp.approval.process_identity import ProcessIdentity
 from telnyx_mcp.approval.store_memory import StoreMemory
 from telnyx_mcp.storage.url import database_at
 
@@ -22,7 +22,7 @@ def open_ledger(settings: Settings) -> Ledger:
     url = settings.state_url.get_secret_value() if settings.state_url else None
     store = Store(url)
     key = settings.api_key.get_secret_value() if settings.api_key else ""
-    owner, policy = Owner.this_process(), policy_of(settings)
+    owner, policy = ProcessIdentity.this_process(), policy_of(settings)
     memory = StoreMemory.of(database_at(url) if url else None)
     return Ledger.of(store, key, settings.base_url, owner, policy, settings.profile, memory)
 

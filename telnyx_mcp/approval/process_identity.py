@@ -13,7 +13,7 @@ _ENDED = ("Z", "X")
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
+class ProcessIdentity:
     """A process, told apart from a later one with the same number by when it was started."""
 
     host: str
@@ -21,7 +21,7 @@ class Owner:
     started: str
 
     @classmethod
-    def this_process(cls) -> Owner:
+    def this_process(cls) -> ProcessIdentity:
         return cls(_host(), os.getpid(), _stat(os.getpid())[1])
 
     def __str__(self) -> str:

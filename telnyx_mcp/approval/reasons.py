@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from telnyx_mcp.config.command_line import to_run
+from telnyx_mcp.config.command_line import command_line
 from telnyx_mcp.config.settings import variable_of
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class UnknownPayment:
         return (
             f"the outcome of {payment} is unknown, and no other payment is "
             "made until a person has found out. The user can look into the Mission Control Portal, "
-            f"then run `{to_run(f'resolve {lost.id}', profile)}` in a terminal, or answer on the page "
+            f"then run `{command_line(f'resolve {lost.id}', profile)}` in a terminal, or answer on the page "
             "in the browser where one opens."
         )
 
@@ -91,7 +91,7 @@ class QuestionOpen:
             f"another change {waits}: {title_of(open_)} (id {open_.id}, until "
             f"{open_.expires_at:%H:%M} UTC), and an account has one open question at a time. Ask the "
             f"user to answer that one first, where it was asked or with "
-            f"`{to_run(f'approve {open_.id}', profile)}` in a terminal; then call again."
+            f"`{command_line(f'approve {open_.id}', profile)}` in a terminal; then call again."
         )
 
 
@@ -129,7 +129,7 @@ class UnlinkedKey:
         return (
             f"this API key is new to the ledger, which holds the changes of: {names}. Telnyx does "
             "not confirm that the key belongs to one of them, so nothing is paid or changed until "
-            f"the user runs `{to_run(LINK, profile)}` in a terminal. Calling again helps after that."
+            f"the user runs `{command_line(LINK, profile)}` in a terminal. Calling again helps after that."
         )
 
 
@@ -154,7 +154,7 @@ class StoreReplaced:
         return (
             f"{self.happened} Payments may be missing from it, so nothing is paid or "
             "changed until the user puts the right one back, or, after a look into the Mission Control "
-            f"Portal, runs `{to_run(ACCEPT, profile)}` in a terminal. Calling again helps after that."
+            f"Portal, runs `{command_line(ACCEPT, profile)}` in a terminal. Calling again helps after that."
         )
 
 

@@ -49,7 +49,7 @@ class Sums:
         return len(self._sums)
 
 
-def written(amount: Decimal) -> str:
+def format_amount(amount: Decimal) -> str:
     """The amount with two decimals, or with as many as it needs."""
     text = format(amount, "f")
     whole, _, fraction = text.partition(".")

@@ -11,7 +11,7 @@ from typing import Any
 
 import anyio
 
-from telnyx_mcp.billing.money import ZERO, amount_of, written
+from telnyx_mcp.billing.money import ZERO, amount_of, format_amount
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.models import NumberCharges
 from telnyx_mcp.telnyx.usage_reports import UsageProduct, latest_end, read_usage, usage_products
@@ -55,7 +55,7 @@ def cost_field(numbers: Iterable[NumberCost]) -> dict[str, str]:
     """`cost`, or `part_cost` where that of a service can't be read."""
     numbers = list(numbers)
     name = "part_cost" if any(each.unreadable for each in numbers) else "cost"
-    return {name: written(sum((each.cost for each in numbers), ZERO))}
+    return {name: format_amount(sum((each.cost for each in numbers), ZERO))}
 
 
 def totals(numbers: Iterable[NumberCost]) -> dict[str, Any]:

@@ -10,9 +10,9 @@ import anyio
 from rich.console import Console
 from rich.text import Text
 
-from telnyx_mcp.config.profiles import Accounts
+from telnyx_mcp.config.profiles import ConfiguredAccounts
 from telnyx_mcp.config.settings import Settings
-from telnyx_mcp.doctor.checks import examine
+from telnyx_mcp.doctor.checks import run_checks
 from telnyx_mcp.doctor.context import Finding, Level
 
 _MARKS = {
@@ -23,14 +23,14 @@ _MARKS = {
 
 
 def run_doctor(
-    settings: Settings, accounts: Accounts, *, as_json: bool, clear_pace: bool = False
+    settings: Settings, accounts: ConfiguredAccounts, *, as_json: bool, clear_pace: bool = False
 ) -> int:
     """Examines these settings, and the other accounts, and prints line by line, or as JSON. 0 if
     nothing failed, else 1."""
 
     async def examine_all() -> list[Finding]:
         findings: list[Finding] = []
-        examining = examine(settings, accounts.others, profiles=accounts, clear_pace=clear_pace)
+        examining = run_checks(settings, accounts.others, profiles=accounts, clear_pace=clear_pace)
         async for finding in examining:
             findings.append(finding)
             if not as_json:

@@ -12,14 +12,14 @@ from hashlib import blake2b
 
 import anyio
 
-from telnyx_mcp.config.keys import KeyNotRead, with_key
+from telnyx_mcp.config.keys import KeyUnavailable, with_key
 from telnyx_mcp.config.settings import Settings
-from telnyx_mcp.exporting.failure import NotExported
+from telnyx_mcp.exporting.failure import ExportFailure
 from telnyx_mcp.exporting.formats import FORMATS, columns_for
 from telnyx_mcp.exporting.pages import Pages, RecordPage
 from telnyx_mcp.exporting.part import Journal, Part, finished_before, part_of, refuse_taken
 from telnyx_mcp.exporting.progress import Progress, shown_progress
-from telnyx_mcp.exporting.question import Wish, command_line, question_of
+from telnyx_mcp.exporting.question import ExportOptions, command_line, question_of
 from telnyx_mcp.process.signals import stopping_signals_heard
 from telnyx_mcp.server.build import transport_of
 from telnyx_mcp.telnyx.client import TelnyxClient
@@ -28,15 +28,17 @@ from telnyx_mcp.telnyx.models import DetailRecord
 from telnyx_mcp.telnyx.server_clock import utc_now
 
 
-def run_export(settings: Settings, wish: Wish, *, now: Callable[[], datetime] = utc_now) -> int:
-    """Exports, and says what came of it. 0 if the file is whole and in its place. Raises `NotExported`,
+def run_export(
+    settings: Settings, wish: ExportOptions, *, now: Callable[[], datetime] = utc_now
+) -> int:
+    """Exports, and says what came of it. 0 if the file is whole and in its place. Raises `ExportFailure`,
     and `KeyboardInterrupt` where it was stopped; both leave what can be resumed."""
     try:
         settings = with_key(settings)
-    except KeyNotRead as error:
-        raise NotExported(str(error), status=2) from None
+    except KeyUnavailable as error:
+        raise ExportFailure(str(error), status=2) from None
     if wish.to.is_dir():
-        raise NotExported(f"{wish.to} is a folder: give the name of a file.", status=2)
+        raise ExportFailure(f"{wish.to} is a folder: give the name of a file.", status=2)
     question = question_of(wish, settings, now())
     if not wish.restart and (journal := finished_before(wish.to, question)):
         return _done(wish, journal)
@@ -52,14 +54,14 @@ def run_export(settings: Settings, wish: Wish, *, now: Callable[[], datetime] = 
         except KeyboardInterrupt:
             sys.stderr.write(f"\n{_kept(part)} {again}\n")
             raise
-        except (NotExported, TelnyxError) as error:
-            raise NotExported(f"{error} {_kept(part)} {again}") from None
+        except (ExportFailure, TelnyxError) as error:
+            raise ExportFailure(f"{error} {_kept(part)} {again}") from None
         return _done(wish, part.journal)
 
 
 async def _read(settings: Settings, part: Part) -> bool:
     """Reads and writes until the end, a failure, or a signal. False if it was stopped by a signal."""
-    failed: NotExported | TelnyxError | None = None
+    failed: ExportFailure | TelnyxError | None = None
     ended = False
     client = TelnyxClient(transport_of(settings))
     with shown_progress() as progress, stopping_signals_heard() as signals:
@@ -69,7 +71,7 @@ async def _read(settings: Settings, part: Part) -> bool:
             try:
                 await export(part, pages, progress)
                 ended = True
-            except (NotExported, TelnyxError) as error:
+            except (ExportFailure, TelnyxError) as error:
                 failed = error
             finally:
                 with anyio.CancelScope(shield=True):
@@ -162,7 +164,7 @@ def _mark(row: DetailRecord) -> str:
 
 def _check(journal: Journal) -> None:
     if journal.total is not None and journal.rows != journal.total:
-        raise NotExported(
+        raise ExportFailure(
             f"The export is not whole: Telnyx counts {journal.total:,} records and {journal.rows:,} "
             "were written. Records may have been added meanwhile, or Telnyx gave no more: go on to "
             "ask for the next page once more, or add --restart to begin anew."
@@ -177,7 +179,7 @@ def _kept(part: Part) -> str:
     return f"{journal.rows:,}{of} rows are in {part_of(part.target)}."
 
 
-def _done(wish: Wish, journal: Journal) -> int:
+def _done(wish: ExportOptions, journal: Journal) -> int:
     unchecked = "" if journal.total is not None else " Telnyx gave no count to check them against."
     running = journal.until != journal.question.end
     why = ", as the period was not over" if running and journal.question.end else ""

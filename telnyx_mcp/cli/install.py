@@ -24,16 +24,16 @@ from telnyx_mcp.clients.entry import (
     Entry,
     NoCommand,
     args_of,
-    compact,
     holds_secret,
     masked,
     own_command,
+    pretty,
 )
 from telnyx_mcp.clients.formats import FORMATS, NotSafe, put, take
 from telnyx_mcp.clients.jsonc import Unreadable
 from telnyx_mcp.config import keys
-from telnyx_mcp.config.keys import KeyNotRead
-from telnyx_mcp.config.profiles import WrongSettings, checked, configured
+from telnyx_mcp.config.keys import KeyUnavailable
+from telnyx_mcp.config.profiles import SettingsError, checked, configured
 from telnyx_mcp.config.settings import VARIABLES
 
 KeyPlace = Literal["keyring", "client"]
@@ -42,7 +42,7 @@ SERVER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class InstallOptions:
     """What the person asked for."""
 
     client: str
@@ -62,7 +62,7 @@ class Wish:
         return f"{NAME}-{self.profile}" if self.profile else NAME
 
 
-def install(wish: Wish, person: Person | None = None) -> int:
+def install(wish: InstallOptions, person: Person | None = None) -> int:
     """Puts the server into the client's configuration. 0 done, 1 the person said no.
 
     Raises `NotDone`.
@@ -71,7 +71,7 @@ def install(wish: Wish, person: Person | None = None) -> int:
     client, name = CLIENTS[wish.client], wish.server
     with _in_words(client, person):
         if not SERVER.fullmatch(name):
-            raise WrongSettings(f"--name takes up to 64 letters, digits, _ and -; got {name!r}")
+            raise SettingsError(f"--name takes up to 64 letters, digits, _ and -; got {name!r}")
         place = _place_of_key(wish, client)
         file = ConfigFile.read(client.file(person.machine))
         before = _text(client, file)
@@ -108,7 +108,7 @@ def install(wish: Wish, person: Person | None = None) -> int:
     return 0
 
 
-def uninstall(wish: Wish, person: Person | None = None) -> int:
+def uninstall(wish: InstallOptions, person: Person | None = None) -> int:
     """Takes the server out of the client's configuration. 0 done or not there, 1 the person said no.
 
     Raises `NotDone`.
@@ -144,7 +144,7 @@ def _in_words(client: Client, person: Person) -> Iterator[None]:
     """Turns whatever keeps a file from being changed into `NotDone`."""
     try:
         yield
-    except (NoCommand, NotWritten, WrongSettings, KeyNotRead) as error:
+    except (NoCommand, NotWritten, SettingsError, KeyUnavailable) as error:
         raise NotDone.because(error) from None
     except Unreadable as error:
         raise NotDone(
@@ -166,13 +166,13 @@ def _text(client: Client, file: ConfigFile) -> str:
 # --- the key --------------------------------------------------------------------------------------
 
 
-def _place_of_key(wish: Wish, client: Client) -> str:
+def _place_of_key(wish: InstallOptions, client: Client) -> str:
     """`keyring`; `client`: its file; `ask`: the client asks for it; `profile`: where that says."""
     if wish.profile:
         key_from = configured(wish.profile).main.key_from
         place = "keyring" if key_from == "keyring" else "profile"
         if wish.key not in (None, place):
-            raise WrongSettings(
+            raise SettingsError(
                 f"the profile {wish.profile} says where its key is ({key_from}): leave out --key"
             )
         return place
@@ -180,14 +180,14 @@ def _place_of_key(wish: Wish, client: Client) -> str:
         return "ask" if client.asks_itself else "client"
     try:
         keys.keyring_name()
-    except KeyNotRead:
+    except KeyUnavailable:
         if wish.key == "keyring":
             raise
         return "client"
     return "keyring"
 
 
-def _from_variable(wish: Wish) -> str:
+def _from_variable(wish: InstallOptions) -> str:
     variable = configured(wish.profile).main.key_from.removeprefix("env:")
     return (
         f"The server takes its key from {variable}. Most clients hand on few of their variables: if "
@@ -204,14 +204,14 @@ def _arguments(profile: str | None, read_only: bool) -> list[str]:
     return ["serve", *named, *reads] if named or reads else []
 
 
-def _environment(wish: Wish, place: str) -> dict[str, str]:
-    """What the entry sets. Raises `WrongSettings` for a setting that is none."""
+def _environment(wish: InstallOptions, place: str) -> dict[str, str]:
+    """What the entry sets. Raises `SettingsError` for a setting that is none."""
     known = VARIABLES.keys() - {KEY}
     given: dict[str, str] = {}
     for pair in wish.env:
         setting, equals, value = pair.partition("=")
         if not equals or setting not in known:
-            raise WrongSettings(
+            raise SettingsError(
                 f"--env takes NAME=VALUE with one of {', '.join(sorted(known))}; got {setting!r}"
             )
         given[setting] = value
@@ -255,7 +255,7 @@ def _without_input(client: Client, text: str) -> str:
     """The text without the question for the key, if no server needs it any more."""
     data = FORMATS[client.format].read(text)
     number = _input_of(data.get("inputs", []))
-    if number is None or ASKED in compact(data.get(client.table)):
+    if number is None or ASKED in pretty(data.get(client.table)):
         return text
     return take(client.format, text, ("inputs", number))
 
@@ -270,7 +270,7 @@ def _input_of(inputs: object) -> int | None:
 
 
 def _printed(
-    person: Person, client: Client, file: ConfigFile, wish: Wish, entry: Entry, place: str
+    person: Person, client: Client, file: ConfigFile, wish: InstallOptions, entry: Entry, place: str
 ) -> int:
     """Writes the entry to stdout as a file that holds nothing else, for whoever pastes it."""
     if place == "keyring":
@@ -304,11 +304,11 @@ def _show(
     person.say(f"{client.title}, {file.path}{new_file}, {client.table}.{name}:")
     for value, sign, style in ((old, "-", "red"), (new, "+", "green")):
         if value is not None:
-            for line in compact(masked(value)).splitlines():
+            for line in pretty(masked(value)).splitlines():
                 person.say(f"{sign} {line}", style)
 
 
-def _may_write(wish: Wish, person: Person) -> bool:
+def _may_write(wish: InstallOptions, person: Person) -> bool:
     if wish.yes:
         return True
     if not person.there():

@@ -10,8 +10,8 @@ from pydantic import SecretStr
 from telnyx_mcp.cli.terminal import NotDone, Person
 from telnyx_mcp.clients.entry import ADDRESS, KEY, KEY_FROM, args_of, env_of
 from telnyx_mcp.config import keys
-from telnyx_mcp.config.keys import KeyNotRead
-from telnyx_mcp.config.profiles import WrongSettings, checked, configured
+from telnyx_mcp.config.keys import KeyUnavailable
+from telnyx_mcp.config.profiles import SettingsError, checked, configured
 from telnyx_mcp.config.settings import TELNYX_API, foreign_address, usable_key
 
 
@@ -32,7 +32,7 @@ def set_key(
         where = keys.keyring_name()
         key = _key_in(variable) if variable is not None else _typed_key(person, profile, address)
         keys.store_key(profile, key, address)
-    except (KeyNotRead, WrongSettings) as error:
+    except (KeyUnavailable, SettingsError) as error:
         raise NotDone.because(error) from None
     person.say(f"The key of {_whose(profile, address)} is kept in {where}.")
     return 0
@@ -46,12 +46,12 @@ def remove_key(
     person = person or Person()
     address = TELNYX_API
     try:
-        with suppress(WrongSettings):  # a profile that is gone may have left its key
+        with suppress(SettingsError):  # a profile that is gone may have left its key
             address = _address(profile, None)
         if base_url is not None:
             address = checked("--base-url: ", base_url=base_url, api_key=None).base_url
         there = keys.remove_key(profile, address)
-    except (KeyNotRead, WrongSettings) as error:
+    except (KeyUnavailable, SettingsError) as error:
         raise NotDone.because(error) from None
     of = _whose(profile, address)
     person.say(f"The key of {of} was removed." if there else f"There was no key of {of}.")
@@ -59,7 +59,7 @@ def remove_key(
 
 
 def _address(profile: str | None, base_url: str | None) -> str:
-    """The address that a key is for. Raises `WrongSettings`."""
+    """The address that a key is for. Raises `SettingsError`."""
     # What the environment holds as a key does not matter here.
     account = configured(profile).main if profile else checked("", api_key=None)
     if base_url is None:
@@ -99,7 +99,7 @@ def keep_in_keyring(profile: str | None, person: Person, base_url: str = TELNYX_
 def address_of(profile: str | None, entry: object) -> str:
     """The address that the server of a client's entry asks: the profile's, else the entry's own."""
     set_there = env_of(entry).get(ADDRESS)
-    with suppress(WrongSettings):
+    with suppress(SettingsError):
         if profile is not None and (own := configured(profile).main.base_url) != TELNYX_API:
             return own
         if isinstance(set_there, str):
@@ -113,7 +113,7 @@ def left_in_keyring(entry: object) -> str | None:
     profile = next((name for flag, name in pairwise(args) if flag == "--profile"), None)
     key_from = env_of(entry).get(KEY_FROM)
     if profile is not None:
-        with suppress(WrongSettings):  # a profile that is gone may have left its key
+        with suppress(SettingsError):  # a profile that is gone may have left its key
             key_from = "keyring"
             key_from = configured(profile).main.key_from
     if key_from != "keyring":

@@ -22,7 +22,7 @@ from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.approval.reasons import LINK, title_of
 from telnyx_mcp.approval.replies import REPLIES
 from telnyx_mcp.approval.signature import this_user
-from telnyx_mcp.config.command_line import to_run
+from telnyx_mcp.config.command_line import command_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,7 +131,7 @@ def _ask(settings: Settings, ledger: Ledger, change: Change) -> int:
     _say(
         replies.ANSWERED[asked].format(
             until=f"{decided.expires_at:%H:%M}",
-            approve=to_run(f"approve {change.id}", ledger.profile),
+            approve=command_line(f"approve {change.id}", ledger.profile),
         )
     )
     return 0
@@ -271,7 +271,7 @@ def show_ledger(
                 _say(f"{each.id} can't be read: {each.damage}", style="yellow")
         if len(found) > limit:
             _say(f"There are more: --limit {limit * 5}")
-        _say(f"All of one: {to_run('ledger ID', ledger.profile)}")
+        _say(f"All of one: {command_line('ledger ID', ledger.profile)}")
     return 0
 
 
@@ -393,7 +393,7 @@ def _show(change: Change) -> None:
 
 def _say_how_to_resolve(change: Change, profile: str | None) -> None:
     if change.state is State.UNKNOWN:
-        resolve = to_run(f"resolve {change.id}", profile)
+        resolve = command_line(f"resolve {change.id}", profile)
         _say(
             f"\n{REPLIES[State.UNKNOWN].heading}. Look into the Mission Control Portal, then run\n"
             f"  {resolve}",
@@ -461,7 +461,7 @@ def _chosen(ledger: Ledger, id: str | None) -> Change | None:
         _say(f"  {each.id}  {title_of(each)}{approved}, {span}")
     if len(waiting) == 1:
         return waiting[0]
-    _say(f"Answer one: {to_run('approve ID', ledger.profile)}")
+    _say(f"Answer one: {command_line('approve ID', ledger.profile)}")
     return None
 
 
@@ -511,7 +511,7 @@ def _standing(text: str, change: Change) -> str:
 def _no_such(ledger: Ledger, id: str) -> int:
     _say(
         f"No change {id} is recorded for {_whose(ledger)}. "
-        f"What is recorded: {to_run('ledger', ledger.profile)}",
+        f"What is recorded: {command_line('ledger', ledger.profile)}",
         stderr=True,
     )
     _say_unlinked(ledger, stderr=True)
@@ -529,7 +529,7 @@ def _say_unlinked(ledger: Ledger, *, stderr: bool = False) -> None:
     if ledger.hides_changes():
         _say(
             "This API key is not linked to an account of the ledger yet. If it replaced another key: "
-            f"{to_run(LINK, ledger.profile)}",
+            f"{command_line(LINK, ledger.profile)}",
             stderr=stderr,
         )
 

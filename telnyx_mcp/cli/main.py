@@ -16,9 +16,9 @@ from telnyx_mcp.process.stderr import guard_stderr
 from telnyx_mcp.process.stdout import drop_stdout, guard_stdout
 
 if TYPE_CHECKING:
-    from telnyx_mcp.config.profiles import Accounts
+    from telnyx_mcp.config.profiles import ConfiguredAccounts
     from telnyx_mcp.config.settings import Settings
-    from telnyx_mcp.exporting.question import Wish
+    from telnyx_mcp.exporting.question import ExportOptions
 
 _DESCRIPTION = """\
 An MCP server through which an AI assistant works with your Telnyx account.
@@ -331,15 +331,15 @@ def _state(text: str) -> str:
     return text.lower().replace("-", "_")
 
 
-def _accounts(options: argparse.Namespace) -> Accounts:
+def _accounts(options: argparse.Namespace) -> ConfiguredAccounts:
     """The account that is meant, and the others, which a sandbox has none of. Keys are not looked
     up yet. Says on stderr what is set and has no effect."""
     from telnyx_mcp.config.environment import misspelt, warnings
-    from telnyx_mcp.config.profiles import WrongSettings, configured
+    from telnyx_mcp.config.profiles import SettingsError, configured
 
     try:
         accounts = configured(options.profile)
-    except WrongSettings as error:
+    except SettingsError as error:
         raise CommandError(f"{error}. Nothing was started.") from None
     if options.command is not _doctor:  # which reports them as findings
         found = misspelt(os.environ, [accounts.main, *accounts.others.values()])
@@ -468,24 +468,24 @@ def _call(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     from telnyx_mcp.cli.export import run_export
-    from telnyx_mcp.exporting.failure import NotExported
+    from telnyx_mcp.exporting.failure import ExportFailure
 
     wish = wish_of(options)
     accounts = _accounts(options)
     try:
         return _with_account(options, accounts.main, lambda settings: run_export(settings, wish))
-    except NotExported as error:
+    except ExportFailure as error:
         sys.stderr.write(f"telnyx-account-mcp: {error}\n")
         return error.status
 
 
-def wish_of(options: argparse.Namespace) -> Wish:
+def wish_of(options: argparse.Namespace) -> ExportOptions:
     """What the options of `export` ask for."""
     from pathlib import Path
 
-    from telnyx_mcp.exporting.question import Wish
+    from telnyx_mcp.exporting.question import ExportOptions
 
-    return Wish(
+    return ExportOptions(
         record_type=options.type,
         to=Path(options.to).absolute(),
         period=options.period,
@@ -552,13 +552,13 @@ def _resolve(options: argparse.Namespace) -> int:
 def _on_ledger(options: argparse.Namespace, command: Callable[[Settings], int]) -> int:
     """Runs with the ledger that the user's settings name."""
     from telnyx_mcp.cli.ledger import WronglyCalled
-    from telnyx_mcp.config.keys import KeyNotRead, with_key
+    from telnyx_mcp.config.keys import KeyUnavailable, with_key
     from telnyx_mcp.storage.store import StoreError
 
     settings = _accounts(options).main
     try:
         settings = with_key(settings)
-    except KeyNotRead as error:
+    except KeyUnavailable as error:
         raise CommandError(f"The key tells whose changes are meant. {error}") from None
     try:
         return command(settings)
@@ -570,13 +570,13 @@ def _on_ledger(options: argparse.Namespace, command: Callable[[Settings], int]) 
 
 
 def _install(options: argparse.Namespace) -> int:
-    from telnyx_mcp.cli.install import Wish, install, uninstall
+    from telnyx_mcp.cli.install import InstallOptions, install, uninstall
     from telnyx_mcp.cli.terminal import NotDone
     from telnyx_mcp.clients.catalog import CLIENTS
 
     if options.client not in CLIENTS:
         raise CommandError(f"there is no client {options.client!r} here; it must be {_CLIENTS}")
-    wish = Wish(
+    wish = InstallOptions(
         client=options.client,
         name=options.name,
         profile=options.profile,

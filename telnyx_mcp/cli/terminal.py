@@ -11,7 +11,7 @@ from getpass import getpass
 from rich.console import Console
 from rich.text import Text
 
-from telnyx_mcp.clients.catalog import Machine
+from telnyx_mcp.clients.catalog import Host
 
 
 class NotDone(Exception):
@@ -27,7 +27,7 @@ class NotDone(Exception):
 class Person:
     """Who is asked. Everything that is said goes to stderr."""
 
-    machine: Machine = field(default_factory=Machine)
+    machine: Host = field(default_factory=Host)
     now: Callable[[], datetime] = datetime.now
     typed: Callable[[str], str] = input
     hidden: Callable[[str], str] = getpass

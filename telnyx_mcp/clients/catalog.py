@@ -16,7 +16,7 @@ from telnyx_mcp.clients.config_file import NotWritten
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class Host:
     """What tells where a person's configuration is."""
 
     system: str = sys.platform
@@ -69,7 +69,7 @@ class Client:
     asks_itself: bool = False
     """Whether it asks for secrets and keeps them out of the file."""
 
-    def file(self, machine: Machine) -> Path:
+    def file(self, machine: Host) -> Path:
         """The configuration file of the person on this machine.
 
         Raises `NotWritten` where there are several, and nothing tells which is in use.

@@ -102,5 +102,5 @@ def own_command() -> Sequence[str]:
     return [str(script)] if script.exists() else [sys.executable, "-P", "-m", "telnyx_mcp"]
 
 
-def compact(value: object) -> str:
+def pretty(value: object) -> str:
     return typed(value, 2, default=str)  # TOML has dates, too

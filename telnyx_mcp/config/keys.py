@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from telnyx_mcp.config.command_line import to_run
+from telnyx_mcp.config.command_line import command_line
 from telnyx_mcp.config.settings import TELNYX_API, Settings, foreign_address, usable_key
 from telnyx_mcp.untrusted import remember
 
@@ -32,7 +32,7 @@ UNNAMED = "default"
 EXTRA = 'pip install "telnyx-account-mcp[keyring]", or the like with pipx or uv'
 
 
-class KeyNotRead(Exception):
+class KeyUnavailable(Exception):
     """The key can't be had, or not be kept, where it should be. `do` says what to do, where `why`
     does not say it."""
 
@@ -44,7 +44,7 @@ class KeyNotRead(Exception):
 
 def with_key(settings: Settings) -> Settings:
     """These settings with their key, which need no looking for it any more. Blocks, while a keyring
-    asks the person to unlock it; raises `KeyNotRead`, also where there is none."""
+    asks the person to unlock it; raises `KeyUnavailable`, also where there is none."""
     key = key_of(settings)
     if key is None:
         raise _missing(settings)
@@ -57,7 +57,7 @@ def remember_keys(several: Iterable[Settings]) -> None:
     used. A key in a keyring is kept out from when it is looked up."""
     for settings in several:
         if settings.key_from.startswith("env:") or has_key(settings):
-            with suppress(KeyNotRead):
+            with suppress(KeyUnavailable):
                 if key := key_of(settings):
                     remember(key.get_secret_value())
 
@@ -71,7 +71,7 @@ def key_command(action: str, profile: str | None, base_url: str) -> str:
     """The command that a person types to set or remove the key of this profile at this address."""
     foreign = foreign_address(base_url)
     address = f" --base-url {shlex.quote(base_url)}" if foreign else ""
-    return to_run(f"key {action}{address}", profile)
+    return command_line(f"key {action}{address}", profile)
 
 
 def place_of_key(settings: Settings) -> str:
@@ -82,12 +82,12 @@ def place_of_key(settings: Settings) -> str:
     return "TELNYX_API_KEY" if has_key(settings) else "the keyring"
 
 
-def _missing(settings: Settings) -> KeyNotRead:
+def _missing(settings: Settings) -> KeyUnavailable:
     """What is said where `key_from` leads to no key."""
     source, _, name = settings.key_from.partition(":")
     of = f" for profile {settings.profile}" if settings.profile else ""
     if source == "env":
-        return KeyNotRead(
+        return KeyUnavailable(
             f"There is no API key in {name}, the variable that key_from names{of}.",
             f"Set {name} for whatever starts this, and start it again.",
         )
@@ -97,21 +97,21 @@ def _missing(settings: Settings) -> KeyNotRead:
         f" for {foreign}, and a key stored for another address is not sent there" if foreign else ""
     )
     if source == "keyring":
-        return KeyNotRead(f"There is no API key in the keyring{of}{at}.", f"Run: {set_key}")
-    return KeyNotRead(
+        return KeyUnavailable(f"There is no API key in the keyring{of}{at}.", f"Run: {set_key}")
+    return KeyUnavailable(
         f"There is no API key{at}.",
-        f"Create one (Mission Control Portal, API Keys). Then: {to_run('install CLIENT', None)}, or "
+        f"Create one (Mission Control Portal, API Keys). Then: {command_line('install CLIENT', None)}, or "
         f"{set_key}, or set TELNYX_API_KEY and start this again. If an assistant's "
         "configuration holds it, a command at the terminal needs the same: export "
         "TELNYX_API_KEY=KEY... (and its TELNYX_BASE_URL and TELNYX_MCP_STATE_URL, if it has them), or "
-        f"the --profile. To try it without a key: {to_run('serve --sandbox', None)}",
+        f"the --profile. To try it without a key: {command_line('serve --sandbox', None)}",
     )
 
 
 def key_of(settings: Settings, environment: Mapping[str, str] = os.environ) -> SecretStr | None:
     """The key of these settings, from where `key_from` says; None where there is none.
 
-    Raises `KeyNotRead` if it must come from the keyring and that can't be asked.
+    Raises `KeyUnavailable` if it must come from the keyring and that can't be asked.
     """
     source, _, name = settings.key_from.partition(":")
     if source == "env":
@@ -122,7 +122,7 @@ def key_of(settings: Settings, environment: Mapping[str, str] = os.environ) -> S
         return settings.api_key
     try:
         return read_key(settings.profile, settings.base_url)
-    except KeyNotRead:
+    except KeyUnavailable:
         return None
 
 
@@ -159,7 +159,7 @@ def _entry(profile: str | None, base_url: str) -> str:
 
 
 def keyring_name() -> str:
-    """What people call the keyring in use. Raises `KeyNotRead`."""
+    """What people call the keyring in use. Raises `KeyUnavailable`."""
     return str(_written_to(_backend()).name)
 
 
@@ -167,21 +167,21 @@ def _usable(key: str | None) -> SecretStr | None:
     try:
         return usable_key(key or "")
     except ValueError as error:
-        raise KeyNotRead(f"What is kept there can't be used: {error}.") from None
+        raise KeyUnavailable(f"What is kept there can't be used: {error}.") from None
 
 
 def _backend() -> KeyringBackend:
     try:
         import keyring
     except ImportError:
-        raise KeyNotRead(f"The keyring needs the extra `keyring`: {EXTRA}.") from None
+        raise KeyUnavailable(f"The keyring needs the extra `keyring`: {EXTRA}.") from None
     _find_session_bus()
     with _Words("opened"):
         backend = keyring.get_keyring()
         # The bar of the library itself; below it are those that keep secrets in a file as they are.
         is_safe = _written_to(backend).priority >= 1
     if not is_safe:
-        raise KeyNotRead(
+        raise KeyUnavailable(
             "This system has no keyring that could be used (on Linux: a Secret Service such as GNOME "
             "Keyring or KWallet, in a desktop session; a file that anyone can read is none)."
         )
@@ -205,7 +205,7 @@ def _find_session_bus() -> None:
 
 
 class _Words:
-    """Turns whatever a backend raises into a `KeyNotRead` that does not repeat it, as it might hold
+    """Turns whatever a backend raises into a `KeyUnavailable` that does not repeat it, as it might hold
     the key."""
 
     def __init__(self, done: str) -> None:
@@ -216,6 +216,6 @@ class _Words:
 
     def __exit__(self, kind: object, error: object, _trace: object) -> None:
         if isinstance(error, Exception):
-            raise KeyNotRead(
+            raise KeyUnavailable(
                 f"The keyring could not be {self._done} ({type(error).__name__}): is it unlocked?"
             ) from None

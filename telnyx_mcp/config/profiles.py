@@ -37,12 +37,12 @@ _NOT_A_PROFILES = {"api_key", "profile", "profiles_file", "http_token"}
 SETTABLE = sorted(Settings.model_fields.keys() - _NOT_A_PROFILES)
 
 
-class WrongSettings(Exception):
+class SettingsError(Exception):
     """A setting or the profiles file can't be used. Its text says which, and why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Accounts:
+class ConfiguredAccounts:
     """The account that a server is for, and the others, which it may only read."""
 
     main: Settings
@@ -53,24 +53,24 @@ class Accounts:
     """What the file says about the main account and does not count, in sentences for the user."""
 
 
-def configured(profile: str | None = None) -> Accounts:
+def configured(profile: str | None = None) -> ConfiguredAccounts:
     """The accounts as configured; keys are not looked up yet.
 
     The main one is the profile named here or in the environment; else the environment's own, where
-    it has a key; else the file's default. Raises `WrongSettings`.
+    it has a key; else the file's default. Raises `SettingsError`.
     """
     environment = checked("")
     file = environment.profiles_file or profiles_file()
     wanted = profile or environment.profile
     if wanted is None and (environment.api_key is not None or not file.exists()):
-        return Accounts(environment)
+        return ConfiguredAccounts(environment)
     default, profiles = _read(file)
     chosen = wanted or default
     if chosen is None:
-        return Accounts(environment)
+        return ConfiguredAccounts(environment)
     if chosen not in profiles:
         known = f"it has {', '.join(profiles)}" if profiles else "it has none"
-        raise WrongSettings(f"there is no profile {chosen!r} in {file}: {known}")
+        raise SettingsError(f"there is no profile {chosen!r} in {file}: {known}")
     accounts = {name: _of(name, values, file) for name, values in profiles.items()}
     if not (is_own := _is_users_own(file)):
         _refuse_other_places(accounts, profiles, file)
@@ -79,9 +79,9 @@ def configured(profile: str | None = None) -> Accounts:
     try:
         limited = strictest(main, profiles[chosen], environment, may_raise=is_own)
     except Contradiction as error:
-        raise WrongSettings(f"{file}, [profiles.{chosen}]: {error}") from None
+        raise SettingsError(f"{file}, [profiles.{chosen}]: {error}") from None
     notes = [_ignored(f"{file}, [profiles.{chosen}]", name, main, limited) for name in limited]
-    return Accounts(main.model_copy(update=limited), others, file, notes)
+    return ConfiguredAccounts(main.model_copy(update=limited), others, file, notes)
 
 
 def _is_users_own(file: Path) -> bool:
@@ -98,7 +98,7 @@ def _is_users_own(file: Path) -> bool:
 def _refuse_other_places(
     accounts: Mapping[str, Settings], profiles: Mapping[str, Mapping[str, Any]], file: Path
 ) -> None:
-    """Raises `WrongSettings` where a file that is not the user's own would send the key to a stranger,
+    """Raises `SettingsError` where a file that is not the user's own would send the key to a stranger,
     or keep the ledger elsewhere, which would forget the caps and what was paid."""
     for name, values in profiles.items():
         address = accounts[name].base_url
@@ -107,7 +107,7 @@ def _refuse_other_places(
         )
         for setting, refused in (("base_url", is_elsewhere), ("state_url", True)):
             if setting in values and refused:
-                raise WrongSettings(
+                raise SettingsError(
                     f"{file}, [profiles.{name}]: {setting} may be set by the environment "
                     f"({Settings.model_fields[setting].validation_alias}) or by {profiles_file()}, "
                     "which nobody else can write, and by no other file. Take it out, or move the "
@@ -131,21 +131,21 @@ def _read(file: Path) -> tuple[str | None, Mapping[str, Mapping[str, Any]]]:
         text = file.read_text("utf-8")
         content = tomllib.loads(text)
     except FileNotFoundError:
-        raise WrongSettings(f"a profile is named, but there is no {file}") from None
+        raise SettingsError(f"a profile is named, but there is no {file}") from None
     except (OSError, ValueError) as error:
         # What a TOML error quotes of the file is a few letters and where they stand.
-        raise WrongSettings(f"{file} can't be read: {error}") from None
+        raise SettingsError(f"{file} can't be read: {error}") from None
     profiles, default = content.pop("profiles", {}), content.pop("default", None)
     if content:
-        raise WrongSettings(f"{file}: there is no {next(iter(content))!r} outside a profile")
+        raise SettingsError(f"{file}: there is no {next(iter(content))!r} outside a profile")
     tables = isinstance(profiles, dict) and all(
         isinstance(each, dict) for each in profiles.values()
     )
     if not tables or not isinstance(default, str | None):
-        raise WrongSettings(f"{file}: must hold [profiles.NAME] tables, and a default by name")
+        raise SettingsError(f"{file}: must hold [profiles.NAME] tables, and a default by name")
     for name in profiles:
         if not NAME.fullmatch(name):
-            raise WrongSettings(
+            raise SettingsError(
                 f"{file}: a profile's name is letters, digits, _ and -, not {name!r}"
             )
     return default, profiles
@@ -155,22 +155,22 @@ def _of(name: str, values: Mapping[str, Any], file: Path) -> Settings:
     where = f"{file}, [profiles.{name}]: "
     for each in values:
         if each in {"api_key", "key", "TELNYX_API_KEY"}:
-            raise WrongSettings(
+            raise SettingsError(
                 f"{where}a key does not belong in a file. Take it out, run `telnyx-account-mcp key "
                 f'set --profile {name}`, and write key_from = "keyring" (or "env:NAME")'
             )
         if each not in SETTABLE:
             near = get_close_matches(each, SETTABLE, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(SETTABLE)}"
-            raise WrongSettings(f"{where}there is no setting {each!r}; {hint}")
+            raise SettingsError(f"{where}there is no setting {each!r}; {hint}")
     given = {"key_from": "keyring", **values, "api_key": None, "profile": name}
     if given["key_from"] == "auto":
-        raise WrongSettings(f'{where}key_from must be "keyring" or "env:NAME"')
+        raise SettingsError(f'{where}key_from must be "keyring" or "env:NAME"')
     return checked(where, **given)
 
 
 def checked(where: str, **values: Any) -> Settings:
-    """The settings with these values over the environment's. Raises `WrongSettings`, which says
+    """The settings with these values over the environment's. Raises `SettingsError`, which says
     `where` first."""
     # By the names of the environment, over which they win: by another name they might not.
     aliases = {str(Settings.model_fields[name].validation_alias): name for name in values}
@@ -181,4 +181,4 @@ def checked(where: str, **values: Any) -> Settings:
             f"{'.'.join(str(part) for part in each['loc'])} {each['msg'].removeprefix('Value error, ')}"
             for each in error.errors(include_input=False, include_url=False)
         )
-        raise WrongSettings(f"{where}{problems}") from None
+        raise SettingsError(f"{where}{problems}") from None

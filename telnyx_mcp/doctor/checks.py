@@ -20,18 +20,18 @@ from telnyx_mcp.approval.change import PAYMENT, Change, State
 from telnyx_mcp.approval.channels.browser import users_browser
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.approval.reasons import ACCEPT, LINK, StoreReplaced
-from telnyx_mcp.cli.install import Wish
-from telnyx_mcp.clients.catalog import CLIENTS, Client, Machine
+from telnyx_mcp.cli.install import InstallOptions
+from telnyx_mcp.clients.catalog import CLIENTS, Client, Host
 from telnyx_mcp.clients.config_file import ConfigFile, NotWritten
 from telnyx_mcp.clients.formats import FORMATS
 from telnyx_mcp.clients.jsonc import Unreadable
-from telnyx_mcp.config.command_line import PROGRAM, to_run
+from telnyx_mcp.config.command_line import PROGRAM, command_line
 from telnyx_mcp.config.environment import misspelt
-from telnyx_mcp.config.keys import KeyNotRead, place_of_key, with_key
+from telnyx_mcp.config.keys import KeyUnavailable, place_of_key, with_key
 from telnyx_mcp.config.paths import writable_by
-from telnyx_mcp.config.profiles import Accounts as ConfiguredAccounts
+from telnyx_mcp.config.profiles import ConfiguredAccounts as ConfiguredAccounts
 from telnyx_mcp.config.settings import Settings, foreign_address
-from telnyx_mcp.doctor.context import Finding, Level, Patient
+from telnyx_mcp.doctor.context import DoctorContext, Finding, Level
 from telnyx_mcp.doctor.operations import CHANGING_OPERATIONS, COURTESIES, OPERATIONS, Ask
 from telnyx_mcp.server.build import transport_of
 from telnyx_mcp.storage.store import Store, StoreError
@@ -55,10 +55,10 @@ NOT_REACHED = frozenset(
 )
 
 
-Check = Callable[[Patient], Awaitable[list[Finding]]]
+Check = Callable[[DoctorContext], Awaitable[list[Finding]]]
 
 
-async def examine(
+async def run_checks(
     settings: Settings,
     others: Mapping[str, Settings] | None = None,
     now: Callable[[], datetime] = utc_now,
@@ -70,7 +70,7 @@ async def examine(
 
     `clear_pace` first opens what a 429 closed, for all copies on the key.
     """
-    patient = Patient(settings, others or {}, now, profiles, clear_pace)
+    patient = DoctorContext(settings, others or {}, now, profiles, clear_pace)
     try:
         for check in CHECKS:
             for finding in await check(patient):
@@ -79,7 +79,7 @@ async def examine(
         await patient.client.aclose()
 
 
-async def _versions(_: Patient) -> list[Finding]:
+async def _versions(_: DoctorContext) -> list[Finding]:
     python = f"Python {platform.python_version()} on {platform.system()}"
     return [
         Finding(
@@ -90,7 +90,7 @@ async def _versions(_: Patient) -> list[Finding]:
     ]
 
 
-async def _settings(patient: Patient) -> list[Finding]:
+async def _settings(patient: DoctorContext) -> list[Finding]:
     set_ = patient.settings
     account = f"profile {set_.profile}" if set_.profile else "the environment's"
     found = f"account: {account}; {set_.base_url}; time zone {set_.timezone}"
@@ -103,7 +103,7 @@ async def _settings(patient: Patient) -> list[Finding]:
     ]
 
 
-async def _environment(patient: Patient) -> list[Finding]:
+async def _environment(patient: DoctorContext) -> list[Finding]:
     """Variables that look like settings and are not."""
     return [
         Finding(
@@ -116,7 +116,7 @@ async def _environment(patient: Patient) -> list[Finding]:
     ]
 
 
-async def _profiles(patient: Patient) -> list[Finding]:
+async def _profiles(patient: DoctorContext) -> list[Finding]:
     """What the profiles file says and does not count, and who else can write it."""
     if patient.profiles is None or (file := patient.profiles.file) is None:
         return []
@@ -128,7 +128,7 @@ async def _profiles(patient: Patient) -> list[Finding]:
     return findings
 
 
-async def _addresses(patient: Patient) -> list[Finding]:
+async def _addresses(patient: DoctorContext) -> list[Finding]:
     """Which accounts are asked for at an address that is not Telnyx's own."""
     return [
         Finding(
@@ -143,16 +143,16 @@ async def _addresses(patient: Patient) -> list[Finding]:
     ]
 
 
-async def _key_and_network(patient: Patient) -> list[Finding]:
+async def _key_and_network(patient: DoctorContext) -> list[Finding]:
     """Is there a key, a way to Telnyx, and is it accepted."""
     try:
         patient.use(await to_thread.run_sync(with_key, patient.settings))
-    except KeyNotRead as error:
+    except KeyUnavailable as error:
         return [Finding("key", Level.FAILED, error.why, error.do)]
     return [*await _pace_cleared(patient), *await _balance(patient)]
 
 
-async def _pace_cleared(patient: Patient) -> list[Finding]:
+async def _pace_cleared(patient: DoctorContext) -> list[Finding]:
     if not patient.clear_pace:
         return []
     opened = await patient.client.transport.pacer.reopen()
@@ -160,7 +160,7 @@ async def _pace_cleared(patient: Patient) -> list[Finding]:
     return [Finding("pace", Level.OK, found)]
 
 
-async def _balance(patient: Patient) -> list[Finding]:
+async def _balance(patient: DoctorContext) -> list[Finding]:
     """What one request for the balance tells."""
     try:
         await patient.client.within(EACH_MAY_TAKE).get_balance()
@@ -185,7 +185,7 @@ async def _balance(patient: Patient) -> list[Finding]:
     ]
 
 
-async def _others(patient: Patient) -> list[Finding]:
+async def _others(patient: DoctorContext) -> list[Finding]:
     """Whether each of the other accounts may be read: has it a key, and is that accepted."""
     return [await _other(name, each) for name, each in patient.others.items()]
 
@@ -193,7 +193,7 @@ async def _others(patient: Patient) -> list[Finding]:
 async def _other(name: str, settings: Settings) -> Finding:
     try:
         client = TelnyxClient(transport_of(await to_thread.run_sync(with_key, settings)))
-    except KeyNotRead as error:
+    except KeyUnavailable as error:
         return Finding("account", Level.FAILED, f"{name}: {error.why}", error.do)
     try:
         await client.within(EACH_MAY_TAKE).get_balance()
@@ -205,7 +205,7 @@ async def _other(name: str, settings: Settings) -> Finding:
     return Finding("account", Level.OK, f"{name}: may be read too")
 
 
-async def _clock(patient: Patient) -> list[Finding]:
+async def _clock(patient: DoctorContext) -> list[Finding]:
     if not patient.reached:
         return []
     offset = patient.client.transport.server_clock.offset
@@ -228,7 +228,7 @@ async def _clock(patient: Patient) -> list[Finding]:
     ]
 
 
-async def _operations(patient: Patient) -> list[Finding]:
+async def _operations(patient: DoctorContext) -> list[Finding]:
     if not patient.accepted:
         return []
     findings = [await _tried(patient, name, ask, Level.FAILED) for name, ask in OPERATIONS]
@@ -241,7 +241,7 @@ async def _operations(patient: Patient) -> list[Finding]:
     ]
 
 
-async def _tried(patient: Patient, name: str, ask: Ask, refused: Level) -> Finding:
+async def _tried(patient: DoctorContext, name: str, ask: Ask, refused: Level) -> Finding:
     try:
         done = await ask(patient, patient.client.within(EACH_MAY_TAKE))
     except TelnyxError as error:
@@ -250,7 +250,7 @@ async def _tried(patient: Patient, name: str, ask: Ask, refused: Level) -> Findi
     return Finding("operation", Level.OK, f"{name}: {found}")
 
 
-async def _store(patient: Patient) -> list[Finding]:
+async def _store(patient: DoctorContext) -> list[Finding]:
     def look() -> list[Finding]:
         ledger = open_ledger(patient.keyed)
         try:
@@ -274,7 +274,7 @@ async def _store(patient: Patient) -> list[Finding]:
                 f"nobody knows what came of change {each.id}"
                 + (", so no other payment is made" if each.operation == PAYMENT else ""),
                 "Look into the Mission Control Portal, then: "
-                + to_run(f"resolve {each.id}", patient.settings.profile),
+                + command_line(f"resolve {each.id}", patient.settings.profile),
             )
             for each in unknown
         ]
@@ -291,7 +291,7 @@ def _unlinked(profile: str | None) -> Finding:
         Level.NOTE,
         "this API key is not linked to an account of the ledger yet",
         "The first change links it if Telnyx confirms whose it is. If the key replaced another one: "
-        + to_run(LINK, profile),
+        + command_line(LINK, profile),
     )
 
 
@@ -301,7 +301,7 @@ def _replaced(reason: StoreReplaced, profile: str | None) -> Finding:
         Level.FAILED,
         f"{reason.happened} Nothing is paid or changed",
         "Put the right one back, or look into the Mission Control Portal, then: "
-        + to_run(ACCEPT, profile),
+        + command_line(ACCEPT, profile),
     )
 
 
@@ -315,7 +315,7 @@ def _damaged(change: Change) -> Finding:
     )
 
 
-async def _pace(patient: Patient) -> list[Finding]:
+async def _pace(patient: DoctorContext) -> list[Finding]:
     if patient.keyed.api_key is None:
         return []
     pacer = patient.client.transport.pacer
@@ -332,18 +332,18 @@ async def _pace(patient: Patient) -> list[Finding]:
     ]
 
 
-def _closed(patient: Patient, known: Mapping[str, Any]) -> Finding:
+def _closed(patient: DoctorContext, known: Mapping[str, Any]) -> Finding:
     until = patient.now() + timedelta(seconds=known["closed_s"])
     clock = until.astimezone(patient.settings.zone).strftime("%H:%M:%S %Z")
     return Finding(
         "pace",
         Level.NOTE,
         f"{known['endpoint']} is closed until {clock} ({known['closed_s']:.0f} s): {known['closed_by']}",
-        f"To open it now: {to_run('doctor --clear-pace', patient.settings.profile)}",
+        f"To open it now: {command_line('doctor --clear-pace', patient.settings.profile)}",
     )
 
 
-async def _approval(patient: Patient) -> list[Finding]:
+async def _approval(patient: DoctorContext) -> list[Finding]:
     """How a person could be asked from here."""
     set_, way = patient.settings, patient.settings.approval
     if set_.read_only:
@@ -360,7 +360,7 @@ async def _approval(patient: Patient) -> list[Finding]:
         ),
         "terminal": (
             Level.OK,
-            f"{to_run('approve', set_.profile)}, in a terminal of this user",
+            f"{command_line('approve', set_.profile)}, in a terminal of this user",
             "",
         ),
     }
@@ -378,7 +378,7 @@ async def _approval(patient: Patient) -> list[Finding]:
     return findings
 
 
-async def _exports(patient: Patient) -> list[Finding]:
+async def _exports(patient: DoctorContext) -> list[Finding]:
     folder = patient.settings.export_dir
     if folder is None:
         return []
@@ -388,20 +388,20 @@ async def _exports(patient: Patient) -> list[Finding]:
     return [Finding("exports", Level.FAILED, f"{folder} can't be written to", do)]
 
 
-async def _clients(_: Patient) -> list[Finding]:
+async def _clients(_: DoctorContext) -> list[Finding]:
     """Which clients have this server, and whether what they would start is there."""
     return [finding for client in CLIENTS.values() for finding in _client(client)] or [
         Finding(
             "client",
             Level.NOTE,
             "no assistant's configuration starts this server",
-            f"Run: {to_run('install CLIENT', None)}",
+            f"Run: {command_line('install CLIENT', None)}",
         )
     ]
 
 
 def _client(client: Client) -> list[Finding]:
-    path = client.file(Machine())
+    path = client.file(Host())
     try:
         text = ConfigFile.read(path).text
         data = FORMATS[client.format].read(text) if text.strip() else {}
@@ -433,9 +433,9 @@ def _would_start(client: Client, name: str, command: Sequence[str]) -> Finding:
     if shutil.which(program):
         return Finding("client", Level.OK, f"{client.title} has it as {name}")
     profile = next((value for option, value in pairwise(args) if option == "--profile"), None)
-    usual = Wish(client.name, profile=profile).server
+    usual = InstallOptions(client.name, profile=profile).server
     install = f"install {client.name}" + ("" if name == usual else f" --name {name}")
-    do = f"Run: {to_run(install, profile)}"
+    do = f"Run: {command_line(install, profile)}"
     would = f"{client.title} would start {program}, which is not"
     if PurePath(program).name == program:
         return Finding("client", Level.NOTE, f"{would} on the PATH here; its own may differ", do)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from telnyx_mcp.config.profiles import Accounts
+from telnyx_mcp.config.profiles import ConfiguredAccounts
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.server.build import transport_of
 from telnyx_mcp.telnyx.client import TelnyxClient
@@ -32,13 +32,13 @@ class Finding:
 
 
 @dataclass(slots=True)
-class Patient:
+class DoctorContext:
     """What is examined, and what the checks so far have learnt."""
 
     settings: Settings
     others: Mapping[str, Settings] = field(default_factory=dict)
     now: Callable[[], datetime] = utc_now
-    profiles: Accounts | None = None
+    profiles: ConfiguredAccounts | None = None
     """What the profiles file said, where the settings come from one."""
     clear_pace: bool = False
     """Whether to open what a 429 closed, before anything is tried."""

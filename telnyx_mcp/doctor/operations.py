@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
-from telnyx_mcp.doctor.context import Patient
+from telnyx_mcp.doctor.context import DoctorContext
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.usage_reports import latest_end
 
 
-async def _an_invoice(_: Patient, client: TelnyxClient) -> object:
+async def _an_invoice(_: DoctorContext, client: TelnyxClient) -> object:
     listed = await client.list_invoices(page_size=1)
     ids = [each.invoice_id for each in listed.items if each.invoice_id]
     return await client.get_invoice(ids[0]) if ids else None
 
 
-async def _a_delivery(_: Patient, client: TelnyxClient) -> object:
+async def _a_delivery(_: DoctorContext, client: TelnyxClient) -> object:
     listed = await client.list_webhook_deliveries(page_size=1)
     ids = [each.id for each in listed.items if each.id]
     return await client.get_webhook_delivery(ids[0]) if ids else None
 
 
-async def _a_report(_: Patient, client: TelnyxClient) -> object:
+async def _a_report(_: DoctorContext, client: TelnyxClient) -> object:
     products = await client.get_usage_report_options()
     found = next(
         (p for p in products if p.product and p.product_dimensions and p.product_metrics), None
@@ -36,13 +36,13 @@ async def _a_report(_: Patient, client: TelnyxClient) -> object:
     )
 
 
-async def _a_session(_: Patient, client: TelnyxClient) -> object:
+async def _a_session(_: DoctorContext, client: TelnyxClient) -> object:
     calls = await client.search_detail_records("call-control", page_size=1)
     ids = [each["call_session_id"] for each in calls.items if each.get("call_session_id")]
     return await client.get_session_analysis("call-session", str(ids[0])) if ids else None
 
 
-Ask = Callable[[Patient, TelnyxClient], Awaitable[object]]
+Ask = Callable[[DoctorContext, TelnyxClient], Awaitable[object]]
 """Asks for as little as possible. None if there was nothing to ask for."""
 
 OPERATIONS: Sequence[tuple[str, Ask]] = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class NotExported(Exception):
+class ExportFailure(Exception):
     """The export did not finish. Its text says why and what to do; `status` is the exit status: 1, or
     2 where the command was called in a wrong way."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from telnyx_mcp.telnyx.models import DetailRecord
 from telnyx_mcp.tools.support.csv_export import LONGEST_CELL, cells
-from telnyx_mcp.untrusted import compact, redact
+from telnyx_mcp.untrusted import redact, to_json
 
 MORE = "more"
 """The last column: the fields of a record that have no column, as JSON."""
@@ -66,7 +66,7 @@ def csv_rows(rows: Sequence[DetailRecord], columns: Sequence[str]) -> bytes:
 
 
 def json_rows(rows: Sequence[DetailRecord], _columns: Sequence[str]) -> bytes:
-    return "".join(f"{compact(row)}\n" for row in _readable(rows)).encode("utf-8", "replace")
+    return "".join(f"{to_json(row)}\n" for row in _readable(rows)).encode("utf-8", "replace")
 
 
 Head = Callable[[Sequence[str]], bytes]

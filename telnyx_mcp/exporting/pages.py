@@ -9,7 +9,7 @@ from typing import Protocol
 import anyio
 
 from telnyx_mcp.billing.records import time_fields
-from telnyx_mcp.exporting.failure import NotExported
+from telnyx_mcp.exporting.failure import ExportFailure
 from telnyx_mcp.exporting.question import Question
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.deadline import Clock
@@ -94,7 +94,7 @@ class Pages:
                 continue
             if page.items or await self._is_field(name):
                 return name, page
-        raise refused or NotExported(
+        raise refused or ExportFailure(
             f"It is not known which field holds the time of {self._question.record_type} records, so "
             "they can't be exported by period."
         )

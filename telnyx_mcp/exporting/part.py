@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from telnyx_mcp.exporting.failure import NotExported
+from telnyx_mcp.exporting.failure import ExportFailure
 from telnyx_mcp.exporting.question import Question
 
 
@@ -52,14 +52,14 @@ def journal_of(target: Path) -> Path:
 
 
 def read_journal(target: Path) -> Journal | None:
-    """The journal of an export that was started; None if there is none. Raises `NotExported`."""
+    """The journal of an export that was started; None if there is none. Raises `ExportFailure`."""
     path = journal_of(target)
     try:
         return Journal.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         return None
     except ValidationError:
-        raise NotExported(
+        raise ExportFailure(
             f"{path} is not the journal of an export, or of another version. Add --restart to begin "
             "anew."
         ) from None
@@ -72,7 +72,7 @@ def open_file(path: Path) -> BinaryIO:
 
 
 class Part:
-    """A part that this process alone writes to. Raises `NotExported` for whatever the disk refuses."""
+    """A part that this process alone writes to. Raises `ExportFailure` for whatever the disk refuses."""
 
     def __init__(self, target: Path, start: Journal, *, restart: bool = False) -> None:
         """Goes on with what is there, which must answer the same question as `start`; from `start`
@@ -91,7 +91,7 @@ class Part:
         except OSError as error:
             self._file.close()
             raise self._cannot(error) from None
-        except NotExported:
+        except ExportFailure:
             self._file.close()
             raise
 
@@ -103,15 +103,15 @@ class Part:
         size = os.fstat(self._file.fileno()).st_size
         if journal is None:
             if size:
-                raise NotExported(
+                raise ExportFailure(
                     f"{self._path} exists and has no journal: it is not an export that can be "
                     "resumed. Remove it, or add --restart to overwrite it."
                 )
             return start
         if journal.question != start.question:
-            raise NotExported(_different(self._path, journal.question, start.question))
+            raise ExportFailure(_different(self._path, journal.question, start.question))
         if size < journal.bytes:
-            raise NotExported(
+            raise ExportFailure(
                 f"{self._path} is shorter than its journal says, so rows are missing. Add --restart "
                 "to begin anew."
             )
@@ -166,13 +166,13 @@ class Part:
         _sync_folder(path)
         self.journal = journal
 
-    def _cannot(self, error: OSError) -> NotExported:
+    def _cannot(self, error: OSError) -> ExportFailure:
         why = error.strerror or type(error).__name__
-        return NotExported(f"{self._path} can't be written: {why}.")
+        return ExportFailure(f"{self._path} can't be written: {why}.")
 
 
 def refuse_taken(target: Path, *, force: bool) -> None:
-    """Raises `NotExported` where the finished file could not be put in its place."""
+    """Raises `ExportFailure` where the finished file could not be put in its place."""
     if os.path.lexists(target) and not force and not _is_moved(target):
         raise _taken(target)
 
@@ -180,7 +180,7 @@ def refuse_taken(target: Path, *, force: bool) -> None:
 def finished_before(target: Path, question: Question) -> Journal | None:
     """The journal of an export of this question that was put in its place just before its process
     ended, which it then forgot. Removes that journal."""
-    with suppress(NotExported):
+    with suppress(ExportFailure):
         journal = read_journal(target)
         if journal and journal.finished and not part_of(target).exists():
             journal_of(target).unlink(missing_ok=True)
@@ -189,8 +189,8 @@ def finished_before(target: Path, question: Question) -> Journal | None:
     return None
 
 
-def _taken(target: Path) -> NotExported:
-    return NotExported(f"{target} exists. Add --force to replace it.")
+def _taken(target: Path) -> ExportFailure:
+    return ExportFailure(f"{target} exists. Add --force to replace it.")
 
 
 def _is_moved(target: Path) -> bool:
@@ -239,7 +239,7 @@ def _sync_folder(path: Path) -> None:
 
 
 def _lock(file: BinaryIO, path: Path) -> None:
-    """Raises `NotExported` where another process writes to the file. Held until it is closed."""
+    """Raises `ExportFailure` where another process writes to the file. Held until it is closed."""
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -251,4 +251,6 @@ def _lock(file: BinaryIO, path: Path) -> None:
 
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
-        raise NotExported(f"Another process is writing {path}: wait for it, or stop it.") from None
+        raise ExportFailure(
+            f"Another process is writing {path}: wait for it, or stop it."
+        ) from None

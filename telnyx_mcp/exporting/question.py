@@ -14,7 +14,7 @@ from telnyx_mcp.billing.periods import PeriodError, period_of
 from telnyx_mcp.billing.records import RECORD_TYPES, time_fields
 from telnyx_mcp.config.command_line import PROGRAM
 from telnyx_mcp.config.settings import Settings
-from telnyx_mcp.exporting.failure import NotExported
+from telnyx_mcp.exporting.failure import ExportFailure
 from telnyx_mcp.tools.framework.spec import Failed
 from telnyx_mcp.tools.support.filters import excluded, wire_filters
 from telnyx_mcp.tools.support.vocabulary import product_named
@@ -26,7 +26,7 @@ added, and would move those behind them to other pages."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ExportOptions:
     """The arguments of the command, as they were typed."""
 
     record_type: str
@@ -63,7 +63,7 @@ class Question(BaseModel):
         settled = now.replace(microsecond=0) - SETTLED_AFTER
         until = min(datetime.fromisoformat(self.end), settled) if self.end else settled
         if until <= datetime.fromisoformat(self.start):
-            raise NotExported(f"The period has not begun: it starts at {self.start}.", status=2)
+            raise ExportFailure(f"The period has not begun: it starts at {self.start}.", status=2)
         return rfc3339(until)
 
     def __str__(self) -> str:
@@ -72,8 +72,8 @@ class Question(BaseModel):
         return f"{self.record_type}, {span}{filters}, {self.format}"
 
 
-def question_of(wish: Wish, settings: Settings, now: datetime) -> Question:
-    """The question that was typed, for the account of these settings. Raises `NotExported`."""
+def question_of(wish: ExportOptions, settings: Settings, now: datetime) -> Question:
+    """The question that was typed, for the account of these settings. Raises `ExportFailure`."""
     record_type = _record_type(wish.record_type)
     start, end = _times(wish, settings.zone, now)
     return Question(
@@ -86,7 +86,7 @@ def question_of(wish: Wish, settings: Settings, now: datetime) -> Question:
     )
 
 
-def command_line(wish: Wish, question: Question) -> str:
+def command_line(wish: ExportOptions, question: Question) -> str:
     """The command that goes on with this export, with its times in full: `last month` may be another
     one by then."""
     span = ["--start", question.start, *(["--end", question.end] if question.end else [])]
@@ -112,7 +112,7 @@ def _record_type(typed: str) -> str:
     found = by_letters.get(_letters(typed)) or (product and product.record_type)
     if not found:
         known = ", ".join(RECORD_TYPES)
-        raise NotExported(f"--type must be one of {known}; got {typed[:40]!r}.", status=2)
+        raise ExportFailure(f"--type must be one of {known}; got {typed[:40]!r}.", status=2)
     return found
 
 
@@ -123,7 +123,7 @@ def _letters(name: str) -> str:
 def _format_of(to: Path) -> str:
     found = _FORMAT_OF.get(to.suffix.lower())
     if found is None:
-        raise NotExported(
+        raise ExportFailure(
             f"The format of {to} is not known by its name: end it with .csv or .jsonl, or add --format "
             "csv or --format jsonl.",
             status=2,
@@ -131,9 +131,9 @@ def _format_of(to: Path) -> str:
     return found
 
 
-def _filters(wish: Wish, record_type: str) -> dict[str, str]:
+def _filters(wish: ExportOptions, record_type: str) -> dict[str, str]:
     if excluded(list(wish.filters), record_type):
-        raise NotExported(
+        raise ExportFailure(
             "Telnyx has no filter !=, so the rows could not be counted: export without it, and filter the "
             "file.",
             status=2,
@@ -141,10 +141,10 @@ def _filters(wish: Wish, record_type: str) -> dict[str, str]:
     try:
         filters = wire_filters(list(wish.filters), record_type)
     except Failed as error:
-        raise NotExported(str(error), status=2) from None
+        raise ExportFailure(str(error), status=2) from None
     for name in time_fields(record_type):
         if filters.keys() & {f"filter[{name}][gte]", f"filter[{name}][lt]"}:
-            raise NotExported(
+            raise ExportFailure(
                 f"A filter on {name} can't be added to the period: give the times with --start and "
                 "--end instead.",
                 status=2,
@@ -152,16 +152,16 @@ def _filters(wish: Wish, record_type: str) -> dict[str, str]:
     return dict(sorted(filters.items()))
 
 
-def _times(wish: Wish, zone: tzinfo, now: datetime) -> tuple[str, str]:
+def _times(wish: ExportOptions, zone: tzinfo, now: datetime) -> tuple[str, str]:
     if (wish.period is None) == (wish.start is None):
-        raise NotExported("Give either --period or --start (with --end).", status=2)
+        raise ExportFailure("Give either --period or --start (with --end).", status=2)
     if wish.period is not None:
         if wish.end is not None:
-            raise NotExported("--end goes with --start, not with --period.", status=2)
+            raise ExportFailure("--end goes with --start, not with --period.", status=2)
         try:
             period = period_of(wish.period, now.astimezone(zone).date(), zone)
         except PeriodError as error:
-            raise NotExported(f"--period: {error}", status=2) from None
+            raise ExportFailure(f"--period: {error}", status=2) from None
         start, end = period.instants()
         return rfc3339(start), rfc3339(end)
     start = _moment("--start", wish.start or "", zone)
@@ -169,7 +169,7 @@ def _times(wish: Wish, zone: tzinfo, now: datetime) -> tuple[str, str]:
         return rfc3339(start), ""
     end = _moment("--end", wish.end, zone)
     if end <= start:
-        raise NotExported("--end must be after --start, as it is not included itself.", status=2)
+        raise ExportFailure("--end must be after --start, as it is not included itself.", status=2)
     return rfc3339(start), rfc3339(end)
 
 
@@ -183,7 +183,7 @@ def _moment(option: str, text: str, zone: tzinfo) -> datetime:
             raise ValueError("no offset")
         return moment.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise NotExported(
+        raise ExportFailure(
             f"{option} takes a day such as 2026-05-01, or a time with its offset such as "
             f"2026-05-01T00:00:00Z; got {text[:40]!r}.",
             status=2,

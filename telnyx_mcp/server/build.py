@@ -36,7 +36,7 @@ from telnyx_mcp.approval.channels.browser import BrowserPages
 from telnyx_mcp.approval.gate import Gate
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.config.environment import misspelt, why_blocked
-from telnyx_mcp.config.keys import KeyNotRead, has_key, remember_keys, with_key
+from telnyx_mcp.config.keys import KeyUnavailable, has_key, remember_keys, with_key
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.process.signals import stopping_signals
 from telnyx_mcp.server import resources
@@ -45,11 +45,11 @@ from telnyx_mcp.server.prompts import read_prompts
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.deadline import CALL_SECONDS
 from telnyx_mcp.telnyx.rate_limit.pacer import Pacer
-from telnyx_mcp.telnyx.rate_limit.stores import pace_place
+from telnyx_mcp.telnyx.rate_limit.stores import pace_store
 from telnyx_mcp.telnyx.server_clock import utc_now
 from telnyx_mcp.telnyx.transport import Transport
 from telnyx_mcp.tools import FORMER, TOOLS, requests_for
-from telnyx_mcp.tools.framework.accounts import Account, Accounts
+from telnyx_mcp.tools.framework.accounts import Account, AccountRegistry
 from telnyx_mcp.tools.framework.services import Services
 from telnyx_mcp.tools.support.change_requests import Surroundings
 
@@ -82,7 +82,7 @@ CACHE_HINTS: Mapping[CacheableMethod, CacheHint] = {
 class AccountServer(MCPServer[None]):
     """The MCP server for one account, and for reading others."""
 
-    def __init__(self, accounts: Accounts, *, read_only: bool) -> None:
+    def __init__(self, accounts: AccountRegistry, *, read_only: bool) -> None:
         self.accounts = accounts
         specs = [each for each in TOOLS if not (read_only and each.changes)]
         super().__init__(
@@ -137,7 +137,7 @@ class AccountServer(MCPServer[None]):
             text = await resources.read(str(uri), services, call_tool)
         except resources.NotThere as error:
             raise ResourceNotFoundError(str(error)) from None
-        except (resources.Unreadable, KeyNotRead) as error:
+        except (resources.Unreadable, KeyUnavailable) as error:
             raise ResourceError(str(error)) from None
         return [ReadResourceContents(content=text, mime_type=resources.JSON)]
 
@@ -166,7 +166,7 @@ async def _lifespan(server: AccountServer) -> AsyncIterator[None]:
         await server.accounts.aclose()
 
 
-def _several(accounts: Accounts) -> str:
+def _several(accounts: AccountRegistry) -> str:
     """What to know where there is more than one account."""
     if not accounts.names:
         return ""
@@ -206,7 +206,7 @@ def build_server(
     else:
         main = account(settings)
     remember_keys((others or {}).values())
-    accounts = Accounts(main, map(account, (others or {}).values()))
+    accounts = AccountRegistry(main, map(account, (others or {}).values()))
     return AccountServer(accounts, read_only=settings.read_only)
 
 
@@ -246,7 +246,7 @@ def transport_of(settings: Settings, now: Callable[[], datetime] = utc_now) -> T
         settings.base_url,
         read_only=settings.read_only,
         now=now,
-        pacer=Pacer(pace_place(state_url, key, settings.base_url)),
+        pacer=Pacer(pace_store(state_url, key, settings.base_url)),
     )
 
 

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from mcp_types import Completion
 
 from telnyx_mcp.billing.records import RECORD_TYPES
-from telnyx_mcp.config.keys import KeyNotRead
+from telnyx_mcp.config.keys import KeyUnavailable
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.telnyx.pagination import Scan
@@ -43,7 +43,7 @@ class Completer:
         source = self._sources.get(argument)
         try:
             values = await source() if source else []
-        except (KeyNotRead, TelnyxError):
+        except (KeyUnavailable, TelnyxError):
             values = []
         fitting = [each for each in values if each.startswith(typed.strip().lower())]
         return Completion(values=fitting[:MOST], total=len(fitting), has_more=len(fitting) > MOST)

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from mcp_types import CallToolResult, Resource, ResourceTemplate
 
 from telnyx_mcp.tools.framework.services import Services
-from telnyx_mcp.untrusted import compact
+from telnyx_mcp.untrusted import to_json
 
 JSON = "application/json"
 
@@ -132,7 +132,7 @@ async def read(uri: str, services: Services, call_tool: CallTool) -> str:
         if arguments is None:
             continue
         if each.uri == RATE_LIMITS:
-            return compact(await _rate_limits(services))
+            return to_json(await _rate_limits(services))
         result = await call_tool(each.tool, arguments)
         if not isinstance(result, CallToolResult) or result.is_error:
             raise Unreadable(_text(result))

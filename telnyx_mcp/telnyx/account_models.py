@@ -13,11 +13,11 @@ from typing import Any
 
 from pydantic import model_validator
 
-from telnyx_mcp.telnyx.models import Answered
+from telnyx_mcp.telnyx.models import ApiModel
 from telnyx_mcp.untrusted.names import secret_word
 
 
-class AccountModel(Answered):
+class AccountModel(ApiModel):
     """The base of all: holds no secrets."""
 
     @model_validator(mode="before")

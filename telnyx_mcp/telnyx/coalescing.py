@@ -42,7 +42,7 @@ class _Flight(Generic[T]):
         return -0.1 <= deadline.left() - self.deadline.left() <= LATER
 
 
-class Flights(Generic[T]):
+class RequestCoalescer(Generic[T]):
     """The requests now in flight, by what they ask."""
 
     def __init__(self) -> None:

@@ -14,13 +14,13 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class Answered(BaseModel):
+class ApiModel(BaseModel):
     """The base of all: keeps unknown fields, takes numbers where strings are documented."""
 
     model_config = ConfigDict(extra="allow", coerce_numbers_to_str=True, defer_build=True)
 
 
-class Balance(Answered):
+class Balance(ApiModel):
     """`available_credit` is the balance plus the credit limit. All amounts may be negative."""
 
     balance: str | None = None
@@ -30,7 +30,7 @@ class Balance(Answered):
     currency: str | None = None
 
 
-class AuditChange(Answered):
+class AuditChange(ApiModel):
     """One changed field; both values can be any JSON, or absent."""
 
     field: str | None = None
@@ -38,7 +38,7 @@ class AuditChange(Answered):
     to: Any = None
 
 
-class AuditEvent(Answered):
+class AuditEvent(ApiModel):
     """One change to the account. Best effort and eventually consistent, says Telnyx."""
 
     id: str | None = None
@@ -53,7 +53,7 @@ class AuditEvent(Answered):
     changes: list[AuditChange] | None = None
 
 
-class ServiceCost(Answered):
+class ServiceCost(ApiModel):
     """What one service of one number costs; `cost_type` is MRC (monthly) or OTC (one-time)."""
 
     name: str | None = None
@@ -61,7 +61,7 @@ class ServiceCost(Answered):
     cost: str | None = None
 
 
-class NumberCharges(Answered):
+class NumberCharges(ApiModel):
     tn: str | None = None
     charge_type: str | None = None
     service_owner_user_id: str | None = None
@@ -69,7 +69,7 @@ class NumberCharges(Answered):
     services: list[ServiceCost] | None = None
 
 
-class ChargesBreakdown(Answered):
+class ChargesBreakdown(ApiModel):
     """Charges for phone numbers of a half-open range; usage is not among them."""
 
     start_date: str | None = None
@@ -80,13 +80,13 @@ class ChargesBreakdown(Answered):
     results: list[NumberCharges] | None = None
 
 
-class MonthDetail(Answered):
+class MonthDetail(ApiModel):
     quantity: int | None = None
     mrc: str | None = None
     otc: str | None = None
 
 
-class SummaryLine(Answered):
+class SummaryLine(ApiModel):
     """`type` decides which fields are there: `comparative` (new and existing) or `simple`."""
 
     type: str | None = None
@@ -98,18 +98,18 @@ class SummaryLine(Answered):
     amount: str | None = None
 
 
-class Adjustment(Answered):
+class Adjustment(ApiModel):
     amount: str | None = None
     description: str | None = None
     event_date: str | None = None
 
 
-class SummaryBody(Answered):
+class SummaryBody(ApiModel):
     lines: list[SummaryLine] | None = None
     adjustments: list[Adjustment] | None = None
 
 
-class SummaryTotal(Answered):
+class SummaryTotal(ApiModel):
     new_mrc: str | None = None
     new_otc: str | None = None
     existing_mrc: str | None = None
@@ -119,7 +119,7 @@ class SummaryTotal(Answered):
     grand_total: str | None = None
 
 
-class ChargesSummary(Answered):
+class ChargesSummary(ApiModel):
     """Charges of a half-open range, as Telnyx adds them up."""
 
     start_date: str | None = None
@@ -131,7 +131,7 @@ class ChargesSummary(Answered):
     total: SummaryTotal | None = None
 
 
-class Invoice(Answered):
+class Invoice(ApiModel):
     """`period_end` is inclusive. An invoice carries no amount; `download_url` only on request."""
 
     invoice_id: str | None = None
@@ -143,7 +143,7 @@ class Invoice(Answered):
     download_url: str | None = None
 
 
-class AutoRechargePreferences(Answered):
+class AutoRechargePreferences(ApiModel):
     """A recharge charges what is missing up to `threshold_amount`, plus `recharge_amount`."""
 
     id: str | None = None
@@ -154,7 +154,7 @@ class AutoRechargePreferences(Answered):
     invoice_enabled: bool | None = None
 
 
-class UsageReportOptions(Answered):
+class UsageReportOptions(ApiModel):
     """What a usage report of one product can be asked for. Telnyx answers `record_types` with `null`
     where its own document promises a list; nothing here needs it."""
 
@@ -163,12 +163,12 @@ class UsageReportOptions(Answered):
     product_metrics: list[str] | None = None
 
 
-class UserTags(Answered):
+class UserTags(ApiModel):
     number_tags: list[str] | None = None
     outbound_profile_tags: list[str] | None = None
 
 
-class StoredPaymentTransaction(Answered):
+class StoredPaymentTransaction(ApiModel):
     """The receipt of a payment. Telnyx offers no way to read it again."""
 
     id: str | None = None
@@ -180,25 +180,25 @@ class StoredPaymentTransaction(Answered):
     transaction_processing_type: str | None = None
 
 
-class HttpRequest(Answered):
+class HttpRequest(ApiModel):
     """`headers` come as `[name, value]` pairs, and sometimes as `"Name: value"`."""
 
     url: str | None = None
     headers: list[Any] | None = None
 
 
-class HttpResponse(Answered):
+class HttpResponse(ApiModel):
     status: int | None = None
     headers: list[Any] | None = None
     body: str | None = None
 
 
-class HttpExchange(Answered):
+class HttpExchange(ApiModel):
     request: HttpRequest | None = None
     response: HttpResponse | None = None
 
 
-class DeliveryAttempt(Answered):
+class DeliveryAttempt(ApiModel):
     """`errors` are codes, and sometimes objects of code, title and detail."""
 
     status: str | None = None
@@ -208,14 +208,14 @@ class DeliveryAttempt(Answered):
     http: HttpExchange | None = None
 
 
-class WebhookEvent(Answered):
+class WebhookEvent(ApiModel):
     id: str | None = None
     event_type: str | None = None
     occurred_at: str | None = None
     payload: Any = None
 
 
-class WebhookDelivery(Answered):
+class WebhookDelivery(ApiModel):
     """All attempts to deliver one event, the latest first. `id` is the delivery's own."""
 
     id: str | None = None
@@ -232,7 +232,7 @@ DetailRecord = dict[str, Any]
 other: the object is passed through, and `record_type` says what it is."""
 
 
-class PageMeta(Answered):
+class PageMeta(ApiModel):
     page_number: int | None = None
     page_size: int | None = None
     total_pages: int | None = None

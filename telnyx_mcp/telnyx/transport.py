@@ -24,7 +24,7 @@ from pydantic import SecretStr
 
 from telnyx_mcp import __version__
 from telnyx_mcp.config.settings import is_loopback
-from telnyx_mcp.telnyx.coalescing import Flights
+from telnyx_mcp.telnyx.coalescing import RequestCoalescer
 from telnyx_mcp.telnyx.deadline import Clock, Deadline
 from telnyx_mcp.telnyx.decoding import ACCEPTED, Body
 from telnyx_mcp.telnyx.errors import (
@@ -36,7 +36,7 @@ from telnyx_mcp.telnyx.errors import (
     complaints_in,
 )
 from telnyx_mcp.telnyx.operations import MOST_TRIES, NOT_CONNECTED, Operation
-from telnyx_mcp.telnyx.rate_limit.headers import told_wait
+from telnyx_mcp.telnyx.rate_limit.headers import wait_seconds
 from telnyx_mcp.telnyx.rate_limit.pacer import (
     LONGEST_WAIT,
     TOLD_FROM,
@@ -46,7 +46,7 @@ from telnyx_mcp.telnyx.rate_limit.pacer import (
     Waiting,
 )
 from telnyx_mcp.telnyx.rate_limit.schedule import LONGEST_BELIEVED
-from telnyx_mcp.telnyx.rate_limit.stores import OwnPace
+from telnyx_mcp.telnyx.rate_limit.stores import InMemoryStore
 from telnyx_mcp.telnyx.server_clock import ServerClock, http_date, utc_now
 from telnyx_mcp.untrusted import may_hold_keys, remember, without_keys_in
 
@@ -114,9 +114,9 @@ class Transport:
         self.server_clock = ServerClock(now)
         self._sleep = sleep
         self._jitter = jitter
-        self.pacer = pacer or Pacer(own=OwnPace(clock), sleep=sleep, clock=clock)
+        self.pacer = pacer or Pacer(own=InMemoryStore(clock), sleep=sleep, clock=clock)
         self._retries = _RetryBudget()
-        self._flights: Flights[Response] = Flights()
+        self._flights: RequestCoalescer[Response] = RequestCoalescer()
         self._changes = 0
         self._pool: httpx.AsyncClient | None = None
 
@@ -398,7 +398,7 @@ def _classify(operation: Operation, response: httpx.Response, content: bytes) ->
         failure = Failure.SERVER_ERROR
     else:
         failure = BY_STATUS.get(status, Failure.UNEXPECTED_STATUS)
-    retry_in = told_wait(response.headers) if status in (429, 503) else None
+    retry_in = wait_seconds(response.headers) if status in (429, 503) else None
     if failure is Failure.THROTTLED and any(c.code == OWN_RATE_LIMIT_CODE for c in complaints):
         failure = Failure.RATE_LIMITED
     elif failure is Failure.THROTTLED and retry_in:

@@ -8,19 +8,18 @@ from telnyx_mcp.untrusted.characters import visible
 from telnyx_mcp.untrusted.known import MASK, may_hold_keys, remember, without_keys_in
 from telnyx_mcp.untrusted.redaction import (
     LONGEST_TEXT,
-    compact,
     cut,
     one_line,
     redact,
     sanitize,
     sanitize_link,
     shorten,
+    to_json,
 )
 
 __all__ = [
     "LONGEST_TEXT",
     "MASK",
-    "compact",
     "cut",
     "may_hold_keys",
     "one_line",
@@ -29,6 +28,7 @@ __all__ = [
     "sanitize",
     "sanitize_link",
     "shorten",
+    "to_json",
     "visible",
     "without_keys_in",
 ]

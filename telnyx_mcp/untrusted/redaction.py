@@ -222,9 +222,9 @@ def _masked_json(text: str, level: int) -> str:
         return text
     walk = _Walk(lambda each: _masked(visible(each), level + 1), nulls=True)
     masked = walk.redacted(parsed)
-    return text if masked == parsed and not repeated else compact(masked)
+    return text if masked == parsed and not repeated else to_json(masked)
 
 
-def compact(value: Any) -> str:
+def to_json(value: Any) -> str:
     """JSON in as few characters as possible."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

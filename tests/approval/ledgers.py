@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from telnyx_mcp.approval.accounts import Identity
 from telnyx_mcp.approval.ledger import Ledger
 from telnyx_mcp.approval.policy import Policy
-from telnyx_mcp.approval.process_identity import Owner
+from telnyx_mcp.approval.process_identity import ProcessIdentity
 from telnyx_mcp.approval.question import Question
 from telnyx_mcp.storage.store import Store
 
@@ -29,14 +29,14 @@ def opened(
     policy: Policy,
     *,
     key: str = "KEY1",
-    owner: Owner | None = None,
+    owner: ProcessIdentity | None = None,
     identity: Identity = OWNER,
     address: str = ADDRESS,
     profile: str | None = None,
     kind: type[Ledger] = Ledger,
 ) -> Ledger:
     """The ledger of this key, linked to its account."""
-    ledger = kind.of(store, key, address, owner or Owner.this_process(), policy, profile)
+    ledger = kind.of(store, key, address, owner or ProcessIdentity.this_process(), policy, profile)
     ledger.identify(identity, NOW)
     return ledger
 

@@ -14,7 +14,7 @@ from telnyx_mcp.approval.accounts import Identity, LedgerAccount, key_hash
 from telnyx_mcp.approval.change import PAYMENT, Change, State
 from telnyx_mcp.approval.ledger import Decision, Ledger
 from telnyx_mcp.approval.policy import Policy
-from telnyx_mcp.approval.process_identity import Owner
+from telnyx_mcp.approval.process_identity import ProcessIdentity
 from telnyx_mcp.approval.reasons import Blocked, ReferenceTaken, UnknownPayment, UnlinkedKey
 from telnyx_mcp.storage.store import Store, accounts, keys
 from tests.approval.ledgers import ADDRESS, NOW, OWNER, QUESTION, opened
@@ -104,10 +104,10 @@ def test_the_old_key_still_opens_the_account(store: Store) -> None:
 def test_who_the_account_is_is_asked_again_until_telnyx_says_it(store: Store) -> None:
     """So that a key can be replaced later, although Telnyx did not answer at first."""
     paid(opened(store, POLICY, identity=NOBODY))
-    again = Ledger.of(store, "KEY1", ADDRESS, Owner.this_process(), POLICY)
+    again = Ledger.of(store, "KEY1", ADDRESS, ProcessIdentity.this_process(), POLICY)
     assert (again.is_linked(), again.is_identified) == (True, False)
     again.identify(OWNER, NOW)
-    assert Ledger.of(store, "KEY1", ADDRESS, Owner.this_process(), POLICY).is_identified
+    assert Ledger.of(store, "KEY1", ADDRESS, ProcessIdentity.this_process(), POLICY).is_identified
     assert opened(store, POLICY, key="KEY2").spent(NOW).day == AMOUNT
 
 
@@ -140,7 +140,7 @@ def test_a_key_that_telnyx_does_not_name_is_asked_about_where_there_are_changes(
     paid(opened(store, POLICY))
     asks_for(UnlinkedKey, store, key="KEY2", identity=NOBODY, profile="new")
     assert count(store) == (1, 1)
-    new = Ledger.of(store, "KEY2", ADDRESS, Owner.this_process(), POLICY)
+    new = Ledger.of(store, "KEY2", ADDRESS, ProcessIdentity.this_process(), POLICY)
     (account,) = new.known_accounts()
     new.link(account.id, NOBODY, NOW)
     assert new.spent(NOW).day == AMOUNT
@@ -150,7 +150,7 @@ def test_a_key_that_is_not_linked_yet_says_that_it_hides_changes_only_where_ther
     store: Store,
 ) -> None:
     def of(key: str) -> Ledger:
-        return Ledger.of(store, key, ADDRESS, Owner.this_process(), POLICY)
+        return Ledger.of(store, key, ADDRESS, ProcessIdentity.this_process(), POLICY)
 
     assert (of("KEY1").is_linked(), of("KEY1").hides_changes()) == (False, False)
     first = opened(store, POLICY)
@@ -184,7 +184,7 @@ def test_an_account_of_a_server_on_this_computer_is_known_by_its_address(
 
 def test_the_user_can_say_that_it_is_another_account(store: Store) -> None:
     paid(opened(store, POLICY))
-    new = Ledger.of(store, "KEY2", ADDRESS, Owner.this_process(), POLICY)
+    new = Ledger.of(store, "KEY2", ADDRESS, ProcessIdentity.this_process(), POLICY)
     new.link(None, NOBODY, NOW)
     assert new.is_linked()
     assert new.spent(NOW).day == 0

@@ -23,7 +23,7 @@ from telnyx_mcp.approval.channels import AskOutcome, Channels
 from telnyx_mcp.approval.channels.elicitation import can_ask
 from telnyx_mcp.approval.ledger import SENDING_LEASE, Ledger
 from telnyx_mcp.approval.opening import open_ledger
-from telnyx_mcp.approval.process_identity import Owner
+from telnyx_mcp.approval.process_identity import ProcessIdentity
 from telnyx_mcp.approval.question import Question
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
@@ -63,7 +63,7 @@ async def server(settings: Settings, wall: Time) -> AsyncIterator[AccountServer]
 def other(settings: Settings) -> Iterator[Ledger]:
     """The same ledger, as another machine sees it."""
     ledger = open_ledger(settings)
-    ledger._owner = Owner("another machine", 1, "1")
+    ledger._owner = ProcessIdentity("another machine", 1, "1")
     yield ledger
     ledger.close()
 

@@ -35,7 +35,7 @@ from telnyx_mcp.approval.channels import Channels
 from telnyx_mcp.approval.gate import Gate
 from telnyx_mcp.approval.ledger import Ledger
 from telnyx_mcp.approval.policy import Policy
-from telnyx_mcp.approval.process_identity import Owner
+from telnyx_mcp.approval.process_identity import ProcessIdentity
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.build import AccountServer, build_server
@@ -45,7 +45,7 @@ from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.transport import Response, Transport
 from telnyx_mcp.tools import requests_for
-from telnyx_mcp.tools.framework.accounts import Account, Accounts
+from telnyx_mcp.tools.framework.accounts import Account, AccountRegistry
 from telnyx_mcp.tools.framework.services import Services
 from telnyx_mcp.tools.support.change_requests import Surroundings
 from tests.conftest import KEY, NOW, Time, connected, text_of
@@ -464,13 +464,13 @@ def impatient(settings: Settings, state_file: Path) -> AccountServer:
 
     def open_it() -> Ledger:
         store = Store(f"sqlite:///{state_file}", busy_seconds=0.2)
-        return Ledger.of(store, KEY, settings.base_url, Owner.this_process(), Policy())
+        return Ledger.of(store, KEY, settings.base_url, ProcessIdentity.this_process(), Policy())
 
     transport = Transport(settings.api_key, settings.base_url)
     requests = requests_for(Surroundings(TelnyxClient(transport), lambda: NOW))
     gate = Gate(open_it, Channels(), lambda: NOW, requests)
     return AccountServer(
-        Accounts(Account.ready(Services(transport, gate, lambda: NOW))), read_only=False
+        AccountRegistry(Account.ready(Services(transport, gate, lambda: NOW))), read_only=False
     )
 
 

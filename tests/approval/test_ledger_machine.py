@@ -40,7 +40,7 @@ from telnyx_mcp.approval.gate import Gate, Outcome
 from telnyx_mcp.approval.ledger import Decision, Ledger
 from telnyx_mcp.approval.ledger_async import NotAllowed
 from telnyx_mcp.approval.policy import DAY, MONTH, Policy
-from telnyx_mcp.approval.process_identity import Owner
+from telnyx_mcp.approval.process_identity import ProcessIdentity
 from telnyx_mcp.approval.question import Question
 from telnyx_mcp.approval.reasons import Blocked
 from telnyx_mcp.approval.request import CannotCheck, ChangeRequest, Draft, SendFailed
@@ -91,7 +91,7 @@ Server = st.integers(0, 1)
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-class Mortal(Owner):
+class Mortal(ProcessIdentity):
     """A process that lives until the machine lets it die."""
 
     dead: set[str] = set()  # noqa: RUF012 - who is dead is known to everybody
@@ -230,7 +230,7 @@ class LedgerMachine(RuleBasedStateMachine):
             ledger.close()
         self._place.__exit__(None, None, None)
 
-    def _ledger(self, owner: Owner) -> Ledger:
+    def _ledger(self, owner: ProcessIdentity) -> Ledger:
         return opened(Store(self.url), POLICY, owner=owner, kind=self.ledger)
 
     def seen(self, by: Ledger | None = None) -> dict[str, Change]:

@@ -19,7 +19,7 @@ from telnyx_mcp.approval.accounts import Identity, key_hash
 from telnyx_mcp.approval.change import LIFETIME, PAYMENT, Change, State
 from telnyx_mcp.approval.ledger import Decision, Ledger
 from telnyx_mcp.approval.policy import Policy
-from telnyx_mcp.approval.process_identity import Owner
+from telnyx_mcp.approval.process_identity import ProcessIdentity
 from telnyx_mcp.approval.reasons import Blocked, ReferenceTaken, UnknownPayment, UnlinkedKey
 from telnyx_mcp.storage.store import REVISION, Store, ticks
 from tests.approval.ledgers import ADDRESS, NOW, OWNER, QUESTION, opened
@@ -262,7 +262,7 @@ def test_what_version_1_writes_with_a_key_of_its_own_is_an_account_to_be_asked_a
         with pytest.raises(Blocked) as blocked:
             opened(store, POLICY, key="KEY2", identity=OWNER, profile="new")
         assert isinstance(blocked.value.reason, UnlinkedKey)
-        mine = Ledger.of(store, "KEY1", ADDRESS, Owner.this_process(), POLICY)
+        mine = Ledger.of(store, "KEY1", ADDRESS, ProcessIdentity.this_process(), POLICY)
         assert mine.is_linked()
         mine.identify(Identity("user-1"), NOW)
         assert mine.refusal(PAYMENT, Decimal(1), None, NOW)

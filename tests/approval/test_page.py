@@ -31,7 +31,7 @@ from telnyx_mcp.approval.gate import Gate
 from telnyx_mcp.approval.ledger import Ledger
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.approval.policy import Policy
-from telnyx_mcp.approval.process_identity import Owner
+from telnyx_mcp.approval.process_identity import ProcessIdentity
 from telnyx_mcp.approval.question import Fact, Question
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
@@ -40,7 +40,7 @@ from telnyx_mcp.storage.store import Store, StoreError
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.transport import Transport
 from telnyx_mcp.tools import requests_for
-from telnyx_mcp.tools.framework.accounts import Account, Accounts
+from telnyx_mcp.tools.framework.accounts import Account, AccountRegistry
 from telnyx_mcp.tools.framework.services import Services
 from telnyx_mcp.tools.support.change_requests import Surroundings
 from tests.conftest import Mode, connected, text_of
@@ -144,7 +144,9 @@ def fetch(method: str, url: str, **more: Any) -> httpx.Response:
 def open_ledger_in(directory: Path) -> Ledger:
     store = Store(f"sqlite:///{directory}/state.sqlite3")
     policy = Policy(one_question=False)
-    return Ledger.of(store, "KEY0123", "https://telnyx.test", Owner.this_process(), policy)
+    return Ledger.of(
+        store, "KEY0123", "https://telnyx.test", ProcessIdentity.this_process(), policy
+    )
 
 
 def propose(ledger: Ledger, now: Clock, amount: str | None = "120.00") -> Change:
@@ -818,7 +820,7 @@ def wire(settings: Settings, now: Clock, *, wait: float) -> Wired:
     channels = Channels(settings.approval, pages=pages, wait=wait)
     requests = requests_for(Surroundings(TelnyxClient(transport), now))
     gate = Gate(partial(open_ledger, settings), channels, now, requests)
-    accounts = Accounts(Account.ready(Services(transport, gate, now)))
+    accounts = AccountRegistry(Account.ready(Services(transport, gate, now)))
     return Wired(AccountServer(accounts, read_only=False), desk, pages)
 
 

@@ -26,7 +26,7 @@ from telnyx_mcp.approval.change import (
 )
 from telnyx_mcp.approval.ledger import AT_ONCE, MARK, SENDING_LEASE, HistoryMoved, Ledger
 from telnyx_mcp.approval.policy import DAY, MONTH, Policy, Spent
-from telnyx_mcp.approval.process_identity import Owner, _stat
+from telnyx_mcp.approval.process_identity import ProcessIdentity, _stat
 from telnyx_mcp.approval.reasons import Blocked, OverCap, QuestionOpen, RecentlyDeclined
 from telnyx_mcp.storage.store import Store, changes
 from tests.approval.ledgers import NOW, QUESTION, opened
@@ -404,22 +404,22 @@ def test_a_success_dated_a_year_ahead_is_not_repeated_for_a_year(ledger: Ledger)
 
 
 def test_this_process_lives() -> None:
-    me = Owner.this_process()
+    me = ProcessIdentity.this_process()
     assert me.lives(str(me))
     assert me.host.startswith(socket.gethostname())
     assert me.pid == os.getpid()
 
 
 def test_a_process_that_ended_does_not() -> None:
-    told = "from telnyx_mcp.approval.process_identity import Owner; print(Owner.this_process())"
+    told = "from telnyx_mcp.approval.process_identity import Owner; print(ProcessIdentity.this_process())"
     other = subprocess.run(
         [sys.executable, "-c", told], capture_output=True, encoding="utf-8", check=True
     ).stdout.strip()
-    assert Owner.this_process().lives(other) is False
+    assert ProcessIdentity.this_process().lives(other) is False
 
 
 def test_one_that_got_the_number_of_a_dead_one_is_not_it() -> None:
-    me = Owner.this_process()
+    me = ProcessIdentity.this_process()
     if not me.started:
         pytest.skip("this system does not tell when a process was started")
     assert me.lives(f"{me.host}/{me.pid}/{int(me.started) - 1}") is False
@@ -427,7 +427,7 @@ def test_one_that_got_the_number_of_a_dead_one_is_not_it() -> None:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere it is not told")
 def test_one_that_ended_and_was_not_waited_for_does_not_live() -> None:
-    me = Owner.this_process()
+    me = ProcessIdentity.this_process()
     with subprocess.Popen([sys.executable, "-c", ""]) as child:
         its = f"{me.host}/{child.pid}/{_stat(child.pid)[1]}"
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
@@ -436,7 +436,7 @@ def test_one_that_ended_and_was_not_waited_for_does_not_live() -> None:
 
 def test_of_one_whose_start_is_not_told_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its number may be another's by now."""
-    me = Owner.this_process()
+    me = ProcessIdentity.this_process()
     assert me.lives(f"{me.host}/{me.pid}/") is None
     monkeypatch.setattr(process_identity, "_stat", lambda _: ("", ""))
     assert me.lives(f"{me.host}/{me.pid}/1") is None
@@ -445,25 +445,25 @@ def test_of_one_whose_start_is_not_told_nothing_is_known(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("name", ["elsewhere/1/1", "", "x", "a/b", "a/b/c", "/1/"])
 def test_of_one_elsewhere_or_with_an_unreadable_name_nothing_is_known(name: str) -> None:
-    assert Owner("here", 1, "1").lives(name) is None
+    assert ProcessIdentity("here", 1, "1").lives(name) is None
 
 
 def test_a_number_that_no_process_can_have_fails_nothing() -> None:
-    me = Owner.this_process()
+    me = ProcessIdentity.this_process()
     assert not me.lives(f"{me.host}/{10**30}/1")
 
 
 @pytest.mark.parametrize("host", ["here", "a/b"])
 def test_a_host_name_may_hold_anything(host: str) -> None:
-    me = Owner.this_process()
-    assert Owner(host, me.pid, me.started).lives(f"{host}/{me.pid}/{me.started}")
+    me = ProcessIdentity.this_process()
+    assert ProcessIdentity(host, me.pid, me.started).lives(f"{host}/{me.pid}/{me.started}")
 
 
-ELSEWHERE = Owner("another machine", 1, "1")
+ELSEWHERE = ProcessIdentity("another machine", 1, "1")
 
 
-def dead_owner() -> Owner:
-    return Owner(Owner.this_process().host, 2**22 + 1, "1")
+def dead_owner() -> ProcessIdentity:
+    return ProcessIdentity(ProcessIdentity.this_process().host, 2**22 + 1, "1")
 
 
 def state_of(ledger: Ledger, change: Change, at: datetime) -> State | None:
@@ -495,7 +495,7 @@ def test_what_this_process_still_waits_for_is_not_unknown_to_it(store: Store) ->
 def test_no_clock_calls_a_sender_of_this_machine_dead(store: Store, jump: timedelta) -> None:
     command = [sys.executable, "-c", "input()"]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as child:
-        its = Owner(Owner.this_process().host, child.pid, _stat(child.pid)[1])
+        its = ProcessIdentity(ProcessIdentity.this_process().host, child.pid, _stat(child.pid)[1])
         mine, theirs = opened(store, SEVERAL), opened(store, SEVERAL, owner=its)
         own, others = sending(mine, "10.00", NOW), sending(theirs, "20.00", NOW)
         for ledger in (mine, opened(store, SEVERAL)):

@@ -22,7 +22,7 @@ from mcp import Client
 from pydantic import SecretStr
 
 from telnyx_mcp.cli.install import fragment
-from telnyx_mcp.clients.catalog import CLIENTS, PACKAGED, Machine
+from telnyx_mcp.clients.catalog import CLIENTS, PACKAGED, Host
 from telnyx_mcp.clients.catalog import Client as Assistant
 from telnyx_mcp.clients.entry import ASKED, KEY, NAME, PLACEHOLDER, Entry
 from telnyx_mcp.config.profiles import SETTABLE
@@ -72,9 +72,9 @@ def entry(client: Assistant) -> Entry:
 def client_files() -> str:
     rows = ["| client | Linux | macOS | Windows |", "|---|---|---|---|"]
     machines = (
-        Machine("linux", Path("~"), {}),
-        Machine("darwin", Path("~"), {}),
-        Machine("win32", Path("~"), {}),
+        Host("linux", Path("~"), {}),
+        Host("darwin", Path("~"), {}),
+        Host("win32", Path("~"), {}),
     )
     for each in CLIENTS.values():
         files = [f"`{PurePosixPath(each.file(machine))}`" for machine in machines]

@@ -25,7 +25,7 @@ from telnyx_mcp.config.settings import VARIABLES
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.http import about_token
 from telnyx_mcp.server.http_token import Token
-from telnyx_mcp.telnyx.models import Answered  # noqa: F401 - of the documentation's code
+from telnyx_mcp.telnyx.models import ApiModel  # noqa: F401 - of the documentation's code
 from telnyx_mcp.telnyx.operations import Operation  # noqa: F401
 from telnyx_mcp.tools import TOOLS
 from telnyx_mcp.tools.catalog.get_auto_recharge_preferences import NoParams

@@ -19,8 +19,8 @@ from telnyx_mcp.cli.export import run_export
 from telnyx_mcp.cli.main import _parser, main, wish_of
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.exporting import part
-from telnyx_mcp.exporting.failure import NotExported
-from telnyx_mcp.exporting.question import Wish, command_line, question_of
+from telnyx_mcp.exporting.failure import ExportFailure
+from telnyx_mcp.exporting.question import ExportOptions, command_line, question_of
 from telnyx_mcp.sandbox import Sandbox
 from tests import raw
 from tests.conftest import NOW
@@ -281,9 +281,9 @@ class FullDisk(io.FileIO):
 def test_a_running_period_ends_where_it_was_when_the_export_was_started(
     sandbox: Sandbox, settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    wish = Wish("messaging", tmp_path / "may.csv", period="this month")
+    wish = ExportOptions("messaging", tmp_path / "may.csv", period="this month")
     sandbox.fault("search_detail_records", "status", status=401, skip=2, times=None)
-    with pytest.raises(NotExported):
+    with pytest.raises(ExportFailure):
         run_export(settings, wish, now=lambda: NOW)
     sandbox.faults.clear()
     assert run_export(settings, wish, now=lambda: NOW + timedelta(hours=3)) == 0
@@ -297,7 +297,9 @@ def test_days_are_those_of_the_zone_and_times_their_own(
     sandbox: Sandbox, settings: Settings, tmp_path: Path
 ) -> None:
     settings = settings.model_copy(update={"timezone": "America/New_York"})
-    wish = Wish("messaging", tmp_path / "may.csv", start="2026-05-01", end="2026-05-03T00:00:00Z")
+    wish = ExportOptions(
+        "messaging", tmp_path / "may.csv", start="2026-05-01", end="2026-05-03T00:00:00Z"
+    )
     assert run_export(settings, wish, now=lambda: NOW) == 0
     truth = raw.records(
         sandbox, "messaging", "created_at", "2026-05-01T04:00:00Z", "2026-05-03T00:00:00Z"
@@ -356,19 +358,19 @@ def test_a_file_that_the_finished_export_forgot_is_told_of_again_only_for_its_qu
     settings: Settings, tmp_path: Path
 ) -> None:
     target = tmp_path / "may.csv"
-    wish = Wish("messaging", target, period=FIRST_DAYS)
+    wish = ExportOptions("messaging", target, period=FIRST_DAYS)
     assert run_export(settings, wish, now=lambda: NOW) == 0
     other = settings.model_copy(update={"api_key": SecretStr("KEYofAnotherAccount0123456789")})
-    with pytest.raises(NotExported, match="--force"):
+    with pytest.raises(ExportFailure, match="--force"):
         run_export(other, wish, now=lambda: datetime(2026, 6, 16, tzinfo=UTC))
 
 
 def test_an_export_without_an_end_goes_on_until_where_it_was_started(
     sandbox: Sandbox, settings: Settings, tmp_path: Path
 ) -> None:
-    wish = Wish("messaging", tmp_path / "may.csv", start="2026-06-08")
+    wish = ExportOptions("messaging", tmp_path / "may.csv", start="2026-06-08")
     sandbox.fault("search_detail_records", "status", status=401, skip=2, times=None)
-    with pytest.raises(NotExported):
+    with pytest.raises(ExportFailure):
         run_export(settings, wish, now=lambda: NOW)
     sandbox.faults.clear()
     assert run_export(settings, wish, now=lambda: NOW + timedelta(hours=3)) == 0
@@ -379,7 +381,7 @@ def test_an_export_without_an_end_goes_on_until_where_it_was_started(
 def test_the_command_that_goes_on_asks_the_same_question(
     settings: Settings, tmp_path: Path
 ) -> None:
-    wish = Wish(
+    wish = ExportOptions(
         "messaging",
         tmp_path / "a file",
         period="last month",

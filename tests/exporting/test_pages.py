@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from telnyx_mcp.cli import export as command
 from telnyx_mcp.cli.export import export
-from telnyx_mcp.exporting.failure import NotExported
+from telnyx_mcp.exporting.failure import ExportFailure
 from telnyx_mcp.exporting.pages import Pages
 from telnyx_mcp.exporting.part import Journal, Part
 from telnyx_mcp.exporting.progress import TELNYX_ROWS_PER_SECOND, Lines
@@ -143,7 +143,7 @@ async def test_a_count_that_differs_from_telnyx_is_no_whole_export(
     if whole:
         command._check(part.journal)
         return
-    with pytest.raises(NotExported, match="not whole: Telnyx counts"):
+    with pytest.raises(ExportFailure, match="not whole: Telnyx counts"):
         command._check(part.journal)
 
 
@@ -233,7 +233,7 @@ async def test_records_without_any_known_time_are_not_taken_for_an_empty_period(
     scripted.will(nothing, some, nothing, some)
     with (
         Part(tmp_path / "may.csv", start) as part,
-        pytest.raises(NotExported, match="which field holds the time"),
+        pytest.raises(ExportFailure, match="which field holds the time"),
     ):
         await exported(part, client, time, told)
 

@@ -17,7 +17,7 @@ import pytest
 
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.storage.store import Store, StoreError
-from telnyx_mcp.telnyx.rate_limit.stores import pace_place
+from telnyx_mcp.telnyx.rate_limit.stores import pace_store
 from tests.faults.clusters import Cluster
 from tests.faults.hosts import (
     PAY,
@@ -492,7 +492,7 @@ async def test_a_pace_is_shared_through_pgbouncer(
 ) -> None:
     name = cluster.new_database()
     with pgbouncer(cluster, tmp_path, ignores) as port:
-        one, other = (pace_place(cluster.url(name, port), "KEY", "https://x") for _ in range(2))
+        one, other = (pace_store(cluster.url(name, port), "KEY", "https://x") for _ in range(2))
         try:
             for _ in range(12):  # psycopg would prepare a statement that often used
                 await one.change("/balance", lambda pace, now: (replace(pace, limit=7), None))

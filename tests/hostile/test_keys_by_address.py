@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from telnyx_mcp.cli.key import set_key
 from telnyx_mcp.cli.terminal import Person
 from telnyx_mcp.config import keys
-from telnyx_mcp.config.keys import KeyNotRead, key_of, with_key
+from telnyx_mcp.config.keys import KeyUnavailable, key_of, with_key
 from telnyx_mcp.config.settings import TELNYX_HOSTS, Settings, foreign_address
 from tests.conftest import KEY
 
@@ -78,7 +78,7 @@ def test_the_command_that_a_missing_key_names_works_as_typed(
     own.write_text("[profiles.eu]\n", "utf-8")
     keys.store_key(profile, SecretStr("KEYtelnyx"))
     asked = Settings(key_from=source, profile=profile, base_url=FOREIGN[0])
-    with pytest.raises(KeyNotRead, match=r"http://127\.0\.0\.1:9") as missed:
+    with pytest.raises(KeyUnavailable, match=r"http://127\.0\.0\.1:9") as missed:
         with_key(asked)
     command = missed.value.do[missed.value.do.index("telnyx-account-mcp key set") :]
     words = command.split(", or ")[0].split()[1:]

@@ -16,7 +16,7 @@ from telnyx_mcp.approval.ledger_async import NotAllowed
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.cli.ledger import show_ledger
 from telnyx_mcp.config.settings import Settings
-from telnyx_mcp.doctor.checks import examine
+from telnyx_mcp.doctor.checks import run_checks
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.build import AccountServer, build_server
 from telnyx_mcp.storage.store import Store, StoreError, changes
@@ -259,7 +259,7 @@ async def test_doctor_names_a_damaged_row_and_what_is_wrong(
 ) -> None:
     change = await approved(server, ledger)
     write(store, change.id, **{column: value})
-    found = [each.found async for each in examine(settings, now=lambda: NOW)]
+    found = [each.found async for each in run_checks(settings, now=lambda: NOW)]
     assert any(f"the record of change {change.id} can't be read (" in each for each in found)
 
 

@@ -21,7 +21,7 @@ from telnyx_mcp.sandbox import Sandbox, running_sandbox
 from telnyx_mcp.server.build import AccountServer, build_server
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.rate_limit.pacer import Pacer
-from telnyx_mcp.telnyx.rate_limit.stores import SqlitePace
+from telnyx_mcp.telnyx.rate_limit.stores import SqliteStore
 from telnyx_mcp.telnyx.transport import Transport
 from telnyx_mcp.tools import TOOLS
 from tests.conftest import (
@@ -164,7 +164,7 @@ async def echoed(
 ) -> AsyncIterator[AccountServer]:
     """A server for the scripted Telnyx that keeps its pace and its exports in files."""
     address = f"sqlite:///{tmp_path}/state.sqlite3"
-    place = SqlitePace(tmp_path / "state.pace.sqlite3", key, time.clock)
+    place = SqliteStore(tmp_path / "state.pace.sqlite3", key, time.clock)
     pacer = Pacer(place, sleep=time.sleep, clock=time.clock)
     transport = Transport(
         SecretStr(key), scripted.base_url, pacer=pacer, clock=time.clock, sleep=time.sleep

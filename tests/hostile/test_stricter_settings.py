@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from telnyx_mcp.config.paths import writable_by
-from telnyx_mcp.config.profiles import Accounts, WrongSettings, configured
+from telnyx_mcp.config.profiles import ConfiguredAccounts, SettingsError, configured
 from telnyx_mcp.config.settings import VARIABLES, Settings
 from telnyx_mcp.config.stricter import STRICTER
 from telnyx_mcp.sandbox import Sandbox
@@ -29,7 +29,7 @@ def other(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
-def chosen(file: Path, **values: object) -> Accounts:
+def chosen(file: Path, **values: object) -> ConfiguredAccounts:
     """The accounts of a file whose one profile says this."""
     lines = [f"{name} = {json.dumps(value)}\n" for name, value in values.items()]
     file.write_text("[profiles.main]\n" + "".join(lines), "utf-8")
@@ -99,7 +99,7 @@ def test_a_file_elsewhere_lowers_and_never_raises(
 def test_a_file_elsewhere_leads_the_key_and_the_ledger_nowhere(
     other: Path, setting: str, value: str
 ) -> None:
-    with pytest.raises(WrongSettings, match=f"{setting} may be set by the environment"):
+    with pytest.raises(SettingsError, match=f"{setting} may be set by the environment"):
         chosen(other, **{setting: value})
 
 
@@ -208,7 +208,7 @@ def test_two_different_ways_to_ask_are_an_error_that_names_both(
     own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TELNYX_MCP_APPROVAL", "browser")
-    with pytest.raises(WrongSettings, match=r"profiles.main\]: .*'terminal'.*'browser'"):
+    with pytest.raises(SettingsError, match=r"profiles.main\]: .*'terminal'.*'browser'"):
         chosen(own, approval="terminal")
     assert chosen(own, approval="terminal", read_only=True).main.read_only
     monkeypatch.setenv("TELNYX_MCP_READ_ONLY", "1")

@@ -17,12 +17,12 @@ import pytest
 from keyring.backend import KeyringBackend
 from pydantic import SecretStr
 
-from telnyx_mcp.cli.install import Wish, install, uninstall
+from telnyx_mcp.cli.install import InstallOptions, install, uninstall
 from telnyx_mcp.cli.key import remove_key, set_key
 from telnyx_mcp.cli.main import main
 from telnyx_mcp.cli.terminal import NotDone, Person
 from telnyx_mcp.clients import jsonc
-from telnyx_mcp.clients.catalog import CLIENTS, Machine
+from telnyx_mcp.clients.catalog import CLIENTS, Host
 from telnyx_mcp.clients.config_file import ConfigFile, NotWritten
 from telnyx_mcp.config import keys
 from tests.conftest import KEY
@@ -54,7 +54,7 @@ class Desk:
             return answer
 
         return Person(
-            Machine(self.system, self.home, self.environment),
+            Host(self.system, self.home, self.environment),
             now=lambda: NOW,
             typed=next_of(self.answers),
             hidden=next_of(self.keys),
@@ -65,10 +65,10 @@ class Desk:
         return CLIENTS[client].file(self.person().machine)
 
     def install(self, client: str, **wish: Any) -> int:
-        return install(Wish(client, **wish), self.person())
+        return install(InstallOptions(client, **wish), self.person())
 
     def uninstall(self, client: str, **wish: Any) -> int:
-        return uninstall(Wish(client, **wish), self.person())
+        return uninstall(InstallOptions(client, **wish), self.person())
 
     def entry(self, client: str, name: str = "telnyx-account") -> dict[str, Any]:
         found = self.data(client)[CLIENTS[client].table][name]
@@ -117,7 +117,7 @@ def test_each_client_has_its_file_where_it_looks_for_it(
     tmp_path: Path, client: str, linux: str, darwin: str, win32: str
 ) -> None:
     for system, expected in (("linux", linux), ("darwin", darwin), ("win32", win32)):
-        assert CLIENTS[client].file(Machine(system, tmp_path, {})) == tmp_path / expected
+        assert CLIENTS[client].file(Host(system, tmp_path, {})) == tmp_path / expected
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_each_client_has_its_file_where_it_looks_for_it(
 def test_a_variable_can_move_it(
     tmp_path: Path, client: str, system: str, variable: str, expected: str
 ) -> None:
-    machine = Machine(system, tmp_path / "home", {variable: str(tmp_path / "moved")})
+    machine = Host(system, tmp_path / "home", {variable: str(tmp_path / "moved")})
     assert CLIENTS[client].file(machine) == tmp_path / "moved" / expected
 
 

@@ -12,7 +12,7 @@ import pytest
 from telnyx_mcp.approval.accounts import Identity
 from telnyx_mcp.approval.ledger import Ledger
 from telnyx_mcp.approval.policy import Policy
-from telnyx_mcp.approval.process_identity import Owner
+from telnyx_mcp.approval.process_identity import ProcessIdentity
 from telnyx_mcp.cli.main import main
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
@@ -59,7 +59,7 @@ def ledger(settings: Settings) -> Iterator[Ledger]:
         Store(settings.state_url.get_secret_value()),
         settings.api_key.get_secret_value(),
         settings.base_url,
-        Owner.this_process(),
+        ProcessIdentity.this_process(),
         Policy(one_question=False),
     )
     opened.identify(Identity(), datetime.now(UTC))

@@ -20,7 +20,7 @@ import pytest
 from telnyx_mcp.approval.change import Change, State
 from telnyx_mcp.approval.ledger import SENDER_ENDED, Ledger
 from telnyx_mcp.approval.opening import open_ledger
-from telnyx_mcp.approval.process_identity import Owner
+from telnyx_mcp.approval.process_identity import ProcessIdentity
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.build import build_server
@@ -355,7 +355,7 @@ async def test_a_host_that_does_not_wait_for_it_after_the_signal_leaves_it_unkno
 @pytest.mark.skipif(sys.platform != "linux", reason="told by /proc")
 def test_a_killed_process_that_its_host_has_not_reaped_is_dead() -> None:
     code = (
-        "from telnyx_mcp.approval.process_identity import Owner\n"
+        "from telnyx_mcp.approval.process_identity import ProcessIdentity\n"
         "print(Owner.this_process(), flush=True)\n"
         "input()"
     )
@@ -364,7 +364,7 @@ def test_a_killed_process_that_its_host_has_not_reaped_is_dead() -> None:
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as child:
         assert child.stdout
         its = child.stdout.readline().strip()
-        assert Owner.this_process().lives(its)
+        assert ProcessIdentity.this_process().lives(its)
         child.kill()
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-        assert Owner.this_process().lives(its) is False
+        assert ProcessIdentity.this_process().lives(its) is False

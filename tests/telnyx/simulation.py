@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.telnyx.rate_limit.pacer import Pacer
-from telnyx_mcp.telnyx.rate_limit.stores import OwnPace, PacePlace
+from telnyx_mcp.telnyx.rate_limit.stores import InMemoryStore, PaceStore
 
 HERE = "/balance"
 EPOCH = 1_700_000_000.0
@@ -227,18 +227,21 @@ def load(
     think: float = 0.0,
     latency: float = 0.01,
     obedient: bool = False,
-    place: Callable[[], PacePlace] | None = None,
+    place: Callable[[], PaceStore] | None = None,
 ) -> Seen:
     """Copies on one key that ask one after the other; they begin as the world runs on.
 
     Who fails at once asks again in a second, or when it was told to.
     """
-    together = OwnPace(world.clock)
+    together = InMemoryStore(world.clock)
     seen = Seen([0] * copies)
 
     async def copy(number: int) -> None:
         pacer = Pacer(
-            place() if place else together, OwnPace(world.clock), sleep, clock=lambda: world.at
+            place() if place else together,
+            InMemoryStore(world.clock),
+            sleep,
+            clock=lambda: world.at,
         )
         served_at = world.at
         while True:

@@ -10,7 +10,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from telnyx_mcp.telnyx.rate_limit.headers import LONGEST_BELIEVED, Told, told, told_retry, told_wait
+from telnyx_mcp.telnyx.rate_limit.headers import (
+    LONGEST_BELIEVED,
+    RateLimitHeaders,
+    parse_rate_limit,
+    retry_after,
+    wait_seconds,
+)
 
 NOON = 1_767_268_800.0
 """2026-01-01T12:00:00Z"""
@@ -27,15 +33,15 @@ def telnyx(limit: object, remaining: object, reset: object) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("headers", "expected"),
     [
-        ({}, Told()),
-        (telnyx(200, 12, 7), Told(200, 12, 7.0)),
-        (telnyx(200, 0, 0.5), Told(200, 0, 0.5)),
-        ({"x-ratelimit-remaining": "3"}, Told(None, 3, None)),
-        ({"x-ratelimit-limit": "200"}, Told()),
+        ({}, RateLimitHeaders()),
+        (telnyx(200, 12, 7), RateLimitHeaders(200, 12, 7.0)),
+        (telnyx(200, 0, 0.5), RateLimitHeaders(200, 0, 0.5)),
+        ({"x-ratelimit-remaining": "3"}, RateLimitHeaders(None, 3, None)),
+        ({"x-ratelimit-limit": "200"}, RateLimitHeaders()),
         # revision 6 of the draft and before
         (
             {"ratelimit-limit": "100", "ratelimit-remaining": "50", "ratelimit-reset": "5"},
-            Told(100, 50, 5.0),
+            RateLimitHeaders(100, 50, 5.0),
         ),
         (
             {
@@ -43,46 +49,46 @@ def telnyx(limit: object, remaining: object, reset: object) -> dict[str, str]:
                 "ratelimit-remaining": "50",
                 "ratelimit-reset": "5",
             },
-            Told(100, 50, 5.0, 3600.0),
+            RateLimitHeaders(100, 50, 5.0, 3600.0),
         ),
         # revision 7
         (
             {"ratelimit": "limit=100, remaining=50, reset=5", "ratelimit-policy": "100;w=60"},
-            Told(100, 50, 5.0, 60.0),
+            RateLimitHeaders(100, 50, 5.0, 60.0),
         ),
         (
             {
                 "ratelimit": "limit=100, remaining=50, reset=5",
                 "ratelimit-policy": "10;w=1, 100;w=60",
             },
-            Told(100, 50, 5.0, 60.0),
+            RateLimitHeaders(100, 50, 5.0, 60.0),
         ),
-        ({"ratelimit": "limit=100, remaining=50, reset=5"}, Told(100, 50, 5.0)),
+        ({"ratelimit": "limit=100, remaining=50, reset=5"}, RateLimitHeaders(100, 50, 5.0)),
         # from revision 8 on
         (
             {"ratelimit": '"default";r=50;t=30', "ratelimit-policy": '"default";q=100;w=60'},
-            Told(100, 50, 30.0, 60.0),
+            RateLimitHeaders(100, 50, 30.0, 60.0),
         ),
         (
             {
                 "ratelimit": '"burst";r=2;t=1, "daily";r=4000;t=3000',
                 "ratelimit-policy": '"daily";q=5000;w=3600, "burst";q=10;w=1',
             },
-            Told(10, 2, 1.0, 1.0),
+            RateLimitHeaders(10, 2, 1.0, 1.0),
         ),
-        ({"ratelimit": '"a, b; c";r=7;t=3;pk=:c2VjcmV0:'}, Told(None, 7, 3.0)),
-        ({"ratelimit": '"default";r=50'}, Told(None, 50, None)),
+        ({"ratelimit": '"a, b; c";r=7;t=3;pk=:c2VjcmV0:'}, RateLimitHeaders(None, 7, 3.0)),
+        ({"ratelimit": '"default";r=50'}, RateLimitHeaders(None, 50, None)),
         # without a reset, the count begins anew within the window
         (
             {"ratelimit": '"default";r=0', "ratelimit-policy": '"default";q=100;w=60'},
-            Told(100, 0, 60.0, 60.0),
+            RateLimitHeaders(100, 0, 60.0, 60.0),
         ),
         # Telnyx's own come first
-        (telnyx(200, 12, 7) | {"ratelimit": '"default";r=1;t=1'}, Told(200, 12, 7.0)),
+        (telnyx(200, 12, 7) | {"ratelimit": '"default";r=1;t=1'}, RateLimitHeaders(200, 12, 7.0)),
     ],
 )
-def test_the_limit_is_understood(headers: dict[str, str], expected: Told) -> None:
-    assert told(headers) == expected
+def test_the_limit_is_understood(headers: dict[str, str], expected: RateLimitHeaders) -> None:
+    assert parse_rate_limit(headers) == expected
 
 
 ABSURD = ("", "x", "-1", "nan", "inf", "-inf", "1e999", "9 s", "0x10")
@@ -93,22 +99,22 @@ def test_an_absurd_figure_is_passed_over_and_the_others_are_kept(place: int, val
     figures: list[object] = [200, 12, 7]
     expected: list[float | None] = [200, 12, 7.0]
     figures[place], expected[place] = value, None
-    assert told(telnyx(*figures)) == Told(*expected)  # type: ignore[arg-type]
+    assert parse_rate_limit(telnyx(*figures)) == RateLimitHeaders(*expected)  # type: ignore[arg-type]
 
 
 def test_more_than_the_limit_cannot_remain() -> None:
-    assert told(telnyx(200, 10**9, 7)).remaining == 200
+    assert parse_rate_limit(telnyx(200, 10**9, 7)).remaining == 200
 
 
 @pytest.mark.parametrize("limit", [0, 10**12])
 def test_a_limit_of_nothing_or_of_everything_is_passed_over(limit: int) -> None:
-    assert told(telnyx(limit, 12, 7)) == Told(None, 12, 7.0)
+    assert parse_rate_limit(telnyx(limit, 12, 7)) == RateLimitHeaders(None, 12, 7.0)
 
 
 @pytest.mark.parametrize("reset", [3601, 1_767_268_800])
 def test_a_reset_of_more_than_an_hour_is_not_believed(reset: int) -> None:
     """An epoch among them: Telnyx tells seconds from now."""
-    assert told(telnyx(200, 0, reset)).reset is None
+    assert parse_rate_limit(telnyx(200, 0, reset)).reset is None
 
 
 @pytest.fixture
@@ -162,7 +168,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_the_wait_is_the_first_usable_one_told(
     headers: dict[str, str], seconds: float | None, elsewhere: None
 ) -> None:
-    assert told_wait(headers, now=lambda: NOON) == seconds
+    assert wait_seconds(headers, now=lambda: NOON) == seconds
 
 
 NAMES = (
@@ -193,9 +199,9 @@ TEXTS = st.one_of(
 @example({"x-ratelimit-reset": "1", "x-ratelimit-limit": "a" + ";" * 60 + '"'})
 @example({"ratelimit": ";,;;,=;=,"})
 def test_whatever_is_told_the_figures_are_usable(headers: dict[str, str]) -> None:
-    for wait in (told_wait(headers, lambda: NOON), told_retry(headers, lambda: NOON)):
+    for wait in (wait_seconds(headers, lambda: NOON), retry_after(headers, lambda: NOON)):
         assert wait is None or 0 <= wait <= LONGEST_BELIEVED
-    tells = told(headers)
+    tells = parse_rate_limit(headers)
     assert tells.limit is None or tells.limit >= 1
     assert tells.remaining is None or tells.remaining >= 0
     assert tells.reset is None or 0 <= tells.reset <= LONGEST_BELIEVED

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telnyx_mcp.telnyx.rate_limit.headers import Told
+from telnyx_mcp.telnyx.rate_limit.headers import RateLimitHeaders
 from telnyx_mcp.telnyx.rate_limit.schedule import (
     EDGE,
     LATE,
     NEAR,
+    Observation,
     Pace,
-    Seen,
     Turn,
     assume,
     current,
@@ -34,7 +34,7 @@ NOON = 1_700_000_000.0
 def known(limit: int = 5, remaining: int = 5, reset: float = 10.0, at: float = NOON) -> Pace:
     """The pace after one answer that told this."""
     pace, _ = take(Pace(), at)
-    return learn(pace, Seen(Told(limit, remaining, reset), at, at), at)
+    return learn(pace, Observation(RateLimitHeaders(limit, remaining, reset), at, at), at)
 
 
 def turns(pace: Pace, count: int, at: float = NOON) -> tuple[Pace, list[float]]:
@@ -61,7 +61,7 @@ def test_what_is_left_of_the_window_goes_at_once_and_the_rest_by_turns_from_the_
 
 def test_turns_already_given_out_count_though_no_answer_knows_of_them() -> None:
     pace, _ = turns(known(limit=5, remaining=4), 3)
-    late = Seen(Told(5, 4, 10.0), NOON, NOON + 0.1)
+    late = Observation(RateLimitHeaders(5, 4, 10.0), NOON, NOON + 0.1)
     _, given_out = turns(learn(pace, late, NOON + 0.1), 2, NOON + 0.1)
     assert given_out[0] == 0
     assert given_out[1] > 9
@@ -69,7 +69,7 @@ def test_turns_already_given_out_count_though_no_answer_knows_of_them() -> None:
 
 def test_the_smallest_count_of_a_window_is_the_latest() -> None:
     pace = known(limit=5, remaining=1)
-    pace = learn(pace, Seen(Told(5, 4, 10.0), NOON, NOON), NOON)
+    pace = learn(pace, Observation(RateLimitHeaders(5, 4, 10.0), NOON, NOON), NOON)
     _, given_out = turns(pace, 2)
     assert given_out[0] == 0
     assert given_out[1] > 9
@@ -79,14 +79,16 @@ def test_answers_narrow_down_when_the_window_ends() -> None:
     """Each tells it in whole seconds, rounded up; two of them a second apart tell it exactly."""
     pace = known(limit=5, remaining=0, reset=10.0)
     assert pace.ends == NOON + 10
-    pace = learn(pace, Seen(Told(5, 0, 9.0), NOON + 0.3, NOON + 0.4), NOON + 0.4)
+    pace = learn(pace, Observation(RateLimitHeaders(5, 0, 9.0), NOON + 0.3, NOON + 0.4), NOON + 0.4)
     assert pace.ends == pytest.approx(NOON + 9.4)
 
 
 def test_an_answer_of_the_window_before_changes_nothing_in_this_one() -> None:
     later = NOON + 10.5
     pace = current(known(limit=5, remaining=2), later)
-    pace = learn(pace, Seen(Told(5, 0, 1.0), NOON + 9.2, later, refused=True), later)
+    pace = learn(
+        pace, Observation(RateLimitHeaders(5, 0, 1.0), NOON + 9.2, later, refused=True), later
+    )
     _, given_out = turns(pace, 5, later)
     assert given_out == [0.0] * 5
 
@@ -94,16 +96,16 @@ def test_an_answer_of_the_window_before_changes_nothing_in_this_one() -> None:
 @pytest.mark.parametrize(
     ("seen", "opens"),
     [
-        (Seen(Told(), NOON, NOON, refused=True, retry_after=7.0), 7.0),
-        (Seen(Told(), NOON, NOON, refused=True), 1.0),
-        (Seen(Told(reset=4.0), NOON, NOON, refused=True), 4.0),
-        (Seen(Told(5, 0, 4.0), NOON, NOON, refused=True), 4.0 + EDGE),
-        (Seen(Told(5, 3, 4.0), NOON, NOON, refused=True), 4.0 + EDGE),
-        (Seen(Told(5, 0, 9.0), NOON, NOON, refused=True, retry_after=2.0), 2.0),
+        (Observation(RateLimitHeaders(), NOON, NOON, refused=True, retry_after=7.0), 7.0),
+        (Observation(RateLimitHeaders(), NOON, NOON, refused=True), 1.0),
+        (Observation(RateLimitHeaders(reset=4.0), NOON, NOON, refused=True), 4.0),
+        (Observation(RateLimitHeaders(5, 0, 4.0), NOON, NOON, refused=True), 4.0 + EDGE),
+        (Observation(RateLimitHeaders(5, 3, 4.0), NOON, NOON, refused=True), 4.0 + EDGE),
+        (Observation(RateLimitHeaders(5, 0, 9.0), NOON, NOON, refused=True, retry_after=2.0), 2.0),
     ],
     ids=["retry-after", "no word", "only a reset", "used up", "some left", "retry-after is first"],
 )
-def test_a_429_closes_for_as_long_as_it_says(seen: Seen, opens: float) -> None:
+def test_a_429_closes_for_as_long_as_it_says(seen: Observation, opens: float) -> None:
     _, given_out = turns(learn(known(limit=5, remaining=4), seen, NOON), 1)
     assert given_out == pytest.approx([opens])
 
@@ -115,7 +117,7 @@ def test_a_429_puts_off_all_who_wait_by_the_same_time_in_their_order() -> None:
         pace, turn = take(pace, NOON)
         given_out.append(turn)
     before = [due(pace, turn) for turn in given_out]
-    refused = Seen(Told(), NOON + 1, NOON + 1, refused=True, retry_after=9.0)
+    refused = Observation(RateLimitHeaders(), NOON + 1, NOON + 1, refused=True, retry_after=9.0)
     pace = learn(pace, refused, NOON + 1)
     after = [due(pace, turn) for turn in given_out]
     assert after[0] == pytest.approx(NOON + 10)
@@ -127,7 +129,7 @@ def test_a_429_puts_off_all_who_wait_by_the_same_time_in_their_order() -> None:
 def test_two_429s_of_one_closing_put_off_once() -> None:
     pace = known(limit=5, remaining=0, reset=3.0)
     pace, turn = take(pace, NOON)
-    refused = Seen(Told(), NOON, NOON, refused=True, retry_after=9.0)
+    refused = Observation(RateLimitHeaders(), NOON, NOON, refused=True, retry_after=9.0)
     once = learn(pace, refused, NOON)
     assert due(learn(once, refused, NOON), turn) == due(once, turn)
 
@@ -195,7 +197,7 @@ def test_a_turn_given_back_in_the_window_that_has_begun_is_free_there() -> None:
 def test_those_who_are_put_off_and_leave_are_not_waited_for() -> None:
     """A 429 that closes for longer than anybody waits meets a queue."""
     pace, given_out = waiting(3)
-    refused = Seen(Told(), NOON + 1, NOON + 1, refused=True, retry_after=30.0)
+    refused = Observation(RateLimitHeaders(), NOON + 1, NOON + 1, refused=True, retry_after=30.0)
     pace = learn(pace, refused, NOON + 1)
     for each in given_out:
         pace = give_back(pace, each, NOON + 1)
@@ -213,14 +215,14 @@ def test_while_some_were_turned_away_who_had_a_turn_lately_leaves_them_room() ->
 
 
 def test_an_answer_from_before_the_clock_was_set_back_closes_nothing() -> None:
-    refused = Seen(Told(), NOON, NOON, refused=True, retry_after=2.0)
+    refused = Observation(RateLimitHeaders(), NOON, NOON, refused=True, retry_after=2.0)
     back = NOON - 600
     assert take(learn(known(), refused, back), back)[1].at == back
 
 
 @pytest.mark.parametrize("reset", [4.0, 30.5], ids=["in this window", "in another one"])
 def test_a_window_told_counts_for_longer_than_what_is_left_of_it(reset: float) -> None:
-    pace = learn(known(), Seen(Told(5, 3, reset, 60.0), NOON, NOON), NOON)
+    pace = learn(known(), Observation(RateLimitHeaders(5, 3, reset, 60.0), NOON, NOON), NOON)
     assert pace.period == 60
 
 
@@ -231,13 +233,13 @@ def test_those_who_wait_count_in_the_window_that_they_wait_for() -> None:
 
 def test_those_who_wait_count_in_a_window_that_an_answer_tells_of() -> None:
     pace, _ = waiting(3)
-    pace = learn(pace, Seen(Told(5, 4, 60.5), NOON + 1, NOON + 1), NOON + 1)
+    pace = learn(pace, Observation(RateLimitHeaders(5, 4, 60.5), NOON + 1, NOON + 1), NOON + 1)
     assert pace.used == pytest.approx(1 + 3, abs=1)
 
 
 def test_the_window_for_those_who_were_put_off_begins_when_it_opens_for_them() -> None:
     pace, _ = waiting(3)
-    refused = Seen(Told(), NOON + 1, NOON + 1, refused=True, retry_after=30.0)
+    refused = Observation(RateLimitHeaders(), NOON + 1, NOON + 1, refused=True, retry_after=30.0)
     pace = current(learn(pace, refused, NOON + 1), NOON + 31.01)
     assert pace.began == NOON + 31
     assert pace.used == pytest.approx(3, abs=1)
@@ -257,13 +259,15 @@ class Window:
         self.limit, self.period = limit, period
         self.ends, self.used = 0.0, 0
 
-    def answer(self, at: float) -> Seen:
+    def answer(self, at: float) -> Observation:
         if at >= self.ends:
             self.ends, self.used = at + self.period, 0
         refused = self.used >= self.limit
         self.used += not refused
-        told = Told(self.limit, self.limit - self.used, float(math.ceil(self.ends - at)))
-        return Seen(told, at, at, refused)
+        told = RateLimitHeaders(
+            self.limit, self.limit - self.used, float(math.ceil(self.ends - at))
+        )
+        return Observation(told, at, at, refused)
 
 
 @given(LIMITS, PERIODS, PAUSES)
@@ -297,7 +301,7 @@ def test_nobody_waits_while_the_window_has_room_and_nobody_else_waits(
 
 FIGURES = st.one_of(st.none(), st.sampled_from([0.0, 5e-324, 1e-9]), st.floats(0, 3600))
 TOLD = st.builds(
-    Told,
+    RateLimitHeaders,
     st.one_of(st.none(), st.integers(1, 10_000_000)),
     st.one_of(st.none(), st.integers(0, 10_000_000)),
     FIGURES,
@@ -310,7 +314,7 @@ ANSWERS = st.lists(
 
 @given(ANSWERS)
 def test_whatever_is_told_turns_are_in_order_and_nothing_closes_for_more_than_an_hour(
-    answers: list[tuple[Told, float, float, bool, float | None]],
+    answers: list[tuple[RateLimitHeaders, float, float, bool, float | None]],
 ) -> None:
     pace, now, last = Pace(), NOON, 0.0
     for told, pause, took, refused, after in answers:
@@ -323,7 +327,7 @@ def test_whatever_is_told_turns_are_in_order_and_nothing_closes_for_more_than_an
         last = due(pace, turn) if turn.at > now else 0.0
         sent, now = now, now + took
         slid = pace.slid
-        pace = learn(pace, Seen(told, sent, now, refused, after), now)
+        pace = learn(pace, Observation(told, sent, now, refused, after), now)
         last += (pace.slid - slid) if last else 0.0
         assert pace.closed_until <= now + 3600 + EDGE
         assert all(math.isfinite(each) for each in astuple(pace) if each != ())
@@ -336,19 +340,19 @@ def test_an_assumed_limit_holds_until_an_answer_states_one() -> None:
     pace, at = turns(pace, 7)
     assert at[:5] == [0.0] * 5
     assert 1 <= at[5] < at[6]
-    pace = learn(pace, Seen(Told(2000, 1995, 1.0), NOON, NOON + 0.1), NOON + 0.1)
+    pace = learn(pace, Observation(RateLimitHeaders(2000, 1995, 1.0), NOON, NOON + 0.1), NOON + 0.1)
     assert pace.limit == 2000
 
 
 @pytest.mark.parametrize("told", [1, 3])
 def test_a_smaller_limit_than_was_assumed_counts_at_once(told: int) -> None:
     pace, _ = take(assume(Pace(), 5, 1.0), NOON)
-    assert learn(pace, Seen(Told(told, 0, 1.0), NOON, NOON), NOON).limit == told
+    assert learn(pace, Observation(RateLimitHeaders(told, 0, 1.0), NOON, NOON), NOON).limit == told
 
 
 def test_an_answer_that_states_no_limit_ends_what_was_assumed() -> None:
     pace, _ = take(assume(Pace(), 5, 1.0), NOON)
-    pace = learn(pace, Seen(Told(), NOON, NOON, silent=True), NOON)
+    pace = learn(pace, Observation(RateLimitHeaders(), NOON, NOON, silent=True), NOON)
     assert pace.limit == 0
     assert assume(pace, 5, 1.0).limit == 0
     _, at = turns(pace, 50, NOON + 0.1)
@@ -357,7 +361,7 @@ def test_an_answer_that_states_no_limit_ends_what_was_assumed() -> None:
 
 def test_a_failure_without_headers_leaves_what_was_assumed() -> None:
     pace, _ = take(assume(Pace(), 5, 1.0), NOON)
-    assert learn(pace, Seen(Told(), NOON, NOON), NOON).limit == 5
+    assert learn(pace, Observation(RateLimitHeaders(), NOON, NOON), NOON).limit == 5
 
 
 def test_an_assumed_limit_lasts_for_windows_in_which_nothing_is_heard() -> None:
@@ -368,5 +372,5 @@ def test_an_assumed_limit_lasts_for_windows_in_which_nothing_is_heard() -> None:
 
 
 def test_a_limit_that_an_answer_stated_is_not_ended_by_a_silent_one() -> None:
-    pace = learn(known(remaining=3), Seen(Told(), NOON, NOON, silent=True), NOON)
+    pace = learn(known(remaining=3), Observation(RateLimitHeaders(), NOON, NOON, silent=True), NOON)
     assert pace.limit == 5

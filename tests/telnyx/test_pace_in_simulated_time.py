@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from telnyx_mcp.telnyx.rate_limit.stores import SqlitePace
+from telnyx_mcp.telnyx.rate_limit.stores import SqliteStore
 from tests.telnyx.simulation import (
     Changing,
     FixedWindow,
@@ -306,8 +306,8 @@ def test_copies_that_die_while_they_wait_hold_up_nobody(world: World) -> None:
 def test_the_same_holds_through_a_file(world: World, tmp_path: Path) -> None:
     places = []
 
-    def place() -> SqlitePace:
-        places.append(SqlitePace(tmp_path / "pace.sqlite3", "account", world.clock))
+    def place() -> SqliteStore:
+        places.append(SqliteStore(tmp_path / "pace.sqlite3", "account", world.clock))
         return places[-1]
 
     seen = load(world, FixedWindow(), 8, place=place)

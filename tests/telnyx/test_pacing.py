@@ -10,10 +10,10 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
-from telnyx_mcp.telnyx.rate_limit.headers import Told
+from telnyx_mcp.telnyx.rate_limit.headers import RateLimitHeaders
 from telnyx_mcp.telnyx.rate_limit.pacer import LONGEST_WAIT, SHARE_AGAIN, Pacer
-from telnyx_mcp.telnyx.rate_limit.schedule import Pace, Seen, learn, take
-from telnyx_mcp.telnyx.rate_limit.stores import Change, OwnPace, PlaceLost, T
+from telnyx_mcp.telnyx.rate_limit.schedule import Observation, Pace, learn, take
+from telnyx_mcp.telnyx.rate_limit.stores import InMemoryStore, StoreUnavailable, T, Update
 from tests.conftest import SECONDS, Time
 
 HERE = "/balance"
@@ -102,7 +102,7 @@ async def test_a_turn_later_than_the_caller_can_wait_is_refused_at_once(time: Ti
 
 
 async def test_who_is_put_off_beyond_what_is_bearable_is_refused_then(time: Time) -> None:
-    place = OwnPace(time.clock)
+    place = InMemoryStore(time.clock)
 
     async def sleep(seconds: float) -> None:
         await time.sleep(seconds)
@@ -134,7 +134,7 @@ async def test_who_waits_over_two_seconds_is_told(time: Time, wait: float, told:
 
 
 async def test_whoever_learns_of_a_429_all_copies_wait(time: Time) -> None:
-    place = OwnPace(time.clock)
+    place = InMemoryStore(time.clock)
     one, other = (Pacer(place, place, time.sleep, clock=time.clock) for _ in range(2))
     await other.turn(HERE)
     await answered(one, {"retry-after": "7"}, status=429)
@@ -143,7 +143,7 @@ async def test_whoever_learns_of_a_429_all_copies_wait(time: Time) -> None:
 
 
 async def test_what_an_answer_told_is_known_to_all_with_the_next_turn(time: Time) -> None:
-    place = OwnPace(time.clock)
+    place = InMemoryStore(time.clock)
     one, other = (Pacer(place, place, time.sleep, clock=time.clock) for _ in range(2))
     await answered(one, limit(1, 5))
     await one.turn(HERE)
@@ -152,7 +152,7 @@ async def test_what_an_answer_told_is_known_to_all_with_the_next_turn(time: Time
 
 
 async def test_that_nothing_is_left_all_know_at_once(time: Time) -> None:
-    place = OwnPace(time.clock)
+    place = InMemoryStore(time.clock)
     one, other = (Pacer(place, place, time.sleep, clock=time.clock) for _ in range(2))
     await answered(one, limit(0, 5))
     await other.turn(HERE)
@@ -161,7 +161,7 @@ async def test_that_nothing_is_left_all_know_at_once(time: Time) -> None:
 
 async def test_what_several_answers_told_all_know_at_once(time: Time) -> None:
     """Or twenty copies that begin with many requests each would all go on without a limit."""
-    place = OwnPace(time.clock)
+    place = InMemoryStore(time.clock)
     one, other = (Pacer(place, place, time.sleep, clock=time.clock) for _ in range(2))
     turns = [await one.turn(HERE) for _ in range(2)]
     for remaining, sent in zip((2, 1), turns, strict=True):
@@ -171,24 +171,24 @@ async def test_what_several_answers_told_all_know_at_once(time: Time) -> None:
     assert sum(time.slept) == pytest.approx(5, abs=0.1)
 
 
-class Fragile(OwnPace):
+class Fragile(InMemoryStore):
     """A place that can be lost and found."""
 
     lost = False
     asked = 0
     place = "/there"
 
-    async def change(self, endpoint: str, change: Change[T]) -> T:
+    async def change(self, endpoint: str, change: Update[T]) -> T:
         self.asked += 1
         if self.lost:
-            raise PlaceLost("/there: it is full")
+            raise StoreUnavailable("/there: it is full")
         return await super().change(endpoint, change)
 
 
 async def test_a_lost_place_is_said_once_and_tried_again_after_a_while(time: Time) -> None:
     said: list[str] = []
     shared = Fragile(time.clock)
-    pacer = Pacer(shared, OwnPace(time.clock), time.sleep, said.append, time.clock)
+    pacer = Pacer(shared, InMemoryStore(time.clock), time.sleep, said.append, time.clock)
     shared.lost = True
     for _ in range(3):
         await answered(pacer, limit(50, 5))
@@ -210,7 +210,7 @@ async def test_a_lost_place_is_said_once_and_tried_again_after_a_while(time: Tim
 async def test_alone_a_process_keeps_to_the_limit_by_itself(time: Time) -> None:
     shared = Fragile(time.clock)
     shared.lost = True
-    pacer = Pacer(shared, OwnPace(time.clock), time.sleep, lambda _: None, time.clock)
+    pacer = Pacer(shared, InMemoryStore(time.clock), time.sleep, lambda _: None, time.clock)
     await answered(pacer, limit(0, 5))
     await pacer.turn(HERE)
     assert sum(time.slept) == pytest.approx(5, abs=0.1)
@@ -222,9 +222,11 @@ async def test_who_waits_while_the_place_changes_gets_a_turn_at_the_other(
     time: Time, slid: float, lost_first: bool
 ) -> None:
     """What one place says of a turn of another means nothing."""
-    shared, own = Fragile(time.clock), OwnPace(time.clock)
+    shared, own = Fragile(time.clock), InMemoryStore(time.clock)
     full = learn(
-        take(Pace(slid=slid), time.at)[0], Seen(Told(200, 0, 10.0), time.at, time.at), time.at
+        take(Pace(slid=slid), time.at)[0],
+        Observation(RateLimitHeaders(200, 0, 10.0), time.at, time.at),
+        time.at,
     )
     other = replace(full, slid=0.0)
     for place, pace in ((shared, full), (own, other)):
@@ -252,7 +254,7 @@ async def test_who_waits_while_the_place_changes_gets_a_turn_at_the_other(
 
 async def test_what_an_answer_told_by_the_clock_of_a_lost_place_is_not_learnt(time: Time) -> None:
     ahead = Fragile(lambda: time.at + 600)
-    pacer = Pacer(ahead, OwnPace(time.clock), time.sleep, lambda _: None, time.clock)
+    pacer = Pacer(ahead, InMemoryStore(time.clock), time.sleep, lambda _: None, time.clock)
     sent = await pacer.turn(HERE)
     ahead.lost = True
     await pacer.learn(HERE, 429, {"retry-after": "2"}, sent)
@@ -265,7 +267,7 @@ async def test_what_an_answer_told_by_the_clock_of_a_lost_place_is_not_learnt(ti
 
 async def test_what_an_answer_told_alone_is_not_learnt_by_the_place_found_again(time: Time) -> None:
     ahead = Fragile(lambda: time.at + 600)
-    pacer = Pacer(ahead, OwnPace(time.clock), time.sleep, lambda _: None, time.clock)
+    pacer = Pacer(ahead, InMemoryStore(time.clock), time.sleep, lambda _: None, time.clock)
     ahead.lost = True
     await answered(pacer, limit(50, 5))
     ahead.lost = False
@@ -278,7 +280,9 @@ async def test_a_clock_that_is_set_does_not_keep_a_process_alone(time: Time) -> 
     """An hour forward and back: the place is tried again after a minute that really passed."""
     wrong = 3600.0
     shared = Fragile(lambda: time.at + wrong)
-    pacer = Pacer(shared, OwnPace(lambda: time.at + wrong), time.sleep, lambda _: None, time.clock)
+    pacer = Pacer(
+        shared, InMemoryStore(lambda: time.at + wrong), time.sleep, lambda _: None, time.clock
+    )
     shared.lost = True
     await pacer.turn(HERE)
     shared.lost, wrong = False, 0.0
@@ -296,7 +300,7 @@ async def test_who_leaves_while_waiting_holds_up_nobody(time: Time) -> None:
     async def gone(_left: float, _what_for: str) -> None:
         raise RuntimeError("its client is gone")
 
-    place = OwnPace(time.clock)
+    place = InMemoryStore(time.clock)
     pacer = Pacer(place, place, sleep, clock=time.clock)
     await answered(pacer, limit(0, 5))
     before = (await pacer.known())[0]["waiting_s"]
@@ -318,7 +322,7 @@ async def test_a_turn_is_given_back_only_where_it_was_given_and_though_that_take
     time: Time,
 ) -> None:
     class Far(Fragile):
-        async def change(self, endpoint: str, change: Change[T]) -> T:
+        async def change(self, endpoint: str, change: Update[T]) -> T:
             await checkpoint()
             return await super().change(endpoint, change)
 
@@ -328,7 +332,7 @@ async def test_a_turn_is_given_back_only_where_it_was_given_and_though_that_take
 
     for lost in (False, True):
         slept = anyio.Event()
-        far, own = Far(time.clock), OwnPace(time.clock)
+        far, own = Far(time.clock), InMemoryStore(time.clock)
         pacer = Pacer(far, own, sleep, lambda _: None, time.clock)
         await answered(pacer, limit(0, 5))
         async with anyio.create_task_group() as tasks:
@@ -341,8 +345,8 @@ async def test_a_turn_is_given_back_only_where_it_was_given_and_though_that_take
 
 
 async def test_a_place_that_takes_longer_than_a_caller_has_is_not_waited_for(time: Time) -> None:
-    class Slow(OwnPace):
-        async def change(self, endpoint: str, change: Change[T]) -> T:
+    class Slow(InMemoryStore):
+        async def change(self, endpoint: str, change: Update[T]) -> T:
             await anyio.sleep_forever()
             raise AssertionError
 
@@ -354,7 +358,7 @@ async def test_a_place_that_takes_longer_than_a_caller_has_is_not_waited_for(tim
 
 async def test_a_wait_counts_as_long_as_it_really_took(time: Time) -> None:
     """A sleep may take longer than it was to, and the place as well."""
-    place = OwnPace(time.clock)
+    place = InMemoryStore(time.clock)
 
     async def sleep(seconds: float) -> None:
         await time.sleep(seconds + 4)

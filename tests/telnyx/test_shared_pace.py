@@ -21,24 +21,24 @@ import pytest
 
 from telnyx_mcp.storage.url import Database, database_at
 from telnyx_mcp.telnyx.errors import TelnyxError
-from telnyx_mcp.telnyx.rate_limit.headers import Told
+from telnyx_mcp.telnyx.rate_limit.headers import RateLimitHeaders
 from telnyx_mcp.telnyx.rate_limit.pacer import Pacer
-from telnyx_mcp.telnyx.rate_limit.schedule import Pace, Seen, learn, take
+from telnyx_mcp.telnyx.rate_limit.schedule import Observation, Pace, learn, take
 from telnyx_mcp.telnyx.rate_limit.stores import (
     PATIENCE,
-    Change,
-    PacePlace,
-    PlaceLost,
-    PostgresPace,
-    SqlitePace,
+    PaceStore,
+    PostgresStore,
+    SqliteStore,
+    StoreUnavailable,
+    Update,
     _written,
-    pace_place,
+    pace_store,
 )
 from tests.conftest import SECONDS
 
 HERE = "/balance"
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "")
-Places = Callable[[], PacePlace]
+Places = Callable[[], PaceStore]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -59,10 +59,10 @@ def key() -> str:
 @pytest.fixture
 def places(url: str, key: str) -> Iterator[Places]:
     """Places of copies with one key, closed at the end."""
-    made: list[PacePlace] = []
+    made: list[PaceStore] = []
 
-    def another() -> PacePlace:
-        made.append(pace_place(url, key, "https://api.telnyx.com/v2"))
+    def another() -> PaceStore:
+        made.append(pace_store(url, key, "https://api.telnyx.com/v2"))
         return made[-1]
 
     yield another
@@ -70,7 +70,7 @@ def places(url: str, key: str) -> Iterator[Places]:
         each.close()
 
 
-def taking() -> Change[float]:
+def taking() -> Update[float]:
     def change(pace: Pace, now: float) -> tuple[Pace, float]:
         pace, turn = take(pace, now)
         return pace, turn.at - now
@@ -78,9 +78,11 @@ def taking() -> Change[float]:
     return change
 
 
-def learning(told: Told, *, refused: bool = False, after: float | None = None) -> Change[None]:
+def learning(
+    told: RateLimitHeaders, *, refused: bool = False, after: float | None = None
+) -> Update[None]:
     def change(pace: Pace, now: float) -> tuple[Pace, None]:
-        return learn(pace, Seen(told, now, now, refused, after), now), None
+        return learn(pace, Observation(told, now, now, refused, after), now), None
 
     return change
 
@@ -88,7 +90,7 @@ def learning(told: Told, *, refused: bool = False, after: float | None = None) -
 async def test_what_one_copy_learns_all_know(places: Places) -> None:
     one, other = places(), places()
     assert await one.change(HERE, taking()) == 0
-    await one.change(HERE, learning(Told(5, 0, 9.0)))
+    await one.change(HERE, learning(RateLimitHeaders(5, 0, 9.0)))
     assert 8 < await other.change(HERE, taking()) < 10
     (known,) = (await other.all()).values()
     assert known.limit == 5
@@ -97,17 +99,17 @@ async def test_what_one_copy_learns_all_know(places: Places) -> None:
 async def test_a_429_met_by_one_copy_closes_for_all(places: Places) -> None:
     one, other = places(), places()
     assert await other.change(HERE, taking()) == 0
-    await one.change(HERE, learning(Told(), refused=True, after=7.0))
+    await one.change(HERE, learning(RateLimitHeaders(), refused=True, after=7.0))
     assert 6.5 < await other.change(HERE, taking()) <= 7
     assert await other.change("/invoices", taking()) == 0
 
 
 async def test_each_key_and_each_address_has_a_pace_of_its_own(url: str, key: str) -> None:
     one, *others = (
-        pace_place(url, *account)
+        pace_store(url, *account)
         for account in ((key, "https://a/v2"), (key, "https://b/v2"), (key + "x", "https://a/v2"))
     )
-    await one.change(HERE, learning(Told(), refused=True, after=7.0))
+    await one.change(HERE, learning(RateLimitHeaders(), refused=True, after=7.0))
     for other in others:
         assert await other.change(HERE, taking()) == 0
         other.close()
@@ -138,7 +140,7 @@ async def test_nobody_overwrites_what_another_has_just_written(places: Places) -
         return replace(pace, used=pace.used + 1), None
 
     def write_between() -> None:
-        if isinstance(one, SqlitePace):
+        if isinstance(one, SqliteStore):
             coroutine = between()  # writes at once, without waiting
             with pytest.raises(StopIteration):
                 coroutine.send(None)
@@ -154,10 +156,10 @@ WORKER = """
 import sys
 import anyio
 from telnyx_mcp.telnyx.rate_limit.schedule import take
-from telnyx_mcp.telnyx.rate_limit.stores import pace_place
+from telnyx_mcp.telnyx.rate_limit.stores import pace_store
 
 async def main():
-    place = pace_place(sys.argv[1], sys.argv[2], "https://api.telnyx.com/v2")
+    place = pace_store(sys.argv[1], sys.argv[2], "https://api.telnyx.com/v2")
     def one(pace, now):
         pace, turn = take(pace, now)
         return pace, turn.at
@@ -175,7 +177,7 @@ async def test_under_contention_every_turn_is_given_once(
     """Real processes, all at once, each with turns that lie in the future."""
     place = places()
     await place.change(HERE, taking())
-    await place.change(HERE, learning(Told(5, 0, 3000.0)))
+    await place.change(HERE, learning(RateLimitHeaders(5, 0, 3000.0)))
     with anyio.fail_after(4 * SECONDS):
         command = [sys.executable, "-c", WORKER, url, key]
         workers = [await anyio.open_process(command, stderr=subprocess.PIPE) for _ in range(4)]
@@ -200,13 +202,13 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_the_file_lies_beside_the_ledgers(tmp_path: Path) -> None:
-    place = pace_place(f"sqlite:///{tmp_path}/state.sqlite3", "k", "https://a")
+    place = pace_store(f"sqlite:///{tmp_path}/state.sqlite3", "k", "https://a")
     assert place.place == str(tmp_path / "state.pace.sqlite3")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
 async def test_the_file_is_its_owners_only_and_holds_no_key(file: Path) -> None:
-    place = SqlitePace(file, "the account KEYsecret")
+    place = SqliteStore(file, "the account KEYsecret")
     await place.change(HERE, taking())
     files = await anyio.to_thread.run_sync(lambda: list(file.parent.iterdir()))
     contents = b"".join([await anyio.Path(each).read_bytes() for each in files])
@@ -216,7 +218,7 @@ async def test_the_file_is_its_owners_only_and_holds_no_key(file: Path) -> None:
 
 
 async def test_another_who_writes_is_waited_for(file: Path) -> None:
-    place = SqlitePace(file, "account")
+    place = SqliteStore(file, "account")
     await place.change(HERE, taking())
     writer = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
     writer.execute("BEGIN IMMEDIATE")
@@ -234,11 +236,11 @@ async def test_another_who_never_lets_go_is_given_up(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("telnyx_mcp.telnyx.rate_limit.stores.PATIENCE", 0.05)
-    place = SqlitePace(file, "account")
+    place = SqliteStore(file, "account")
     await place.change(HERE, taking())
     writer = sqlite3.connect(file, isolation_level=None)
     writer.execute("BEGIN IMMEDIATE")
-    with pytest.raises(PlaceLost, match="locked"):
+    with pytest.raises(StoreUnavailable, match="locked"):
         await place.change(HERE, taking())
     writer.close()
     await place.change(HERE, taking())
@@ -246,7 +248,7 @@ async def test_another_who_never_lets_go_is_given_up(
 
 
 async def test_who_leaves_while_another_writes_leaves_at_once(file: Path) -> None:
-    place = SqlitePace(file, "account")
+    place = SqliteStore(file, "account")
     await place.change(HERE, taking())
     writer = sqlite3.connect(file, isolation_level=None)
     writer.execute("BEGIN IMMEDIATE")
@@ -269,7 +271,7 @@ async def test_copies_whose_file_is_deleted_share_the_new_one(places: Places, ur
     await one.change(HERE, taking())
     for each in await anyio.to_thread.run_sync(lambda: list(Path(one.place).parent.iterdir())):
         await anyio.Path(each).unlink()
-    await other.change(HERE, learning(Told(), refused=True, after=7.0))
+    await other.change(HERE, learning(RateLimitHeaders(), refused=True, after=7.0))
     assert 6.5 < await one.change(HERE, taking()) <= 7
 
 
@@ -293,7 +295,7 @@ async def test_a_file_that_cannot_be_used_costs_one_line_and_no_call(
     file: Path, spoil: Callable[[Path], Path]
 ) -> None:
     said: list[str] = []
-    pacer = Pacer(SqlitePace(spoil(file), "account"), say=said.append)
+    pacer = Pacer(SqliteStore(spoil(file), "account"), say=said.append)
     for _ in range(3):
         sent = await pacer.turn(HERE)
         await pacer.learn(HERE, 200, {}, sent)
@@ -303,7 +305,7 @@ async def test_a_file_that_cannot_be_used_costs_one_line_and_no_call(
 
 
 async def test_a_full_disk_costs_one_line_and_no_call(file: Path) -> None:
-    place = SqlitePace(file, "account")
+    place = SqliteStore(file, "account")
     await place.change(HERE, taking())
     assert place._rows
     place._rows._connection.execute("PRAGMA max_page_count = 1")
@@ -317,7 +319,7 @@ async def test_a_full_disk_costs_one_line_and_no_call(file: Path) -> None:
 
 
 async def test_what_another_version_wrote_counts_as_unknown(file: Path) -> None:
-    place = SqlitePace(file, "account")
+    place = SqliteStore(file, "account")
     await place.change(HERE, taking())
     writer = sqlite3.connect(file, isolation_level=None)
     sound = json.loads(_written(Pace()))
@@ -346,7 +348,7 @@ async def test_what_another_version_wrote_counts_as_unknown(file: Path) -> None:
 
 async def test_a_postgresql_that_is_not_there_costs_one_line_and_no_call(tmp_path: Path) -> None:
     said: list[str] = []
-    place = pace_place(f"postgresql+psycopg://user:sesame@/db?host={tmp_path}", "k", "https://a")
+    place = pace_store(f"postgresql+psycopg://user:sesame@/db?host={tmp_path}", "k", "https://a")
     pacer = Pacer(place, say=said.append)
     with anyio.fail_after(SECONDS):
         for _ in range(3):
@@ -366,20 +368,20 @@ async def test_a_connection_that_was_cut_is_made_anew(places: Places, url: str) 
     """As servers do with those that idle, and when they are started again."""
     of_postgresql(url)
     one, other = places(), places()
-    assert isinstance(one, PostgresPace)
-    assert isinstance(other, PostgresPace)
+    assert isinstance(one, PostgresStore)
+    assert isinstance(other, PostgresStore)
     await one.change(HERE, taking())
     await other.change(HERE, taking())
     assert one._rows
     assert other._rows
     (process,) = one._rows._connection.execute("SELECT pg_backend_pid()").fetchone()
     other._rows._connection.execute("SELECT pg_terminate_backend(%s)", (process,))
-    await one.change(HERE, learning(Told(), refused=True, after=7.0))
+    await one.change(HERE, learning(RateLimitHeaders(), refused=True, after=7.0))
     assert 6.5 < await other.change(HERE, taking()) <= 7
 
 
 @asynccontextmanager
-async def far_away(url: str, seconds: float) -> AsyncIterator[Callable[[str], PostgresPace]]:
+async def far_away(url: str, seconds: float) -> AsyncIterator[Callable[[str], PostgresStore]]:
     """Makes places on the same PostgreSQL, so many seconds away, there and back."""
     server = dict(database_at(url).server)
     host, port = server.get("host", "127.0.0.1"), server.get("port", "5432")
@@ -431,11 +433,11 @@ async def far_away(url: str, seconds: float) -> AsyncIterator[Callable[[str], Po
 
     listening = await asyncio.start_server(forward, "127.0.0.1", 0)
     there = {"host": "127.0.0.1", "port": str(listening.sockets[0].getsockname()[1])}
-    made: list[PostgresPace] = []
+    made: list[PostgresStore] = []
     connections: list[asyncio.Task[None] | None] = []
 
-    def another(key: str) -> PostgresPace:
-        made.append(PostgresPace(Database(server=server | there), key))
+    def another(key: str) -> PostgresStore:
+        made.append(PostgresStore(Database(server=server | there), key))
         return made[-1]
 
     yield another
@@ -514,11 +516,11 @@ async def test_a_server_that_accepts_and_never_answers_is_given_up_by_all_at_onc
     accepted: list[asyncio.StreamWriter] = []
     server = await asyncio.start_server(never, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    place = pace_place(f"postgresql://user:sesame@127.0.0.1:{port}/db", "k", "https://a")
+    place = pace_store(f"postgresql://user:sesame@127.0.0.1:{port}/db", "k", "https://a")
     lost: list[str] = []
 
     async def ask() -> None:
-        with pytest.raises(PlaceLost) as caught:
+        with pytest.raises(StoreUnavailable) as caught:
             await place.change(HERE, taking())
         lost.append(str(caught.value))
 
@@ -545,7 +547,7 @@ async def test_a_server_that_accepts_and_never_answers_is_given_up_by_all_at_onc
     ],
 )
 async def test_no_part_of_a_password_is_in_the_words_for_a_lost_place(url: str) -> None:
-    with anyio.fail_after(SECONDS), pytest.raises(PlaceLost) as caught:
-        await pace_place(url, "k", "https://a").change(HERE, taking())
+    with anyio.fail_after(SECONDS), pytest.raises(StoreUnavailable) as caught:
+        await pace_store(url, "k", "https://a").change(HERE, taking())
     assert "postgresql://127.0.0.1/db: " in str(caught.value)
     assert "sesame" not in str(caught.value)

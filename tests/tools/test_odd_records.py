@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from telnyx_mcp.billing.records import amounts_of, cost_of, mark_of, moment_of
 from telnyx_mcp.server.build import AccountServer
 from telnyx_mcp.telnyx.pagination import Deduplicator
-from telnyx_mcp.tools.support.group_by import ALIASES, Groups, shown
+from telnyx_mcp.tools.support.group_by import ALIASES, Groups, tally_row
 from tests.conftest import Scripted, answer, call, content_of
 
 LEAVES = st.one_of(
@@ -54,7 +54,7 @@ def test_every_record_counts_and_every_figure_can_be_written(
         cost_of(record), amounts_of(record), moment_of(record)
         groups.add(record)
     rows, rest, _ = groups.top(3)
-    told = [shown(groups.all), *rows, *([shown(rest)] if rest else [])]
+    told = [tally_row(groups.all), *rows, *([tally_row(rest)] if rest else [])]
     assert "NaN" not in json.dumps(told)
     distinct = len({mark_of(each) for each in records})
     assert groups.all.records == distinct

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from telnyx_mcp.approval.change import PAYMENT, Change, State
 from telnyx_mcp.approval.replies import BLOCKS, REPLIES
-from telnyx_mcp.config.command_line import to_run
+from telnyx_mcp.config.command_line import command_line
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -89,7 +89,7 @@ def decided(change: Change, now: datetime, profile: str | None, *, mistaken: boo
         happened=change.happened,
         blocks=BLOCKS if change.operation == PAYMENT else "",
         until=_clock(change.expires_at),
-        resolve=to_run(f"resolve {change.id}", profile),
+        resolve=command_line(f"resolve {change.id}", profile),
     )
     typed = change.question.typed
     error = _NOT_TYPED_AGAIN.format(typed=typed) if typed else _NOT_TICKED_AGAIN

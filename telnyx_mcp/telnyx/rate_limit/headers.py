@@ -29,7 +29,7 @@ Headers = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class RateLimitHeaders:
     """What was told; what was missing or absurd is None."""
 
     limit: int | None = None
@@ -40,7 +40,7 @@ class Told:
     """Seconds for which `limit` counts, where a policy says so."""
 
 
-def told(headers: Headers) -> Told:
+def parse_rate_limit(headers: Headers) -> RateLimitHeaders:
     """The limit as told, in Telnyx's form if there is one, else in a form of the IETF's draft."""
     for prefix in ("x-ratelimit-", "ratelimit-"):
         if f"{prefix}remaining" in headers or f"{prefix}reset" in headers:
@@ -53,7 +53,7 @@ def told(headers: Headers) -> Told:
             )
     now = list(_items(headers.get("ratelimit", "")))
     if not now:
-        return Told()
+        return RateLimitHeaders()
     policies = list(_items(headers.get("ratelimit-policy", "")))
     if now[0].number("r") is None:
         return _revision_7({each.bare: each for each in now}, policies)
@@ -68,17 +68,17 @@ def told(headers: Headers) -> Told:
     )
 
 
-def told_wait(headers: Headers, now: Callable[[], float] = time.time) -> float | None:
+def wait_seconds(headers: Headers, now: Callable[[], float] = time.time) -> float | None:
     """Seconds to wait as an answer's headers tell, 0 to 3600; None when they tell nothing usable.
 
     Looked at in this order: `retry-after-ms`, `retry-after` (seconds or a date), then the reset of
     the limit.
     """
-    seconds = told_retry(headers, now)
-    return told(headers).reset if seconds is None else seconds
+    seconds = retry_after(headers, now)
+    return parse_rate_limit(headers).reset if seconds is None else seconds
 
 
-def told_retry(headers: Headers, now: Callable[[], float] = time.time) -> float | None:
+def retry_after(headers: Headers, now: Callable[[], float] = time.time) -> float | None:
     """Seconds as `retry-after-ms` or `retry-after` tell, 0 to 3600; None without either.
 
     A date is counted from the answer's own `Date`, as this machine's clock may be wrong; `now` is
@@ -116,7 +116,7 @@ def _items(text: str) -> Iterator[_Item]:
             yield _Item(bare.strip('"'), {k.strip(): v.strip() for k, _, v in pairs})
 
 
-def _revision_7(now: Mapping[str, _Item], policies: list[_Item]) -> Told:
+def _revision_7(now: Mapping[str, _Item], policies: list[_Item]) -> RateLimitHeaders:
     """`RateLimit: limit=100, remaining=50, reset=5` with `RateLimit-Policy: 100;w=60`."""
     pairs = dict(each.partition("=")[::2] for each in now)
     limit = _number(pairs.get("limit"))
@@ -128,7 +128,7 @@ def _revision_7(now: Mapping[str, _Item], policies: list[_Item]) -> Told:
 
 def _believed(
     limit: float | None, remaining: float | None, reset: float | None, window: float | None
-) -> Told:
+) -> RateLimitHeaders:
     """The same without what can't be."""
     if limit is not None and not 1 <= limit <= LARGEST_BELIEVED:
         limit = None
@@ -140,7 +140,7 @@ def _believed(
         window = None
     if reset is None:
         reset = window  # the count begins anew within it
-    return Told(
+    return RateLimitHeaders(
         None if limit is None else int(limit),
         None if remaining is None else int(min(remaining, LARGEST_BELIEVED)),
         reset,

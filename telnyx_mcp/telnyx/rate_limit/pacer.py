@@ -20,11 +20,11 @@ import anyio
 
 from telnyx_mcp.telnyx.deadline import Clock
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
-from telnyx_mcp.telnyx.rate_limit.headers import Told, told, told_retry
+from telnyx_mcp.telnyx.rate_limit.headers import RateLimitHeaders, parse_rate_limit, retry_after
 from telnyx_mcp.telnyx.rate_limit.schedule import (
     ClosedBy,
+    Observation,
     Pace,
-    Seen,
     Turn,
     assume,
     current,
@@ -36,7 +36,7 @@ from telnyx_mcp.telnyx.rate_limit.schedule import (
     take,
     turned_away,
 )
-from telnyx_mcp.telnyx.rate_limit.stores import PATIENCE, OwnPace, PacePlace, PlaceLost
+from telnyx_mcp.telnyx.rate_limit.stores import PATIENCE, InMemoryStore, PaceStore, StoreUnavailable
 
 LONGEST_WAIT = 15.0
 """Seconds a call may wait for its turn; a later turn fails at once and says when."""
@@ -58,7 +58,7 @@ Sleep = Callable[[float], Awaitable[None]]
 Waiting = Callable[[float, str], Awaitable[None]]
 """Told how many seconds are left to wait, and what for."""
 T = TypeVar("T")
-ChangeAt = Callable[[PacePlace, Pace, float], tuple[Pace, T]]
+UpdateAt = Callable[[PaceStore, Pace, float], tuple[Pace, T]]
 """A change that also looks at where it is made."""
 
 
@@ -67,7 +67,7 @@ class Moment:
     """A moment on the clock of one place; on another's it means nothing."""
 
     at: float
-    place: PacePlace
+    place: PaceStore
 
 
 CLOSED_BY: Mapping[int, str] = {
@@ -84,7 +84,7 @@ class _Held:
     """A turn, and the place that gave it."""
 
     turn: Turn
-    place: PacePlace
+    place: PaceStore
 
 
 _Waits = tuple[_Held | None, float, str]
@@ -104,19 +104,19 @@ class Pacer:
 
     def __init__(
         self,
-        shared: PacePlace | None = None,
-        own: OwnPace | None = None,
+        shared: PaceStore | None = None,
+        own: InMemoryStore | None = None,
         sleep: Sleep = anyio.sleep,
         say: Callable[[str], object] | None = None,
         clock: Clock = time.monotonic,
     ) -> None:
-        self._own = own or OwnPace()
+        self._own = own or InMemoryStore()
         self._shared = shared
         self._sleep = sleep
         self._say: Callable[[str], object] | None = say or _say
         self._clock = clock
         self._share_from = -inf
-        self._seen: defaultdict[str, list[tuple[PacePlace, Seen]]] = defaultdict(list)
+        self._seen: defaultdict[str, list[tuple[PaceStore, Observation]]] = defaultdict(list)
         """Answers that the pace does not know of yet; it learns of them with the next turn."""
         self._went: dict[str, Moment] = {}
         """When this process had its last turn."""
@@ -176,10 +176,10 @@ class Pacer:
         if sent.place is not now.place:
             return
         refused = status == 429
-        tells = told(headers)
-        retry_after = told_retry(headers) if refused else None
-        silent = 200 <= status < 300 and tells == Told()
-        seen = Seen(tells, sent.at, now.at, refused, retry_after, own, silent)
+        tells = parse_rate_limit(headers)
+        wait = retry_after(headers) if refused else None
+        silent = 200 <= status < 300 and tells == RateLimitHeaders()
+        seen = Observation(tells, sent.at, now.at, refused, wait, own, silent)
         self._seen[endpoint].append((now.place, seen))
         if refused or tells.remaining == 0 or len(self._seen[endpoint]) > 1:
             await self._change(endpoint, self._learning(endpoint))
@@ -200,7 +200,7 @@ class Pacer:
         place = self._place()
         try:
             paces = await place.all()
-        except PlaceLost as lost:
+        except StoreUnavailable as lost:
             place = self._alone(lost)
             paces = await place.all()
         now = place.now()
@@ -218,7 +218,7 @@ class Pacer:
         place = self._place()
         try:
             saved = await place.load(name)
-        except PlaceLost as lost:
+        except StoreUnavailable as lost:
             place = self._alone(lost)
             saved = await place.load(name)
         return (place.now() - saved[0], saved[1]) if saved else None
@@ -228,7 +228,7 @@ class Pacer:
         place = self._place()
         try:
             await place.save(name, text)
-        except PlaceLost as lost:
+        except StoreUnavailable as lost:
             await self._alone(lost).save(name, text)
 
     @property
@@ -240,12 +240,12 @@ class Pacer:
         if self._shared:
             self._shared.close()
 
-    def _place(self) -> PacePlace:
+    def _place(self) -> PaceStore:
         if self._shared is None or self._clock() < self._share_from:
             return self._own
         return self._shared
 
-    def _alone(self, lost: PlaceLost) -> OwnPace:
+    def _alone(self, lost: StoreUnavailable) -> InMemoryStore:
         """Paces this process by itself for a while, and says so once."""
         self._share_from = self._clock() + SHARE_AGAIN
         say, self._say = self._say, None
@@ -256,19 +256,19 @@ class Pacer:
             )
         return self._own
 
-    async def _change(self, endpoint: str, change: ChangeAt[T]) -> T:
+    async def _change(self, endpoint: str, change: UpdateAt[T]) -> T:
         place = self._place()
         try:
             return await place.change(endpoint, partial(change, place))
-        except PlaceLost as lost:
+        except StoreUnavailable as lost:
             own = self._alone(lost)
             return await own.change(endpoint, partial(change, own))
 
-    def _taking(self, endpoint: str, longest: float) -> ChangeAt[_Waits]:
+    def _taking(self, endpoint: str, longest: float) -> UpdateAt[_Waits]:
         """A turn and the seconds until then; no turn if they are more than one may wait."""
         learning, went = self._learning(endpoint), self._went.get(endpoint)
 
-        def change(place: PacePlace, pace: Pace, now: float) -> tuple[Pace, _Waits]:
+        def change(place: PaceStore, pace: Pace, now: float) -> tuple[Pace, _Waits]:
             if endpoint in ASSUMED_LIMITS:
                 pace = assume(pace, *ASSUMED_LIMITS[endpoint])
             pace, _ = learning(place, pace, now)
@@ -283,10 +283,10 @@ class Pacer:
 
         return change
 
-    def _looking(self, endpoint: str, longest: float, held: _Held) -> ChangeAt[_Waits]:
+    def _looking(self, endpoint: str, longest: float, held: _Held) -> UpdateAt[_Waits]:
         """The same turn and the seconds left; a new one where another place keeps the pace now."""
 
-        def change(place: PacePlace, pace: Pace, now: float) -> tuple[Pace, _Waits]:
+        def change(place: PaceStore, pace: Pace, now: float) -> tuple[Pace, _Waits]:
             if place is not held.place:
                 return self._taking(endpoint, longest)(place, pace, now)
             as_it_is = current(pace, now)
@@ -295,19 +295,19 @@ class Pacer:
 
         return change
 
-    def _giving_back(self, held: _Held) -> ChangeAt[None]:
+    def _giving_back(self, held: _Held) -> UpdateAt[None]:
         """Leaves a turn to others, where it was given."""
 
-        def change(place: PacePlace, pace: Pace, now: float) -> tuple[Pace, None]:
+        def change(place: PaceStore, pace: Pace, now: float) -> tuple[Pace, None]:
             return (give_back(pace, held.turn, now) if place is held.place else pace), None
 
         return change
 
-    def _learning(self, endpoint: str) -> ChangeAt[None]:
+    def _learning(self, endpoint: str) -> UpdateAt[None]:
         """Learns what the answers told, but for those that came by another place's clock."""
         seen = self._seen.pop(endpoint, [])
 
-        def change(place: PacePlace, pace: Pace, now: float) -> tuple[Pace, None]:
+        def change(place: PaceStore, pace: Pace, now: float) -> tuple[Pace, None]:
             for where, each in seen:
                 if where is place:
                     pace = learn(pace, each, now)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from math import floor, inf
 
-from telnyx_mcp.telnyx.rate_limit.headers import Told
+from telnyx_mcp.telnyx.rate_limit.headers import RateLimitHeaders
 
 HEADROOM = 0.98
 """The part of the limit's rate at which turns are given out: what the network delays a little then
@@ -75,10 +75,10 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Observation:
     """An answer: what it told, and between which moments it was made."""
 
-    told: Told
+    told: RateLimitHeaders
     sent: float
     received: float
     refused: bool = False
@@ -219,7 +219,7 @@ def room(pace: Pace, since: float, now: float) -> float:
     return max(pace.head, pace.closed_until, now) - now + NEAR
 
 
-def learn(pace: Pace, seen: Seen, now: float) -> Pace:
+def learn(pace: Pace, seen: Observation, now: float) -> Pace:
     """The pace corrected by an answer."""
     pace = current(pace, now)
     if seen.received > now + STEP:
@@ -279,7 +279,7 @@ def reopen(pace: Pace, now: float) -> Pace:
     )
 
 
-def _of_a_minute(seen: Seen) -> Seen:
+def _of_a_minute(seen: Observation) -> Observation:
     """An answer without anything longer than a minute. What is cut is no whole number of seconds, as
     those are taken to be rounded up."""
 
@@ -290,7 +290,7 @@ def _of_a_minute(seen: Seen) -> Seen:
     return replace(seen, told=told, retry_after=cut(seen.retry_after))
 
 
-def _limited(pace: Pace, seen: Seen) -> Pace:
+def _limited(pace: Pace, seen: Observation) -> Pace:
     """The pace with the highest limit told lately.
 
     A limit of which nothing is used, though an answer came, is no true one: it may not be slower
@@ -305,7 +305,7 @@ def _limited(pace: Pace, seen: Seen) -> Pace:
     return replace(pace, highest=highest, limit=max(highest, pace.highest_before))
 
 
-def _weighed(pace: Pace, remaining: int, reset: float, seen: Seen, now: float) -> Pace:
+def _weighed(pace: Pace, remaining: int, reset: float, seen: Observation, now: float) -> Pace:
     """The pace that doubts what is told if more got through than was said to be left."""
     if seen.refused:
         return pace
@@ -324,7 +324,7 @@ def _weighed(pace: Pace, remaining: int, reset: float, seen: Seen, now: float) -
     )
 
 
-def _closer(seen: Seen) -> ClosedBy:
+def _closer(seen: Observation) -> ClosedBy:
     if not seen.refused:
         return ClosedBy.COUNT
     return ClosedBy.TELNYX if seen.own else ClosedBy.PROXY
@@ -378,7 +378,7 @@ def _waiting(pace: Pace, since: float, until: float) -> int:
     return floor((until - since) / pace.gap) + 1 if until >= since else 0
 
 
-def _counted(pace: Pace, used: int, reset: float, seen: Seen) -> Pace | None:
+def _counted(pace: Pace, used: int, reset: float, seen: Observation) -> Pace | None:
     """The pace with its window as an answer counts it; None for a window that is over.
 
     A reset is told in whole seconds, rounded up: the window ends between `earliest` and `latest`,

@@ -40,7 +40,7 @@ _MAKERS_LOCK = 7_466_197_032
 """The advisory lock under which PostgreSQL's table is made; any number that is always the same."""
 
 T = TypeVar("T")
-Change = Callable[[Pace, float], tuple[Pace, T]]
+Update = Callable[[Pace, float], tuple[Pace, T]]
 """From the pace and the moment to the pace as it is to be, and what to return."""
 
 
@@ -48,11 +48,11 @@ Saved = tuple[float, str]
 """When a text was saved, on the place's clock, and the text."""
 
 
-class PlaceLost(Exception):
+class StoreUnavailable(Exception):
     """The pace can't be shared. Its text says where and why."""
 
 
-class PacePlace(Protocol):
+class PaceStore(Protocol):
     """Where the pace of each endpoint is kept."""
 
     place: str
@@ -60,23 +60,23 @@ class PacePlace(Protocol):
     def now(self) -> float:
         """The moment on the clock that all copies share."""
 
-    async def change(self, endpoint: str, change: Change[T]) -> T:
-        """What `change` returns, once its pace is kept. Raises `PlaceLost`."""
+    async def change(self, endpoint: str, change: Update[T]) -> T:
+        """What `change` returns, once its pace is kept. Raises `StoreUnavailable`."""
 
     async def all(self) -> Mapping[str, Pace]:
-        """The pace of every endpoint used so far. Raises `PlaceLost`."""
+        """The pace of every endpoint used so far. Raises `StoreUnavailable`."""
 
     async def load(self, name: str) -> Saved | None:
-        """The text saved under this name. Raises `PlaceLost`."""
+        """The text saved under this name. Raises `StoreUnavailable`."""
 
     async def save(self, name: str, text: str) -> None:
         """Keeps a text beside the paces. `name` does not begin with a slash, as endpoints do.
-        Raises `PlaceLost`."""
+        Raises `StoreUnavailable`."""
 
     def close(self) -> None: ...
 
 
-class OwnPace:
+class InMemoryStore:
     """The pace of one process that shares with nobody. `clock` is injected."""
 
     place = ""
@@ -86,7 +86,7 @@ class OwnPace:
         self._paces: dict[str, Pace] = {}
         self._texts: dict[str, Saved] = {}
 
-    async def change(self, endpoint: str, change: Change[T]) -> T:
+    async def change(self, endpoint: str, change: Update[T]) -> T:
         self._paces[endpoint], result = change(self._paces.get(endpoint, Pace()), self.now())
         return result
 
@@ -140,7 +140,7 @@ class _Rows:
         _, salt, _ = connection.execute(self._select, ("", "salt")).fetchone()
         self._account = hashlib.sha256(f"{salt}{account}".encode()).hexdigest()
 
-    def change(self, endpoint: str, change: Change[T], told: Callable[[float], None]) -> T:
+    def change(self, endpoint: str, change: Update[T], told: Callable[[float], None]) -> T:
         """What `change` returns, once written; `told` is given the database's clock."""
         while True:
             row = self._connection.execute(self._select, (self._account, endpoint)).fetchone()
@@ -177,7 +177,7 @@ class _Rows:
         self._connection.close()
 
 
-class SqlitePace:
+class SqliteStore:
     """The pace in a SQLite file, for the copies on one machine.
 
     A change takes some 20 microseconds and is made at once; only if another copy is just writing,
@@ -192,7 +192,7 @@ class SqlitePace:
         self._rows: _Rows | None = None
         self._inode: int | None = None
 
-    async def change(self, endpoint: str, change: Change[T]) -> T:
+    async def change(self, endpoint: str, change: Update[T]) -> T:
         return await self._tried(lambda rows: rows.change(endpoint, change, lambda _: None))
 
     async def all(self) -> Mapping[str, Pace]:
@@ -243,20 +243,20 @@ class SqlitePace:
                 raise
         return self._rows
 
-    def _lost(self, error: Exception) -> PlaceLost:
+    def _lost(self, error: Exception) -> StoreUnavailable:
         self.close()
-        return PlaceLost(f"{self.place}: {error}")
+        return StoreUnavailable(f"{self.place}: {error}")
 
 
 @dataclass(eq=False, slots=True)
 class _Wanted:
     """A change that waits to be made, and what came of it."""
 
-    change: Change[Any]
+    change: Update[Any]
     result: asyncio.Future[Any]
 
 
-def _together(changes: Sequence[Change[Any]]) -> Change[list[Any]]:
+def _together(changes: Sequence[Update[Any]]) -> Update[list[Any]]:
     """One change that makes all of these, one after the other, and returns what each returned or
     raised."""
 
@@ -273,7 +273,7 @@ def _together(changes: Sequence[Change[Any]]) -> Change[list[Any]]:
     return change
 
 
-class PostgresPace:
+class PostgresStore:
     """The pace in PostgreSQL, for copies on many machines; its clock is the one that counts."""
 
     def __init__(self, database: Database, account: str) -> None:
@@ -292,8 +292,8 @@ class PostgresPace:
     def now(self) -> float:
         return time.monotonic() + self._ahead
 
-    async def change(self, endpoint: str, change: Change[T]) -> T:
-        """As in `PacePlace`. Changes that come while another is on its way wait for it and are then
+    async def change(self, endpoint: str, change: Update[T]) -> T:
+        """As in `PaceStore`. Changes that come while another is on its way wait for it and are then
         made together: a server may be far away, and each change costs two ways there and back."""
         wanted = _Wanted(change, asyncio.get_running_loop().create_future())
         self._wanted.setdefault(endpoint, []).append(wanted)
@@ -344,8 +344,8 @@ class PostgresPace:
             outcomes = await self._patiently(
                 lambda rows: rows.change(endpoint, together, self._set_clock)
             )
-        except PlaceLost as lost:
-            outcomes = [PlaceLost(str(lost)) for _ in wanted]
+        except StoreUnavailable as lost:
+            outcomes = [StoreUnavailable(str(lost)) for _ in wanted]
         except BaseException:
             for each in wanted:
                 each.result.cancel()
@@ -371,7 +371,7 @@ class PostgresPace:
             while not working.done():
                 until = min(self._answered + seconds, began + CONTENDED_PATIENCE)
                 if time.monotonic() >= until:
-                    raise PlaceLost(f"{self.place}: no answer within {seconds:g} s")
+                    raise StoreUnavailable(f"{self.place}: no answer within {seconds:g} s")
                 await asyncio.wait({working}, timeout=until - time.monotonic())
             return working.result()
         finally:
@@ -382,10 +382,10 @@ class PostgresPace:
         try:
             import psycopg
         except ImportError as error:
-            raise PlaceLost(f"{self.place}: {error}") from None
+            raise StoreUnavailable(f"{self.place}: {error}") from None
         with self._one_at_a_time:
             if given_up.is_set():
-                raise PlaceLost(self.place)  # nobody waits for it
+                raise StoreUnavailable(self.place)  # nobody waits for it
             try:
                 if rows := self._rows:
                     try:
@@ -396,7 +396,7 @@ class PostgresPace:
                 return work(self._rows)
             except (psycopg.Error, OSError) as error:
                 self._drop()
-                raise PlaceLost(f"{self.place}: {self._words(error)}") from None
+                raise StoreUnavailable(f"{self.place}: {self._words(error)}") from None
 
     def _words(self, error: Exception) -> str:
         words = " ".join(str(error).split())
@@ -432,14 +432,14 @@ class PostgresPace:
             raise
 
 
-def pace_place(state_url: str | None, key: str, base_url: str) -> PacePlace:
+def pace_store(state_url: str | None, key: str, base_url: str) -> PaceStore:
     """Where the copies with this store, key and address keep their pace. Opens nothing."""
     account = f"{base_url} {key}"
     database = database_at(state_url) if state_url else Database(default_file())
     if database.file is None:
-        return PostgresPace(database, account)
+        return PostgresStore(database, account)
     file = database.file
-    return SqlitePace(file.with_name(f"{file.stem}.pace{file.suffix}"), account)
+    return SqliteStore(file.with_name(f"{file.stem}.pace{file.suffix}"), account)
 
 
 def _inode(path: str) -> int | None:

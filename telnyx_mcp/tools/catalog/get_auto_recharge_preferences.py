@@ -7,11 +7,11 @@ from typing import Any
 import anyio
 from pydantic import Field
 
-from telnyx_mcp.billing.money import amount_of, written
+from telnyx_mcp.billing.money import amount_of, format_amount
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.tools.catalog.update_auto_recharge_preferences import MOST_RECHARGES_A_DAY, Charge
 from telnyx_mcp.tools.framework.arguments import Params
-from telnyx_mcp.tools.framework.results import Result, taken_from
+from telnyx_mcp.tools.framework.results import Result, copy_fields
 from telnyx_mcp.tools.framework.spec import Call, ToolSpec
 from telnyx_mcp.tools.support.low_credit import low_credit_notice
 
@@ -45,7 +45,7 @@ class PreferencesResult(Result):
 
 async def get_auto_recharge_preferences(call: Call[NoParams]) -> PreferencesResult:
     preferences = await call.client.get_auto_recharge_preferences()
-    result = taken_from(preferences, PreferencesResult, without={"id", "record_type"})
+    result = copy_fields(preferences, PreferencesResult, without={"id", "record_type"})
 
     async def add_charge() -> None:
         unknown = await _add_charge(result, call)
@@ -79,10 +79,10 @@ async def _add_charge(result: PreferencesResult, call: Call[Any]) -> str:
         return ""
     if charge.largest is None:
         return "What would be charged is unknown, as Telnyx did not send all amounts."
-    result.charged_now = NOTHING if charge.now is None else written(charge.now)
+    result.charged_now = NOTHING if charge.now is None else format_amount(charge.now)
     result.charged_at_most = {
-        "at_once": written(charge.largest),
-        "in_24_hours": written(charge.largest * MOST_RECHARGES_A_DAY),
+        "at_once": format_amount(charge.largest),
+        "in_24_hours": format_amount(charge.largest * MOST_RECHARGES_A_DAY),
     }
     return ""
 

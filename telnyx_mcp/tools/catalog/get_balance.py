@@ -9,14 +9,14 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from telnyx_mcp.billing.charges import Charges, charges_of
-from telnyx_mcp.billing.money import ZERO, amount_of, written
+from telnyx_mcp.billing.money import ZERO, amount_of, format_amount
 from telnyx_mcp.billing.periods import period_of
 from telnyx_mcp.billing.runway import Rates, charge_days, in_words
 from telnyx_mcp.billing.spend import RECENT_DAYS, RecentUsage, recent_usage
 from telnyx_mcp.telnyx.models import Balance
 from telnyx_mcp.telnyx.usage_reports import rounded
 from telnyx_mcp.tools.framework.arguments import Params
-from telnyx_mcp.tools.framework.results import Result, taken_from
+from telnyx_mcp.tools.framework.results import Result, copy_fields
 from telnyx_mcp.tools.framework.spec import Call, ToolSpec
 from telnyx_mcp.tools.support.spend_limits import blocked, close
 
@@ -55,7 +55,7 @@ async def get_balance(call: Call[BalanceParams]) -> BalanceResult:
         reading.cancel()
         raise
     limits = await reading
-    result = taken_from(balance, BalanceResult, without={"record_type"})
+    result = copy_fields(balance, BalanceResult, without={"record_type"})
     result.blocked_by_spend_limit = blocked(limits) or None
     if call.params.include_runway:
         result.close_to_spend_limit = close(limits) or None
@@ -84,7 +84,7 @@ async def _runway(call: Call[BalanceParams], balance: Balance) -> dict[str, Any]
     }
     return {
         **lasts,
-        "usage_per_day": written(rounded(recent.per_day(currency))),
+        "usage_per_day": format_amount(rounded(recent.per_day(currency))),
         **_dearest(days),
         **_next_charges(today, due),
         "basis": f"usage of the {RECENT_DAYS} days before {today} (UTC), and this month's recurring charges "
@@ -114,14 +114,18 @@ def _unknown(charges: Charges, recent: RecentUsage, currency: str) -> str:
 
 def _dearest(days: dict[str, Any]) -> dict[str, Any]:
     day = max(days, key=lambda each: days[each])
-    return {"dearest_day": {"date": day, "usage": written(rounded(days[day]))}} if days[day] else {}
+    return (
+        {"dearest_day": {"date": day, "usage": format_amount(rounded(days[day]))}}
+        if days[day]
+        else {}
+    )
 
 
 def _next_charges(today: date, due: dict[date, Any]) -> dict[str, Any]:
     day = min((each for each in due if each > today), default=None)
     if day is None or not due[day]:
         return {}
-    return {"next_charges": {"date": day.isoformat(), "amount": written(due[day])}}
+    return {"next_charges": {"date": day.isoformat(), "amount": format_amount(due[day])}}
 
 
 GET_BALANCE = ToolSpec(

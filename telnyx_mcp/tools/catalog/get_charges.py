@@ -23,7 +23,7 @@ from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.telnyx.models import SummaryLine
 from telnyx_mcp.telnyx.pagination import page_of
 from telnyx_mcp.tools.framework.arguments import Day, PageNumber, Params
-from telnyx_mcp.tools.framework.results import ListResult, Result, Row, paging, taken_from
+from telnyx_mcp.tools.framework.results import ListResult, Result, Row, copy_fields, paging
 from telnyx_mcp.tools.framework.spec import Call, Failed, ToolSpec
 from telnyx_mcp.tools.support.csv_export import exporting
 from telnyx_mcp.tools.support.period_arguments import left_out
@@ -222,7 +222,7 @@ def _number(number: NumberCost, account_email: str | None, *, unused: bool) -> N
     """The number with what it costs, and with its owner where that is not the account's own user."""
     owner = number.charges.service_owner_email
     same = owner and account_email and owner.casefold() == account_email.casefold()
-    return taken_from(
+    return copy_fields(
         number.charges,
         NumberRow,
         without={"service_owner_user_id", "service_owner_email"},

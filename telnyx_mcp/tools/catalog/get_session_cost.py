@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field
 
-from telnyx_mcp.billing.money import ZERO, amount_of, written
+from telnyx_mcp.billing.money import ZERO, amount_of, format_amount
 from telnyx_mcp.telnyx.account_models import SessionAnalysis, SessionEvent
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
 from telnyx_mcp.tools.framework.arguments import Day, Id, Params, Text
@@ -113,7 +113,7 @@ class _Products:
         """A row for each; the currency is named where it is not that of the total."""
         ordered = sorted(self.costs.items(), key=lambda each: (-each[1], each[0][0]))
         return [
-            {"product": key[0], "events": self.counts[key], "cost": written(cost)}
+            {"product": key[0], "events": self.counts[key], "cost": format_amount(cost)}
             | ({"currency": key[1]} if key[1] != currency else {})
             for key, cost in ordered
         ]
@@ -128,12 +128,12 @@ def _result(analysis: SessionAnalysis) -> SessionResult:
     rows = products.rows(currency)
     part = products.total(currency) if total is None else None
     if total is not None and (rest := total - products.total(currency)):
-        rows.append({"product": REST, "cost": written(rest)})
+        rows.append({"product": REST, "cost": format_amount(rest)})
     events.sort(key=lambda each: -(_cost(each) or ZERO))
     return SessionResult(
         session_id=analysis.session_id,
-        total=None if total is None else written(total),
-        part_total=None if part is None else written(part),
+        total=None if total is None else format_amount(total),
+        part_total=None if part is None else format_amount(part),
         currency=currency,
         by_product=rows,
         events=[_row(each, currency) for each in events[:MOST_EVENTS]],
@@ -185,7 +185,7 @@ def _row(event: SessionEvent, currency: str | None) -> dict[str, Any]:
     if event.event_name not in (None, row["product"], event.product):
         row["event"] = event.event_name
     if cost is not None:
-        row["cost"] = written(cost)
+        row["cost"] = format_amount(cost)
     if event.cost and event.cost.currency not in (None, currency):
         row["currency"] = event.cost.currency
     return row | ({"id": event.id} if event.id else {})

@@ -12,7 +12,14 @@ from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.telnyx.models import Invoice
 from telnyx_mcp.telnyx.pagination import Scan
 from telnyx_mcp.tools.framework.arguments import Id, PageNumber, Params
-from telnyx_mcp.tools.framework.results import ListResult, Result, Row, coverage, paging, taken_from
+from telnyx_mcp.tools.framework.results import (
+    ListResult,
+    Result,
+    Row,
+    copy_fields,
+    coverage,
+    paging,
+)
 from telnyx_mcp.tools.framework.spec import Call, ToolSpec
 
 MOST_LINKS = 20
@@ -146,7 +153,7 @@ async def _add_links(call: Call[InvoicesParams], rows: Sequence[InvoiceRow]) -> 
 def _row(invoice: Invoice) -> InvoiceRow:
     """An invoice without any link: Telnyx's own needs the key, and the PDF's comes on request."""
     unused = {"url", "file_id", "download_url", "record_type"}
-    return taken_from(invoice, InvoiceRow, without=unused)
+    return copy_fields(invoice, InvoiceRow, without=unused)
 
 
 async def get_invoice(call: Call[InvoiceParams]) -> InvoiceResult:
@@ -154,7 +161,7 @@ async def get_invoice(call: Call[InvoiceParams]) -> InvoiceResult:
     invoice = await call.client.get_invoice(
         asked.invoice_id, include_download_link=asked.include_download_link
     )
-    result = taken_from(invoice, InvoiceResult, without={"url", "record_type"})
+    result = copy_fields(invoice, InvoiceResult, without={"url", "record_type"})
     if not asked.include_download_link:
         result.download_url = None
     elif result.download_url:

@@ -18,9 +18,9 @@ from telnyx_mcp.tools.framework.arguments import (
     Text,
     TextList,
     check_order,
-    echo,
+    isoformat,
 )
-from telnyx_mcp.tools.framework.results import ListResult, Row, coverage, paging, taken_from
+from telnyx_mcp.tools.framework.results import ListResult, Row, copy_fields, coverage, paging
 from telnyx_mcp.tools.framework.spec import Call, ToolSpec
 from telnyx_mcp.tools.support.audit_filters import TextFilter, changed_by, preferred
 from telnyx_mcp.tools.support.audit_payments import payments_in
@@ -86,8 +86,8 @@ async def list_audit_events(call: Call[AuditParams]) -> AuditResult:
     asked, names = call.params, call.names()
     result = AuditResult(
         today=call.today,
-        created_after=echo(asked.created_after),
-        created_before=echo(asked.created_before),
+        created_after=isoformat(asked.created_after),
+        created_before=isoformat(asked.created_before),
         items=[],
     )
     if asked.contains or asked.change_type or asked.record_type or asked.changed_by:
@@ -161,7 +161,7 @@ def _row(event: AuditEvent, emails: Mapping[str, str]) -> AuditRow:
         {change.field or "field": {"from": change.from_, "to": change.to}}
         for change in event.changes or []
     ]
-    return taken_from(
+    return copy_fields(
         event,
         AuditRow,
         without={"changes", "organization_id"},

@@ -9,7 +9,7 @@ from pydantic import Field
 from telnyx_mcp.approval.change import Change
 from telnyx_mcp.approval.ledger_async import NotAllowed, in_thread
 from telnyx_mcp.approval.reasons import LINK
-from telnyx_mcp.config.command_line import to_run
+from telnyx_mcp.config.command_line import command_line
 from telnyx_mcp.tools.framework.arguments import Params
 from telnyx_mcp.tools.framework.results import SANDBOX_NOTE, ListResult, Row
 from telnyx_mcp.tools.framework.spec import Call, Failed, ToolSpec
@@ -62,7 +62,7 @@ async def list_changes(call: Call[ChangesParams]) -> ChangesResult:
     shown = found[: call.params.limit]
     notes = [f"{replaced.happened} Changes may be missing here."] if replaced else []
     if hides:
-        notes.append(NOT_LINKED.format(link=to_run(LINK, ledger.profile)))
+        notes.append(NOT_LINKED.format(link=command_line(LINK, ledger.profile)))
     return ChangesResult(
         items=[row_of(each) for each in shown],
         returned=len(shown),

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from telnyx_mcp.billing.records import RECORD_TYPES, mark_of, time_fields
-from telnyx_mcp.config.command_line import to_run
+from telnyx_mcp.config.command_line import command_line
 from telnyx_mcp.telnyx.models import DetailRecord, Page
 from telnyx_mcp.telnyx.pagination import MOST_RECORD_PAGES, Scan
 from telnyx_mcp.tools.framework.arguments import PageNumber, Params, Text, TextList
@@ -174,7 +174,9 @@ def _whole_export(call: Call[RecordsParams]) -> str:
     about = shlex.join(["--type", asked.record_type, *span, *more])
     words = f"export detail-records {about} --to {asked.record_type}.csv"
     without = " (without !=)" if excluded(asked.filters, asked.record_type) else ""
-    return f"For all of them{without}, the user can run: {to_run(words, call.services.account)}"
+    return (
+        f"For all of them{without}, the user can run: {command_line(words, call.services.account)}"
+    )
 
 
 def _wire_sort(sort: list[str]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from telnyx_mcp.billing.money import ZERO, percent, written
+from telnyx_mcp.billing.money import ZERO, format_amount, percent
 from telnyx_mcp.billing.periods import Period
 from telnyx_mcp.billing.spend import (
     RECENT_DAYS,
@@ -126,14 +126,14 @@ async def _recent(call: Call[SpendParams], spend: Spend) -> RecentUsage | None:
 def _spent(currency: str, spend: Spend, recent: RecentUsage | None) -> dict[str, Any]:
     """The figures of one currency. What is zero is left out, but for what was charged and used."""
     row: dict[str, Any] = {"currency": currency}
-    row["charged" if spend.is_complete else "part_charged"] = written(spend.charged(currency))
+    row["charged" if spend.is_complete else "part_charged"] = format_amount(spend.charged(currency))
     for name, amount in spend.figures(currency).items():
         if name == "usage" and spend.usage.error is None:
-            row["usage" if spend.usage.is_complete else "part_usage"] = written(amount)
+            row["usage" if spend.usage.is_complete else "part_usage"] = format_amount(amount)
         elif name != "usage" and amount:
-            row[name] = written(amount)
+            row[name] = format_amount(amount)
     if recent and (expected := expected_by_end(spend, recent, currency)) is not None:
-        row["expected_by_end"] = written(expected)
+        row["expected_by_end"] = format_amount(expected)
     incomplete = spend.usage.incomplete
     row["usage_by_product"] = _largest(
         {
@@ -144,7 +144,9 @@ def _spent(currency: str, spend: Spend, recent: RecentUsage | None) -> dict[str,
     )
     row["charges_by_line"] = _largest(spend.charges.lines.get(currency, {}), LINES)
     kinds = spend.charges.figures.get(currency, {})
-    row |= {name: written(kinds[name]) for name in ("credits", "adjustments") if kinds.get(name)}
+    row |= {
+        name: format_amount(kinds[name]) for name in ("credits", "adjustments") if kinds.get(name)
+    }
     if adjustments := [each for each in spend.charges.adjustments if each.currency == currency]:
         row["adjustments_made"] = [
             {"date": each.date, "amount": each.amount, "text": each.text}
@@ -155,10 +157,10 @@ def _spent(currency: str, spend: Spend, recent: RecentUsage | None) -> dict[str,
 
 def _largest(amounts: Mapping[str, Decimal], count: int) -> dict[str, str]:
     shown, rest, others = largest(amounts, count)
-    told = {name: written(amount) for name, amount in shown}
+    told = {name: format_amount(amount) for name, amount in shown}
     part = any(name.endswith("(part)") and name not in told for name in amounts)
     name = f"{others} others{' (part)' if part else ''}"
-    return told | ({name: written(rest)} if others else {})
+    return told | ({name: format_amount(rest)} if others else {})
 
 
 def _compared(earlier: Spend, spend: Spend) -> dict[str, Any]:
@@ -191,13 +193,13 @@ def _driver(driver: Driver) -> dict[str, str]:
 
 
 def _change(was: Decimal, now: Decimal) -> dict[str, str]:
-    row = {"was": written(was), "now": written(now), "change": _signed(now - was)}
+    row = {"was": format_amount(was), "now": format_amount(now), "change": _signed(now - was)}
     grown = percent(was, now)
     return row | ({"percent": grown} if grown else {})
 
 
 def _signed(amount: Decimal) -> str:
-    return f"+{written(amount)}" if amount > 0 else written(amount)
+    return f"+{format_amount(amount)}" if amount > 0 else format_amount(amount)
 
 
 def _notes(

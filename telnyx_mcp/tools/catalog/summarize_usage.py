@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from telnyx_mcp.billing.money import percent, written
+from telnyx_mcp.billing.money import format_amount, percent
 from telnyx_mcp.billing.records import Reading
 from telnyx_mcp.billing.usage_table import Key, Sum, UsageTable, table_of
 from telnyx_mcp.telnyx.errors import Failure
@@ -25,7 +25,7 @@ from telnyx_mcp.telnyx.usage_reports import (
 from telnyx_mcp.tools.framework.arguments import utc_text
 from telnyx_mcp.tools.framework.results import Result
 from telnyx_mcp.tools.framework.spec import Call, Failed, ToolSpec
-from telnyx_mcp.tools.support.group_by import MOST_GROUPS, Groups, shown
+from telnyx_mcp.tools.support.group_by import MOST_GROUPS, Groups, tally_row
 from telnyx_mcp.tools.support.period_arguments import left_out
 from telnyx_mcp.tools.support.usage_from_records import usage_from_records
 from telnyx_mcp.tools.support.usage_question import (
@@ -130,9 +130,9 @@ async def _from_records(
         end_date=time.echo(time.end),
         zone=str(time.zone),
         today=call.services.now().astimezone(time.zone).date().isoformat(),
-        all=shown(groups.all) | part,
+        all=tally_row(groups.all) | part,
         groups=[row | part for row in rows] if group_by else None,
-        rest={"groups": others, **shown(rest), **part} if rest else None,
+        rest={"groups": others, **tally_row(rest), **part} if rest else None,
         note=" ".join(_record_notes(groups, reading, filtered=bool(filters))) or None,
     )
 
@@ -294,18 +294,20 @@ def _main(each: Sum, plan: ReportPlan) -> dict[str, str]:
 
 def _shown(each: Sum, plan: ReportPlan, *, part: bool) -> dict[str, Any]:
     """A sum as a row: one currency flat, several as a list. Zeros stand for what was read and is none."""
-    shown: dict[str, Any] = {}
+    tally_row: dict[str, Any] = {}
     costs = [{"cost": _number(cost), "currency": name} for name, cost in sorted(each.costs.items())]
     if "cost" in plan.metrics:
-        shown |= costs[0] if len(costs) == 1 else {"costs": costs} if costs else {"cost": "0.00"}
+        tally_row |= (
+            costs[0] if len(costs) == 1 else {"costs": costs} if costs else {"cost": "0.00"}
+        )
     for word in plan.metrics:
         if word != "cost":
             amount = each.metrics.get(word, Decimal())
-            shown[word] = int(amount) if amount == int(amount) else _number(amount)
-    shown |= {name: rate for name, rate in _rates(each) if name not in _said_by(plan)}
+            tally_row[word] = int(amount) if amount == int(amount) else _number(amount)
+    tally_row |= {name: rate for name, rate in _rates(each) if name not in _said_by(plan)}
     if part or each.unreadable:
-        shown["part"] = True
-    return shown
+        tally_row["part"] = True
+    return tally_row
 
 
 def _said_by(plan: ReportPlan) -> set[str]:
@@ -327,7 +329,7 @@ def _rates(each: Sum) -> Iterator[tuple[str, str]]:
 
 
 def _number(amount: Decimal) -> str:
-    return written(rounded(amount))
+    return format_amount(rounded(amount))
 
 
 def _compared(plan: ReportPlan, usage: _Usage, earlier: _Usage) -> dict[str, Any]:

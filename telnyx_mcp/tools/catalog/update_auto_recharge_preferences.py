@@ -12,7 +12,7 @@ from pydantic import Field
 from telnyx_mcp.approval.change import RECHARGE, Change
 from telnyx_mcp.approval.question import Fact, Question
 from telnyx_mcp.approval.request import CannotCheck, Draft
-from telnyx_mcp.billing.money import ZERO, amount_of, written
+from telnyx_mcp.billing.money import ZERO, amount_of, format_amount
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.telnyx.models import AutoRechargePreferences, Balance
 from telnyx_mcp.tools.framework.arguments import Amount, Params, PositiveAmount
@@ -212,7 +212,9 @@ class Charge:
     @property
     def typed(self) -> str | None:
         """The figure that has to be typed: the largest charge."""
-        return written(self.largest) if self.is_possible and self.largest is not None else None
+        return (
+            format_amount(self.largest) if self.is_possible and self.largest is not None else None
+        )
 
     def facts(self) -> list[Fact]:
         if not self.is_possible:

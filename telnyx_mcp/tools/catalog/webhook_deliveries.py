@@ -18,7 +18,7 @@ from telnyx_mcp.tools.framework.arguments import (
     Text,
     TextList,
     check_order,
-    echo,
+    isoformat,
 )
 from telnyx_mcp.tools.framework.results import ListResult, Result, coverage, paging
 from telnyx_mcp.tools.framework.spec import Call, ToolSpec
@@ -103,7 +103,7 @@ class DeliveryResult(Result):
 async def list_webhook_deliveries(call: Call[DeliveriesParams]) -> DeliveriesResult:
     asked = call.params
     echoed: dict[str, Any] = {
-        name: echo(getattr(asked, name))
+        name: isoformat(getattr(asked, name))
         for name in ("started_after", "started_before", "finished_after", "finished_before")
     }
     if asked.group_failures:

@@ -12,8 +12,8 @@ from typing import Any
 import anyio
 from anyio import to_thread
 
-from telnyx_mcp.config.keys import KeyNotRead
-from telnyx_mcp.tools.framework.arguments import InvalidArguments, shown
+from telnyx_mcp.config.keys import KeyUnavailable
+from telnyx_mcp.tools.framework.arguments import InvalidArguments, quote
 from telnyx_mcp.tools.framework.services import Services
 
 ARGUMENT = "account"
@@ -37,7 +37,7 @@ class Account:
         return account
 
     async def services(self) -> Services:
-        """What to work with. Raises `KeyNotRead`, and tries again at the next call then."""
+        """What to work with. Raises `KeyUnavailable`, and tries again at the next call then."""
         if self.made is None:
             async with self._making:
                 if self.made is None:
@@ -45,7 +45,7 @@ class Account:
         return self.made
 
 
-class Accounts:
+class AccountRegistry:
     """The account that the server is for, and the others, which are only read."""
 
     def __init__(self, main: Account, others: Iterable[Account] = ()) -> None:
@@ -92,7 +92,7 @@ class Accounts:
             return await _services(self.main), rest
         if not isinstance(name, str) or name not in self._others:
             raise InvalidArguments(
-                f"Nothing was asked of Telnyx: there is no account {shown(name, quote=True)}. "
+                f"Nothing was asked of Telnyx: there is no account {quote(name, quote=True)}. "
                 f"`{ARGUMENT}` must be one of {', '.join(self.names)}."
             )
         return await _services(self._others[name]), rest
@@ -105,7 +105,7 @@ class Accounts:
 async def _services(account: Account) -> Services:
     try:
         return await account.services()
-    except KeyNotRead as error:
+    except KeyUnavailable as error:
         of = f" of account {account.name}" if account.name else ""
         raise InvalidArguments(
             f"Nothing was asked of Telnyx: the key{of} can't be read. {error.why} "

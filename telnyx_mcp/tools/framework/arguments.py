@@ -87,12 +87,12 @@ def nearest(text: str, known: list[str]) -> str | None:
 def _unknown(name: str, given: Mapping[str, Any], params: type[Params]) -> str:
     low = name.lower()[:80]
     if low in params.instead:
-        return f"There is no argument `{shown(name)}`. {params.instead[low]}"
+        return f"There is no argument `{quote(name)}`. {params.instead[low]}"
     free = [each for each in params.model_fields if each not in given]
     near = [each for each in free if each == _SYNONYMS.get(low) or each.endswith(f"_{low}")]
     near = near or get_close_matches(low, free, 1, 0.6)
     hint = f"; did you mean `{near[0]}`?" if near else "."
-    return f"There is no argument `{shown(name)}`{hint}"
+    return f"There is no argument `{quote(name)}`{hint}"
 
 
 def _words(detail: ErrorDetails, params: type[Params]) -> str:
@@ -123,10 +123,10 @@ def _words(detail: ErrorDetails, params: type[Params]) -> str:
         "too_short": "must not be empty",
         "value_error": "{error}",
     }.get(kind, detail["msg"])
-    return f"`{name}` {says.format(**context)}; got {shown(detail['input'], quote=True)}."
+    return f"`{name}` {says.format(**context)}; got {quote(detail['input'], quote=True)}."
 
 
-def shown(value: object, quote: bool = False) -> str:
+def quote(value: object, quote: bool = False) -> str:
     """A value for an error text: printable and short."""
     text = value if isinstance(value, str) else json.dumps(value, default=str)[:400]
     text = "".join(c if c.isprintable() else "\ufffd" for c in text[: _SHOWN + 1])
@@ -230,7 +230,7 @@ Id = Annotated[str, BeforeValidator(_id)]
 PageNumber = Annotated[int, Field(ge=1, description="From 1.")]
 
 
-def echo(moment: datetime | None) -> str | None:
+def isoformat(moment: datetime | None) -> str | None:
     """A moment as results echo it, with its zone."""
     return moment.isoformat() if moment else None
 

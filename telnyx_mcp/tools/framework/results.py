@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from telnyx_mcp.telnyx.models import Page
 from telnyx_mcp.telnyx.pagination import Scan
 from telnyx_mcp.tools.framework.tokens import about_tokens
-from telnyx_mcp.untrusted import compact, redact, sanitize, sanitize_link, shorten
+from telnyx_mcp.untrusted import redact, sanitize, sanitize_link, shorten, to_json
 
 LARGEST_ANSWER = 7_500
 """Tokens of an answer, as estimated; no answer may have more than 8,000."""
@@ -57,7 +57,9 @@ class Row(BaseModel):
 M = TypeVar("M", bound=Result | Row)
 
 
-def taken_from(told: BaseModel, made: type[M], *, without: Set[str] = frozenset(), **own: Any) -> M:
+def copy_fields(
+    told: BaseModel, made: type[M], *, without: Set[str] = frozenset(), **own: Any
+) -> M:
     """A result or row with all that Telnyx told, but for unknown fields that are named like one of
     its own, such as `note`: those are this server's words. `own` are given."""
     taken = made.model_fields.keys() - type(told).model_fields.keys()
@@ -97,10 +99,10 @@ def answer(result: Result, *, sandbox: bool, is_error: bool = False) -> CallTool
     for last in ("account", "note", "sandbox"):
         if last in content:
             content[last] = content.pop(last)
-    text = compact(content)
+    text = to_json(content)
     if _too_long(text):
         content = _fitted(content, told, result)
-        text = compact(content)
+        text = to_json(content)
     return CallToolResult(
         content=[TextContent(type="text", text=text)],
         structured_content=content,
@@ -146,7 +148,7 @@ def _fitted(content: dict[str, Any], told: dict[str, Any], result: Result) -> di
     said = own.get("note")
     room = LARGEST_ANSWER - 200 if listed is None else LARGEST_ANSWER // 2
     for most, longest in _ENTRIES:
-        if not _too_long(compact(content), room):
+        if not _too_long(to_json(content), room):
             break
         content = shorten(_with_fewer_entries(content, most), longest)
         cut = f"Cut to be short: of every list and object the first {most} entries at most."
@@ -178,10 +180,10 @@ def _with_fewer_entries(value: Any, most: int, depth: int = 0) -> Any:
 def _with_fewer_rows(content: dict[str, Any], result: Result, listed: list[Any]) -> dict[str, Any]:
     """The rest of an answer with as many of its rows as fit."""
     rows = result.rows
-    room = LARGEST_ANSWER - about_tokens(compact(content)) - 100
+    room = LARGEST_ANSWER - about_tokens(to_json(content)) - 100
     kept = 0
     for row in listed:
-        room -= about_tokens(compact(row)) + 1
+        room -= about_tokens(to_json(row)) + 1
         if room < 0:
             break
         kept += 1

@@ -23,7 +23,7 @@ from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.deadline import CALL_SECONDS, MANY_SECONDS
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.telnyx.names import Names
-from telnyx_mcp.tools.framework.accounts import ARGUMENT, Accounts
+from telnyx_mcp.tools.framework.accounts import ARGUMENT, AccountRegistry
 from telnyx_mcp.tools.framework.arguments import InvalidArguments, Params, input_schema, parse
 from telnyx_mcp.tools.framework.progress import Progress
 from telnyx_mcp.tools.framework.results import ListResult, Result, answer, failed
@@ -92,7 +92,7 @@ class ToolSpec(Generic[P, R]):
             open_world_hint=True,
         )
 
-    def bind(self, accounts: Accounts) -> AccountTool:
+    def bind(self, accounts: AccountRegistry) -> AccountTool:
         """The tool as the SDK takes it, at work with these accounts."""
         parameters = input_schema(self.params)
         if accounts.names and not self.changes:
@@ -115,9 +115,9 @@ class AccountTool(Tool):
     """The SDK's tool, with arguments, results and errors handled as this project wants them."""
 
     _spec: ToolSpec[Any, Any]
-    _accounts: Accounts
+    _accounts: AccountRegistry
 
-    def at_work(self, spec: ToolSpec[Any, Any], accounts: Accounts) -> AccountTool:
+    def at_work(self, spec: ToolSpec[Any, Any], accounts: AccountRegistry) -> AccountTool:
         self._spec, self._accounts = spec, accounts
         return self
 

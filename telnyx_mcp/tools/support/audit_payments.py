@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from telnyx_mcp.billing.money import Sums, amount_of, written
+from telnyx_mcp.billing.money import Sums, amount_of, format_amount
 from telnyx_mcp.telnyx.models import AuditEvent
 
 _WORD = "payment"
@@ -31,7 +31,10 @@ def payments_in(events: Iterable[AuditEvent], *, whole: bool) -> dict[str, Any]:
             sums.add(currency, amount)
     if not count:
         return {}
-    told: dict[str, Any] = {"count": count, "sum": {each: written(sum_) for each, sum_ in sums}}
+    told: dict[str, Any] = {
+        "count": count,
+        "sum": {each: format_amount(sum_) for each, sum_ in sums},
+    }
     if unreadable:
         told["unreadable"] = unreadable
     return {"payments" if whole and not unreadable else "part_payments": told}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from telnyx_mcp.approval.change import Change, State
 from telnyx_mcp.approval.question import Fact
 from telnyx_mcp.approval.request import ChangeRequest, SendFailed
-from telnyx_mcp.billing.money import amount_of, written
+from telnyx_mcp.billing.money import amount_of, format_amount
 from telnyx_mcp.telnyx.errors import Fate, TelnyxError
 from telnyx_mcp.untrusted import one_line
 
@@ -108,7 +108,7 @@ def currency_of(balance: Balance) -> str:
 def amount_text(value: object, currency: str = "") -> str:
     """An amount with its currency, or `not known` for what is not an amount."""
     amount = value if isinstance(value, Decimal) else amount_of(value)
-    return NOT_KNOWN if amount is None else f"{written(amount)}{currency}"
+    return NOT_KNOWN if amount is None else f"{format_amount(amount)}{currency}"
 
 
 def balance_moved(before: object, now: object, amount: Decimal) -> str | None:
@@ -125,7 +125,7 @@ def balance_moved(before: object, now: object, amount: Decimal) -> str | None:
         return f"The balance was {amount_text(before)} and is {amount_text(now)} now."
     if is_ < was and was - is_ < max(SMALLEST_MOVE, amount / 10):
         return None
-    return f"The balance moved from {written(was)} to {written(is_)} since."
+    return f"The balance moved from {format_amount(was)} to {format_amount(is_)} since."
 
 
 def payment_notes(payments: Sequence[Change], amount: Decimal) -> list[str]:

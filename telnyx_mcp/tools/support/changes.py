@@ -13,7 +13,7 @@ from telnyx_mcp.approval.channels import AskOutcome
 from telnyx_mcp.approval.gate import CONFIRMED, Outcome
 from telnyx_mcp.approval.ledger_async import NotAllowed
 from telnyx_mcp.approval.request import ChangeRequest
-from telnyx_mcp.config.command_line import to_run
+from telnyx_mcp.config.command_line import command_line
 from telnyx_mcp.tools.framework.results import Result, answer
 from telnyx_mcp.tools.framework.spec import Call, Failed
 from telnyx_mcp.tools.support.change_requests import is_of_sandbox
@@ -75,7 +75,7 @@ def _message(outcome: Outcome, summary: str, profile: str | None) -> str:
 
 
 def _in_terminal(command: str, profile: str | None) -> str:
-    return f"`{to_run(command, profile)}` in a terminal"
+    return f"`{command_line(command, profile)}` in a terminal"
 
 
 def _repeated(outcome: Outcome, at: datetime) -> str:

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, Self, TextIO
 
 from telnyx_mcp.tools.framework.spec import Call, Failed
-from telnyx_mcp.untrusted import compact, redact
+from telnyx_mcp.untrusted import redact, to_json
 
 LARGEST_FILE = 50 * 1024 * 1024
 LONGEST_CELL = 32_000
@@ -179,4 +179,4 @@ def cells(values: Iterable[Any]) -> list[str]:
 def _text(value: Any) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else compact(value)
+    return value if isinstance(value, str) else to_json(value)

@@ -8,11 +8,11 @@ from decimal import Decimal
 from itertools import product
 from typing import Any
 
-from telnyx_mcp.billing.money import ZERO, written
+from telnyx_mcp.billing.money import ZERO, format_amount
 from telnyx_mcp.billing.records import Tally, moment_of
 from telnyx_mcp.telnyx.models import DetailRecord
 from telnyx_mcp.tools.support.spelling import country_of
-from telnyx_mcp.untrusted import compact, one_line
+from telnyx_mcp.untrusted import one_line, to_json
 
 MOST_GROUPS = 10_000
 OTHERS = "(others)"
@@ -46,9 +46,9 @@ _TIMES: Mapping[str, str] = {"month": "%Y-%m", "day": "%Y-%m-%d", "hour": "%Y-%m
 Values = tuple[str, ...]
 
 
-def shown(tally: Tally) -> dict[str, Any]:
+def tally_row(tally: Tally) -> dict[str, Any]:
     """A tally as a row: one currency flat, several as a list."""
-    costs = [{"cost": written(cost), "currency": currency} for currency, cost in tally.costs]
+    costs = [{"cost": format_amount(cost), "currency": currency} for currency, cost in tally.costs]
     money = costs[0] if len(costs) == 1 else {"costs": costs} if costs else {}
     amounts = {name: int(amount) for name, amount in tally.amounts.items() if amount}
     unread = {"unreadable_costs": tally.unreadable} if tally.unreadable else {}
@@ -116,7 +116,9 @@ class Groups:
         if self.too_many:  # which are no group that could be one of the largest
             ordered.sort(key=lambda group: group[0] == self._others)
         largest = sorted(ordered[:count], key=self._moment) if self.in_time else ordered[:count]
-        rows = [dict(zip(self.by, values, strict=True)) | shown(tally) for values, tally in largest]
+        rows = [
+            dict(zip(self.by, values, strict=True)) | tally_row(tally) for values, tally in largest
+        ]
         if len(ordered) <= count:
             return rows, None, 0
         rest = Tally()
@@ -186,7 +188,7 @@ def _values(value: Any, *, split: bool) -> Iterator[str]:
         value = value.split(",")
     for each in value if isinstance(value, list) else [value]:
         if isinstance(each, dict):  # an error that is more than its code
-            each = each.get("code") or compact(each)
+            each = each.get("code") or to_json(each)
         text = one_line(str(each)) if each is not None else ""
         if text:
             yield text

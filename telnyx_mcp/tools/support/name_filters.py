@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from telnyx_mcp.telnyx.names import Named, Names
-from telnyx_mcp.tools.framework.arguments import nearest, shown
+from telnyx_mcp.tools.framework.arguments import nearest, quote
 from telnyx_mcp.tools.framework.spec import Failed
 
 _NONE_SPELLED = {"none", "(none)"}
@@ -36,14 +36,14 @@ async def id_of(names: Names, kind: Named, text: str, argument: str) -> str:
         if found:
             several = ", ".join(f"{known[each]} ({each})" for each in found[:_MOST_NAMES])
             raise Failed(
-                f"`{argument}`: several {kind} are named like {shown(text, quote=True)}: {several}. "
+                f"`{argument}`: several {kind} are named like {quote(text, quote=True)}: {several}. "
                 "Call again with one of these ids."
             )
     raise Failed(f"`{argument}`: {_unknown(names, kind, text, list(known.values()))}")
 
 
 def _unknown(names: Names, kind: Named, text: str, known: list[str]) -> str:
-    quoted = shown(text, quote=True)
+    quoted = quote(text, quote=True)
     if why := names.missing.get(kind):
         return (
             f"the names of the {kind} could not be read ({why}), so {quoted} can't be looked up. "

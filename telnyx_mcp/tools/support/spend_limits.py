@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from telnyx_mcp.billing.money import ZERO, amount_of, written
+from telnyx_mcp.billing.money import ZERO, amount_of, format_amount
 from telnyx_mcp.telnyx.account_models import SpendLimit
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.deadline import Clock
@@ -64,7 +64,7 @@ def _row(limit: SpendLimit) -> dict[str, Any]:
     return {
         "product": limit.product,
         "period": limit.period,
-        **{name: written(amount) for name, amount in amounts.items() if amount is not None},
+        **{name: format_amount(amount) for name, amount in amounts.items() if amount is not None},
         "currency": "USD",
     }
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from telnyx_mcp.telnyx.models import DeliveryAttempt, WebhookDelivery
 from telnyx_mcp.tools.framework.results import Row
-from telnyx_mcp.untrusted import compact, cut, redact, sanitize
+from telnyx_mcp.untrusted import cut, redact, sanitize, to_json
 
 LONGEST_PAYLOAD = 4000
 LONGEST_BODY = 500
@@ -69,7 +69,7 @@ def attempt_detail(attempt: DeliveryAttempt) -> AttemptDetail:
 def payload_of(delivery: WebhookDelivery) -> Any:
     """The event's payload, or its beginning as text where it is long."""
     payload = redact(delivery.webhook.payload if delivery.webhook else None)
-    text = compact(payload)
+    text = to_json(payload)
     return payload if len(text) <= LONGEST_PAYLOAD else cut(text, LONGEST_PAYLOAD)
 
 
