@@ -17,7 +17,7 @@ LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --genera
 EVERYTHING := --extra postgres --extra keyring --group lock --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test interop bundle check contract docs pictures bench lock interop-lock clean
+.PHONY: help demo test interop bundle check contract docs pictures bench mutants lock interop-lock clean
 
 help:
 	@echo 'make demo      the server at work on a pretend account; needs no key'
@@ -29,6 +29,7 @@ help:
 	@echo 'make docs      write server.json, and the parts of README and docs that are made from the code'
 	@echo 'make pictures  record the demo again for README and docs'
 	@echo 'make bench     measure start-up, calls, the pace, memory and tokens; takes nine minutes'
+	@echo 'make mutants   change one thing in the code at a time: do the tests notice? takes an hour'
 	@echo 'make lock      refresh the pinned versions in constraints.txt'
 	@echo 'make interop-lock  likewise those of $(INTEROP)/package-lock.json'
 	@echo 'make clean     remove all that the above made, .venv included'
@@ -79,6 +80,9 @@ contract: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+mutants: $(READY)
+	@$(BIN)/python -m scripts.mutants $(ARGS)
 
 # Names, versions and hashes for every supported Python on Linux, macOS and Windows: no addresses.
 # requirements.txt is the part of it that the server itself needs, for the image and the bundle.
