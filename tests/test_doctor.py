@@ -37,7 +37,7 @@ Findings = list[Finding]
 @pytest.fixture(autouse=True)
 def _no_clients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is installed where these tests run has no part in them."""
-    monkeypatch.setattr(checks, "Machine", lambda: Host("linux", tmp_path, {}))
+    monkeypatch.setattr(checks, "Host", lambda: Host("linux", tmp_path, {}))
 
 
 async def found(settings: Settings, **others: Settings) -> Findings:

@@ -43,7 +43,7 @@ class Host:
 
 PACKAGED = "LocalCache/Roaming"
 Place = tuple[str, str]
-"""A folder as `Machine.folder` knows it, and the path in it."""
+"""A folder as `Host.folder` knows it, and the path in it."""
 
 
 @dataclass(frozen=True, slots=True)

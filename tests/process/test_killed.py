@@ -356,7 +356,7 @@ async def test_a_host_that_does_not_wait_for_it_after_the_signal_leaves_it_unkno
 def test_a_killed_process_that_its_host_has_not_reaped_is_dead() -> None:
     code = (
         "from telnyx_mcp.approval.process_identity import ProcessIdentity\n"
-        "print(Owner.this_process(), flush=True)\n"
+        "print(ProcessIdentity.this_process(), flush=True)\n"
         "input()"
     )
     command = [sys.executable, "-c", code]
