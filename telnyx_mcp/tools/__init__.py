@@ -12,23 +12,23 @@ from telnyx_mcp.tools.catalog.create_stored_payment_transaction import (
 )
 from telnyx_mcp.tools.catalog.get_auto_recharge_preferences import GET_AUTO_RECHARGE_PREFERENCES
 from telnyx_mcp.tools.catalog.get_balance import GET_BALANCE
-from telnyx_mcp.tools.catalog.get_charges import GET_CHARGES_BREAKDOWN, GET_CHARGES_SUMMARY
+from telnyx_mcp.tools.catalog.get_charges_breakdown import GET_CHARGES_BREAKDOWN
+from telnyx_mcp.tools.catalog.get_charges_summary import GET_CHARGES_SUMMARY
+from telnyx_mcp.tools.catalog.get_invoice import GET_INVOICE
 from telnyx_mcp.tools.catalog.get_session_cost import GET_SESSION_COST
-from telnyx_mcp.tools.catalog.invoices import GET_INVOICE, LIST_INVOICES
+from telnyx_mcp.tools.catalog.get_webhook_delivery import GET_WEBHOOK_DELIVERY
 from telnyx_mcp.tools.catalog.list_audit_events import LIST_AUDIT_EVENTS
 from telnyx_mcp.tools.catalog.list_changes import LIST_CHANGES
+from telnyx_mcp.tools.catalog.list_invoices import LIST_INVOICES
 from telnyx_mcp.tools.catalog.list_phone_numbers import LIST_PHONE_NUMBERS
 from telnyx_mcp.tools.catalog.list_user_tags import LIST_USER_TAGS
+from telnyx_mcp.tools.catalog.list_webhook_deliveries import LIST_WEBHOOK_DELIVERIES
 from telnyx_mcp.tools.catalog.search_detail_records import SEARCH_DETAIL_RECORDS
 from telnyx_mcp.tools.catalog.summarize_spend import SUMMARIZE_SPEND
 from telnyx_mcp.tools.catalog.summarize_usage import SUMMARIZE_USAGE
 from telnyx_mcp.tools.catalog.update_auto_recharge_preferences import (
     UPDATE_AUTO_RECHARGE_PREFERENCES,
     RechargeRequest,
-)
-from telnyx_mcp.tools.catalog.webhook_deliveries import (
-    GET_WEBHOOK_DELIVERY,
-    LIST_WEBHOOK_DELIVERIES,
 )
 from telnyx_mcp.tools.framework.spec import ToolSpec
 from telnyx_mcp.tools.support.change_requests import AccountRequest, Surroundings

@@ -411,9 +411,12 @@ def test_this_process_lives() -> None:
 
 
 def test_a_process_that_ended_does_not() -> None:
-    told = "from telnyx_mcp.approval.process_identity import ProcessIdentity; print(ProcessIdentity.this_process())"
+    code = (
+        "from telnyx_mcp.approval.process_identity import ProcessIdentity\n"
+        "print(ProcessIdentity.this_process())"
+    )
     other = subprocess.run(
-        [sys.executable, "-c", told], capture_output=True, encoding="utf-8", check=True
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True
     ).stdout.strip()
     assert ProcessIdentity.this_process().lives(other) is False
 

@@ -1,4 +1,4 @@
-"""`telnyx_list_invoices`, `telnyx_get_invoice`"""
+"""`telnyx_list_invoices`"""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from pydantic import Field
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.telnyx.models import Invoice
 from telnyx_mcp.telnyx.pagination import Scan
-from telnyx_mcp.tools.framework.arguments import Id, PageNumber, Params
+from telnyx_mcp.tools.framework.arguments import PageNumber, Params
 from telnyx_mcp.tools.framework.results import (
     ListResult,
-    Result,
     Row,
     copy_fields,
     coverage,
@@ -24,8 +23,12 @@ from telnyx_mcp.tools.framework.spec import Call, ToolSpec
 
 MOST_LINKS = 20
 """Links in one answer. Each costs a request and some hundred tokens."""
+
+
 AT_ONCE = 4
 """Links that are asked for at the same time."""
+
+
 _LINK_NOTE = "work without a key for a short time: give them to the user only."
 
 
@@ -48,13 +51,6 @@ class InvoicesParams(Params):
     page_size: int = Field(20, ge=1, le=250, description="Rows per page.")
 
 
-class InvoiceParams(Params):
-    invoice_id: Id = Field(description="From telnyx_list_invoices.")
-    include_download_link: bool = Field(
-        False, description="Add a link to the PDF: short-lived and secret, for the user only."
-    )
-
-
 class InvoiceRow(Row):
     invoice_id: str | None = None
     period_start: str | None = None
@@ -68,17 +64,6 @@ class InvoicesResult(ListResult):
 
     today: str
     items: list[InvoiceRow]
-
-
-class InvoiceResult(Result):
-    links: ClassVar[frozenset[str]] = frozenset({"download_url"})
-
-    invoice_id: str | None = None
-    period_start: str | None = None
-    period_end: str | None = Field(None, description="Included.")
-    paid: bool | None = None
-    file_id: str | None = None
-    download_url: str | None = None
 
 
 async def list_invoices(call: Call[InvoicesParams]) -> InvoicesResult:
@@ -156,21 +141,6 @@ def _row(invoice: Invoice) -> InvoiceRow:
     return copy_fields(invoice, InvoiceRow, without=unused)
 
 
-async def get_invoice(call: Call[InvoiceParams]) -> InvoiceResult:
-    asked = call.params
-    invoice = await call.client.get_invoice(
-        asked.invoice_id, include_download_link=asked.include_download_link
-    )
-    result = copy_fields(invoice, InvoiceResult, without={"url", "record_type"})
-    if not asked.include_download_link:
-        result.download_url = None
-    elif result.download_url:
-        result.note = "The link works without a key for a short time: give it to the user only."
-    else:
-        result.note = "Telnyx sent no download link for this invoice."
-    return result
-
-
 LIST_INVOICES = ToolSpec(
     name="telnyx_list_invoices",
     title="Invoices",
@@ -179,12 +149,4 @@ LIST_INVOICES = ToolSpec(
     params=InvoicesParams,
     result=InvoicesResult,
     run=list_invoices,
-)
-GET_INVOICE = ToolSpec(
-    name="telnyx_get_invoice",
-    title="Invoice",
-    description="One invoice: period, paid or not, and on request a link to its PDF.",
-    params=InvoiceParams,
-    result=InvoiceResult,
-    run=get_invoice,
 )

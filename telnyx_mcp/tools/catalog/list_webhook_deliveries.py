@@ -1,4 +1,4 @@
-"""`telnyx_list_webhook_deliveries`, `telnyx_get_webhook_delivery`"""
+"""`telnyx_list_webhook_deliveries`"""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from telnyx_mcp.telnyx.errors import TelnyxError
-from telnyx_mcp.telnyx.models import WebhookDelivery, WebhookEvent
+from telnyx_mcp.telnyx.models import WebhookDelivery
 from telnyx_mcp.telnyx.pagination import Scan, page_of
 from telnyx_mcp.tools.framework.arguments import (
-    Id,
     Instant,
     PageNumber,
     Params,
@@ -20,15 +19,12 @@ from telnyx_mcp.tools.framework.arguments import (
     check_order,
     isoformat,
 )
-from telnyx_mcp.tools.framework.results import ListResult, Result, coverage, paging
+from telnyx_mcp.tools.framework.results import ListResult, coverage, paging
 from telnyx_mcp.tools.framework.spec import Call, ToolSpec
 from telnyx_mcp.tools.support.webhook_failures import AllTraffic, Counts, UrlRow, url_rows
 from telnyx_mcp.tools.support.webhook_rows import (
-    AttemptDetail,
     DeliveryRow,
-    attempt_detail,
     delivery_row,
-    payload_of,
 )
 
 
@@ -66,13 +62,6 @@ class DeliveriesParams(Params):
         return self
 
 
-class DeliveryParams(Params):
-    delivery_id: Id = Field(description="From telnyx_list_webhook_deliveries.")
-    include_payload: bool = Field(
-        False, description="Add the event itself: may hold message texts and phone numbers."
-    )
-
-
 class DeliveriesResult(ListResult):
     today: str
     started_after: str | None = None
@@ -84,20 +73,6 @@ class DeliveriesResult(ListResult):
         None, description="With group_failures: counts of all URLs, also of those without failures."
     )
     items: Sequence[DeliveryRow | UrlRow]
-
-
-class DeliveryResult(Result):
-    rows: ClassVar[str] = "attempts"
-
-    id: str | None = None
-    status: str | None = None
-    event_type: str | None = None
-    event_id: str | None = None
-    occurred_at: str | None = None
-    started_at: str | None = None
-    finished_at: str | None = None
-    attempts: list[AttemptDetail] = Field(description="Latest first")
-    untrusted_payload: Any = None
 
 
 async def list_webhook_deliveries(call: Call[DeliveriesParams]) -> DeliveriesResult:
@@ -182,20 +157,6 @@ def _scan(call: Call[DeliveriesParams], **instead: Any) -> Scan[WebhookDelivery]
     )
 
 
-async def get_webhook_delivery(call: Call[DeliveryParams]) -> DeliveryResult:
-    delivery = await call.client.get_webhook_delivery(call.params.delivery_id)
-    event = delivery.webhook or WebhookEvent()
-    return DeliveryResult(
-        **delivery.model_dump(include={"id", "status", "started_at", "finished_at"}),
-        event_type=event.event_type,
-        event_id=event.id,
-        occurred_at=event.occurred_at,
-        attempts=[attempt_detail(each) for each in delivery.attempts or []],
-        untrusted_payload=payload_of(delivery) if call.params.include_payload else None,
-        note=None if call.params.include_payload else "include_payload=true adds the event itself.",
-    )
-
-
 LIST_WEBHOOK_DELIVERIES = ToolSpec(
     name="telnyx_list_webhook_deliveries",
     title="Webhook deliveries",
@@ -204,13 +165,4 @@ LIST_WEBHOOK_DELIVERIES = ToolSpec(
     params=DeliveriesParams,
     result=DeliveriesResult,
     run=list_webhook_deliveries,
-)
-GET_WEBHOOK_DELIVERY = ToolSpec(
-    name="telnyx_get_webhook_delivery",
-    title="Webhook delivery",
-    description="One delivery with every attempt: URL, headers, HTTP status, answer, errors. "
-    "Secrets are masked.",
-    params=DeliveryParams,
-    result=DeliveryResult,
-    run=get_webhook_delivery,
 )

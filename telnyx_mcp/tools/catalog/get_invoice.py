@@ -1,0 +1,57 @@
+"""`telnyx_get_invoice`"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from telnyx_mcp.tools.framework.arguments import Id, Params
+from telnyx_mcp.tools.framework.results import (
+    Result,
+    copy_fields,
+)
+from telnyx_mcp.tools.framework.spec import Call, ToolSpec
+
+
+class InvoiceParams(Params):
+    invoice_id: Id = Field(description="From telnyx_list_invoices.")
+    include_download_link: bool = Field(
+        False, description="Add a link to the PDF: short-lived and secret, for the user only."
+    )
+
+
+class InvoiceResult(Result):
+    links: ClassVar[frozenset[str]] = frozenset({"download_url"})
+
+    invoice_id: str | None = None
+    period_start: str | None = None
+    period_end: str | None = Field(None, description="Included.")
+    paid: bool | None = None
+    file_id: str | None = None
+    download_url: str | None = None
+
+
+async def get_invoice(call: Call[InvoiceParams]) -> InvoiceResult:
+    asked = call.params
+    invoice = await call.client.get_invoice(
+        asked.invoice_id, include_download_link=asked.include_download_link
+    )
+    result = copy_fields(invoice, InvoiceResult, without={"url", "record_type"})
+    if not asked.include_download_link:
+        result.download_url = None
+    elif result.download_url:
+        result.note = "The link works without a key for a short time: give it to the user only."
+    else:
+        result.note = "Telnyx sent no download link for this invoice."
+    return result
+
+
+GET_INVOICE = ToolSpec(
+    name="telnyx_get_invoice",
+    title="Invoice",
+    description="One invoice: period, paid or not, and on request a link to its PDF.",
+    params=InvoiceParams,
+    result=InvoiceResult,
+    run=get_invoice,
+)
