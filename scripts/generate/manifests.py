@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from telnyx_mcp import __version__
-from telnyx_mcp.config.settings import SECRETS, Settings
+from telnyx_mcp.config.settings import SECRETS, Settings, default_of
 from telnyx_mcp.server.prompts import read_prompts
 from telnyx_mcp.tools import TOOLS
 
@@ -48,11 +48,10 @@ def project() -> dict[str, Any]:
 def server_json() -> str:
     """The registry's description: where the package is, and what may be set."""
     variables = []
-    for each in Settings.model_fields.values():
+    for name, each in Settings.model_fields.items():
         variable = {"name": str(each.validation_alias), "description": str(each.description)}
-        default = each.get_default()
-        if default is not None:
-            variable["default"] = str(default).lower() if default is False else str(default)
+        if (default := default_of(name)) is not None:
+            variable["default"] = default
         required = each.validation_alias == "TELNYX_API_KEY"
         variables.append(
             variable

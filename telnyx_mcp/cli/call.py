@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -22,6 +22,7 @@ from rich.text import Text
 
 from telnyx_mcp.approval.channels.terminal import discard_typed
 from telnyx_mcp.config.settings import Settings
+from telnyx_mcp.config.tool_groups import ToolGroup
 from telnyx_mcp.process.signals import stopping_signals_heard
 from telnyx_mcp.server.build import AccountServer, build_server
 from telnyx_mcp.tools import TOOLS
@@ -71,10 +72,10 @@ async def _stop_on_signal(
         return
 
 
-def list_tools() -> int:
-    """Prints the tools with their arguments, the required ones marked."""
+def list_tools(groups: Sequence[ToolGroup]) -> int:
+    """Prints the tools of these groups with their arguments, the required ones marked."""
     console = Console(highlight=False)
-    for each in TOOLS:
+    for each in (tool for tool in TOOLS if tool.group in groups):
         fields = each.params.model_fields.items()
         arguments = ", ".join(f"{name}*" if field.is_required() else name for name, field in fields)
         console.print(Text(each.name), Text(each.title, "dim"))

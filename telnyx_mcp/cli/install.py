@@ -35,6 +35,7 @@ from telnyx_mcp.config import keys
 from telnyx_mcp.config.keys import KeyUnavailable
 from telnyx_mcp.config.profiles import SettingsError, checked, configured
 from telnyx_mcp.config.settings import VARIABLES
+from telnyx_mcp.config.tool_groups import ToolGroup
 
 KeyPlace = Literal["keyring", "client"]
 SERVER = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -50,6 +51,7 @@ class InstallOptions:
     profile: str | None = None
     key: KeyPlace | None = None
     read_only: bool = False
+    tools: Sequence[ToolGroup] = ()
     env: Sequence[str] = ()
     print_only: bool = False
     yes: bool = False
@@ -79,7 +81,9 @@ def install(wish: InstallOptions, person: Person | None = None) -> int:
         stays_read_only = not wish.read_only and "--read-only" in args_of(old)
         entry = Entry(
             own_command(),
-            _arguments(wish.profile, wish.read_only or stays_read_only),
+            _arguments(
+                wish.profile, wish.read_only or stays_read_only, wish.tools or _groups_of(old)
+            ),
             _environment(wish, place),
         )
         if wish.print_only:
@@ -198,10 +202,19 @@ def _from_variable(wish: InstallOptions) -> str:
 # --- the entry ------------------------------------------------------------------------------------
 
 
-def _arguments(profile: str | None, read_only: bool) -> list[str]:
+def _arguments(profile: str | None, read_only: bool, groups: Sequence[str]) -> list[str]:
+    """What the client starts the command with; nothing where `serve` needs no option."""
     named = ["--profile", profile] if profile else []
     reads = ["--read-only"] if read_only else []
-    return ["serve", *named, *reads] if named or reads else []
+    loads = ["--tools", ",".join(groups)] if groups else []
+    return ["serve", *named, *reads, *loads] if named or reads or loads else []
+
+
+def _groups_of(entry: object) -> list[str]:
+    """The groups of tools that an entry loads; none where it names none."""
+    arguments = args_of(entry)
+    at = arguments.index("--tools") + 1 if "--tools" in arguments else len(arguments)
+    return [each for each in arguments[at : at + 1] if isinstance(each, str)]
 
 
 def _environment(wish: InstallOptions, place: str) -> dict[str, str]:

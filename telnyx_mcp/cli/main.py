@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from telnyx_mcp import __version__
+from telnyx_mcp.config.tool_groups import TOOL_GROUPS, ToolGroup, tool_groups
 from telnyx_mcp.process.stderr import guard_stderr
 from telnyx_mcp.process.stdout import drop_stdout, guard_stdout
 
@@ -211,7 +212,8 @@ def _export_command(commands: argparse._SubParsersAction[argparse.ArgumentParser
     )
     _profile_option(export)
     export.add_argument("--sandbox", action="store_true", help="use a pretend account of its own")
-    export.set_defaults(command=_export, read_only=True)  # it changes nothing at Telnyx
+    # It changes nothing at Telnyx, and uses no tools.
+    export.set_defaults(command=_export, read_only=True, tools=None)
 
 
 def _ledger_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -281,6 +283,7 @@ def _install_commands(commands: argparse._SubParsersAction[argparse.ArgumentPars
             command.add_argument(
                 "--read-only", action="store_true", help="refuse and hide every change"
             )
+            _tools_option(command)
             command.add_argument(
                 "--key",
                 choices=("keyring", "client"),
@@ -318,7 +321,24 @@ def _profile_option(parser: argparse.ArgumentParser) -> None:
 def _account_options(parser: argparse.ArgumentParser) -> None:
     _profile_option(parser)
     parser.add_argument("--read-only", action="store_true", help="refuse and hide every change")
+    _tools_option(parser)
     parser.add_argument("--sandbox", action="store_true", help="use a pretend account of its own")
+
+
+def _tools_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--tools",
+        metavar="GROUP,...",
+        type=_groups,
+        help=f"load these groups of tools only: {', '.join(TOOL_GROUPS)}",
+    )
+
+
+def _groups(text: str) -> tuple[ToolGroup, ...]:
+    try:
+        return tool_groups(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _count(text: str) -> int:
@@ -410,6 +430,8 @@ def _with_account(
     """Runs with the user's account, or with a sandbox and a ledger that live as long."""
     if options.read_only:
         settings = settings.model_copy(update={"read_only": True})
+    if options.tools:
+        settings = settings.model_copy(update={"tools": options.tools})
     if not options.sandbox:
         return run(settings)
     from tempfile import TemporaryDirectory
@@ -452,7 +474,7 @@ def _call(options: argparse.Namespace) -> int:
     from telnyx_mcp.cli.call import call_tool, list_tools
 
     if options.tool is None:
-        return list_tools()
+        return list_tools(options.tools or _accounts(options).main.tools)
     arguments: dict[str, str] = {}
     for pair in options.pairs:
         name, equals, value = pair.partition("=")
@@ -586,7 +608,15 @@ def _install(options: argparse.Namespace) -> int:
     try:
         if options.action == "uninstall":
             return uninstall(wish)
-        return install(replace(wish, key=options.key, read_only=options.read_only, env=options.env))
+        return install(
+            replace(
+                wish,
+                key=options.key,
+                read_only=options.read_only,
+                tools=options.tools or (),
+                env=options.env,
+            )
+        )
     except NotDone as error:
         raise CommandError(str(error)) from None
 

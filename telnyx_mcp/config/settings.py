@@ -22,6 +22,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from telnyx_mcp.config.tool_groups import TOOL_GROUPS, ToolGroup, tool_groups
 from telnyx_mcp.storage.url import database_at
 
 TELNYX_API = "https://api.telnyx.com/v2"
@@ -217,6 +218,13 @@ class Settings(BaseSettings):
         description="The folder that CSV files are written to. Without it nothing is exported.",
     )
 
+    tools: tuple[ToolGroup, ...] = Field(
+        TOOL_GROUPS,
+        validation_alias="TELNYX_MCP_TOOLS",
+        description="The groups of tools to load, separated by commas: billing, usage, audit, webhooks, "
+        "numbers, changes. Fewer tools cost fewer tokens.",
+    )
+
     http_token: SecretStr | None = Field(
         None,
         validation_alias="TELNYX_MCP_HTTP_TOKEN",
@@ -237,6 +245,13 @@ class Settings(BaseSettings):
         except (ValueError, OSError, ZoneInfoNotFoundError):
             raise ValueError("must be an IANA name such as UTC or Europe/Berlin") from None
         return value
+
+    @field_validator("tools", mode="before")
+    @classmethod
+    def _known_groups(cls, value: object) -> object:
+        if isinstance(value, list | tuple):  # as a profile may write it
+            value = ",".join(str(each) for each in value)
+        return tool_groups(value) if isinstance(value, str) else value
 
     @field_validator("state_url")
     @classmethod
@@ -299,6 +314,16 @@ VARIABLES: Mapping[str, str] = {
 """Every variable of the environment that sets something, and the setting's name."""
 SECRETS = frozenset({"TELNYX_API_KEY", "TELNYX_MCP_STATE_URL", "TELNYX_MCP_HTTP_TOKEN"})
 """Those whose values are never shown."""
+
+
+def default_of(setting: str) -> str | None:
+    """The default of a setting, as its variable would say it; None where there is none."""
+    default = Settings.model_fields[setting].get_default()
+    if default is None or isinstance(default, str):
+        return default
+    if isinstance(default, tuple):
+        return ",".join(default)
+    return str(default).lower()
 
 
 def variable_of(setting: str) -> str:

@@ -31,6 +31,7 @@ from telnyx_mcp.config.keys import KeyUnavailable, place_of_key, with_key
 from telnyx_mcp.config.paths import writable_by
 from telnyx_mcp.config.profiles import ConfiguredAccounts as ConfiguredAccounts
 from telnyx_mcp.config.settings import Settings, foreign_address
+from telnyx_mcp.config.tool_groups import TOOL_GROUPS
 from telnyx_mcp.doctor.context import DoctorContext, Finding, Level
 from telnyx_mcp.doctor.operations import CHANGING_OPERATIONS, COURTESIES, OPERATIONS, Ask
 from telnyx_mcp.server.build import transport_of
@@ -97,9 +98,11 @@ async def _settings(patient: DoctorContext) -> list[Finding]:
     caps = (
         f"{set_.max_payment} a payment, {set_.max_per_day} a day, {set_.max_per_30_days} in 30 days"
     )
+    some = len(set_.tools) < len(TOOL_GROUPS)
     return [
         Finding("settings", Level.OK, found),
         Finding("settings", Level.OK, "read-only" if set_.read_only else f"caps: {caps}"),
+        *([Finding("settings", Level.OK, f"tools: {', '.join(set_.tools)}")] if some else []),
     ]
 
 
@@ -231,8 +234,15 @@ async def _clock(patient: DoctorContext) -> list[Finding]:
 async def _operations(patient: DoctorContext) -> list[Finding]:
     if not patient.accepted:
         return []
-    findings = [await _tried(patient, name, ask, Level.FAILED) for name, ask in OPERATIONS]
-    findings += [await _tried(patient, name, ask, Level.NOTE) for name, ask in COURTESIES]
+    loaded = set(patient.settings.tools)
+    findings = [
+        await _tried(patient, name, ask, refused)
+        for operations, refused in ((OPERATIONS, Level.FAILED), (COURTESIES, Level.NOTE))
+        for name, groups, ask in operations
+        if loaded.intersection(groups.split())
+    ]
+    if "changes" not in loaded:
+        return findings
     untried = "not tried, as it would change something"
     why = "refused here: read-only" if patient.settings.read_only else untried
     return [
@@ -346,7 +356,7 @@ def _closed(patient: DoctorContext, known: Mapping[str, Any]) -> Finding:
 async def _approval(patient: DoctorContext) -> list[Finding]:
     """How a person could be asked from here."""
     set_, way = patient.settings, patient.settings.approval
-    if set_.read_only:
+    if set_.read_only or "changes" not in set_.tools:
         return []
     screen = users_browser() is not None
     no_screen = "no screen is known here (DISPLAY, WAYLAND_DISPLAY)"

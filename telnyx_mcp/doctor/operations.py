@@ -45,49 +45,75 @@ async def _a_session(_: DoctorContext, client: TelnyxClient) -> object:
 Ask = Callable[[DoctorContext, TelnyxClient], Awaitable[object]]
 """Asks for as little as possible. None if there was nothing to ask for."""
 
-OPERATIONS: Sequence[tuple[str, Ask]] = (
-    ("balance", lambda _, client: client.get_balance()),
-    ("audit events", lambda _, client: client.list_audit_events(page_size=1)),
+OPERATIONS: Sequence[tuple[str, str, Ask]] = (
+    ("balance", "billing changes", lambda _, client: client.get_balance()),
+    ("audit events", "audit", lambda _, client: client.list_audit_events(page_size=1)),
     (
         "charges breakdown",
+        "billing",
         lambda at, client: client.get_charges_breakdown(*at.yesterday),
     ),
-    ("charges summary", lambda at, client: client.get_charges_summary(*at.yesterday)),
+    ("charges summary", "billing", lambda at, client: client.get_charges_summary(*at.yesterday)),
     (
         "detail records",
+        "usage",
         lambda _, client: client.search_detail_records("messaging", page_size=1),
     ),
-    ("invoices", lambda _, client: client.list_invoices(page_size=1)),
-    ("one invoice", _an_invoice),
-    ("auto-recharge", lambda _, client: client.get_auto_recharge_preferences()),
-    ("user tags", lambda _, client: client.list_user_tags()),
+    ("invoices", "billing", lambda _, client: client.list_invoices(page_size=1)),
+    ("one invoice", "billing", _an_invoice),
+    ("auto-recharge", "billing changes", lambda _, client: client.get_auto_recharge_preferences()),
+    ("user tags", "numbers", lambda _, client: client.list_user_tags()),
     (
         "webhook deliveries",
+        "webhooks",
         lambda _, client: client.list_webhook_deliveries(page_size=1),
     ),
-    ("one delivery", _a_delivery),
-    ("usage reports", _a_report),
+    ("one delivery", "webhooks", _a_delivery),
+    ("usage reports", "billing usage numbers", _a_report),
 )
-COURTESIES: Sequence[tuple[str, Ask]] = (
-    ("users", lambda _, client: client.list_organization_users(page_size=1)),
-    ("phone numbers", lambda _, client: client.list_phone_numbers(page_size=1)),
+"""Each operation, the groups of tools that need it, and how it is tried."""
+COURTESIES: Sequence[tuple[str, str, Ask]] = (
+    ("users", "audit", lambda _, client: client.list_organization_users(page_size=1)),
+    ("phone numbers", "numbers usage", lambda _, client: client.list_phone_numbers(page_size=1)),
     (
         "phone numbers in detail",
+        "numbers",
         lambda _, client: client.list_phone_numbers(page_size=1, detailed=True),
     ),
-    ("messaging profiles", lambda _, client: client.list_messaging_profiles(page_size=1)),
-    ("connections", lambda _, client: client.list_connections(page_size=1)),
-    ("billing groups", lambda _, client: client.list_billing_groups(page_size=1)),
-    ("spend limits", lambda _, client: client.list_spend_limits()),
-    ("notification channels", lambda _, client: client.list_notification_channels(page_size=1)),
+    (
+        "messaging profiles",
+        "numbers usage",
+        lambda _, client: client.list_messaging_profiles(page_size=1),
+    ),
+    ("connections", "numbers usage", lambda _, client: client.list_connections(page_size=1)),
+    ("billing groups", "numbers usage", lambda _, client: client.list_billing_groups(page_size=1)),
+    ("spend limits", "billing", lambda _, client: client.list_spend_limits()),
+    (
+        "notification channels",
+        "billing",
+        lambda _, client: client.list_notification_channels(page_size=1),
+    ),
     (
         "notification conditions",
+        "billing",
         lambda _, client: client.list_notification_event_conditions(page_size=1),
     ),
-    ("notification events", lambda _, client: client.list_notification_events(page_size=1)),
-    ("notification profiles", lambda _, client: client.list_notification_profiles(page_size=1)),
-    ("notification settings", lambda _, client: client.list_notification_settings(page_size=1)),
-    ("cost of a session", _a_session),
+    (
+        "notification events",
+        "billing",
+        lambda _, client: client.list_notification_events(page_size=1),
+    ),
+    (
+        "notification profiles",
+        "billing",
+        lambda _, client: client.list_notification_profiles(page_size=1),
+    ),
+    (
+        "notification settings",
+        "billing",
+        lambda _, client: client.list_notification_settings(page_size=1),
+    ),
+    ("cost of a session", "usage", _a_session),
 )
 """Operations that add names and details to answers. Without them, answers are shorter and still right."""
 CHANGING_OPERATIONS = ("update of auto-recharge", "stored payment")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,11 @@ class TextPrompt(Prompt):
     """A prompt whose text holds its arguments as `{name}`."""
 
     text: str
+
+    @property
+    def tools(self) -> frozenset[str]:
+        """The tools that its text names."""
+        return frozenset(re.findall(r"telnyx_[a-z_]+", self.text))
 
     async def render(
         self, arguments: dict[str, Any] | None, context: Context[Any, Any]

@@ -6,7 +6,7 @@ A resource is the answer of a tool, got the same way, so that there is one way t
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -43,6 +43,10 @@ class Readable:
     @property
     def is_template(self) -> bool:
         return "{" in self.uri
+
+    def answered_by(self, tools: Set[str]) -> bool:
+        """Whether one of these tools answers it, or none is needed."""
+        return not self.tool or self.tool in tools
 
     def match(self, uri: str) -> dict[str, Any] | None:
         """The tool's arguments for this address; None for an address of something else."""
@@ -95,8 +99,8 @@ READABLE: tuple[Readable, ...] = (
 )
 
 
-def listed() -> list[Resource]:
-    """The resources with an address of their own."""
+def listed(tools: Set[str]) -> list[Resource]:
+    """The resources with an address of their own, of these tools."""
     return [
         Resource(
             uri=each.uri,
@@ -106,11 +110,11 @@ def listed() -> list[Resource]:
             mime_type=JSON,
         )
         for each in READABLE
-        if not each.is_template
+        if not each.is_template and each.answered_by(tools)
     ]
 
 
-def listed_templates() -> list[ResourceTemplate]:
+def listed_templates(tools: Set[str]) -> list[ResourceTemplate]:
     """Those whose address has a part to be filled in."""
     return [
         ResourceTemplate(
@@ -121,15 +125,15 @@ def listed_templates() -> list[ResourceTemplate]:
             mime_type=JSON,
         )
         for each in READABLE
-        if each.is_template
+        if each.is_template and each.answered_by(tools)
     ]
 
 
-async def read(uri: str, services: Services, call_tool: CallTool) -> str:
-    """The resource as JSON. Raises `NotThere` and `Unreadable`."""
+async def read(uri: str, services: Services, call_tool: CallTool, tools: Set[str]) -> str:
+    """The resource as JSON, got by one of these tools. Raises `NotThere` and `Unreadable`."""
     for each in READABLE:
         arguments = each.match(uri)
-        if arguments is None:
+        if arguments is None or not each.answered_by(tools):
             continue
         if each.uri == RATE_LIMITS:
             return to_json(await _rate_limits(services))

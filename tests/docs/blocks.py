@@ -26,7 +26,7 @@ from telnyx_mcp.clients.catalog import CLIENTS, PACKAGED, Host
 from telnyx_mcp.clients.catalog import Client as Assistant
 from telnyx_mcp.clients.entry import ASKED, KEY, NAME, PLACEHOLDER, Entry
 from telnyx_mcp.config.profiles import SETTABLE
-from telnyx_mcp.config.settings import Settings
+from telnyx_mcp.config.settings import Settings, default_of
 from telnyx_mcp.sandbox import running_sandbox
 from telnyx_mcp.server.build import build_server
 from telnyx_mcp.tools import TOOLS
@@ -49,10 +49,7 @@ def rewritten(text: str) -> str:
 def settings() -> str:
     rows = ["| environment | in a profile | default | what it sets |", "|---|---|---|---|"]
     for name, each in Settings.model_fields.items():
-        default = each.get_default()
-        shown = (
-            "" if default is None else str(default).lower() if default is False else f"{default}"
-        )
+        shown = "all" if name == "tools" else default_of(name)
         profile = f"`{name}`" if name in SETTABLE else "–"
         rows.append(
             f"| `{each.validation_alias}` | {profile} | {f'`{shown}`' if shown else ''} "

@@ -56,6 +56,7 @@ def test_where_nobody_sets_anything_the_careful_values_hold(
         "state_url": None,
         "timezone": "UTC",
         "export_dir": None,
+        "tools": ("billing", "usage", "audit", "webhooks", "numbers", "changes"),
         "http_token": None,
     }
 

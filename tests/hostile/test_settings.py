@@ -33,6 +33,7 @@ OTHER_VALUES: Mapping[str, str] = {
     "TELNYX_MCP_STATE_URL": "sqlite:////stranger/state.sqlite3",
     "TELNYX_MCP_TIMEZONE": "Europe/Berlin",
     "TELNYX_MCP_EXPORT_DIR": "/stranger",
+    "TELNYX_MCP_TOOLS": "webhooks",
     "TELNYX_MCP_HTTP_TOKEN": "stranger-0123456789",
 }
 """A value of each setting that is not its default."""

@@ -431,6 +431,16 @@ def test_a_server_that_only_reads_is_not_made_to_write_in_passing(
     assert "read-only, as it was" in capsys.readouterr().err
 
 
+def test_the_groups_of_tools_are_written_and_stay_when_it_is_installed_again(desk: Desk) -> None:
+    desk.keys += [KEY, KEY]
+    desk.install("cursor", tools=("billing", "audit"), yes=True)
+    assert desk.entry("cursor")["args"] == ["serve", "--tools", "billing,audit"]
+    desk.install("cursor", read_only=True, yes=True)
+    assert desk.entry("cursor")["args"] == ["serve", "--read-only", "--tools", "billing,audit"]
+    desk.install("cursor", tools=("usage",), yes=True)
+    assert desk.entry("cursor")["args"] == ["serve", "--read-only", "--tools", "usage"]
+
+
 @pytest.mark.parametrize("name", ["", "my server", "a.b", "ü", "x" * 65])
 def test_a_name_that_some_client_would_not_take_is_refused(desk: Desk, name: str) -> None:
     with pytest.raises(NotDone, match="--name takes"):

@@ -89,6 +89,7 @@ async def _add_charge(result: PreferencesResult, call: Call[Any]) -> str:
 
 GET_AUTO_RECHARGE_PREFERENCES = ToolSpec(
     name="telnyx_get_auto_recharge_preferences",
+    group="billing",
     title="Auto-recharge preferences",
     description="When and how Telnyx charges the stored payment method automatically: if available credit "
     "is below threshold_amount, it brings the balance up to threshold_amount + recharge_amount. With the "

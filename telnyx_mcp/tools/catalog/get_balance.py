@@ -130,6 +130,7 @@ def _next_charges(today: date, due: dict[date, Any]) -> dict[str, Any]:
 
 GET_BALANCE = ToolSpec(
     name="telnyx_get_balance",
+    group="billing",
     title="Balance",
     description="The account's balance, credit limit, pending amount, and available credit "
     "(balance + credit limit); and products that a spend limit blocks.",

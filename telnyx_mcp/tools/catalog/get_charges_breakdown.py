@@ -175,6 +175,7 @@ def _number(number: NumberCost, account_email: str | None, *, unused: bool) -> N
 
 GET_CHARGES_BREAKDOWN = ToolSpec(
     name="telnyx_get_charges_breakdown",
+    group="billing",
     title="Charges by phone number",
     description="What each phone number costs: monthly (MRC) and one-time (OTC) charges with their sum, "
     "not usage. The dearest numbers, and those that are paid for but unused.",

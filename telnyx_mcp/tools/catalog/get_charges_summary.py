@@ -100,6 +100,7 @@ def _line(line: SummaryLine) -> dict[str, Any]:
 
 GET_CHARGES_SUMMARY = ToolSpec(
     name="telnyx_get_charges_summary",
+    group="billing",
     title="Charges summary",
     description="Charges of at most 31 days as Telnyx states them: per service, new and existing, every "
     "adjustment, and the numbers charged by type; mrc is monthly, otc one-time.",

@@ -49,6 +49,7 @@ async def get_invoice(call: Call[InvoiceParams]) -> InvoiceResult:
 
 GET_INVOICE = ToolSpec(
     name="telnyx_get_invoice",
+    group="billing",
     title="Invoice",
     description="One invoice: period, paid or not, and on request a link to its PDF.",
     params=InvoiceParams,

@@ -193,6 +193,7 @@ def _row(event: SessionEvent, currency: str | None) -> dict[str, Any]:
 
 GET_SESSION_COST = ToolSpec(
     name="telnyx_get_session_cost",
+    group="usage",
     title="Cost of one call",
     description="What one call cost, all in: its legs, recording, transcription, assistant and so on, by "
     "product and event.",

@@ -57,6 +57,7 @@ async def get_webhook_delivery(call: Call[DeliveryParams]) -> DeliveryResult:
 
 GET_WEBHOOK_DELIVERY = ToolSpec(
     name="telnyx_get_webhook_delivery",
+    group="webhooks",
     title="Webhook delivery",
     description="One delivery with every attempt: URL, headers, HTTP status, answer, errors. "
     "Secrets are masked.",

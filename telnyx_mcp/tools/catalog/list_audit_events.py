@@ -172,6 +172,7 @@ def _row(event: AuditEvent, emails: Mapping[str, str]) -> AuditRow:
 
 LIST_AUDIT_EVENTS = ToolSpec(
     name="telnyx_list_audit_events",
+    group="audit",
     title="Audit events",
     description="Who changed what, with e-mail addresses. Top-ups are found here, with their sum "
     "(record_type=stored_payment_transaction), and changes of automatic recharge "

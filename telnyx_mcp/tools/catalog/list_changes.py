@@ -94,6 +94,7 @@ def row_of(change: Change) -> ChangeRow:
 
 LIST_CHANGES = ToolSpec(
     name="telnyx_list_changes",
+    group="changes",
     title="Changes made here",
     description="Payments and auto-recharge changes made or proposed through this server, with state "
     "and evidence.",

@@ -143,6 +143,7 @@ def _row(invoice: Invoice) -> InvoiceRow:
 
 LIST_INVOICES = ToolSpec(
     name="telnyx_list_invoices",
+    group="billing",
     title="Invoices",
     description="Invoices with period (period_end included) and whether paid, and links to their PDFs, "
     "which alone state the amounts.",

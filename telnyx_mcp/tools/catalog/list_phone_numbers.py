@@ -141,6 +141,7 @@ def _row(number: PhoneNumber, billing_groups: Mapping[str, str]) -> NumberRow:
 
 LIST_PHONE_NUMBERS = ToolSpec(
     name="telnyx_list_phone_numbers",
+    group="numbers",
     title="Phone numbers",
     description="Phone numbers and whose they are: connection, profile, billing group, tags. Unused ones. "
     "Counts by kind.",

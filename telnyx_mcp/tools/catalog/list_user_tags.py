@@ -29,6 +29,7 @@ async def list_user_tags(call: Call[TagsParams]) -> TagsResult:
 
 LIST_USER_TAGS = ToolSpec(
     name="telnyx_list_user_tags",
+    group="numbers",
     title="Tags",
     description="The tags in use on phone numbers and on outbound voice profiles.",
     params=TagsParams,

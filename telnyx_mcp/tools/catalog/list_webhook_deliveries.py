@@ -159,6 +159,7 @@ def _scan(call: Call[DeliveriesParams], **instead: Any) -> Scan[WebhookDelivery]
 
 LIST_WEBHOOK_DELIVERIES = ToolSpec(
     name="telnyx_list_webhook_deliveries",
+    group="webhooks",
     title="Webhook deliveries",
     description="Webhooks sent: status, number of attempts, and the latest attempt's URL, HTTP "
     "status and errors. For one: telnyx_get_webhook_delivery.",

@@ -201,6 +201,7 @@ def _same_apart(records: list[DetailRecord]) -> tuple[DetailRecord, list[DetailR
 
 SEARCH_DETAIL_RECORDS = ToolSpec(
     name="telnyx_search_detail_records",
+    group="usage",
     title="Detail records",
     description="Usage records one by one, with cost. Give a date_range. Most types have created_at; "
     "call-control, sip-trunking and recording started_at instead.",

@@ -255,6 +255,7 @@ def _comparable(period: Period, before: Period) -> Iterator[str]:
 
 SUMMARIZE_SPEND = ToolSpec(
     name="telnyx_summarize_spend",
+    group="billing",
     title="Spend",
     description="What was spent in a period of any length, in one call: usage of every product and all "
     "charges, added up, and compared with another period if asked. Also shows credits and adjustments.",

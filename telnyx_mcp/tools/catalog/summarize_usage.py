@@ -392,6 +392,7 @@ def _left_out(plan: ReportPlan, usage: _Usage, which: str) -> Iterator[str]:
 
 SUMMARIZE_USAGE = ToolSpec(
     name="telnyx_summarize_usage",
+    group="usage",
     title="Usage",
     description="One product's usage and its cost, whole on an account of any size: totals, groups, rates.",
     params=UsageParams,

@@ -19,6 +19,7 @@ from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetad
 from mcp_types import CallToolResult, InputRequiredResult, ToolAnnotations
 from pydantic import BaseModel
 
+from telnyx_mcp.config.tool_groups import ToolGroup
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.deadline import CALL_SECONDS, MANY_SECONDS
 from telnyx_mcp.telnyx.errors import TelnyxError
@@ -71,9 +72,11 @@ class Failed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec(Generic[P, R]):
-    """A tool as written down in its file. `changes` marks one that needs approval."""
+    """A tool as its file describes it. `group` is what it is loaded with; `changes` marks one that needs
+    approval."""
 
     name: str
+    group: ToolGroup
     title: str
     description: str
     params: type[P]
