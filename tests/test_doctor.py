@@ -434,7 +434,7 @@ async def test_an_entry_that_starts_something_else_is_none_of_this_server(
 @pytest.mark.parametrize(
     ("command", "level", "words"),
     [
-        ("/gone/telnyx-account-mcp", Level.FAILED, "which is not there"),
+        ("/gone/telnyx-account-mcp", Level.FAILED, "which does not exist"),
         ("telnyx-account-mcp", Level.NOTE, "not on the PATH here"),
     ],
 )

@@ -19,7 +19,6 @@ from telnyx_mcp.clients.entry import (
     INPUT,
     KEY,
     KEY_FROM,
-    NAME,
     PLACEHOLDER,
     Entry,
     NoCommand,
@@ -28,6 +27,7 @@ from telnyx_mcp.clients.entry import (
     masked,
     own_command,
     pretty,
+    server_name,
 )
 from telnyx_mcp.clients.formats import FORMATS, NotSafe, put, take
 from telnyx_mcp.clients.jsonc import Unreadable
@@ -61,7 +61,7 @@ class InstallOptions:
         """What the client is to call it."""
         if self.name is not None:
             return self.name
-        return f"{NAME}-{self.profile}" if self.profile else NAME
+        return server_name(self.profile)
 
 
 def install(wish: InstallOptions, person: Person | None = None) -> int:

@@ -31,6 +31,11 @@ HIDDEN = "(not shown)"
 SHOWN_SETTINGS = VARIABLES.keys() - SECRETS
 
 
+def server_name(profile: str | None) -> str:
+    """What a client calls the server unless the user names it."""
+    return f"{NAME}-{profile}" if profile else NAME
+
+
 class NoCommand(Exception):
     """There is no lasting command that a client could start. Its text says what to do."""
 

@@ -20,9 +20,9 @@ from telnyx_mcp.approval.change import PAYMENT, Change, State
 from telnyx_mcp.approval.channels.browser import users_browser
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.approval.reasons import ACCEPT, LINK, StoreReplaced
-from telnyx_mcp.cli.install import InstallOptions
 from telnyx_mcp.clients.catalog import CLIENTS, Client, Host
 from telnyx_mcp.clients.config_file import ConfigFile, NotWritten
+from telnyx_mcp.clients.entry import server_name
 from telnyx_mcp.clients.formats import FORMATS
 from telnyx_mcp.clients.jsonc import Unreadable
 from telnyx_mcp.config.command_line import PROGRAM, command_line
@@ -443,13 +443,16 @@ def _would_start(client: Client, name: str, command: Sequence[str]) -> Finding:
     if shutil.which(program):
         return Finding("client", Level.OK, f"{client.title} has it as {name}")
     profile = next((value for option, value in pairwise(args) if option == "--profile"), None)
-    usual = InstallOptions(client.name, profile=profile).server
+    usual = server_name(profile)
     install = f"install {client.name}" + ("" if name == usual else f" --name {name}")
     do = f"Run: {command_line(install, profile)}"
-    would = f"{client.title} would start {program}, which is not"
     if PurePath(program).name == program:
-        return Finding("client", Level.NOTE, f"{would} on the PATH here; its own may differ", do)
-    return Finding("client", Level.FAILED, f"{would} there", do)
+        found = (
+            f"{client.title} starts {program}, which is not on the PATH here; its own may differ"
+        )
+        return Finding("client", Level.NOTE, found, do)
+    found = f"{client.title} is set to start {program}, which does not exist"
+    return Finding("client", Level.FAILED, found, do)
 
 
 def _advice(error: TelnyxError, settings: Settings | None = None) -> str:
