@@ -1,26 +1,28 @@
-"""What people read at the terminal: results as small tables, and questions to answer."""
+"""`call`: one tool, called through the real server, without an assistant."""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import signal
-import sys
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
 
 import anyio
 from mcp import Client
 from mcp.client.session import ClientRequestContext
 from mcp_types import CallToolResult, ElicitRequestFormParams, ElicitRequestParams, ElicitResult
-from rich.console import Console, Group, RenderableType
+from rich.console import Group
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from telnyx_mcp.approval.channels.terminal import discard_typed
+from telnyx_mcp.cli.account import account_options, configured_accounts, run_with_account
+from telnyx_mcp.cli.errors import CommandError
+from telnyx_mcp.cli.tables import render, text_of
+from telnyx_mcp.cli.terminal import Terminal
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.config.tool_groups import ToolGroup
 from telnyx_mcp.process.signals import stopping_signals_heard
@@ -28,22 +30,58 @@ from telnyx_mcp.server.build import AccountServer, build_server
 from telnyx_mcp.tools import TOOLS
 from telnyx_mcp.untrusted import visible
 
-MOST_ROWS = 250
-LONG_FACT = 48
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("tool", metavar="TOOL", nargs="?", help="without one: the tools there are")
+    parser.add_argument("pairs", metavar="key=value", nargs="*", help="the tool's arguments")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    account_options(parser)
 
 
-def call_tool(settings: Settings, tool: str, arguments: dict[str, str], *, as_json: bool) -> int:
-    """Calls one tool through the real server and prints its result. 0 done, 1 failed."""
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
+    """Calls one tool and prints its result. 0 if it succeeded, else 1."""
+    arguments = _arguments(options.pairs)
+    settings = configured_accounts(options, terminal).main
+    if options.tool is None:
+        return list_tools(options.tools or settings.tools, terminal)
+    return run_with_account(
+        options,
+        settings,
+        lambda settings: call_tool(
+            settings, options.tool, arguments, terminal, as_json=options.json
+        ),
+    )
+
+
+def _arguments(pairs: Sequence[str]) -> dict[str, str]:
+    arguments: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise CommandError(f"arguments are written key=value; got {pair!r}")
+        arguments[name] = value
+    return arguments
+
+
+def call_tool(
+    settings: Settings,
+    tool: str,
+    arguments: Mapping[str, str],
+    terminal: Terminal,
+    *,
+    as_json: bool,
+) -> int:
+    """Calls one tool through the real server and prints its result. 0 if it succeeded, else 1."""
 
     async def call() -> CallToolResult | None:
         server = build_server(settings)
-        ask = ask_here if sys.stdin.isatty() else None
+        asker = TerminalAsker(terminal) if terminal.has_input() else None
         result: CallToolResult | None = None
         with stopping_signals_heard() as signals:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(_stop_on_signal, signals, server, tasks.cancel_scope)
-                async with Client(server, elicitation_callback=ask) as client:
-                    result = await client.call_tool(tool, arguments)
+                tasks.start_soon(_stop_on_signal, signals, server, tasks.cancel_scope, terminal)
+                async with Client(server, elicitation_callback=asker) as client:
+                    result = await client.call_tool(tool, dict(arguments))
                 tasks.cancel_scope.cancel()
         return result
 
@@ -51,165 +89,90 @@ def call_tool(settings: Settings, tool: str, arguments: dict[str, str], *, as_js
     if result is None:
         raise KeyboardInterrupt
     if as_json:
-        shown = result.structured_content or {"error": text_of(result)}
-        sys.stdout.write(visible(json.dumps(shown, indent=2, ensure_ascii=False)) + "\n")
+        content = result.structured_content or {"error": text_of(result)}
+        terminal.write(visible(json.dumps(content, indent=2, ensure_ascii=False)) + "\n")
     else:
-        Console(stderr=result.is_error).print(Group(*render(result)))
+        terminal.show(Group(*render(result)), error=bool(result.is_error))
     state = (result.structured_content or {}).get("state", "succeeded")
     return 0 if state == "succeeded" and not result.is_error else 1
 
 
 async def _stop_on_signal(
-    signals: AsyncIterator[signal.Signals], server: AccountServer, calling: anyio.CancelScope
+    signals: AsyncIterator[signal.Signals],
+    server: AccountServer,
+    calling: anyio.CancelScope,
+    terminal: Terminal,
 ) -> None:
-    """Ends the call on a signal; not once a change was sent: what came of it is still told, however many
+    """Ends the call on a signal; not once a change was sent: its outcome is still shown, however many
     signals follow."""
     async for _ in signals:
         if any(each.gate.has_sent for each in server.accounts.made):
-            sys.stderr.write("\nIt was sent already: waiting for what comes of it.\n")
+            terminal.write("\nIt was sent already: waiting for its outcome.\n", error=True)
         else:
             calling.cancel()
         return
 
 
-def list_tools(groups: Sequence[ToolGroup]) -> int:
+def list_tools(groups: Sequence[ToolGroup], terminal: Terminal) -> int:
     """Prints the tools of these groups with their arguments, the required ones marked."""
-    console = Console(highlight=False)
     for each in (tool for tool in TOOLS if tool.group in groups):
         fields = each.params.model_fields.items()
         arguments = ", ".join(f"{name}*" if field.is_required() else name for name, field in fields)
-        console.print(Text(each.name), Text(each.title, "dim"))
+        terminal.show(Text.assemble(each.name, " ", (each.title, "dim")))
         if arguments:
-            console.print(Padding(Text(arguments, "dim"), (0, 0, 0, 4)))
-    console.print(Text("* required. tools/README.md says what each argument takes.", "dim"))
+            terminal.show(Padding(Text(arguments, "dim"), (0, 0, 0, 4)))
+    terminal.show(Text("* required. tools/README.md says what each argument takes.", "dim"))
     return 0
 
 
-async def ask_here(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
-    """Asks the person at this terminal. Nothing typed, or the end of input, declines."""
-    if not isinstance(params, ElicitRequestFormParams):
-        return ElicitResult(action="decline")
-    console = Console(stderr=True)
-    console.print(Text(f"\n{visible(params.message)}", style="bold"))
-    (name, field), *_ = params.requested_schema["properties"].items()
-    ticks = field["type"] == "boolean"
-    typed = await _typed("Make this change? (yes/no) " if ticks else "Amount (nothing declines): ")
-    if ticks:
-        agreed = typed.lower() in ("y", "yes")
-        return ElicitResult(
-            action="accept" if agreed else "decline", content={name: True} if agreed else None
+class TerminalAsker:
+    """Answers the server's questions as the user types at this terminal."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+
+    async def __call__(
+        self, context: ClientRequestContext, params: ElicitRequestParams
+    ) -> ElicitResult:
+        """Nothing typed, or the end of input, declines."""
+        if not isinstance(params, ElicitRequestFormParams):
+            return ElicitResult(action="decline")
+        self._terminal.show(Text(f"\n{visible(params.message)}", style="bold"), error=True)
+        (name, field), *_ = params.requested_schema["properties"].items()
+        is_yes_or_no = field["type"] == "boolean"
+        typed = await self._typed(
+            "Make this change? (yes/no) " if is_yes_or_no else "Amount (nothing declines): "
         )
-    return (
-        ElicitResult(action="accept", content={name: typed})
-        if typed
-        else ElicitResult(action="decline")
-    )
+        if is_yes_or_no:
+            agreed = typed.lower() in ("y", "yes")
+            return ElicitResult(
+                action="accept" if agreed else "decline", content={name: True} if agreed else None
+            )
+        if not typed:
+            return ElicitResult(action="decline")
+        return ElicitResult(action="accept", content={name: typed})
 
+    async def _typed(self, prompt: str) -> str:
+        """What the user types after the prompt; nothing at the end of input.
 
-async def _typed(prompt: str) -> str:
-    """What the person types after the prompt; nothing at the end of input.
+        Read in a daemon thread, so that Ctrl-C ends the command and not only the wait for the thread.
+        """
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[str] = loop.create_future()
 
-    Read in a daemon thread, so that Ctrl-C ends the command and not only the wait for the thread.
-    """
-    loop = asyncio.get_running_loop()
-    answered: asyncio.Future[str] = loop.create_future()
+        def answer(line: str) -> None:
+            if not answered.done():
+                answered.set_result(line)
 
-    def answer(line: str) -> None:
-        if not answered.done():
-            answered.set_result(line)
+        def read() -> None:
+            discard_typed()
+            self._terminal.write(prompt, error=True)
+            try:
+                line = self._terminal.read("").strip()
+            except EOFError:
+                line = ""
+            with suppress(RuntimeError):  # the loop was closed meanwhile
+                loop.call_soon_threadsafe(answer, line)
 
-    def read() -> None:
-        discard_typed()
-        sys.stderr.write(prompt)
-        sys.stderr.flush()
-        line = sys.stdin.readline().strip()
-        with suppress(RuntimeError):  # the loop was closed meanwhile
-            loop.call_soon_threadsafe(answer, line)
-
-    threading.Thread(target=read, daemon=True).start()
-    return await answered
-
-
-def text_of(result: CallToolResult) -> str:
-    return visible("\n".join(block.text for block in result.content if block.type == "text"))
-
-
-def render(result: CallToolResult) -> list[RenderableType]:
-    """A result for people: its facts on a line or two, then its rows as a table, or as blocks of
-    lines where a table would be too wide."""
-    content = result.structured_content
-    if result.is_error or not content:
-        message = content.get("message") if content else None
-        text = visible(message) if message else text_of(result)
-        return [Text(text, style="red" if result.is_error else "")]
-    facts: dict[str, str] = {}
-    parts: list[RenderableType] = []
-    for name, value in content.items():
-        if name == "sandbox" or value in ([], {}):
-            continue
-        if isinstance(value, list) and all(isinstance(row, dict) for row in value):
-            parts += _titled(name, value)
-        elif isinstance(value, dict):
-            parts += _titled(name, [value])
-        else:
-            facts[name] = _cell(value)
-    long = {name: text for name, text in facts.items() if len(text) > LONG_FACT}
-    short = "  ".join(f"{name} {text}" for name, text in facts.items() if name not in long)
-    pretend = [Text("Sandbox: a pretend account, not yours.", style="dim")]
-    return [
-        *(pretend if "sandbox" in content else []),
-        Text(short),
-        *(Text(f"{name}: {text}") for name, text in long.items()),
-        *parts,
-    ]
-
-
-def _titled(name: str, rows: list[dict[str, Any]]) -> list[RenderableType]:
-    shown = [
-        {visible(column): _cell(value) for column, value in row.items()} for row in rows[:MOST_ROWS]
-    ]
-    widths: dict[str, int] = {}
-    for row in shown:
-        for column, cell in row.items():
-            longest_word = max(len(word) for word in column.split("_"))
-            widths[column] = max(widths.get(column, longest_word), len(cell))
-    wide = sum(widths.values()) + 2 * len(widths) > Console().width
-    parts: list[RenderableType] = [
-        Text(name, style="dim"),
-        _blocks(shown) if wide else _table(shown, list(widths)),
-    ]
-    if len(rows) > MOST_ROWS:
-        parts.append(Text(f"… {len(rows) - MOST_ROWS} more", style="dim"))
-    return parts
-
-
-def _table(rows: list[dict[str, str]], columns: list[str]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in columns:
-        table.add_column(column.replace("_", " "), overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(row.get(column, "")) for column in columns))
-    return table
-
-
-def _blocks(rows: list[dict[str, str]]) -> Table:
-    """Each row as lines of name and value."""
-    grid = Table.grid(padding=(0, 2))
-    for number, row in enumerate(rows):
-        for column, cell in row.items():
-            grid.add_row(Text(column, style="dim"), Text(cell))
-        if number + 1 < len(rows):
-            grid.add_row("")
-    return grid
-
-
-def _cell(value: object) -> str:
-    """A value in a few words; objects as `name value`, lists with commas. Nothing in it steers the
-    terminal: results were redacted before, and this is the last door."""
-    if isinstance(value, dict):
-        return ", ".join(f"{visible(name)} {_cell(each)}" for name, each in value.items())
-    if isinstance(value, list):
-        return "; ".join(_cell(each) for each in value)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "" if value is None else visible(str(value))
+        threading.Thread(target=read, daemon=True).start()
+        return await answered

@@ -1,7 +1,8 @@
-"""The demonstration: a real client process asks a real server process about a pretend account."""
+"""`demo`: a real client asks a real server process about a sandbox account."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import time
@@ -15,15 +16,15 @@ import anyio
 from mcp import Client, StdioServerParameters
 from mcp.client.session import ClientRequestContext
 from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult
-from rich.console import Console, Group
+from rich.console import Group
 from rich.rule import Rule
 from rich.text import Text
 
-from telnyx_mcp.cli.call import ask_here, render, text_of
+from telnyx_mcp.cli.call import TerminalAsker
+from telnyx_mcp.cli.tables import render, text_of
+from telnyx_mcp.cli.terminal import Terminal
 from telnyx_mcp.sandbox import running_sandbox
 from telnyx_mcp.tools.framework.tokens import about_tokens
-
-console = Console(highlight=False)
 
 
 @dataclass(slots=True)
@@ -31,18 +32,19 @@ class Demo:
     """Asks questions through one client, and shows each call with its cost."""
 
     client: Client
+    terminal: Terminal
     calls: int = 0
     spent: float = 0.0
     tokens: int = 0
     first: dict[str, Any] = field(default_factory=dict)
 
     def question(self, words: str) -> None:
-        console.print(Rule(Text(f"“{words}”", style="bold"), align="left", style="dim"))
+        self.terminal.show(Rule(Text(f"“{words}”", style="bold"), align="left", style="dim"))
 
     async def call(self, tool: str, arguments: Mapping[str, Any] | None = None) -> CallToolResult:
         """Calls a tool and prints the call, its answer as tables, and what it cost."""
         shown = ", ".join(f"{name}={value!r}" for name, value in (arguments or {}).items())
-        console.print(Text(f"{tool}({shown})", style="cyan"))
+        self.terminal.show(Text(f"{tool}({shown})", style="cyan"))
         begun = time.perf_counter()
         result = await self.client.call_tool(tool, dict(arguments or {}))
         took = time.perf_counter() - begun
@@ -52,12 +54,16 @@ class Demo:
             self.spent + took,
             self.tokens + tokens,
         )
-        console.print(Group(*render(result)))
-        console.print(Text(f"about {tokens} tokens, {took * 1000:.0f} ms\n", style="dim"))
+        self.terminal.show(Group(*render(result)))
+        self.terminal.show(Text(f"about {tokens} tokens, {took * 1000:.0f} ms\n", style="dim"))
         return result
 
 
-def run_demo() -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """It has none."""
+
+
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Runs the demonstration. 0 when every question was answered."""
     with (
         TemporaryDirectory(prefix="telnyx-account-mcp-", ignore_cleanup_errors=True) as folder,
@@ -76,22 +82,22 @@ def run_demo() -> int:
             command=sys.executable, args=["-P", "-m", "telnyx_mcp"], env=environment | account
         )
         try:
-            return anyio.run(_ask, server)
-        except* SystemExit:  # whoever read the output has had enough of it
+            return anyio.run(_ask, server, terminal)
+        except* SystemExit:  # the reader of the output has stopped
             pass
         return 1
 
 
-async def _ask(server: StdioServerParameters) -> int:
+async def _ask(server: StdioServerParameters, terminal: Terminal) -> int:
     may = _latest_may(datetime.now(UTC).date())
-    ask = ask_here if sys.stdin.isatty() else _decline
+    ask = TerminalAsker(terminal) if terminal.has_input() else _Decliner(terminal)
     async with Client(server, elicitation_callback=ask) as client:
         tools = (await client.list_tools()).tools
-        console.print(
-            Text("A pretend Telnyx account, a real MCP server, a real MCP client.", style="bold"),
+        terminal.show(
+            Text("A sandbox Telnyx account, a real MCP server, a real MCP client.", style="bold"),
             f"\n{len(tools)} tools, the account's today is {datetime.now(UTC).date()}.\n",
         )
-        demo = Demo(client)
+        demo = Demo(client, terminal)
 
         demo.question("What did we spend in May?")
         await demo.call(
@@ -115,12 +121,12 @@ async def _ask(server: StdioServerParameters) -> int:
             await demo.call("telnyx_get_webhook_delivery", example)
 
         demo.question("Top us up by $120.")
-        if not sys.stdin.isatty():
-            console.print("(No terminal to ask at, so this shows what a decline looks like.)")
+        if not terminal.has_input():
+            terminal.show("(No terminal to ask at, so this shows what a decline looks like.)")
         await demo.call("telnyx_create_stored_payment_transaction", {"amount": "120"})
         await demo.call("telnyx_get_balance", {"include_runway": True})
 
-        console.print(
+        terminal.show(
             f"{demo.calls} calls, about {demo.tokens} tokens of answers, {demo.spent:.2f} s in all "
             "(with the time you took to type).\n"
             "With your own account: put the server into your assistant, see README.md."
@@ -128,11 +134,20 @@ async def _ask(server: StdioServerParameters) -> int:
     return 0
 
 
-async def _decline(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
-    """What a person who says no looks like."""
-    console.print(Text(f"The client asks the person:\n{params.message}", style="bold"))
-    console.print(Text("The person declines.", style="yellow"))
-    return ElicitResult(action="decline")
+class _Decliner:
+    """Shows what a user who says no looks like."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+
+    async def __call__(
+        self, context: ClientRequestContext, params: ElicitRequestParams
+    ) -> ElicitResult:
+        self._terminal.show(
+            Text(f"The client asks the user:\n{params.message}", style="bold"),
+            Text("The user declines.", style="yellow"),
+        )
+        return ElicitResult(action="decline")
 
 
 def _latest_may(today: date) -> date:

@@ -1,15 +1,17 @@
-"""What the person sees."""
+"""`doctor`: try everything the server needs, and say what is wrong."""
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from dataclasses import asdict
 
 import anyio
-from rich.console import Console
 from rich.text import Text
 
+from telnyx_mcp.cli.account import account_options, configured_accounts, run_with_account
+from telnyx_mcp.cli.errors import NOT_DONE
+from telnyx_mcp.cli.terminal import Terminal
 from telnyx_mcp.config.profiles import ConfiguredAccounts
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.doctor.checks import run_checks
@@ -22,40 +24,62 @@ _MARKS = {
 }
 
 
-def run_doctor(
-    settings: Settings, accounts: ConfiguredAccounts, *, as_json: bool, clear_pace: bool = False
-) -> int:
-    """Examines these settings, and the other accounts, and prints line by line, or as JSON. 0 if
-    nothing failed, else 1."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    parser.add_argument(
+        "--clear-pace",
+        action="store_true",
+        help="first open what an answer of too many requests (429) closed, for all copies on the key",
+    )
+    account_options(parser)
 
-    async def examine_all() -> list[Finding]:
+
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
+    """Prints the findings. 0 if nothing failed, else 1."""
+    accounts = configured_accounts(options, terminal, warn=False)  # they are findings here
+    return run_with_account(
+        options,
+        accounts.main,
+        lambda settings: print_findings(
+            settings, accounts, terminal, as_json=options.json, clear_pace=options.clear_pace
+        ),
+    )
+
+
+def print_findings(
+    settings: Settings,
+    accounts: ConfiguredAccounts,
+    terminal: Terminal,
+    *,
+    as_json: bool,
+    clear_pace: bool,
+) -> int:
+    """Checks these settings, and the other accounts, and prints line by line, or as JSON."""
+
+    async def run_all() -> list[Finding]:
         findings: list[Finding] = []
-        examining = run_checks(settings, accounts.others, profiles=accounts, clear_pace=clear_pace)
-        async for finding in examining:
+        checking = run_checks(settings, accounts.others, profiles=accounts, clear_pace=clear_pace)
+        async for finding in checking:
             findings.append(finding)
             if not as_json:
-                _print(finding)
+                _print(finding, terminal)
         return findings
 
-    findings = anyio.run(examine_all)
+    findings = anyio.run(run_all)
     failed = [each for each in findings if each.level is Level.FAILED]
     if as_json:
-        shown = {"ok": not failed, "checks": [asdict(each) for each in findings]}
-        sys.stdout.write(json.dumps(shown, indent=2, ensure_ascii=False) + "\n")
+        report = {"ok": not failed, "checks": [asdict(each) for each in findings]}
+        terminal.write(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     elif failed:
-        _say(f"\n{len(failed)} of {len(findings)} checks failed.")
+        terminal.say(f"\n{len(failed)} of {len(findings)} checks failed.")
     else:
-        _say("\nAll well.")
-    return 1 if failed else 0
+        terminal.say("\nAll well.")
+    return NOT_DONE if failed else 0
 
 
-def _print(finding: Finding) -> None:
+def _print(finding: Finding, terminal: Terminal) -> None:
     mark, style = _MARKS[finding.level]
     line = Text(mark, style).append(f"  {finding.check:<10}", "dim").append(finding.found, "none")
-    Console(highlight=False).print(line, soft_wrap=True)
+    terminal.show(line, wrap=False)
     if finding.do:
-        _say(f"{'':20}{finding.do}")
-
-
-def _say(words: str) -> None:
-    Console(highlight=False).print(Text(words), soft_wrap=True)
+        terminal.say(f"{'':20}{finding.do}")

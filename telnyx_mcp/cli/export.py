@@ -1,17 +1,32 @@
-"""`telnyx-account-mcp export detail-records`: all records of a period in a file, whole or resumable."""
+"""`export`: write all detail records of a period to a file, however many.
+
+Writes all detail records of one type and period to a file: CSV or JSON Lines, as its name ends in
+.csv or .jsonl. Telnyx gives 2,000 records a minute, so a large export runs for hours. Rows go to
+FILE.part; Ctrl-C, a kill or a lost network loses none: the same command goes on where it stopped. At
+the end their number is checked against Telnyx's, and the file gets its name.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import signal
-import sys
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from functools import partial
 from hashlib import blake2b
+from pathlib import Path
 
 import anyio
 
+from telnyx_mcp.cli.account import (
+    configured_accounts,
+    profile_option,
+    run_with_account,
+    sandbox_option,
+)
+from telnyx_mcp.cli.errors import CommandError
+from telnyx_mcp.cli.terminal import Terminal
 from telnyx_mcp.config.keys import KeyUnavailable, with_key
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.exporting.failure import ExportFailure
@@ -28,35 +43,92 @@ from telnyx_mcp.telnyx.models import DetailRecord
 from telnyx_mcp.telnyx.server_clock import utc_now
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", choices=("detail-records",), help="what to export")
+    parser.add_argument("--type", required=True, help="messaging, call-control, verify, ...")
+    parser.add_argument("--period", help="2026-05, 2026-Q2, last month, last 7 days, ...")
+    parser.add_argument("--start", metavar="TIME", help="or: the first day, or a time with offset")
+    parser.add_argument("--end", metavar="TIME", help="the day after the last one (until now)")
+    parser.add_argument(
+        "--filter",
+        metavar="FILTER",
+        action="append",
+        default=[],
+        help="field=value, field>=value, field<value or field~text (contains); repeatable",
+    )
+    parser.add_argument("--to", metavar="FILE", required=True, help="the file to write")
+    parser.add_argument("--format", choices=("csv", "jsonl"), help="if FILE does not say it")
+    parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
+    parser.add_argument(
+        "--restart", action="store_true", help="start over; drop what FILE.part has"
+    )
+    profile_option(parser)
+    sandbox_option(parser)
+
+
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
+    """Exports. 0 if the file is whole and in its place."""
+    wanted = export_options(options)
+    settings = configured_accounts(options, terminal).main.model_copy(update={"read_only": True})
+    try:
+        return run_with_account(
+            options, settings, lambda settings: run_export(settings, wanted, terminal)
+        )
+    except ExportFailure as error:
+        raise CommandError(str(error), error.status) from None
+
+
+def export_options(options: argparse.Namespace) -> ExportOptions:
+    """What the options of the command ask for."""
+    return ExportOptions(
+        record_type=options.type,
+        to=Path(options.to).absolute(),
+        period=options.period,
+        start=options.start,
+        end=options.end,
+        filters=tuple(options.filter),
+        format=options.format,
+        profile=options.profile,
+        sandbox=options.sandbox,
+        force=options.force,
+        restart=options.restart,
+    )
+
+
 def run_export(
-    settings: Settings, wish: ExportOptions, *, now: Callable[[], datetime] = utc_now
+    settings: Settings,
+    wanted: ExportOptions,
+    terminal: Terminal | None = None,
+    *,
+    now: Callable[[], datetime] = utc_now,
 ) -> int:
     """Exports, and says what came of it. 0 if the file is whole and in its place. Raises `ExportFailure`,
     and `KeyboardInterrupt` where it was stopped; both leave what can be resumed."""
+    terminal = terminal or Terminal()
     try:
         settings = with_key(settings)
     except KeyUnavailable as error:
         raise ExportFailure(str(error), status=2) from None
-    if wish.to.is_dir():
-        raise ExportFailure(f"{wish.to} is a folder: give the name of a file.", status=2)
-    question = question_of(wish, settings, now())
-    if not wish.restart and (journal := finished_before(wish.to, question)):
-        return _done(wish, journal)
-    refuse_taken(wish.to, force=wish.force)
+    if wanted.to.is_dir():
+        raise ExportFailure(f"{wanted.to} is a folder: give the name of a file.", status=2)
+    question = question_of(wanted, settings, now())
+    if not wanted.restart and (journal := finished_before(wanted.to, question)):
+        return _done(wanted, journal, terminal)
+    refuse_taken(wanted.to, force=wanted.force)
     start = Journal(question=question, until=question.until(now()))
-    with Part(wish.to, start, restart=wish.restart) as part:
-        again = f"To go on: {command_line(wish, question)}"
+    with Part(wanted.to, start, restart=wanted.restart) as part:
+        again = f"To go on: {command_line(wanted, question)}"
         try:
             if not anyio.run(partial(_read, settings, part)):
                 raise KeyboardInterrupt
             _check(part.journal)
-            part.finish(force=wish.force)
+            part.finish(force=wanted.force)
         except KeyboardInterrupt:
-            sys.stderr.write(f"\n{_kept(part)} {again}\n")
+            terminal.write(f"\n{_kept(part)} {again}\n", error=True)
             raise
         except (ExportFailure, TelnyxError) as error:
             raise ExportFailure(f"{error} {_kept(part)} {again}") from None
-        return _done(wish, part.journal)
+        return _done(wanted, part.journal, terminal)
 
 
 async def _read(settings: Settings, part: Part) -> bool:
@@ -179,12 +251,12 @@ def _kept(part: Part) -> str:
     return f"{journal.rows:,}{of} rows are in {part_of(part.target)}."
 
 
-def _done(wish: ExportOptions, journal: Journal) -> int:
+def _done(wanted: ExportOptions, journal: Journal, terminal: Terminal) -> int:
     unchecked = "" if journal.total is not None else " Telnyx gave no count to check them against."
     running = journal.until != journal.question.end
     why = ", as the period was not over" if running and journal.question.end else ""
-    sys.stdout.write(
-        f"{wish.to}: {journal.rows:,} {journal.question.record_type} records, "
+    terminal.write(
+        f"{wanted.to}: {journal.rows:,} {journal.question.record_type} records, "
         f"{journal.bytes:,} bytes, from {journal.question.start} until {journal.until}{why}."
         f"{unchecked}\n"
     )

@@ -1,27 +1,37 @@
-"""`install` and `uninstall`: what a person types to get the server in, or out."""
+"""`install`: put this server into an assistant.
+
+Writes this server into the client's own configuration file: shows the change first, asks, keeps a
+backup, and touches nothing else in the file. The key is asked for without showing it. It goes into
+the system's keyring where the extra `keyring` is installed and there is one, so that no file holds
+it; else into the client's file, which only you may read then. VS Code asks for it by itself and keeps
+it, unless --key says keyring.
+"""
 
 from __future__ import annotations
 
+import argparse
 import re
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from telnyx_mcp.cli.account import profile_option, read_only_option, tools_option
+from telnyx_mcp.cli.errors import CommandError, not_done, wrongly_called
 from telnyx_mcp.cli.key import address_of, given_key, keep_in_keyring, left_in_keyring
-from telnyx_mcp.cli.terminal import NotDone, Person
-from telnyx_mcp.clients.catalog import CLIENTS, Client
-from telnyx_mcp.clients.config_file import ConfigFile, NotWritten
+from telnyx_mcp.cli.terminal import Terminal
+from telnyx_mcp.clients.catalog import CLIENTS, Client, Host
+from telnyx_mcp.clients.config_file import ConfigFile
 from telnyx_mcp.clients.entry import (
     ASKED,
     INPUT,
     KEY,
     KEY_FROM,
+    NAME,
     PLACEHOLDER,
     Entry,
-    NoCommand,
     args_of,
     holds_secret,
     masked,
@@ -29,8 +39,8 @@ from telnyx_mcp.clients.entry import (
     pretty,
     server_name,
 )
-from telnyx_mcp.clients.formats import FORMATS, NotSafe, put, take
-from telnyx_mcp.clients.jsonc import Unreadable
+from telnyx_mcp.clients.errors import ClientConfigError, UnreadableConfig, UnsafeEdit
+from telnyx_mcp.clients.formats import FORMATS, put, take
 from telnyx_mcp.config import keys
 from telnyx_mcp.config.keys import KeyUnavailable
 from telnyx_mcp.config.profiles import SettingsError, checked, configured
@@ -64,103 +74,176 @@ class InstallOptions:
         return server_name(self.profile)
 
 
-def install(wish: InstallOptions, person: Person | None = None) -> int:
-    """Puts the server into the client's configuration. 0 done, 1 the person said no.
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    client_arguments(parser)
+    read_only_option(parser)
+    tools_option(parser)
+    parser.add_argument(
+        "--key",
+        choices=("keyring", "client"),
+        help="where the key goes: the system's keyring (the default where there is one, but for VS "
+        "Code), or where the client keeps secrets",
+    )
+    parser.add_argument(
+        "--env", metavar="NAME=VALUE", action="append", default=[], help="a setting; repeatable"
+    )
 
-    Raises `NotDone`.
+
+def client_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `install` and `uninstall` share."""
+    names = list(CLIENTS)
+    parser.add_argument("client", metavar="CLIENT", help=f"{', '.join(names[:-1])} or {names[-1]}")
+    parser.add_argument("--name", metavar="NAME", help=f"the server's name there ({NAME})")
+    profile_option(parser)
+    parser.add_argument("--print", action="store_true", help="only show it; write nothing")
+    parser.add_argument("--yes", action="store_true", help="write it without asking")
+
+
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
+    """Installs. 0 if the client has the server then."""
+    wanted = replace(
+        install_options(options),
+        key=options.key,
+        read_only=options.read_only,
+        tools=options.tools or (),
+        env=options.env,
+    )
+    return install(wanted, terminal)
+
+
+def install_options(options: argparse.Namespace) -> InstallOptions:
+    """What `install` and `uninstall` were both asked for. Raises `CommandError`."""
+    if options.client not in CLIENTS:
+        names = list(CLIENTS)
+        raise CommandError(
+            f"there is no client {options.client!r} here; it must be {', '.join(names[:-1])} or "
+            f"{names[-1]}"
+        )
+    return InstallOptions(
+        client=options.client,
+        name=options.name,
+        profile=options.profile,
+        print_only=options.print,
+        yes=options.yes,
+    )
+
+
+def install(
+    wanted: InstallOptions,
+    terminal: Terminal,
+    host: Host | None = None,
+    now: Callable[[], datetime] = datetime.now,
+) -> int:
+    """Puts the server into the client's configuration. 0 if it is there, 1 if the user said no.
+
+    Raises `CommandError`.
     """
-    person = person or Person()
-    client, name = CLIENTS[wish.client], wish.server
-    with _in_words(client, person):
+    host = host or Host()
+    client, name = CLIENTS[wanted.client], wanted.server
+    with _failures_as_command_errors(client, host):
         if not SERVER.fullmatch(name):
             raise SettingsError(f"--name takes up to 64 letters, digits, _ and -; got {name!r}")
-        place = _place_of_key(wish, client)
-        file = ConfigFile.read(client.file(person.machine))
+        place = _place_of_key(wanted, client)
+        file = ConfigFile.read(client.file(host))
         before = _text(client, file)
         old = _at(FORMATS[client.format].read(before), client.path(name))
-        stays_read_only = not wish.read_only and "--read-only" in args_of(old)
+        stays_read_only = not wanted.read_only and "--read-only" in args_of(old)
         entry = Entry(
             own_command(),
             _arguments(
-                wish.profile, wish.read_only or stays_read_only, wish.tools or _groups_of(old)
+                wanted.profile, wanted.read_only or stays_read_only, wanted.tools or _groups_of(old)
             ),
-            _environment(wish, place),
+            _environment(wanted, place),
         )
-        if wish.print_only:
-            return _printed(person, client, file, wish, entry, place)
+        if wanted.print_only:
+            return _printed(terminal, client, file, wanted, entry, place)
         new = entry.merged(client, old)
         if place == "client":
-            new["env"][KEY] = given_key(person).get_secret_value()
+            new["env"][KEY] = given_key(terminal).get_secret_value()
         text = put(client.format, before, client.path(name), new)
         if place == "ask":
             text = with_input(client, text)
-        _show(person, client, file, name, old, new)
+        _show(terminal, client, file, name, old, new)
         if stays_read_only:
-            person.say("It stays read-only, as it was; uninstall it first to have it otherwise.")
-        if text != file.text and not _may_write(wish, person):
+            terminal.say(
+                "It stays read-only, as it was; uninstall it first to have it otherwise.",
+                error=True,
+            )
+        if text != file.text and not _may_write(wanted, terminal):
             return 1
         if place == "keyring":
-            keep_in_keyring(wish.profile, person, address_of(wish.profile, new))
+            keep_in_keyring(wanted.profile, terminal, address_of(wanted.profile, new))
         if text == file.text:
-            person.say("It is there already; nothing was written.")
+            terminal.say("It is there already; nothing was written.", error=True)
             return 0
-        backup = file.write(text, person.now(), private=holds_secret(new))
-    person.say(f"Written to {file.path}.{_before(backup, old)}")
+        backup = file.write(text, now(), private=holds_secret(new))
+    terminal.say(f"Written to {file.path}.{_before(backup, old)}", error=True)
     if place == "profile":
-        person.say(_from_variable(wish))
-    person.say(client.then)
+        terminal.say(_from_variable(wanted), error=True)
+    terminal.say(client.then, error=True)
     return 0
 
 
-def uninstall(wish: InstallOptions, person: Person | None = None) -> int:
-    """Takes the server out of the client's configuration. 0 done or not there, 1 the person said no.
+def uninstall(
+    wanted: InstallOptions,
+    terminal: Terminal,
+    host: Host | None = None,
+    now: Callable[[], datetime] = datetime.now,
+) -> int:
+    """Takes the server out of the client's configuration. 0 if it is not there then, 1 if the user said
+    no.
 
-    Raises `NotDone`.
+    Raises `CommandError`.
     """
-    person = person or Person()
-    client, name = CLIENTS[wish.client], wish.server
-    with _in_words(client, person):
-        file = ConfigFile.read(client.file(person.machine))
+    host = host or Host()
+    client, name = CLIENTS[wanted.client], wanted.server
+    with _failures_as_command_errors(client, host):
+        file = ConfigFile.read(client.file(host))
         before = _text(client, file)
         text = take(client.format, before, client.path(name))
         if text == before:
-            person.say(f"{client.title} has no server {name} in {file.path}; nothing was changed.")
+            terminal.say(
+                f"{client.title} has no server {name} in {file.path}; nothing was changed.",
+                error=True,
+            )
             return 0
         if client.asks_itself:
             text = _without_input(client, text)
         old = _at(FORMATS[client.format].read(before), client.path(name))
-        _show(person, client, file, name, old, None)
-        if wish.print_only:
+        _show(terminal, client, file, name, old, None)
+        if wanted.print_only:
             return 0
-        if not _may_write(wish, person):
+        if not _may_write(wanted, terminal):
             return 1
         kept = left_in_keyring(old)
-        backup = file.write(text, person.now(), private=False)
-    person.say(f"Taken out of {file.path}.{_before(backup, old)}")
+        backup = file.write(text, now(), private=False)
+    terminal.say(f"Taken out of {file.path}.{_before(backup, old)}", error=True)
     if kept:
-        person.say(kept)
-    person.say(f"{client.title} lets go of it when it is started again.")
+        terminal.say(kept, error=True)
+    terminal.say(f"{client.title} lets go of it when it is started again.", error=True)
     return 0
 
 
 @contextmanager
-def _in_words(client: Client, person: Person) -> Iterator[None]:
-    """Turns whatever keeps a file from being changed into `NotDone`."""
+def _failures_as_command_errors(client: Client, host: Host) -> Iterator[None]:
+    """Turns every reason why a file can't be changed into `CommandError`."""
     try:
         yield
-    except (NoCommand, NotWritten, SettingsError, KeyUnavailable) as error:
-        raise NotDone.because(error) from None
-    except Unreadable as error:
-        raise NotDone(
-            f"Nothing was written: {client.title}'s file {client.file(person.machine)} can't be read "
-            f"({error}). Mend it there, or add what --print shows by hand."
+    except UnreadableConfig as error:
+        raise not_done(
+            f"Nothing was written: {client.title}'s file {client.file(host)} can't be read "
+            f"({error}). Fix it there, or add what --print shows by hand."
         ) from None
-    except NotSafe:
-        raise NotDone(
-            f"Nothing was written: {client.title}'s file {client.file(person.machine)} is written in "
+    except UnsafeEdit:
+        raise not_done(
+            f"Nothing was written: {client.title}'s file {client.file(host)} is written in "
             "a way that it can't be changed in safely. Change it by hand; install --print shows the "
             "entry."
         ) from None
+    except SettingsError as error:
+        raise wrongly_called(error) from None
+    except (ClientConfigError, KeyUnavailable) as error:
+        raise not_done(error) from None
 
 
 def _text(client: Client, file: ConfigFile) -> str:
@@ -170,29 +253,29 @@ def _text(client: Client, file: ConfigFile) -> str:
 # --- the key --------------------------------------------------------------------------------------
 
 
-def _place_of_key(wish: InstallOptions, client: Client) -> str:
+def _place_of_key(wanted: InstallOptions, client: Client) -> str:
     """`keyring`; `client`: its file; `ask`: the client asks for it; `profile`: where that says."""
-    if wish.profile:
-        key_from = configured(wish.profile).main.key_from
+    if wanted.profile:
+        key_from = configured(wanted.profile).main.key_from
         place = "keyring" if key_from == "keyring" else "profile"
-        if wish.key not in (None, place):
+        if wanted.key not in (None, place):
             raise SettingsError(
-                f"the profile {wish.profile} says where its key is ({key_from}): leave out --key"
+                f"the profile {wanted.profile} says where its key is ({key_from}): leave out --key"
             )
         return place
-    if wish.key == "client" or (wish.key is None and client.asks_itself):
+    if wanted.key == "client" or (wanted.key is None and client.asks_itself):
         return "ask" if client.asks_itself else "client"
     try:
         keys.keyring_name()
     except KeyUnavailable:
-        if wish.key == "keyring":
+        if wanted.key == "keyring":
             raise
         return "client"
     return "keyring"
 
 
-def _from_variable(wish: InstallOptions) -> str:
-    variable = configured(wish.profile).main.key_from.removeprefix("env:")
+def _from_variable(wanted: InstallOptions) -> str:
+    variable = configured(wanted.profile).main.key_from.removeprefix("env:")
     return (
         f"The server takes its key from {variable}. Most clients hand on few of their variables: if "
         f"it misses the key, have the client hand on {variable}, too."
@@ -217,11 +300,11 @@ def _groups_of(entry: object) -> list[str]:
     return [each for each in arguments[at : at + 1] if isinstance(each, str)]
 
 
-def _environment(wish: InstallOptions, place: str) -> dict[str, str]:
+def _environment(wanted: InstallOptions, place: str) -> dict[str, str]:
     """What the entry sets. Raises `SettingsError` for a setting that is none."""
     known = VARIABLES.keys() - {KEY}
     given: dict[str, str] = {}
-    for pair in wish.env:
+    for pair in wanted.env:
         setting, equals, value = pair.partition("=")
         if not equals or setting not in known:
             raise SettingsError(
@@ -230,7 +313,7 @@ def _environment(wish: InstallOptions, place: str) -> dict[str, str]:
         given[setting] = value
     checked("")  # what is wrong in the environment itself is not blamed on --env
     checked("--env: ", **{VARIABLES[setting]: value for setting, value in given.items()})
-    if place == "keyring" and not wish.profile:
+    if place == "keyring" and not wanted.profile:
         given[KEY_FROM] = "keyring"
     if place in {"client", "ask"}:
         given[KEY] = ASKED if place == "ask" else PLACEHOLDER
@@ -283,17 +366,24 @@ def _input_of(inputs: object) -> int | None:
 
 
 def _printed(
-    person: Person, client: Client, file: ConfigFile, wish: InstallOptions, entry: Entry, place: str
+    terminal: Terminal,
+    client: Client,
+    file: ConfigFile,
+    wanted: InstallOptions,
+    entry: Entry,
+    place: str,
 ) -> int:
     """Writes the entry to stdout as a file that holds nothing else, for whoever pastes it."""
     if place == "keyring":
-        address = address_of(wish.profile, {"env": dict(entry.env)})
-        set_key = keys.key_command("set", wish.profile, address)
-        person.say(f"The server takes its key from the keyring: {set_key} puts it there.")
+        address = address_of(wanted.profile, {"env": dict(entry.env)})
+        set_key = keys.key_command("set", wanted.profile, address)
+        terminal.say(
+            f"The server takes its key from the keyring: {set_key} puts it there.", error=True
+        )
     if place == "profile":
-        person.say(_from_variable(wish))
-    person.say(f"{client.title}, {file.path}:")
-    sys.stdout.write(fragment(client, wish.server, entry))
+        terminal.say(_from_variable(wanted), error=True)
+    terminal.say(f"{client.title}, {file.path}:", error=True)
+    terminal.write(fragment(client, wanted.server, entry))
     return 0
 
 
@@ -310,23 +400,25 @@ def _before(backup: Path | None, old: object) -> str:
 
 
 def _show(
-    person: Person, client: Client, file: ConfigFile, name: str, old: object, new: object
+    terminal: Terminal, client: Client, file: ConfigFile, name: str, old: object, new: object
 ) -> None:
     """The change, as lines that go and lines that come."""
     new_file = "" if file.raw is not None else " (a new file)"
-    person.say(f"{client.title}, {file.path}{new_file}, {client.table}.{name}:")
+    terminal.say(f"{client.title}, {file.path}{new_file}, {client.table}.{name}:", error=True)
     for value, sign, style in ((old, "-", "red"), (new, "+", "green")):
         if value is not None:
             for line in pretty(masked(value)).splitlines():
-                person.say(f"{sign} {line}", style)
+                terminal.say(f"{sign} {line}", style, error=True)
 
 
-def _may_write(wish: InstallOptions, person: Person) -> bool:
-    if wish.yes:
+def _may_write(wanted: InstallOptions, terminal: Terminal) -> bool:
+    if wanted.yes:
         return True
-    if not person.there():
-        raise NotDone("Nothing was written: there is no terminal to ask at. Add --yes to write it.")
-    if person.agrees("Write this? (yes/no) "):
+    if not terminal.has_input():
+        raise not_done(
+            "Nothing was written: there is no terminal to ask at. Add --yes to write it."
+        )
+    if terminal.agrees("Write this? (yes/no) "):
         return True
-    person.say("Nothing was written.")
+    terminal.say("Nothing was written.", error=True)
     return False

@@ -1,13 +1,16 @@
-"""The key on its way into the keyring and out of it, or to a client's file."""
+"""`key`: put the API key into the system's keyring, or remove it."""
 
 from __future__ import annotations
 
+import argparse
 from contextlib import suppress
 from itertools import pairwise
 
 from pydantic import SecretStr
 
-from telnyx_mcp.cli.terminal import NotDone, Person
+from telnyx_mcp.cli.account import profile_option
+from telnyx_mcp.cli.errors import CommandError, not_done, wrongly_called
+from telnyx_mcp.cli.terminal import Terminal
 from telnyx_mcp.clients.entry import ADDRESS, KEY, KEY_FROM, args_of, env_of
 from telnyx_mcp.config import keys
 from telnyx_mcp.config.keys import KeyUnavailable
@@ -15,35 +18,61 @@ from telnyx_mcp.config.profiles import SettingsError, checked, configured
 from telnyx_mcp.config.settings import TELNYX_API, foreign_address, usable_key
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "action", choices=("set", "remove"), help="`set` asks for it; nothing is shown"
+    )
+    profile_option(parser)
+    parser.add_argument(
+        "--from-env", metavar="VARIABLE", help="with `set`: take it from there, instead of asking"
+    )
+    parser.add_argument(
+        "--base-url",
+        metavar="URL",
+        help="the address that the key is for, if it is not Telnyx's own or the profile's",
+    )
+
+
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
+    """Stores or removes a key. 0 if that was done."""
+    if options.action == "set":
+        return set_key(options.profile, options.from_env, terminal, options.base_url)
+    if options.from_env is not None:
+        raise CommandError("--from-env goes with `key set`")
+    return remove_key(options.profile, terminal, options.base_url)
+
+
 def set_key(
     profile: str | None,
     variable: str | None = None,
-    person: Person | None = None,
+    terminal: Terminal | None = None,
     base_url: str | None = None,
 ) -> int:
     """Asks for a key, or takes it from the variable that is named, and puts it into the keyring for
     this address; without one, for the address that the profile or the environment names.
 
-    Raises `NotDone`.
+    Raises `CommandError`.
     """
-    person = person or Person()
+    terminal = terminal or Terminal()
     try:
         address = _address(profile, base_url)
         where = keys.keyring_name()
-        key = _key_in(variable) if variable is not None else _typed_key(person, profile, address)
+        key = _key_in(variable) if variable is not None else _typed_key(terminal, profile, address)
         keys.store_key(profile, key, address)
-    except (KeyUnavailable, SettingsError) as error:
-        raise NotDone.because(error) from None
-    person.say(f"The key of {_whose(profile, address)} is kept in {where}.")
+    except SettingsError as error:
+        raise wrongly_called(error) from None
+    except KeyUnavailable as error:
+        raise not_done(error) from None
+    terminal.say(f"The key of {_whose(profile, address)} is kept in {where}.", error=True)
     return 0
 
 
 def remove_key(
-    profile: str | None, person: Person | None = None, base_url: str | None = None
+    profile: str | None, terminal: Terminal | None = None, base_url: str | None = None
 ) -> int:
     """Takes the key for this address out of the keyring, as `set_key` put it there. Raises
-    `NotDone`."""
-    person = person or Person()
+    `CommandError`."""
+    terminal = terminal or Terminal()
     address = TELNYX_API
     try:
         with suppress(SettingsError):  # a profile that is gone may have left its key
@@ -51,10 +80,14 @@ def remove_key(
         if base_url is not None:
             address = checked("--base-url: ", base_url=base_url, api_key=None).base_url
         there = keys.remove_key(profile, address)
-    except (KeyUnavailable, SettingsError) as error:
-        raise NotDone.because(error) from None
+    except SettingsError as error:
+        raise wrongly_called(error) from None
+    except KeyUnavailable as error:
+        raise not_done(error) from None
     of = _whose(profile, address)
-    person.say(f"The key of {of} was removed." if there else f"There was no key of {of}.")
+    terminal.say(
+        f"The key of {of} was removed." if there else f"There was no key of {of}.", error=True
+    )
     return 0
 
 
@@ -72,28 +105,28 @@ def _whose(profile: str | None, base_url: str) -> str:
     return (profile or "the default account") + (f" at {foreign}" if foreign else "")
 
 
-def given_key(person: Person) -> SecretStr:
-    """The key from the environment, or as typed. Raises `NotDone`."""
+def given_key(terminal: Terminal) -> SecretStr:
+    """The key from the environment, or as typed. Raises `CommandError`."""
     if (given := checked("").api_key) is not None:
-        person.say(f"Taking the key from {KEY}.")
+        terminal.say(f"Taking the key from {KEY}.", error=True)
         return given
-    if not person.there():
-        raise NotDone(f"There is no terminal to ask for the key at. Set {KEY} for this command.")
-    return _typed_key(person, None)
+    if not terminal.has_input():
+        raise not_done(f"There is no terminal to ask for the key at. Set {KEY} for this command.")
+    return _typed_key(terminal, None)
 
 
-def keep_in_keyring(profile: str | None, person: Person, base_url: str = TELNYX_API) -> None:
+def keep_in_keyring(profile: str | None, terminal: Terminal, base_url: str = TELNYX_API) -> None:
     """Sees to it that the keyring has the key for this address, and asks for it where it has not.
-    Raises `NotDone`."""
+    Raises `CommandError`."""
     where = keys.keyring_name()
     if keys.read_key(profile, base_url) is None:
         # A profile's key is never that of the environment, which is some other account's.
-        key = _typed_key(person, profile, base_url) if profile else given_key(person)
+        key = _typed_key(terminal, profile, base_url) if profile else given_key(terminal)
         keys.store_key(profile, key, base_url)
-        person.say(f"The key is kept in {where}, and in no configuration file.")
+        terminal.say(f"The key is kept in {where}, and in no configuration file.", error=True)
     else:
         replace = keys.key_command("set", profile, base_url)
-        person.say(f"{where} has a key already; {replace} replaces it.")
+        terminal.say(f"{where} has a key already; {replace} replaces it.", error=True)
 
 
 def address_of(profile: str | None, entry: object) -> str:
@@ -123,28 +156,28 @@ def left_in_keyring(entry: object) -> str | None:
 
 
 def _key_in(variable: str) -> SecretStr:
-    """The key from this variable. Raises `NotDone`."""
+    """The key from this variable. Raises `CommandError`."""
     key = keys.key_of(checked("--from-env: ", key_from=f"env:{variable}"))
     if key is None:
-        raise NotDone(f"Nothing was changed: {variable} is not set, or empty.")
+        raise not_done(f"Nothing was changed: {variable} is not set, or empty.")
     return key
 
 
-def _typed_key(person: Person, profile: str | None, base_url: str = TELNYX_API) -> SecretStr:
-    """The key as typed, unseen. Raises `NotDone`."""
-    if not person.there():
-        raise NotDone(
+def _typed_key(terminal: Terminal, profile: str | None, base_url: str = TELNYX_API) -> SecretStr:
+    """The key as typed, unseen. Raises `CommandError`."""
+    if not terminal.has_input():
+        raise not_done(
             "There is no terminal to ask for the key at. Name a variable that holds it: "
             f"{keys.key_command('set', profile, base_url)} --from-env NAME"
         )
     foreign = foreign_address(base_url)
     of = (f" of {profile}" if profile else "") + (f" for {foreign}" if foreign else "")
     try:
-        key = usable_key(person.hidden(f"Telnyx API key{of} (nothing is shown): "))
+        key = usable_key(terminal.read_secret(f"Telnyx API key{of} (nothing is shown): "))
     except ValueError as error:
-        raise NotDone(f"Nothing was changed: {error}.") from None
+        raise not_done(f"Nothing was changed: {error}.") from None
     except EOFError:
         key = None
     if key is None:
-        raise NotDone("Nothing was changed: no key was typed.")
+        raise not_done("Nothing was changed: no key was typed.")
     return key

@@ -1,45 +1,88 @@
-"""The person at the terminal: what they are told and asked, and why something was not done."""
+"""Where commands read and write: the user's terminal, or whatever a test puts in its place."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from getpass import getpass
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.text import Text
-
-from telnyx_mcp.clients.catalog import Host
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 
-class NotDone(Exception):
-    """Nothing was changed. Its text says why, and what to do."""
+def _stdin_is_terminal() -> bool:
+    return sys.stdin.isatty()
 
-    @classmethod
-    def because(cls, error: Exception) -> NotDone:
-        """With the words of this error, as a sentence."""
-        return cls(f"{str(error).removesuffix('.')}.")
+
+def _stdout_is_terminal() -> bool:
+    return sys.stdout.isatty()
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """Who is asked. Everything that is said goes to stderr."""
+class Terminal:
+    """The terminal of a command. Output goes to stdout, or to stderr with `error`.
 
-    machine: Host = field(default_factory=Host)
-    now: Callable[[], datetime] = datetime.now
-    typed: Callable[[str], str] = input
-    hidden: Callable[[str], str] = getpass
-    there: Callable[[], bool] = sys.stdin.isatty
+    `read` and `read_secret` show a prompt and return a line; they raise `EOFError` at the end of input.
+    """
 
-    def say(self, words: str, style: str = "") -> None:
-        Console(stderr=True, highlight=False).print(Text(words, style), soft_wrap=True)
+    read: Callable[[str], str] = input
+    read_secret: Callable[[str], str] = getpass
+    has_input: Callable[[], bool] = _stdin_is_terminal
+    """Whether someone can type here."""
+    has_output: Callable[[], bool] = _stdout_is_terminal
+    """Whether someone can read here."""
+
+    @property
+    def is_interactive(self) -> bool:
+        """Whether someone can read here and type."""
+        return self.has_input() and self.has_output()
+
+    def say(self, text: str, style: str = "", *, error: bool = False) -> None:
+        """One text, never wrapped: what it names can be copied whole. Control characters are shown,
+        not sent: `\\x1b` can't move the cursor."""
+        from rich.text import Text
+
+        self.show(Text(escape_controls(text), style), error=error, wrap=False)
+
+    def show(self, *parts: RenderableType, error: bool = False, wrap: bool = True) -> None:
+        """Tables and styled texts."""
+        from rich.console import Console
+
+        console = Console(stderr=error, highlight=False)
+        for part in parts:
+            console.print(part, soft_wrap=not wrap)
+
+    def write(self, text: str, *, error: bool = False) -> None:
+        """The text as it is, for programs that read it."""
+        stream = sys.stderr if error else sys.stdout
+        stream.write(text)
+        stream.flush()
+
+    def ask(self, prompt: str) -> str:
+        """What is typed after the prompt, without blanks around it; nothing at the end of input."""
+        from telnyx_mcp.approval.channels.terminal import discard_typed
+
+        if self.has_input():
+            discard_typed()
+        try:
+            return self.read(prompt).strip()
+        except EOFError:
+            return ""
 
     def agrees(self, question: str) -> bool:
-        sys.stderr.write(question)
-        sys.stderr.flush()
+        """Whether the answer to a question is yes. The question goes to stderr."""
+        self.write(question, error=True)
         try:
-            return self.typed("").strip().lower() in {"y", "yes"}
+            return self.read("").strip().lower() in {"y", "yes"}
         except EOFError:
             return False
+
+
+def escape_controls(text: str) -> str:
+    """The same text, with whatever could move the cursor or hide some of it written out: `\\x1b`."""
+    return "".join(
+        each if each == "\n" or each.isprintable() else each.encode("unicode_escape").decode()
+        for each in text
+    )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from telnyx_mcp.clients.config_file import NotWritten
+from telnyx_mcp.clients.errors import ClientConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Client:
     def file(self, machine: Host) -> Path:
         """The configuration file of the person on this machine.
 
-        Raises `NotWritten` where there are several, and nothing tells which is in use.
+        Raises `ClientConfigError` where there are several, and nothing tells which is in use.
         """
         if self.moved_by:
             variable, file = self.moved_by
@@ -83,7 +83,7 @@ class Client:
             found = sorted(machine.folder("packages").glob(f"{self.package}_*"))
             if len(found) > 1:
                 names = ", ".join(each.name for each in found)
-                raise NotWritten(
+                raise ClientConfigError(
                     f"{self.title} is installed more than once ({names}), and which one is used can't "
                     "be told: uninstall the others, or add the entry by hand as docs/clients.md shows"
                 )

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from telnyx_mcp.clients.errors import ClientConfigError
+
 _BOM = "\ufeff"
-
-
-class NotWritten(Exception):
-    """The file could not be read or written; it is as it was. Its text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,7 @@ class ConfigFile:
 
     @classmethod
     def read(cls, path: Path) -> ConfigFile:
-        """Raises `NotWritten` for a file that is no UTF-8 text or can't be opened."""
+        """Raises `ClientConfigError` for a file that is no UTF-8 text or can't be opened."""
         try:
             real = path.resolve()
             raw = real.read_bytes()
@@ -36,15 +34,15 @@ class ConfigFile:
         except FileNotFoundError:
             return cls(real, "", None)
         except UnicodeDecodeError:
-            raise NotWritten(f"{path} is not UTF-8 text, so it was left as it is") from None
+            raise ClientConfigError(f"{path} is not UTF-8 text, so it was left as it is") from None
         except (OSError, RuntimeError) as error:  # RuntimeError: links that lead in a circle
-            raise NotWritten(f"{path} can't be read: {_why(error)}") from None
+            raise ClientConfigError(f"{path} can't be read: {_why(error)}") from None
 
     def write(self, text: str, now: datetime, *, private: bool) -> Path | None:
         """Puts this text in its place at once, and keeps what was there in a file beside it.
 
         `private`: nobody else may read it. Returns the backup, None if there was nothing to keep.
-        Raises `NotWritten`, also where somebody wrote to the file since it was read.
+        Raises `ClientConfigError`, also where somebody wrote to the file since it was read.
         """
         marked = self.raw is not None and self.raw.startswith(_BOM.encode())
         new = ((_BOM if marked else "") + text).encode()
@@ -58,7 +56,7 @@ class ConfigFile:
                 backup = self._backup(now, self.raw, was)
                 self._replace(new, was.st_mode & (0o700 if private else 0o777), was)
         except OSError as error:
-            raise NotWritten(f"{self.path} can't be written: {_why(error)}") from None
+            raise ClientConfigError(f"{self.path} can't be written: {_why(error)}") from None
         return backup
 
     def _replace(self, new: bytes, mode: int, was: os.stat_result | None) -> None:
@@ -73,7 +71,7 @@ class ConfigFile:
                 _give(written, was)
             written.chmod(mode)
             if (self.path.read_bytes() if self.path.exists() else None) != self.raw:
-                raise NotWritten(
+                raise ClientConfigError(
                     f"{self.path} was changed by somebody else meanwhile: run it again"
                 )
             written.replace(self.path)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from telnyx_mcp.clients.catalog import Client
+from telnyx_mcp.clients.errors import ClientConfigError
 from telnyx_mcp.clients.jsonc import typed
 from telnyx_mcp.config.settings import SECRETS, VARIABLES
 
@@ -34,10 +35,6 @@ SHOWN_SETTINGS = VARIABLES.keys() - SECRETS
 def server_name(profile: str | None) -> str:
     """What a client calls the server unless the user names it."""
     return f"{NAME}-{profile}" if profile else NAME
-
-
-class NoCommand(Exception):
-    """There is no lasting command that a client could start. Its text says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +92,9 @@ def masked(entry: object) -> Any:
 
 
 def own_command() -> Sequence[str]:
-    """The command that starts this very installation. Raises `NoCommand`."""
+    """The command that starts this very installation. Raises `ClientConfigError`."""
     if {"archive-v0", "builds-v0", "environments-v2"} & set(Path(sys.prefix).parts):
-        raise NoCommand(
+        raise ClientConfigError(
             "this runs from a temporary place (uvx), which may be gone tomorrow. Install it first: uv "
             "tool install telnyx-account-mcp, or pipx"
         )

@@ -8,21 +8,18 @@ from types import ModuleType
 from typing import Any
 
 from telnyx_mcp.clients import jsonc, toml
-from telnyx_mcp.clients.jsonc import Step, Unreadable
+from telnyx_mcp.clients.errors import UnreadableConfig, UnsafeEdit
+from telnyx_mcp.clients.jsonc import Step
 
 FORMATS: Mapping[str, ModuleType] = {"json": jsonc, "toml": toml}
 Place = tuple[str, Step]
 """A table or list of the file, and what is meant in it."""
 
 
-class NotSafe(Exception):
-    """The file is written in a way that the change can't be made in without another."""
-
-
 def put(format: str, text: str, place: Place, value: Any) -> str:
     """The text with this value there; a number past the end of a list appends.
 
-    Raises `Unreadable`, and `NotSafe` rather than to change anything else.
+    Raises `UnreadableConfig`, and `UnsafeEdit` rather than to change anything else.
     """
     form = FORMATS[format]
     new, wanted = form.put(text, place, value), form.read(text)
@@ -55,9 +52,9 @@ def _checked(form: ModuleType, new: str, wanted: dict[str, Any], outer: str) -> 
     try:
         if _said(form.read(new), outer) == _said(wanted, outer):
             return new
-    except (Unreadable, RecursionError):
+    except (UnreadableConfig, RecursionError):
         pass
-    raise NotSafe
+    raise UnsafeEdit
 
 
 def _said(data: dict[str, Any], outer: str) -> str:

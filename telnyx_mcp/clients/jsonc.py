@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from telnyx_mcp.clients.errors import UnreadableConfig
+
 Step = str | int
 """A member by its name, or an item of a list by its number."""
 
@@ -24,18 +26,14 @@ _SPACE = re.compile(r"\s*")
 _decode = json.JSONDecoder().raw_decode
 
 
-class Unreadable(Exception):
-    """The file can't be read, so nothing may be written to it. Its text says where it is wrong."""
-
-
 def read(text: str) -> Any:
-    """The value that the text holds. Raises `Unreadable`."""
+    """The value that the text holds. Raises `UnreadableConfig`."""
     try:
         return json.loads(_plain(text))
     except json.JSONDecodeError as error:
-        raise Unreadable(f"line {error.lineno}, column {error.colno}: {error.msg}") from None
+        raise UnreadableConfig(f"line {error.lineno}, column {error.colno}: {error.msg}") from None
     except RecursionError:
-        raise Unreadable("it is nested too deeply") from None
+        raise UnreadableConfig("it is nested too deeply") from None
 
 
 def fragment(path: Sequence[str], value: Any) -> str:
@@ -54,7 +52,7 @@ def typed(value: Any, indent: int | str | None = None, **more: Any) -> str:
 def put(text: str, path: Sequence[Step], value: Any) -> str:
     """The text with this value there; tables on the way are made. A number past the end appends.
 
-    Raises `Unreadable` also where something on the way is no table.
+    Raises `UnreadableConfig` also where something on the way is no table.
     """
     read(text)
     plain = _plain(text)
@@ -109,10 +107,10 @@ class _Inside:
 
     @classmethod
     def of(cls, plain: str, at: int, path: Sequence[Step], step: Step) -> _Inside:
-        """What a step of this kind is taken in. Raises `Unreadable` if there is nothing such."""
+        """What a step of this kind is taken in. Raises `UnreadableConfig` if there is nothing such."""
         name = ".".join(map(str, path)) or "the file"
         if plain[at] != ("{" if isinstance(step, str) else "["):
-            raise Unreadable(f"{name} holds something else than it should")
+            raise UnreadableConfig(f"{name} holds something else than it should")
         children: list[_Child] = []
         here = _after_space(plain, at + 1)
         while plain[here] not in "}]":
@@ -127,7 +125,7 @@ class _Inside:
                 here = _after_space(plain, here + 1)
         names = [each.step for each in children]
         if len(set(names)) < len(names):
-            raise Unreadable(f"{name} names something twice")
+            raise UnreadableConfig(f"{name} names something twice")
         return cls(at, here, tuple(children))
 
     def child(self, step: Step) -> _Child | None:

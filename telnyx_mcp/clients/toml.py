@@ -15,7 +15,7 @@ from typing import Any
 
 import tomlkit
 
-from telnyx_mcp.clients.jsonc import Unreadable
+from telnyx_mcp.clients.errors import UnreadableConfig
 
 EMPTY = ""
 _TOKENS = re.compile(
@@ -26,13 +26,13 @@ _TOKENS = re.compile(
 
 
 def read(text: str) -> Any:
-    """The value that the text holds. Raises `Unreadable`."""
+    """The value that the text holds. Raises `UnreadableConfig`."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise Unreadable(str(error)) from None
+        raise UnreadableConfig(str(error)) from None
     except RecursionError:
-        raise Unreadable("it is nested too deeply") from None
+        raise UnreadableConfig("it is nested too deeply") from None
 
 
 def fragment(path: Sequence[str], value: Any) -> str:
@@ -43,12 +43,12 @@ def fragment(path: Sequence[str], value: Any) -> str:
 
 
 def put(text: str, path: Sequence[str], value: Any) -> str:
-    """The text with this table there. Raises `Unreadable` where something on the way is no table."""
+    """The text with this table there. Raises `UnreadableConfig` where something on the way is no table."""
     data = read(text)
     for step in path[:-1]:
         data = data.get(step, {})
         if not isinstance(data, dict):
-            raise Unreadable(f"{step} holds something else than a table of settings")
+            raise UnreadableConfig(f"{step} holds something else than a table of settings")
     line = "\r\n" if "\r\n" in text else "\n"
     new = fragment(path, value).replace("\n", line)
     first = next(_parts(text, path), None)

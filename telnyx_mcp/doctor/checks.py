@@ -21,10 +21,10 @@ from telnyx_mcp.approval.channels.browser import users_browser
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.approval.reasons import ACCEPT, LINK, StoreReplaced
 from telnyx_mcp.clients.catalog import CLIENTS, Client, Host
-from telnyx_mcp.clients.config_file import ConfigFile, NotWritten
+from telnyx_mcp.clients.config_file import ConfigFile
 from telnyx_mcp.clients.entry import server_name
+from telnyx_mcp.clients.errors import ClientConfigError
 from telnyx_mcp.clients.formats import FORMATS
-from telnyx_mcp.clients.jsonc import Unreadable
 from telnyx_mcp.config.command_line import PROGRAM, command_line
 from telnyx_mcp.config.environment import misspelt
 from telnyx_mcp.config.keys import KeyUnavailable, place_of_key, with_key
@@ -415,7 +415,7 @@ def _client(client: Client) -> list[Finding]:
     try:
         text = ConfigFile.read(path).text
         data = FORMATS[client.format].read(text) if text.strip() else {}
-    except (NotWritten, Unreadable) as error:
+    except ClientConfigError as error:
         found = f"{client.title}'s {path} can't be parsed: {error}"
         do = f"Mend it there: {client.title} may start no server until then."
         return [Finding("client", Level.FAILED, found, do)]

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from telnyx_mcp.cli.export import run_export
-from telnyx_mcp.cli.main import _parser, main, wish_of
+from telnyx_mcp.cli.export import export_options, run_export
+from telnyx_mcp.cli.main import main, parse
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.exporting import part
 from telnyx_mcp.exporting.failure import ExportFailure
@@ -393,8 +393,8 @@ def test_the_command_that_goes_on_asks_the_same_question(
     question = question_of(wish, settings, NOW)
     program, *words = shlex.split(command_line(wish, question))
     assert program == "telnyx-account-mcp"
-    options = _parser().parse_args(words)
-    again = wish_of(options)
+    _, options = parse(words)
+    again = export_options(options)
     assert question_of(again, settings, NOW + timedelta(days=40)) == question
     assert (again.to, again.profile, again.force) == (wish.to, "eu", True)
 

@@ -9,7 +9,8 @@ from keyring.backend import KeyringBackend
 from pydantic import SecretStr
 
 from telnyx_mcp.cli.key import set_key
-from telnyx_mcp.cli.terminal import Person
+from telnyx_mcp.cli.main import parse
+from telnyx_mcp.cli.terminal import Terminal
 from telnyx_mcp.config import keys
 from telnyx_mcp.config.keys import KeyUnavailable, key_of, with_key
 from telnyx_mcp.config.settings import TELNYX_HOSTS, Settings, foreign_address
@@ -64,8 +65,8 @@ def test_telnyx_own_regional_addresses_are_not_foreign(host: str) -> None:
     assert foreign_address(Settings(base_url=f"https://{host.upper()}:443/v2").base_url) is None
 
 
-def person(typed: str = KEY) -> Person:
-    return Person(hidden=lambda _: typed, there=lambda: True)
+def terminal(typed: str = KEY) -> Terminal:
+    return Terminal(read_secret=lambda _: typed, has_input=lambda: True)
 
 
 @pytest.mark.parametrize("source", ["auto", "keyring"])
@@ -73,8 +74,6 @@ def person(typed: str = KEY) -> Person:
 def test_the_command_that_a_missing_key_names_works_as_typed(
     keyring: KeyringBackend, own: Path, source: str, profile: str | None
 ) -> None:
-    from telnyx_mcp.cli.main import _parser
-
     own.write_text("[profiles.eu]\n", "utf-8")
     keys.store_key(profile, SecretStr("KEYtelnyx"))
     asked = Settings(key_from=source, profile=profile, base_url=FOREIGN[0])
@@ -82,8 +81,8 @@ def test_the_command_that_a_missing_key_names_works_as_typed(
         with_key(asked)
     command = missed.value.do[missed.value.do.index("telnyx-account-mcp key set") :]
     words = command.split(", or ")[0].split()[1:]
-    options = _parser().parse_args(words)
-    assert set_key(options.profile, None, person(), options.base_url) == 0
+    _, options = parse(words)
+    assert set_key(options.profile, None, terminal(), options.base_url) == 0
     assert key_of(asked) == SecretStr(KEY)
     assert key_of(asked.model_copy(update={"base_url": Settings().base_url})) == SecretStr(
         "KEYtelnyx"
@@ -95,8 +94,8 @@ def test_a_key_is_set_for_the_address_of_the_environment_or_of_the_profile(
 ) -> None:
     own.write_text(f'[profiles.eu]\nbase_url = "{FOREIGN[1]}"\n', "utf-8")
     monkeypatch.setenv("TELNYX_BASE_URL", FOREIGN[0])
-    set_key(None, None, person("KEYone"))
-    set_key("eu", None, person("KEYtwo"))
+    set_key(None, None, terminal("KEYone"))
+    set_key("eu", None, terminal("KEYtwo"))
     assert keys.read_key(None, FOREIGN[0]) == SecretStr("KEYone")
     assert keys.read_key("eu", FOREIGN[1]) == SecretStr("KEYtwo")
     assert keys.read_key(None) is keys.read_key("eu") is None

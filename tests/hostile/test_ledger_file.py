@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,7 +15,9 @@ from telnyx_mcp.approval.change import Change, State
 from telnyx_mcp.approval.ledger import Ledger
 from telnyx_mcp.approval.ledger_async import NotAllowed
 from telnyx_mcp.approval.opening import open_ledger
-from telnyx_mcp.cli.ledger import show_ledger
+from telnyx_mcp.cli.ledger import show_change, show_changes
+from telnyx_mcp.cli.ledger_session import LedgerSession
+from telnyx_mcp.cli.terminal import Terminal
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.doctor.checks import run_checks
 from telnyx_mcp.sandbox import Sandbox
@@ -237,9 +240,12 @@ async def test_a_damaged_row_is_listed_everywhere_with_what_is_wrong(
     write(store, paid.id, **{column: value})
     assert not (await call(server, "telnyx_list_changes")).is_error
     shown = []
-    for one, as_json in ((None, False), (None, True), (paid.id, False), (paid.id, True)):
-        assert show_ledger(settings, one, as_json=as_json, limit=9, state=None) == 0
-        shown.append(capsys.readouterr().out)
+    session = LedgerSession(settings, open_ledger(settings), Terminal())
+    for show in (partial(show_changes, limit=9, state=None), partial(show_change, id=paid.id)):
+        for as_json in (False, True):
+            assert show(session, as_json=as_json) == 0
+            shown.append(capsys.readouterr().out)
+    session.ledger.close()
     assert all(paid.id in each for each in shown)
     if column not in WORDS:
         assert f"{paid.id} can't be read: " in shown[0]

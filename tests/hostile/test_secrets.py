@@ -400,7 +400,8 @@ async def test_no_command_and_no_wrong_setting_tells_a_secret(
     home = tmp_path / "home"
     home.mkdir()
     environment = environment_for(keyed, tmp_path) | {"HOME": str(home), "COLUMNS": "200"}
-    async with started(*arguments, environment=environment | more) as process:
+    # `demo` answers eight questions: seconds alone, and more on a loaded machine.
+    async with started(*arguments, environment=environment | more, seconds=90) as process:
         status, out, err = await process.ended()
     assert not (more and status == 0)
     assert b"Traceback" not in out + err

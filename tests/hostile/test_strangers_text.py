@@ -12,7 +12,7 @@ from mcp_types import TextResourceContents
 from pydantic import SecretStr
 from rich.console import Console, Group
 
-from telnyx_mcp.cli.call import render, text_of
+from telnyx_mcp.cli.tables import render, text_of
 from telnyx_mcp.config.keys import with_key
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.server.build import AccountServer, build_server

@@ -17,13 +17,15 @@ import pytest
 from keyring.backend import KeyringBackend
 from pydantic import SecretStr
 
+from telnyx_mcp.cli.errors import CommandError
 from telnyx_mcp.cli.install import InstallOptions, install, uninstall
 from telnyx_mcp.cli.key import remove_key, set_key
 from telnyx_mcp.cli.main import main
-from telnyx_mcp.cli.terminal import NotDone, Person
+from telnyx_mcp.cli.terminal import Terminal
 from telnyx_mcp.clients import jsonc
 from telnyx_mcp.clients.catalog import CLIENTS, Host
-from telnyx_mcp.clients.config_file import ConfigFile, NotWritten
+from telnyx_mcp.clients.config_file import ConfigFile
+from telnyx_mcp.clients.errors import ClientConfigError
 from telnyx_mcp.config import keys
 from tests.conftest import KEY
 
@@ -44,7 +46,7 @@ class Desk:
     system: str = "linux"
     environment: Mapping[str, str] = field(default_factory=dict)
 
-    def person(self) -> Person:
+    def terminal(self) -> Terminal:
         def next_of(answers: list[str]) -> Callable[[str], str]:
             def answer(_: str) -> str:
                 if not answers:
@@ -53,22 +55,24 @@ class Desk:
 
             return answer
 
-        return Person(
-            Host(self.system, self.home, self.environment),
-            now=lambda: NOW,
-            typed=next_of(self.answers),
-            hidden=next_of(self.keys),
-            there=lambda: self.at_terminal,
+        return Terminal(
+            read=next_of(self.answers),
+            read_secret=next_of(self.keys),
+            has_input=lambda: self.at_terminal,
         )
 
+    @property
+    def host(self) -> Host:
+        return Host(self.system, self.home, self.environment)
+
     def file(self, client: str) -> Path:
-        return CLIENTS[client].file(self.person().machine)
+        return CLIENTS[client].file(self.host)
 
     def install(self, client: str, **wish: Any) -> int:
-        return install(InstallOptions(client, **wish), self.person())
+        return install(InstallOptions(client, **wish), self.terminal(), self.host, lambda: NOW)
 
     def uninstall(self, client: str, **wish: Any) -> int:
-        return uninstall(InstallOptions(client, **wish), self.person())
+        return uninstall(InstallOptions(client, **wish), self.terminal(), self.host, lambda: NOW)
 
     def entry(self, client: str, name: str = "telnyx-account") -> dict[str, Any]:
         found = self.data(client)[CLIENTS[client].table][name]
@@ -146,7 +150,7 @@ def test_claude_desktop_installed_as_a_package_has_its_file_there(tmp_path: Path
     file = package / "LocalCache" / "Roaming" / "Claude" / "claude_desktop_config.json"
     assert "telnyx-account" in json.loads(file.read_text("utf-8"))["mcpServers"]
     (package.parent / "Claude_another").mkdir()
-    with pytest.raises(NotDone, match="Claude_another, Claude_pzs8sxrjxfjjc"):
+    with pytest.raises(CommandError, match="Claude_another, Claude_pzs8sxrjxfjjc"):
         desk.install("claude-desktop", yes=True)
 
 
@@ -254,7 +258,7 @@ def test_a_file_that_can_not_be_read_is_left_as_it_is(
     for command in (desk.install, desk.uninstall):
         if command == desk.uninstall and content.startswith(b'{"mcp') and client == "cursor":
             continue
-        with pytest.raises(NotDone):
+        with pytest.raises(CommandError):
             command(client, yes=True)
     assert file.read_bytes() == content
     assert list(file.parent.iterdir()) == [file]
@@ -322,7 +326,7 @@ def test_questions_of_an_odd_shape_are_said(desk: Desk) -> None:
     file = desk.file("vscode")
     file.parent.mkdir(parents=True)
     file.write_text('{"inputs": null}', "utf-8")
-    with pytest.raises(NotDone, match="inputs holds something else"):
+    with pytest.raises(CommandError, match="inputs holds something else"):
         desk.install("vscode", yes=True)
     assert file.read_text("utf-8") == '{"inputs": null}'
 
@@ -334,7 +338,7 @@ def test_a_file_that_can_not_be_changed_safely_is_left_as_it_is(desk: Desk, cont
     file = desk.file("codex")
     file.parent.mkdir(parents=True)
     file.write_text(content, "utf-8")
-    with pytest.raises(NotDone, match="by hand"):
+    with pytest.raises(CommandError, match="by hand"):
         desk.install("codex", yes=True)
     assert file.read_text("utf-8") == content
 
@@ -350,7 +354,7 @@ def test_a_change_that_would_change_something_else_is_not_made(
     for wrong in ("{}", "{", '{"mcpServers": {}}'):
         monkeypatch.setattr(jsonc, "take", lambda *_, it=wrong: it)
         for command in (desk.install, desk.uninstall):
-            with pytest.raises(NotDone, match="safely"):
+            with pytest.raises(CommandError, match="safely"):
                 command("cursor", yes=True)
     assert list(file.parent.iterdir()) == [file]
 
@@ -384,7 +388,7 @@ def test_what_somebody_else_wrote_meanwhile_is_not_written_over(tmp_path: Path) 
     path.write_text("{}", "utf-8")
     file = ConfigFile.read(path)
     path.write_text('{"theirs": 1}', "utf-8")
-    with pytest.raises(NotWritten, match="run it again"):
+    with pytest.raises(ClientConfigError, match="run it again"):
         file.write('{"ours": 1}', NOW, private=False)
     assert path.read_text("utf-8") == '{"theirs": 1}'
     assert not list(tmp_path.glob(".mcp.json*"))
@@ -395,14 +399,14 @@ def test_a_file_that_came_meanwhile_is_not_written_over(tmp_path: Path) -> None:
     file = ConfigFile.read(path)
     path.parent.mkdir()
     path.write_text("{}", "utf-8")
-    with pytest.raises(NotWritten, match="run it again"):
+    with pytest.raises(ClientConfigError, match="run it again"):
         file.write("ours", NOW, private=False)
     assert path.read_text("utf-8") == "{}"
 
 
 def test_a_folder_in_the_place_of_the_file_is_said(desk: Desk) -> None:
     desk.file("cursor").mkdir(parents=True)
-    with pytest.raises(NotDone, match=r"can't be read: Is a directory|Permission denied"):
+    with pytest.raises(CommandError, match=r"can't be read: Is a directory|Permission denied"):
         desk.install("cursor", yes=True)
 
 
@@ -443,7 +447,7 @@ def test_the_groups_of_tools_are_written_and_stay_when_it_is_installed_again(des
 
 @pytest.mark.parametrize("name", ["", "my server", "a.b", "ü", "x" * 65])
 def test_a_name_that_some_client_would_not_take_is_refused(desk: Desk, name: str) -> None:
-    with pytest.raises(NotDone, match="--name takes"):
+    with pytest.raises(CommandError, match="--name takes"):
         desk.install("cursor", name=name, yes=True)
 
 
@@ -468,10 +472,10 @@ def test_without_a_terminal_it_needs_yes_and_a_key_from_the_environment(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.at_terminal = False
-    with pytest.raises(NotDone, match="Set TELNYX_API_KEY"):
+    with pytest.raises(CommandError, match="Set TELNYX_API_KEY"):
         desk.install("cursor", yes=True)
     monkeypatch.setenv("TELNYX_API_KEY", KEY)
-    with pytest.raises(NotDone, match="--yes"):
+    with pytest.raises(CommandError, match="--yes"):
         desk.install("cursor")
     assert not desk.file("cursor").exists()
     assert desk.install("cursor", yes=True) == 0
@@ -481,7 +485,7 @@ def test_without_a_terminal_it_needs_yes_and_a_key_from_the_environment(
 @pytest.mark.parametrize("typed", [[], [""], ["  "], ["KEY with space"]])
 def test_no_key_or_one_that_is_none_changes_nothing(desk: Desk, typed: list[str]) -> None:
     desk.keys[:] = typed
-    with pytest.raises(NotDone, match="Nothing was changed"):
+    with pytest.raises(CommandError, match="Nothing was changed"):
         desk.install("cursor", yes=True)
     assert not desk.file("cursor").exists()
 
@@ -516,7 +520,7 @@ def test_settings_can_be_given_and_wrong_ones_are_refused(desk: Desk) -> None:
     desk.install("cursor", yes=True, env=["TELNYX_MCP_MAX_PAYMENT=20.00"])
     assert desk.entry("cursor")["env"]["TELNYX_MCP_MAX_PAYMENT"] == "20.00"
     for pair in ("TELNYX_MCP_MAX_PAYMENT=-1", "TELNYX_MCP_NO=1", "TELNYX_API_KEY=x", "nothing"):
-        with pytest.raises(NotDone, match="--env"):
+        with pytest.raises(CommandError, match="--env"):
             desk.install("windsurf", yes=True, env=[pair])
     assert not desk.file("windsurf").exists()
 
@@ -566,18 +570,18 @@ def test_the_client_can_be_chosen_to_keep_the_key_and_then_names_no_keyring(
 
 
 def test_a_keyring_that_is_wanted_and_missing_is_said(desk: Desk) -> None:
-    with pytest.raises(NotDone, match="no keyring"):
+    with pytest.raises(CommandError, match="no keyring"):
         desk.install("cursor", key="keyring", yes=True)
 
 
 def test_the_key_can_be_set_and_removed(
     desk: Desk, keyring: KeyringBackend, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert set_key(None, person=desk.person()) == 0
+    assert set_key(None, terminal=desk.terminal()) == 0
     assert keys.read_key(None) == SecretStr(KEY)
-    assert remove_key(None, desk.person()) == 0
+    assert remove_key(None, desk.terminal()) == 0
     assert keys.read_key(None) is None
-    assert remove_key(None, desk.person()) == 0
+    assert remove_key(None, desk.terminal()) == 0
     assert KEY not in capsys.readouterr().err
 
 
@@ -585,11 +589,11 @@ def test_setting_a_key_asks_for_it_whatever_the_environment_holds(
     desk: Desk, keyring: KeyringBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TELNYX_API_KEY", "KEYother")
-    set_key(None, person=desk.person())
+    set_key(None, terminal=desk.terminal())
     assert keys.read_key(None) == SecretStr(KEY)
     desk.at_terminal = False
-    with pytest.raises(NotDone, match="key set --from-env NAME"):
-        set_key(None, person=desk.person())
+    with pytest.raises(CommandError, match="key set --from-env NAME"):
+        set_key(None, terminal=desk.terminal())
 
 
 def test_a_key_can_be_set_from_a_variable_that_is_named(
@@ -598,8 +602,8 @@ def test_a_key_can_be_set_from_a_variable_that_is_named(
     monkeypatch.setenv("MY_KEY", KEY)
     assert main(["key", "set", "--from-env", "MY_KEY"]) == 0
     assert keys.read_key(None) == SecretStr(KEY)
-    for name in ("NO_KEY", "", "A B"):
-        assert main(["key", "set", "--from-env", name]) == 2
+    for name, status in (("NO_KEY", 1), ("", 2), ("A B", 2)):
+        assert main(["key", "set", "--from-env", name]) == status
     assert main(["key", "remove", "--from-env", "MY_KEY"]) == 2
     assert keys.read_key(None) == SecretStr(KEY)
 
@@ -646,11 +650,11 @@ def test_the_key_of_a_profile_is_never_that_of_the_environment(
     desk.install("cursor", profile="eu", yes=True)
     assert keys.read_key("eu") == SecretStr(KEY)
     desk.keys.append("KEYnew")
-    set_key("eu", person=desk.person())
+    set_key("eu", terminal=desk.terminal())
     assert keys.read_key("eu") == SecretStr("KEYnew")
     keys.remove_key("eu")
     desk.at_terminal = False
-    with pytest.raises(NotDone, match="key set --profile eu --from-env NAME"):
+    with pytest.raises(CommandError, match="key set --profile eu --from-env NAME"):
         desk.install("zed", profile="eu", yes=True)
     assert keys.read_key("eu") is None
 
@@ -659,7 +663,7 @@ def test_the_key_of_a_profile_is_never_that_of_the_environment(
 def test_where_the_key_of_a_profile_is_can_only_be_said_in_the_profile(desk: Desk) -> None:
     wrong: list[tuple[str, Any]] = [("eu", "client"), ("us", "client"), ("us", "keyring")]
     for profile, place in wrong:
-        with pytest.raises(NotDone, match="leave out --key"):
+        with pytest.raises(CommandError, match="leave out --key"):
             desk.install("cursor", profile=profile, key=place, yes=True)
     assert desk.install("cursor", profile="eu", key="keyring", yes=True) == 0
 
@@ -688,7 +692,7 @@ def test_a_profile_gets_an_entry_of_its_own_that_holds_no_key(desk: Desk) -> Non
     assert desk.entry("cursor", "telnyx-account-us")["env"] == {}
     assert keys.read_key("eu") == SecretStr(KEY)
     assert keys.read_key("us") is None
-    with pytest.raises(NotDone, match="no profile 'asia'"):
+    with pytest.raises(CommandError, match="no profile 'asia'"):
         desk.install("cursor", profile="asia", yes=True)
     desk.uninstall("cursor", profile="eu", yes=True)
     assert list(desk.data("cursor")["mcpServers"]) == ["telnyx-account-us"]
@@ -732,5 +736,5 @@ def test_it_does_not_install_from_a_place_that_will_be_gone(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "prefix", "/cache/uv/archive-v0/x")
-    with pytest.raises(NotDone, match="uv tool install"):
+    with pytest.raises(CommandError, match="uv tool install"):
         desk.install("cursor", yes=True)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telnyx_mcp.clients import formats, jsonc
+from telnyx_mcp.clients.errors import UnreadableConfig
 
 SERVER = {"command": "/bin/x", "args": [], "env": {"K": "v"}}
 PATH = ("mcpServers", "ours")
@@ -107,7 +108,7 @@ def test_an_item_is_added_to_a_list_and_taken_out_again() -> None:
     ],
 )
 def test_what_is_no_json_is_not_read(text: str, said: str) -> None:
-    with pytest.raises(jsonc.Unreadable, match=said):
+    with pytest.raises(UnreadableConfig, match=said):
         jsonc.read(text)
 
 
@@ -121,7 +122,7 @@ def test_what_is_no_json_is_not_read(text: str, said: str) -> None:
     ],
 )
 def test_a_file_of_another_shape_is_not_changed(text: str, said: str) -> None:
-    with pytest.raises(jsonc.Unreadable, match=said):
+    with pytest.raises(UnreadableConfig, match=said):
         jsonc.put(text, PATH, SERVER)
 
 

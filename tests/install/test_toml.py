@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from telnyx_mcp.clients import toml
-from telnyx_mcp.clients.jsonc import Unreadable
+from telnyx_mcp.clients.errors import UnreadableConfig
 
 SERVER = {"command": "/bin/x", "args": ["serve"], "env": {"K": "v"}}
 PATH = ("mcp_servers", "ours")
@@ -77,7 +77,7 @@ def test_it_is_taken_out_wherever_it_is_written(before: str, after: str) -> None
 
 @pytest.mark.parametrize("text", ["mcp_servers = 1", "[[mcp_servers]]"])
 def test_a_file_of_another_shape_is_not_changed(text: str) -> None:
-    with pytest.raises(Unreadable, match="mcp_servers holds something else"):
+    with pytest.raises(UnreadableConfig, match="mcp_servers holds something else"):
         toml.put(text, PATH, SERVER)
 
 

@@ -126,11 +126,14 @@ class ServerProcess:
 
 @asynccontextmanager
 async def started(
-    *arguments: str, environment: Mapping[str, str], cwd: str | None = None
+    *arguments: str,
+    environment: Mapping[str, str],
+    cwd: str | None = None,
+    seconds: float = SECONDS,
 ) -> AsyncIterator[ServerProcess]:
-    """A server process, killed at the latest when the test is over."""
+    """A server process, killed when the test is over, or after so many seconds."""
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-    with anyio.fail_after(SECONDS):
+    with anyio.fail_after(seconds):
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",

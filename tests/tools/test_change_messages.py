@@ -19,7 +19,8 @@ from telnyx_mcp.approval.ledger import Decision, Ledger
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.approval.question import Question
 from telnyx_mcp.approval.reasons import StoreReplaced
-from telnyx_mcp.cli.ledger import _sent_or_asked, facts_of, record_of, visible
+from telnyx_mcp.cli.change_texts import facts_of, record_of, sent_or_asked
+from telnyx_mcp.cli.terminal import escape_controls
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.server.build import AccountServer, build_server
 from telnyx_mcp.tools.catalog.list_changes import row_of
@@ -310,9 +311,9 @@ def test_a_printed_change_names_each_fact_that_is_known() -> None:
 
 
 def test_a_table_says_when_a_change_was_sent_or_else_when_it_was_asked_about() -> None:
-    assert _sent_or_asked(WHOLE) == "sent 2026-06-15 12:01"
-    assert _sent_or_asked(change()) == "asked 2026-06-15 12:00"
+    assert sent_or_asked(WHOLE) == "sent 2026-06-15 12:01"
+    assert sent_or_asked(change()) == "asked 2026-06-15 12:00"
 
 
 def test_what_could_move_the_cursor_is_written_out() -> None:
-    assert visible("a\x1b[2J\rb\nc\u202e é") == "a\\x1b[2J\\rb\nc\\u202e é"
+    assert escape_controls("a\x1b[2J\rb\nc\u202e é") == "a\\x1b[2J\\rb\nc\\u202e é"
