@@ -93,7 +93,8 @@ def mode(request: pytest.FixtureRequest) -> Mode:
 async def connected(
     server: AccountServer, mode: Mode = "auto", elicitation: ElicitationFnT | None = None
 ) -> AsyncIterator[Client]:
-    """A real client in memory, bounded in time."""
+    """A real client in memory, bounded in time. It compares every answer with the tool's published
+    output schema, and fails the test if the answer does not fit."""
     with anyio.fail_after(SECONDS):
         async with Client(server, mode=mode, elicitation_callback=elicitation) as client:
             yield client

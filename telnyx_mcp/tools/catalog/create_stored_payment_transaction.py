@@ -75,14 +75,21 @@ class PaymentParams(Params):
 
 
 class PaymentResult(ChangeResult):
-    amount: str | None = None
+    amount: str | None = Field(
+        None, description="Amount that was sent to Telnyx, as a decimal string."
+    )
+    amount_cents: int | None = Field(None, description="Amount on Telnyx's receipt, in cents.")
     currency: str | None = None
-    transaction_id: str | None = None
-    processor_status: str | None = None
-    created_at: str | None = None
-    reference: str | None = None
-    balance_before: str | None = None
-    balance_after: str | None = None
+    transaction_id: str | None = Field(None, description="Id of the payment at Telnyx.")
+    processor_status: str | None = Field(None, description="Status at the payment processor.")
+    created_at: str | None = Field(None, description="When Telnyx created the payment, RFC 3339.")
+    reference: str | None = Field(None, description="Reference of the payment.")
+    balance_before: str | None = Field(
+        None, description="Balance before the payment, as a decimal string."
+    )
+    balance_after: str | None = Field(
+        None, description="Balance after the payment, as a decimal string."
+    )
 
 
 class PaymentRequest(AccountRequest):

@@ -11,9 +11,9 @@ from telnyx_mcp.billing.money import amount_of, format_amount
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.tools.catalog.update_auto_recharge_preferences import MOST_RECHARGES_A_DAY, Charge
 from telnyx_mcp.tools.framework.arguments import Params
-from telnyx_mcp.tools.framework.results import Result, copy_fields
+from telnyx_mcp.tools.framework.results import Result, Row, copy_fields
 from telnyx_mcp.tools.framework.spec import Call, ToolSpec
-from telnyx_mcp.tools.support.low_credit import low_credit_notice
+from telnyx_mcp.tools.support.low_credit import LowCreditNotice, low_credit_notice
 
 NOTHING = "nothing now"
 SCHEDULED = "Scheduled payments set up in the portal are not visible here."
@@ -23,23 +23,41 @@ class NoParams(Params):
     pass
 
 
+class ChargedAtMost(Row):
+    """The most that recharges can charge."""
+
+    at_once: str | None = Field(
+        None, description="Most that one recharge charges, as a decimal string."
+    )
+    in_24_hours: str | None = Field(
+        None, description="Most that ten recharges charge, which is the limit."
+    )
+
+
 class PreferencesResult(Result):
-    enabled: bool | None = None
-    threshold_amount: str | None = None
-    recharge_amount: str | None = None
-    preference: str | None = None
-    invoice_enabled: bool | None = None
-    balance: str | None = None
-    available_credit: str | None = None
+    enabled: bool | None = Field(None, description="Whether Telnyx recharges automatically.")
+    threshold_amount: str | None = Field(
+        None, description="Available credit below which Telnyx recharges, as a decimal string."
+    )
+    recharge_amount: str | None = Field(
+        None,
+        description="Charged on top of what is missing up to the threshold, as a decimal string.",
+    )
+    preference: str | None = Field(None, description="How it is paid: credit_paypal or ach.")
+    invoice_enabled: bool | None = Field(None, description="Whether recharges are invoiced.")
+    balance: str | None = Field(None, description="Balance as a decimal string.")
+    available_credit: str | None = Field(
+        None, description="Balance plus credit limit, as a decimal string."
+    )
     currency: str | None = None
     charged_now: str | None = Field(
         None, description=f'What Telnyx would charge at once; or "{NOTHING}".'
     )
-    charged_at_most: dict[str, str] | None = Field(
-        None, description="at_once: by one recharge; in_24_hours: by ten, which is the most."
+    charged_at_most: ChargedAtMost | None = Field(
+        None, description="Most that recharges can charge, in the currency of the answer."
     )
-    low_credit_notice: dict[str, Any] | None = Field(
-        None, description="sent_to: who is notified when credit is low; or unknown: why."
+    low_credit_notice: LowCreditNotice | None = Field(
+        None, description="Recipients of the notice that credit is low."
     )
 
 
@@ -80,10 +98,10 @@ async def _add_charge(result: PreferencesResult, call: Call[Any]) -> str:
     if charge.largest is None:
         return "What would be charged is unknown, as Telnyx did not send all amounts."
     result.charged_now = NOTHING if charge.now is None else format_amount(charge.now)
-    result.charged_at_most = {
-        "at_once": format_amount(charge.largest),
-        "in_24_hours": format_amount(charge.largest * MOST_RECHARGES_A_DAY),
-    }
+    result.charged_at_most = ChargedAtMost(
+        at_once=format_amount(charge.largest),
+        in_24_hours=format_amount(charge.largest * MOST_RECHARGES_A_DAY),
+    )
     return ""
 
 

@@ -16,7 +16,7 @@ from telnyx_mcp.billing.spend import RECENT_DAYS, RecentUsage, recent_usage
 from telnyx_mcp.telnyx.models import Balance
 from telnyx_mcp.telnyx.usage_reports import rounded
 from telnyx_mcp.tools.framework.arguments import Params
-from telnyx_mcp.tools.framework.results import Result, copy_fields
+from telnyx_mcp.tools.framework.results import Result, Row, copy_fields
 from telnyx_mcp.tools.framework.spec import Call, ToolSpec
 from telnyx_mcp.tools.support.spend_limits import blocked, close
 
@@ -31,20 +31,82 @@ class BalanceParams(Params):
     )
 
 
+class SpendLimitRow(Row):
+    """A spend limit, and how much of it is spent."""
+
+    product: str | None = Field(None, description="Product that the limit is for.")
+    period: str | None = Field(
+        None, description="How often the limit starts over: day, week or month."
+    )
+    limit: str | None = Field(
+        None, description="Most that may be spent in the period, as a decimal string."
+    )
+    spent: str | None = Field(None, description="Spent so far in the period, as a decimal string.")
+    currency: str | None = Field(None, description="Currency of limit and spent.")
+    until: str | None = Field(None, description="First day (UTC) on which the product works again.")
+    used: str | None = Field(None, description="Share of the limit that is spent, in percent.")
+
+
+class DayUsage(Row):
+    """The usage of one day."""
+
+    date: str | None = Field(None, description="Day in UTC, YYYY-MM-DD.")
+    usage: str | None = Field(
+        None, description="Cost of the usage, in the currency of the balance."
+    )
+
+
+class NextCharges(Row):
+    """The next monthly charges."""
+
+    date: str | None = Field(None, description="Day on which they fall due, YYYY-MM-DD.")
+    amount: str | None = Field(
+        None, description="Sum of the charges, in the currency of the balance."
+    )
+
+
+class Runway(Row):
+    """How long the money lasts, or why that is unknown."""
+
+    unknown: str | None = Field(None, description="Why it can't be estimated.")
+    balance_lasts: str | None = Field(None, description="How long the balance lasts.")
+    available_credit_lasts: str | None = Field(
+        None, description="How long the balance and the credit limit last."
+    )
+    usage_per_day: str | None = Field(
+        None, description="Mean cost of usage per day, in the currency of the balance."
+    )
+    dearest_day: DayUsage | None = Field(
+        None, description="Day of the last seven with the highest usage."
+    )
+    next_charges: NextCharges | None = Field(
+        None, description="Monthly charges that fall due next."
+    )
+    basis: str | None = Field(None, description="What the estimate is based on.")
+
+
 class BalanceResult(Result):
-    balance: str | None = None
-    credit_limit: str | None = None
-    available_credit: str | None = None
-    pending: str | None = None
+    balance: str | None = Field(
+        None, description="Balance as a decimal string; negative if money is owed."
+    )
+    credit_limit: str | None = Field(None, description="Credit limit as a decimal string.")
+    available_credit: str | None = Field(
+        None, description="Balance plus credit limit, as a decimal string."
+    )
+    pending: str | None = Field(
+        None, description="Amount that is not settled yet, as a decimal string."
+    )
     currency: str | None = None
-    blocked_by_spend_limit: list[dict[str, Any]] | None = Field(
+    blocked_by_spend_limit: list[SpendLimitRow] | None = Field(
         None,
         description="Products that work again on the day `until` (UTC), or with a higher limit.",
     )
-    close_to_spend_limit: list[dict[str, Any]] | None = Field(
+    close_to_spend_limit: list[SpendLimitRow] | None = Field(
         None, description="With include_runway: limits of which 80 % or more is spent."
     )
-    runway: dict[str, Any] | None = None
+    runway: Runway | None = Field(
+        None, description="With include_runway: how long the money lasts."
+    )
 
 
 async def get_balance(call: Call[BalanceParams]) -> BalanceResult:
@@ -56,10 +118,10 @@ async def get_balance(call: Call[BalanceParams]) -> BalanceResult:
         raise
     limits = await reading
     result = copy_fields(balance, BalanceResult, without={"record_type"})
-    result.blocked_by_spend_limit = blocked(limits) or None
+    result.blocked_by_spend_limit = [SpendLimitRow(**each) for each in blocked(limits)] or None
     if call.params.include_runway:
-        result.close_to_spend_limit = close(limits) or None
-        result.runway = await _runway(call, balance)
+        result.close_to_spend_limit = [SpendLimitRow(**each) for each in close(limits)] or None
+        result.runway = Runway(**await _runway(call, balance))
     return result
 
 

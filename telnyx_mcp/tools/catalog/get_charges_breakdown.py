@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import date
 from typing import Any, ClassVar, Literal
 
@@ -22,7 +21,7 @@ from telnyx_mcp.tools.framework.arguments import Day, PageNumber, Params
 from telnyx_mcp.tools.framework.results import ListResult, Row, copy_fields, paging
 from telnyx_mcp.tools.framework.spec import Call, ToolSpec
 from telnyx_mcp.tools.support.charge_ranges import END_DESCRIPTION, check_range
-from telnyx_mcp.tools.support.csv_export import exporting
+from telnyx_mcp.tools.support.csv_export import Exported, exporting
 from telnyx_mcp.tools.support.spelling import spellings
 
 MOST_NUMBERS = 100
@@ -46,33 +45,68 @@ class BreakdownParams(Params):
     export: bool = Field(False, description="All as a CSV file in the user's folder instead.")
 
 
+class ServiceRow(Row):
+    """What one service of a number costs."""
+
+    name: str | None = Field(None, description="Name of the service.")
+    cost_type: str | None = Field(None, description="MRC (monthly) or OTC (one-time).")
+    cost: str | None = Field(
+        None, description="Cost as a decimal string, in the currency of the answer."
+    )
+
+
 class NumberRow(Row):
-    tn: str | None = None
-    charge_type: str | None = None
-    unused: bool | None = None
-    cost: str | None = None
+    tn: str | None = Field(None, description="Phone number.")
+    charge_type: str | None = Field(None, description="What kind of number it is charged as.")
+    unused: bool | None = Field(
+        None, description="Present and true if no usage report names the number."
+    )
+    cost: str | None = Field(
+        None, description="Sum of its services as a decimal string, in the currency of the answer."
+    )
     part_cost: str | None = Field(
         None, description="Instead of cost, where that of a service can't be read."
     )
-    owner_email: str | None = None
-    services: list[Any] | None = None
+    owner_email: str | None = Field(
+        None, description="E-mail address of the owner, if not the account's own user."
+    )
+    services: list[ServiceRow] | None = Field(
+        None, description="Services of the number, each with its cost."
+    )
+
+
+class NumberTotals(Row):
+    """How many numbers there are, and what they cost."""
+
+    numbers: int | None = Field(None, description="How many numbers.")
+    cost: str | None = Field(
+        None, description="Their cost as a decimal string, in the currency of the answer."
+    )
+    part_cost: str | None = Field(
+        None, description="Instead of cost, if that of a service can't be read."
+    )
+    by_charge_type: dict[str, int] | None = Field(
+        None, description="How many numbers by charge type."
+    )
 
 
 class BreakdownResult(ListResult):
-    start_date: str | None = Field(None, description="First day.")
-    end_date: str | None = Field(None, description="Not included.")
+    start_date: str | None = None
+    end_date: str | None = None
     today: str
     currency: str | None = None
     items: list[NumberRow]
-    all: dict[str, Any] = Field(description="Charged numbers, by charge type, and their cost.")
-    unused_numbers: dict[str, Any] | None = Field(None, description="The same, of the unused ones.")
+    all: NumberTotals = Field(description="All charged numbers, and their cost.")
+    unused_numbers: NumberTotals | None = Field(
+        None, description="With unused: the numbers without usage, and their cost."
+    )
     usage_until: str | None = Field(
         None, description="Where the reports of usage end before end_date."
     )
     usage_unknown: dict[str, str] | None = Field(
         None, description="Products whose usage could not be read: no number is proven unused."
     )
-    file: dict[str, Any] | None = Field(None, description="path, rows, bytes")
+    file: Exported | None = Field(None, description="With export: the file that was written.")
 
 
 async def get_charges_breakdown(call: Call[BreakdownParams]) -> BreakdownResult:
@@ -85,7 +119,7 @@ async def get_charges_breakdown(call: Call[BreakdownParams]) -> BreakdownResult:
         end_date=charges.end_date,
         today=call.today,
         currency=charges.currency,
-        all=totals(numbers),
+        all=NumberTotals(**totals(numbers)),
         items=[],
     )
     if asked.unused:
@@ -94,7 +128,7 @@ async def get_charges_breakdown(call: Call[BreakdownParams]) -> BreakdownResult:
     if asked.export:
         with exporting(call, f"charges-{charges.start_date}") as export:
             export.write(_cells(numbers, charges.currency))
-            result.file = asdict(export.finish(complete=not export.full))
+            result.file = export.finish(complete=not export.full)
         return result.model_copy(update={"total": len(numbers)})
     page = page_of(numbers, asked.page, asked.top or asked.page_size)
     items = [
@@ -133,7 +167,7 @@ async def _without_usage(
         unknown = ", ".join(result.usage_unknown)
         notes.append(f"INCOMPLETE: usage of {unknown} is unknown: no number is proven unused.")
     else:
-        result.unused_numbers = totals(found)
+        result.unused_numbers = NumberTotals(**totals(found))
     result.note = " ".join(notes)
     return found
 

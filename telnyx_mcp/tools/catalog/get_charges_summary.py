@@ -14,7 +14,7 @@ from telnyx_mcp.billing.number_costs import (
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.telnyx.models import SummaryLine
 from telnyx_mcp.tools.framework.arguments import Day, Params
-from telnyx_mcp.tools.framework.results import Result
+from telnyx_mcp.tools.framework.results import Result, Row
 from telnyx_mcp.tools.framework.spec import Call, ToolSpec
 from telnyx_mcp.tools.support.charge_ranges import END_DESCRIPTION, check_range
 from telnyx_mcp.tools.support.period_arguments import left_out
@@ -28,16 +28,73 @@ class SummaryParams(Params):
     end_date: Day = Field(description=END_DESCRIPTION)
 
 
+class ChargesTotal(Row):
+    """The sums of the charges."""
+
+    new_mrc: str | None = Field(
+        None, description="Monthly charges of what is new, as a decimal string."
+    )
+    new_otc: str | None = Field(
+        None, description="One-time charges of what is new, as a decimal string."
+    )
+    existing_mrc: str | None = Field(
+        None, description="Monthly charges of what was there before, as a decimal string."
+    )
+    other: str | None = Field(None, description="Other charges, as a decimal string.")
+    credits: str | None = Field(None, description="Credits, as a decimal string.")
+    ledger_adjustments: str | None = Field(
+        None, description="Adjustments of the ledger, as a decimal string."
+    )
+    grand_total: str | None = Field(None, description="Sum of all charges, as a decimal string.")
+
+
+class ChargesLine(Row):
+    """The charges of one service."""
+
+    name: str | None = Field(None, description="Name of the service.")
+    alias: str | None = Field(None, description="Other name of the service.")
+    quantity: int | None = Field(None, description="How many were charged.")
+    amount: str | None = Field(
+        None, description="Amount as a decimal string, in the currency of the answer."
+    )
+    new_quantity: int | None = Field(None, description="How many are new.")
+    new_mrc: str | None = Field(
+        None, description="Monthly charges of the new ones, as a decimal string."
+    )
+    new_otc: str | None = Field(
+        None, description="One-time charges of the new ones, as a decimal string."
+    )
+    existing_quantity: int | None = Field(None, description="How many were there before.")
+    existing_mrc: str | None = Field(
+        None, description="Monthly charges of those there before, as a decimal string."
+    )
+    existing_otc: str | None = Field(
+        None, description="One-time charges of those there before, as a decimal string."
+    )
+
+
+class AdjustmentRow(Row):
+    """One adjustment."""
+
+    amount: str | None = Field(
+        None, description="Amount as a decimal string, in the currency of the answer."
+    )
+    description: str | None = Field(None, description="What it is for.")
+    event_date: str | None = Field(None, description="Day of the adjustment.")
+
+
 class SummaryResult(Result):
-    start_date: str | None = Field(None, description="First day.")
-    end_date: str | None = Field(None, description="Not included.")
+    start_date: str | None = None
+    end_date: str | None = None
     today: str
     currency: str | None = None
-    user_email: str | None = None
-    total: dict[str, Any] | None = None
+    user_email: str | None = Field(None, description="E-mail address of the account's user.")
+    total: ChargesTotal | None = Field(
+        None, description="Sums of all charges, as Telnyx states them."
+    )
     numbers: dict[str, int] | None = Field(None, description="Charged numbers by charge type.")
-    lines: list[Any]
-    adjustments: list[Any]
+    lines: list[ChargesLine] = Field(description="Charges by service.")
+    adjustments: list[AdjustmentRow] = Field(description="Every adjustment of the range.")
 
 
 async def get_charges_summary(call: Call[SummaryParams]) -> SummaryResult:
@@ -53,11 +110,11 @@ async def get_charges_summary(call: Call[SummaryParams]) -> SummaryResult:
         today=call.today,
         currency=charges.currency,
         user_email=charges.user_email,
-        total=charges.total.model_dump(exclude_none=True) if charges.total else None,
+        total=ChargesTotal(**charges.total.model_dump()) if charges.total else None,
         numbers=numbers,
         lines=[_line(line) for line in (body and body.lines) or []],
         adjustments=[
-            each.model_dump(exclude_none=True) for each in (body and body.adjustments) or []
+            AdjustmentRow(**each.model_dump()) for each in (body and body.adjustments) or []
         ],
     )
 
@@ -86,7 +143,7 @@ def _note(end: date, call: Call[Any]) -> str:
     return " ".join(parts)
 
 
-def _line(line: SummaryLine) -> dict[str, Any]:
+def _line(line: SummaryLine) -> ChargesLine:
     """A line as one flat row: `new_quantity`, `new_mrc`, ..., `existing_mrc`."""
     row = line.model_dump(
         exclude={"type", "new_this_month", "existing_this_month"}, exclude_none=True
@@ -95,7 +152,7 @@ def _line(line: SummaryLine) -> dict[str, Any]:
         if detail:
             fields = detail.model_dump(exclude_none=True)
             row |= {f"{prefix}_{name}": value for name, value in fields.items()}
-    return row
+    return ChargesLine(**row)
 
 
 GET_CHARGES_SUMMARY = ToolSpec(

@@ -15,7 +15,7 @@ from telnyx_mcp.tools.framework.spec import Call, ToolSpec
 
 
 class InvoiceParams(Params):
-    invoice_id: Id = Field(description="From telnyx_list_invoices.")
+    invoice_id: Id = Field(description="Id of the invoice, from telnyx_list_invoices.")
     include_download_link: bool = Field(
         False, description="Add a link to the PDF: short-lived and secret, for the user only."
     )
@@ -24,12 +24,14 @@ class InvoiceParams(Params):
 class InvoiceResult(Result):
     links: ClassVar[frozenset[str]] = frozenset({"download_url"})
 
-    invoice_id: str | None = None
-    period_start: str | None = None
-    period_end: str | None = Field(None, description="Included.")
-    paid: bool | None = None
-    file_id: str | None = None
-    download_url: str | None = None
+    invoice_id: str | None = Field(None, description="Id of the invoice, for telnyx_get_invoice.")
+    period_start: str | None = Field(None, description="First day of the invoice's period.")
+    period_end: str | None = Field(None, description="Last day of the period, included.")
+    paid: bool | None = Field(None, description="Whether the invoice is paid.")
+    file_id: str | None = Field(None, description="Id of the PDF.")
+    download_url: str | None = Field(
+        None, description="Short-lived link to the PDF, for the user only."
+    )
 
 
 async def get_invoice(call: Call[InvoiceParams]) -> InvoiceResult:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
@@ -15,7 +15,7 @@ from telnyx_mcp.billing.money import ZERO, amount_of, format_amount
 from telnyx_mcp.telnyx.account_models import SessionAnalysis, SessionEvent
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
 from telnyx_mcp.tools.framework.arguments import Day, Id, Params, Text
-from telnyx_mcp.tools.framework.results import Result
+from telnyx_mcp.tools.framework.results import Result, Row
 from telnyx_mcp.tools.framework.spec import Call, ToolSpec
 from telnyx_mcp.tools.support.vocabulary import product_named
 
@@ -52,18 +52,43 @@ class SessionParams(Params):
     date: Day | None = Field(None, description="Its day in UTC, YYYY-MM-DD: makes it faster.")
 
 
+class ProductCost(Row):
+    """The events of one product."""
+
+    product: str | None = Field(None, description="Product, such as call or recording.")
+    events: int | None = Field(None, description="How many events.")
+    cost: str | None = Field(None, description="Their cost as a decimal string.")
+    currency: str | None = Field(
+        None, description="Currency of the cost, if not that of the total."
+    )
+
+
+class EventCost(Row):
+    """One event of the session."""
+
+    product: str | None = Field(None, description="Product that the event is charged as.")
+    event: str | None = Field(None, description="What happened.")
+    cost: str | None = Field(None, description="Cost as a decimal string.")
+    currency: str | None = Field(
+        None, description="Currency of the cost, if not that of the total."
+    )
+    id: str | None = Field(None, description="Id of the event.")
+
+
 class SessionResult(Result):
     rows = "events"
 
-    session_id: str | None = None
-    total: str | None = None
+    session_id: str | None = Field(None, description="Id of the session.")
+    total: str | None = Field(
+        None, description="Cost of the session as a decimal string, as Telnyx states it."
+    )
     part_total: str | None = Field(
         None, description="Instead, where Telnyx sent no total: the costs that it sent."
     )
     currency: str | None = None
-    by_product: list[dict[str, Any]] = Field(description="The dearest product first.")
-    events: list[dict[str, Any]] = Field(description=f"The {MOST_EVENTS} dearest.")
-    event_count: int = Field(description="Events in by_product.")
+    by_product: list[ProductCost] = Field(description="Cost by product, the dearest first.")
+    events: list[EventCost] = Field(description=f"The {MOST_EVENTS} dearest events.")
+    event_count: int = Field(description="How many events by_product counts.")
 
 
 async def get_session_cost(call: Call[SessionParams]) -> SessionResult:
@@ -109,12 +134,16 @@ class _Products:
     def total(self, currency: str | None) -> Decimal:
         return sum((cost for key, cost in self.costs.items() if key[1] == currency), ZERO)
 
-    def rows(self, currency: str | None) -> list[dict[str, Any]]:
+    def rows(self, currency: str | None) -> list[ProductCost]:
         """A row for each; the currency is named where it is not that of the total."""
         ordered = sorted(self.costs.items(), key=lambda each: (-each[1], each[0][0]))
         return [
-            {"product": key[0], "events": self.counts[key], "cost": format_amount(cost)}
-            | ({"currency": key[1]} if key[1] != currency else {})
+            ProductCost(
+                product=key[0],
+                events=self.counts[key],
+                cost=format_amount(cost),
+                currency=None if key[1] == currency else key[1],
+            )
             for key, cost in ordered
         ]
 
@@ -128,7 +157,7 @@ def _result(analysis: SessionAnalysis) -> SessionResult:
     rows = products.rows(currency)
     part = products.total(currency) if total is None else None
     if total is not None and (rest := total - products.total(currency)):
-        rows.append({"product": REST, "cost": format_amount(rest)})
+        rows.append(ProductCost(product=REST, cost=format_amount(rest)))
     events.sort(key=lambda each: -(_cost(each) or ZERO))
     return SessionResult(
         session_id=analysis.session_id,
@@ -179,16 +208,16 @@ def _product(event: SessionEvent) -> str:
     return PRODUCTS.get(name, name)
 
 
-def _row(event: SessionEvent, currency: str | None) -> dict[str, Any]:
-    cost = _cost(event)
-    row: dict[str, Any] = {"product": _product(event)}
-    if event.event_name not in (None, row["product"], event.product):
-        row["event"] = event.event_name
-    if cost is not None:
-        row["cost"] = format_amount(cost)
-    if event.cost and event.cost.currency not in (None, currency):
-        row["currency"] = event.cost.currency
-    return row | ({"id": event.id} if event.id else {})
+def _row(event: SessionEvent, currency: str | None) -> EventCost:
+    cost, product = _cost(event), _product(event)
+    own_currency = event.cost.currency if event.cost else None
+    return EventCost(
+        product=product,
+        event=None if event.event_name in (product, event.product) else event.event_name,
+        cost=None if cost is None else format_amount(cost),
+        currency=None if own_currency == currency else own_currency,
+        id=event.id or None,
+    )
 
 
 GET_SESSION_COST = ToolSpec(

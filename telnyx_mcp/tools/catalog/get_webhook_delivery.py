@@ -21,7 +21,7 @@ from telnyx_mcp.tools.support.webhook_rows import (
 
 
 class DeliveryParams(Params):
-    delivery_id: Id = Field(description="From telnyx_list_webhook_deliveries.")
+    delivery_id: Id = Field(description="Id of the delivery, from telnyx_list_webhook_deliveries.")
     include_payload: bool = Field(
         False, description="Add the event itself: may hold message texts and phone numbers."
     )
@@ -30,15 +30,19 @@ class DeliveryParams(Params):
 class DeliveryResult(Result):
     rows: ClassVar[str] = "attempts"
 
-    id: str | None = None
-    status: str | None = None
-    event_type: str | None = None
-    event_id: str | None = None
-    occurred_at: str | None = None
-    started_at: str | None = None
-    finished_at: str | None = None
-    attempts: list[AttemptDetail] = Field(description="Latest first")
-    untrusted_payload: Any = None
+    id: str | None = Field(None, description="Id of the delivery.")
+    status: str | None = Field(None, description="delivered, or failed if every attempt failed.")
+    event_type: str | None = Field(
+        None, description="Type of the event, such as message.finalized."
+    )
+    event_id: str | None = Field(None, description="Id of the event.")
+    occurred_at: str | None = Field(None, description="When the event happened, RFC 3339.")
+    started_at: str | None = Field(None, description="Start of the first attempt, RFC 3339.")
+    finished_at: str | None = Field(None, description="End of the last attempt, RFC 3339.")
+    attempts: list[AttemptDetail] = Field(description="Attempts to deliver it, latest first.")
+    untrusted_payload: Any = Field(
+        None, description="With include_payload: the event as sent; its beginning as text if long."
+    )
 
 
 async def get_webhook_delivery(call: Call[DeliveryParams]) -> DeliveryResult:

@@ -23,7 +23,7 @@ from telnyx_mcp.tools.framework.arguments import (
 from telnyx_mcp.tools.framework.results import ListResult, Row, copy_fields, coverage, paging
 from telnyx_mcp.tools.framework.spec import Call, ToolSpec
 from telnyx_mcp.tools.support.audit_filters import TextFilter, changed_by, preferred
-from telnyx_mcp.tools.support.audit_payments import payments_in
+from telnyx_mcp.tools.support.audit_payments import PaymentTotals, payments_in
 from telnyx_mcp.untrusted import redact
 
 
@@ -57,28 +57,49 @@ class AuditParams(Params):
         return self
 
 
+class ChangedField(Row):
+    """A field before and after the change."""
+
+    from_: Any = Field(None, alias="from", description="Value before the change.")
+    to: Any = Field(None, description="Value after the change.")
+
+
 class AuditRow(Row):
-    id: str | None = None
-    created_at: str | None = None
-    change_type: str | None = None
-    change_made_by: str | None = None
-    user_id: str | None = None
-    user_email: str | None = None
-    record_type: str | None = None
-    resource_id: str | None = None
-    alternate_resource_id: str | None = None
-    untrusted_changes: list[dict[str, Any]] | None = None
+    id: str | None = Field(None, description="Id of the event.")
+    created_at: str | None = Field(None, description="When the change was made, RFC 3339.")
+    change_type: str | None = Field(None, description="create, update or delete.")
+    change_made_by: str | None = Field(
+        None, description="Role that made the change, such as account_owner."
+    )
+    user_id: str | None = Field(None, description="Id of the user that made the change.")
+    user_email: str | None = Field(None, description="E-mail address of that user.")
+    record_type: str | None = Field(None, description="Type of the thing that was changed.")
+    resource_id: str | None = Field(None, description="Id of the thing that was changed.")
+    alternate_resource_id: str | None = Field(
+        None, description="Name or number of the thing that was changed."
+    )
+    untrusted_changes: list[dict[str, ChangedField]] | None = Field(
+        None, description="Changed fields by name, each with its values."
+    )
 
 
 class AuditResult(ListResult):
     today: str
-    created_after: str | None = None
-    created_before: str | None = None
-    changed_by: str | None = None
-    payments: dict[str, Any] | None = Field(
+    created_after: str | None = Field(
+        None, description="The created_after that was asked for, RFC 3339."
+    )
+    created_before: str | None = Field(
+        None, description="The created_before that was asked for, RFC 3339."
+    )
+    changed_by: str | None = Field(
+        None, description="The changed_by that was asked for, as it was understood."
+    )
+    payments: PaymentTotals | None = Field(
         None, description="Count and sum by currency of the payments among all events asked for."
     )
-    part_payments: dict[str, Any] | None = Field(None, description="The same of some of them.")
+    part_payments: PaymentTotals | None = Field(
+        None, description="Instead of payments, if not all could be read."
+    )
     items: list[AuditRow]
 
 

@@ -26,20 +26,20 @@ class ChangesParams(Params):
 
 
 class ChangeRow(Row):
-    id: str
-    operation: str
-    arguments: dict[str, Any]
-    state: str
-    proposed_at: str
-    sent_at: str | None = None
-    updated_at: str
+    id: str = Field(description="Id of the change.")
+    operation: str = Field(description="What was asked of Telnyx.")
+    arguments: dict[str, Any] = Field(description="Arguments of the operation.")
+    state: str = Field(description="State in the ledger, such as proposed or succeeded.")
+    proposed_at: str = Field(description="When it was proposed, RFC 3339.")
+    sent_at: str | None = Field(None, description="When it was sent to Telnyx, RFC 3339.")
+    updated_at: str = Field(description="When its state last changed, RFC 3339.")
     requested_via: str | None = Field(None, description="The MCP client that asked for it.")
-    approved_by: str | None = Field(None, description="The channel.")
+    approved_by: str | None = Field(None, description="Channel through which it was approved.")
     decided_by: str | None = Field(None, description="Who approved or declined it.")
-    decided_at: str | None = None
-    happened: str | None = None
-    evidence: dict[str, Any] | None = None
-    resolution: str | None = None
+    decided_at: str | None = Field(None, description="When it was approved or declined, RFC 3339.")
+    happened: str | None = Field(None, description="What happened, in a sentence.")
+    evidence: dict[str, Any] | None = Field(None, description="What Telnyx said before and after.")
+    resolution: str | None = Field(None, description="How the user settled an unknown outcome.")
 
 
 class ChangesResult(ListResult):

@@ -52,11 +52,13 @@ class InvoicesParams(Params):
 
 
 class InvoiceRow(Row):
-    invoice_id: str | None = None
-    period_start: str | None = None
-    period_end: str | None = None
-    paid: bool | None = None
-    download_url: str | None = None
+    invoice_id: str | None = Field(None, description="Id of the invoice, for telnyx_get_invoice.")
+    period_start: str | None = Field(None, description="First day of the invoice's period.")
+    period_end: str | None = Field(None, description="Last day of the period, included.")
+    paid: bool | None = Field(None, description="Whether the invoice is paid.")
+    download_url: str | None = Field(
+        None, description="Short-lived link to the PDF, for the user only."
+    )
 
 
 class InvoicesResult(ListResult):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 from pydantic import Field
@@ -13,7 +13,7 @@ from telnyx_mcp.telnyx.names import Named, Names
 from telnyx_mcp.telnyx.pagination import Scan, page_of
 from telnyx_mcp.tools.framework.results import ListResult, Row, paging
 from telnyx_mcp.tools.framework.spec import Call, ToolSpec
-from telnyx_mcp.tools.support.number_groups import FORMER_TYPES, group_rows
+from telnyx_mcp.tools.support.number_groups import FORMER_TYPES, NumberGroup, group_rows
 from telnyx_mcp.tools.support.number_search import STATUSES, NumberSearch, NumbersParams, search_of
 
 MOST_PAGES = 200
@@ -23,25 +23,31 @@ MOST_PAGES = 200
 class NumberRow(Row):
     """A number, without the PIN that it is ported out with."""
 
-    phone_number: str | None = None
-    phone_number_type: str | None = None
-    country_iso_alpha2: str | None = None
-    status: str | None = None
-    tags: list[str] | None = None
-    customer_reference: str | None = None
-    connection_name: str | None = None
-    connection_id: str | None = None
-    messaging_profile_name: str | None = None
-    messaging_profile_id: str | None = None
-    billing_group_name: str | None = None
-    billing_group_id: str | None = None
-    emergency_enabled: bool | None = None
-    purchased_at: str | None = None
-    id: str | None = None
+    phone_number: str | None = Field(None, description="Phone number with country code, E.164.")
+    phone_number_type: str | None = Field(
+        None, description="Kind of number, such as local or toll_free."
+    )
+    country_iso_alpha2: str | None = Field(
+        None, description="Country of the number, ISO 3166-1 alpha-2."
+    )
+    status: str | None = Field(None, description="Status of the number, such as active.")
+    tags: list[str] | None = Field(None, description="Tags of the number.")
+    customer_reference: str | None = Field(
+        None, description="Reference that the customer gave the number."
+    )
+    connection_name: str | None = Field(None, description="Name of its voice connection.")
+    connection_id: str | None = Field(None, description="Id of its voice connection.")
+    messaging_profile_name: str | None = Field(None, description="Name of its messaging profile.")
+    messaging_profile_id: str | None = Field(None, description="Id of its messaging profile.")
+    billing_group_name: str | None = Field(None, description="Name of its billing group.")
+    billing_group_id: str | None = Field(None, description="Id of its billing group.")
+    emergency_enabled: bool | None = Field(None, description="Whether emergency calls are enabled.")
+    purchased_at: str | None = Field(None, description="When it was bought, RFC 3339.")
+    id: str | None = Field(None, description="Id of the number.")
 
 
 class NumbersResult(ListResult):
-    items: list[NumberRow] | list[dict[str, Any]] = Field(
+    items: Sequence[NumberRow | NumberGroup] = Field(
         description="Numbers, or with group_by: the groups, and how many numbers each has."
     )
     numbers: int | None = Field(None, description="With group_by: the numbers in all groups.")

@@ -16,8 +16,8 @@ class TagsParams(Params):
 class TagsResult(Result):
     rows = "number_tags"
 
-    number_tags: list[str]
-    outbound_profile_tags: list[str]
+    number_tags: list[str] = Field(description="Tags of phone numbers.")
+    outbound_profile_tags: list[str] = Field(description="Tags of outbound voice profiles.")
 
 
 async def list_user_tags(call: Call[TagsParams]) -> TagsResult:

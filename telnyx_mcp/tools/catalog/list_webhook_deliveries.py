@@ -19,7 +19,7 @@ from telnyx_mcp.tools.framework.arguments import (
     check_order,
     isoformat,
 )
-from telnyx_mcp.tools.framework.results import ListResult, coverage, paging
+from telnyx_mcp.tools.framework.results import ListResult, Row, coverage, paging
 from telnyx_mcp.tools.framework.spec import Call, ToolSpec
 from telnyx_mcp.tools.support.webhook_failures import AllTraffic, Counts, UrlRow, url_rows
 from telnyx_mcp.tools.support.webhook_rows import (
@@ -34,7 +34,9 @@ class DeliveriesParams(Params):
     status: Literal["delivered", "failed"] | None = Field(
         None, description="failed: every attempt failed."
     )
-    event_types: TextList = Field([], max_length=20, description='e.g. ["message.finalized"].')
+    event_types: TextList = Field(
+        [], max_length=20, description='Types of events, e.g. ["message.finalized"].'
+    )
     webhook_contains: Text | None = Field(None, description="Text in the event.")
     attempts_contains: Text | None = Field(None, description="Text in the attempts, e.g. a URL.")
     started_after: Instant | None = Field(None, description="First tried at or after, RFC 3339.")
@@ -62,17 +64,37 @@ class DeliveriesParams(Params):
         return self
 
 
+class SameInAll(Row):
+    """Fields that are equal in every row."""
+
+    url: str | None = Field(None, description="URL of every latest attempt, without secrets.")
+    http_status: int | None = Field(None, description="HTTP status of every latest attempt.")
+    errors: str | None = Field(None, description="Errors of every latest attempt.")
+
+
 class DeliveriesResult(ListResult):
     today: str
-    started_after: str | None = None
-    started_before: str | None = None
-    finished_after: str | None = None
-    finished_before: str | None = None
-    same_in_all: dict[str, Any] | None = Field(None, description="Fields equal in every item.")
+    started_after: str | None = Field(
+        None, description="The started_after that was asked for, RFC 3339."
+    )
+    started_before: str | None = Field(
+        None, description="The started_before that was asked for, RFC 3339."
+    )
+    finished_after: str | None = Field(
+        None, description="The finished_after that was asked for, RFC 3339."
+    )
+    finished_before: str | None = Field(
+        None, description="The finished_before that was asked for, RFC 3339."
+    )
+    same_in_all: SameInAll | None = Field(
+        None, description="Fields that are equal in every row, and left out of the rows."
+    )
     all_urls: Counts | None = Field(
         None, description="With group_failures: counts of all URLs, also of those without failures."
     )
-    items: Sequence[DeliveryRow | UrlRow]
+    items: Sequence[DeliveryRow | UrlRow] = Field(
+        description="Deliveries; with group_failures, URLs with failed deliveries."
+    )
 
 
 async def list_webhook_deliveries(call: Call[DeliveriesParams]) -> DeliveriesResult:
@@ -86,7 +108,7 @@ async def list_webhook_deliveries(call: Call[DeliveriesParams]) -> DeliveriesRes
     page = await call.client.list_webhook_deliveries(**_query(asked))
     rows = [delivery_row(each) for each in page.items]
     return DeliveriesResult(
-        today=call.today, **echoed, same_in_all=_take_out(rows) or None, items=rows, **paging(page)
+        today=call.today, **echoed, same_in_all=_take_out(rows), items=rows, **paging(page)
     )
 
 
@@ -94,16 +116,16 @@ def _query(asked: DeliveriesParams) -> dict[str, Any]:
     return asked.model_dump(exclude={"group_failures"})
 
 
-def _take_out(rows: list[DeliveryRow]) -> dict[str, Any]:
+def _take_out(rows: list[DeliveryRow]) -> SameInAll | None:
     """What several rows would repeat, each of them."""
-    same = {}
+    same: dict[str, Any] = {}
     for name in ("url", "http_status", "errors"):
         values = {getattr(row, name) for row in rows}
         if len(rows) > 1 and len(values) == 1 and None not in values:
             same[name] = values.pop()
             for row in rows:
                 setattr(row, name, None)
-    return same
+    return SameInAll(**same) if same else None
 
 
 async def _failures(call: Call[DeliveriesParams], echoed: dict[str, Any]) -> DeliveriesResult:

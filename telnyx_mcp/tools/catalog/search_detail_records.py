@@ -6,7 +6,6 @@ import re
 import shlex
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import aclosing
-from dataclasses import asdict
 from functools import partial
 from typing import Annotated, Any, ClassVar
 
@@ -19,7 +18,7 @@ from telnyx_mcp.telnyx.pagination import MOST_RECORD_PAGES, Scan
 from telnyx_mcp.tools.framework.arguments import PageNumber, Params, Text, TextList
 from telnyx_mcp.tools.framework.results import ListResult, coverage, paging
 from telnyx_mcp.tools.framework.spec import Call, Failed, ToolSpec
-from telnyx_mcp.tools.support.csv_export import exporting
+from telnyx_mcp.tools.support.csv_export import Exported, exporting
 from telnyx_mcp.tools.support.filters import FILTERS, NOT, excluded, split_filter, wire_filters
 from telnyx_mcp.tools.support.vocabulary import product_named
 
@@ -79,11 +78,16 @@ class RecordsParams(Params):
 
 class RecordsResult(ListResult):
     today: str
-    record_type: str
-    date_range: str | None = None
-    filters: list[str] | None = None
-    same_in_all: dict[str, Any] | None = Field(None, description="Fields equal in every item.")
-    file: dict[str, Any] | None = Field(None, description="path, rows, bytes")
+    record_type: str = Field(description="Type of the records.")
+    date_range: str | None = Field(None, description="The date_range that was asked for.")
+    filters: list[str] | None = Field(None, description="The filters that were asked for.")
+    same_in_all: dict[str, Any] | None = Field(
+        None, description="Fields that are equal in every record, and left out of the records."
+    )
+    items: list[dict[str, Any]] = Field(
+        description="Records with the fields that Telnyx sends for their type."
+    )
+    file: Exported | None = Field(None, description="With export: the file that was written.")
 
 
 async def search_detail_records(call: Call[RecordsParams]) -> RecordsResult:
@@ -152,9 +156,7 @@ async def _exported(
         file = export.finish(complete=whole)
     too_large = "" if not export.full else " The file is as large as files may get."
     rest = "" if whole else f" {_whole_export(call)}"
-    return RecordsResult(
-        **echoed, items=[], file=asdict(file), note=coverage(scan) + too_large + rest
-    )
+    return RecordsResult(**echoed, items=[], file=file, note=coverage(scan) + too_large + rest)
 
 
 def _whole_export(call: Call[RecordsParams]) -> str:

@@ -23,7 +23,7 @@ from telnyx_mcp.billing.spend import (
 )
 from telnyx_mcp.telnyx.usage_reports import rounded
 from telnyx_mcp.tools.framework.arguments import Text, utc_text
-from telnyx_mcp.tools.framework.results import Result
+from telnyx_mcp.tools.framework.results import Result, Row
 from telnyx_mcp.tools.framework.spec import Call, ToolSpec
 from telnyx_mcp.tools.support.period_arguments import (
     PeriodParams,
@@ -53,19 +53,112 @@ class SpendParams(PeriodParams):
     )
 
 
+class SpendAdjustment(Row):
+    """One adjustment that Telnyx made."""
+
+    date: str | None = Field(None, description="Day of the adjustment.")
+    amount: str | None = Field(
+        None, description="Amount as a decimal string, in the currency of the row."
+    )
+    text: str | None = Field(None, description="What it is for.")
+
+
+class SpendRow(Row):
+    """What was spent in one currency. A figure that is zero is absent."""
+
+    currency: str | None = Field(None, description="Currency of the amounts in this row.")
+    charged: str | None = Field(
+        None, description="Usage, recurring, one_time and other added up, as a decimal string."
+    )
+    part_charged: str | None = Field(
+        None, description="Instead of charged, if something could not be read."
+    )
+    usage: str | None = Field(None, description="Cost of usage as a decimal string.")
+    part_usage: str | None = Field(None, description="Instead of usage, if not all could be read.")
+    recurring: str | None = Field(None, description="Monthly charges as a decimal string.")
+    one_time: str | None = Field(None, description="One-time charges as a decimal string.")
+    other: str | None = Field(None, description="Other charges as a decimal string.")
+    expected_by_end: str | None = Field(
+        None, description="Estimate for the whole period, as a decimal string."
+    )
+    usage_by_product: dict[str, str] | None = Field(
+        None, description="Cost of usage by product, the largest first."
+    )
+    charges_by_line: dict[str, str] | None = Field(
+        None, description="Charges by service, the largest first."
+    )
+    credits: str | None = Field(
+        None, description="Credits as a decimal string, not included in charged."
+    )
+    adjustments: str | None = Field(
+        None, description="Adjustments as a decimal string, not included in charged."
+    )
+    adjustments_made: list[SpendAdjustment] | None = Field(None, description="Each adjustment.")
+
+
+class AmountChange(Row):
+    """An amount in the other period and in this one."""
+
+    was: str | None = Field(None, description="Amount in the other period, as a decimal string.")
+    now: str | None = Field(None, description="Amount in this period, as a decimal string.")
+    change: str | None = Field(None, description="Difference with its sign, as a decimal string.")
+    percent: str | None = Field(None, description="Difference in percent of what it was.")
+
+
+class SpendDriver(AmountChange):
+    """A product or service whose cost changed."""
+
+    name: str | None = Field(None, description="Product or service.")
+    is_: str | None = Field(
+        None, alias="is", description="new or gone, if the other period or this one lacks it."
+    )
+
+
+class SpendDifference(Row):
+    """What changed in one currency."""
+
+    currency: str | None = Field(None, description="Currency of the amounts in this row.")
+    charged: AmountChange | None = Field(
+        None, description="How everything that was charged changed."
+    )
+    usage: AmountChange | None = Field(None, description="How the cost of usage changed.")
+    recurring: AmountChange | None = Field(None, description="How the monthly charges changed.")
+    one_time: AmountChange | None = Field(None, description="How the one-time charges changed.")
+    other: AmountChange | None = Field(None, description="How the other charges changed.")
+    drivers: list[SpendDriver] | None = Field(
+        None, description="What changed the most, the largest change first."
+    )
+    other_changes: str | None = Field(
+        None, description="Sum of all changes that drivers does not list, with its sign."
+    )
+
+
+class SpendComparison(Row):
+    """The other period, and the differences."""
+
+    start_date: str | None = Field(None, description="First day of the other period, YYYY-MM-DD.")
+    end_date: str | None = Field(
+        None, description="Day after the last day of the other period, YYYY-MM-DD."
+    )
+    differences: list[SpendDifference] | None = Field(None, description="Differences by currency.")
+    incomplete: dict[str, str] | None = Field(
+        None, description="Why usage is incomplete, by product."
+    )
+
+
 class SpendResult(Result):
     start_date: str
-    end_date: str = Field(description="Not included.")
+    end_date: str
     zone: str
     today: str
     usage_until: str | None = Field(
         None, description="Where usage ends before end_date, as the period is not over."
     )
-    spent: list[dict[str, Any]] = Field(
+    spent: list[SpendRow] = Field(
         description="Per currency: charged = usage + recurring + one_time + other. part_charged where "
         "something could not be read. Credits and adjustments are not in it."
     )
-    compared: dict[str, Any] | None = Field(
+    compared: SpendComparison | None = Field(
         None, description="The other period, the differences, and what drives them."
     )
     incomplete: dict[str, str] | None = Field(
@@ -89,7 +182,7 @@ async def summarize_spend(call: Call[SpendParams]) -> SpendResult:
         zone="UTC",
         today=call.today,
         usage_until=utc_text(until) if until < end else None,
-        spent=spent,
+        spent=[SpendRow(**each) for each in spent],
         compared=_compared(earlier, spend) if earlier else None,
         incomplete=spend.usage.incomplete or None,
         note=" ".join(
@@ -163,7 +256,7 @@ def _largest(amounts: Mapping[str, Decimal], count: int) -> dict[str, str]:
     return told | ({name: format_amount(rest)} if others else {})
 
 
-def _compared(earlier: Spend, spend: Spend) -> dict[str, Any]:
+def _compared(earlier: Spend, spend: Spend) -> SpendComparison:
     both_complete = earlier.is_complete and spend.is_complete
     rows = []
     for currency in sorted({*earlier.currencies, *spend.currencies}):
@@ -178,13 +271,13 @@ def _compared(earlier: Spend, spend: Spend) -> dict[str, Any]:
         row["drivers"] = [_driver(each) for each in found[:DRIVERS]]
         if rest := found[DRIVERS:]:
             row["other_changes"] = _signed(sum((each.change for each in rest), ZERO))
-        rows.append(row)
-    told: dict[str, Any] = {
-        "start_date": earlier.period.start.isoformat(),
-        "end_date": earlier.period.end.isoformat(),
-        "differences": rows,
-    }
-    return told | ({"incomplete": earlier.usage.incomplete} if earlier.usage.incomplete else {})
+        rows.append(SpendDifference(**row))
+    return SpendComparison(
+        start_date=earlier.period.start.isoformat(),
+        end_date=earlier.period.end.isoformat(),
+        differences=rows,
+        incomplete=earlier.usage.incomplete or None,
+    )
 
 
 def _driver(driver: Driver) -> dict[str, str]:

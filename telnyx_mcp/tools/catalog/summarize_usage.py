@@ -23,7 +23,7 @@ from telnyx_mcp.telnyx.usage_reports import (
     usage_products,
 )
 from telnyx_mcp.tools.framework.arguments import utc_text
-from telnyx_mcp.tools.framework.results import Result
+from telnyx_mcp.tools.framework.results import Result, Row
 from telnyx_mcp.tools.framework.spec import Call, Failed, ToolSpec
 from telnyx_mcp.tools.support.group_by import MOST_GROUPS, Groups, tally_row
 from telnyx_mcp.tools.support.period_arguments import left_out
@@ -50,22 +50,107 @@ MANY_ROWS = {"number", "hour", "connection", "profile"}
 """Groups with so many values that a status beside them would make reports too long."""
 
 
+class Cost(Row):
+    """A cost in one currency."""
+
+    cost: str | None = Field(None, description="Cost as a decimal string.")
+    currency: str | None = Field(None, description="Currency of the cost.")
+
+
+class UsageFigures(Row):
+    """Cost, metrics and rates. Metrics, such as `count` or `parts`, are further fields: whole numbers,
+    or text where they have fractions."""
+
+    cost: str | None = Field(
+        None, description="Cost as a decimal string, if it is in one currency."
+    )
+    currency: str | None = Field(None, description="Currency of the cost.")
+    costs: list[Cost] | None = Field(None, description="Costs by currency, if there are several.")
+    unreadable_costs: int | None = Field(
+        None, description="How many records have a cost that can't be read."
+    )
+    delivered_percent: str | None = Field(
+        None, description="Share of outbound messages that were delivered."
+    )
+    cost_per_part: str | None = Field(
+        None, description="Cost of one message part, as a decimal string."
+    )
+    cost_per_minute: str | None = Field(
+        None, description="Cost of one billed minute, as a decimal string."
+    )
+    part: bool | None = Field(None, description="Present and true if something is left out.")
+
+
+class GroupValues(Row):
+    """The values that a group has in common. (none) where a record lacks one."""
+
+    month: str | None = Field(None, description="Month, YYYY-MM.")
+    day: str | None = Field(None, description="Day, YYYY-MM-DD.")
+    hour: str | None = Field(None, description="Hour, such as 2026-05-01T08.")
+    number: str | None = Field(None, description="The account's own phone number.")
+    direction: str | None = Field(None, description="inbound or outbound.")
+    country: str | None = Field(None, description="Country at the other end.")
+    carrier: str | None = Field(None, description="Carrier at the other end.")
+    profile: str | None = Field(None, description="Profile, or its id.")
+    profile_name: str | None = Field(None, description="Name of the profile.")
+    connection: str | None = Field(None, description="Connection, or its id.")
+    connection_name: str | None = Field(None, description="Name of the connection.")
+    billing_group: str | None = Field(None, description="Billing group, or its id.")
+    billing_group_name: str | None = Field(None, description="Name of the billing group.")
+    status: str | None = Field(None, description="Status, such as delivered.")
+    error: str | None = Field(None, description="Error code or reason.")
+    tag: str | None = Field(None, description="Tag of the records.")
+    type: str | None = Field(None, description="Type, such as SMS or MMS.")
+    to: str | None = Field(None, description="Phone number at the other end.")
+
+
+class UsageGroup(UsageFigures, GroupValues):
+    """One group: the values it is grouped by, then its figures."""
+
+
+class UsageRest(UsageFigures):
+    """The groups that are not shown, as one."""
+
+    groups: int | None = Field(None, description="How many groups are not shown.")
+
+
+class CostChange(Row):
+    """How a cost changed."""
+
+    change: str | None = Field(None, description="Difference with its sign, as a decimal string.")
+    percent: str | None = Field(None, description="Difference in percent of what it was.")
+
+
+class UsageComparison(Row):
+    """The other time, and the changes since. Further fields are the changes: `cost_USD`, a `CostChange`
+    by currency; `count_percent`, the change of a metric."""
+
+    start_date: str | None = Field(None, description="Start of the other time.")
+    end_date: str | None = Field(None, description="End of the other time, not included.")
+    all: UsageFigures | None = Field(None, description="Figures of the other time.")
+
+
 class UsageResult(Result):
     rows: ClassVar[str] = "groups"
 
-    product: str
+    product: str = Field(description="Product, as Telnyx calls it.")
     source: str = Field(description="usage reports (whole) or detail records.")
-    start_date: str
-    end_date: str = Field(description="Not included.")
+    start_date: str = Field(description="First day, or time with its zone.")
+    end_date: str = Field(description="Day or time at which the range ends, not included.")
     usage_until: str | None = Field(
         None, description="Where usage ends before end_date, as the period is not over."
     )
     zone: str
     today: str
-    all: dict[str, Any] = Field(description="Cost, counts and rates. part: something is left out.")
-    groups: list[dict[str, Any]] | None = None
-    rest: dict[str, Any] | None = Field(None, description="The groups not shown, as one.")
-    compared: dict[str, Any] | None = Field(None, description="The other time, and the changes.")
+    all: UsageFigures = Field(
+        description="Figures of the whole range: cost, rates, and metrics such as count or parts."
+    )
+    groups: list[UsageGroup] | None = Field(
+        None,
+        description="With group_by: the largest groups, or times in order, with their figures.",
+    )
+    rest: UsageRest | None = Field(None, description="The groups not shown, as one.")
+    compared: UsageComparison | None = Field(None, description="The other time, and the changes.")
 
 
 @dataclass(slots=True)
@@ -122,7 +207,7 @@ async def _from_records(
         ) from None
     groups, reading = usage.groups, usage.reading
     rows, rest, others = groups.top(asked.top or (TOP_TIMES if groups.in_time else TOP))
-    part = {} if reading.whole and not groups.all.unreadable else {"part": True}
+    part: dict[str, Any] = {} if reading.whole and not groups.all.unreadable else {"part": True}
     return UsageResult(
         product=product.name,
         source="detail records",
@@ -130,9 +215,9 @@ async def _from_records(
         end_date=time.echo(time.end),
         zone=str(time.zone),
         today=call.services.now().astimezone(time.zone).date().isoformat(),
-        all=tally_row(groups.all) | part,
-        groups=[row | part for row in rows] if group_by else None,
-        rest={"groups": others, **tally_row(rest), **part} if rest else None,
+        all=UsageFigures(**tally_row(groups.all), **part),
+        groups=[UsageGroup(**row, **part) for row in rows] if group_by else None,
+        rest=UsageRest(groups=others, **tally_row(rest), **part) if rest else None,
         note=" ".join(_record_notes(groups, reading, filtered=bool(filters))) or None,
     )
 
@@ -204,12 +289,12 @@ async def _result(
         usage_until=utc_text(usage.until) if usage.until < time.end else None,
         zone=str(time.zone),
         today=call.services.now().astimezone(time.zone).date().isoformat(),
-        all=_shown(usage.table.all, plan, part=part),
-        groups=[_row(key, each, plan, part, earlier, names) for key, each in rows]
+        all=UsageFigures(**_shown(usage.table.all, plan, part=part)),
+        groups=[UsageGroup(**_row(key, each, plan, part, earlier, names)) for key, each in rows]
         if plan.groups
         else None,
-        rest={"groups": others, **_shown(rest, plan, part=part)} if rest else None,
-        compared=_compared(plan, usage, earlier) if earlier else None,
+        rest=UsageRest(groups=others, **_shown(rest, plan, part=part)) if rest else None,
+        compared=UsageComparison(**_compared(plan, usage, earlier)) if earlier else None,
         note=" ".join(_notes(call, plan, usage, earlier)) or None,
     )
 

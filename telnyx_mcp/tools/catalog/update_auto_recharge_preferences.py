@@ -16,6 +16,7 @@ from telnyx_mcp.billing.money import ZERO, amount_of, format_amount
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.telnyx.models import AutoRechargePreferences, Balance
 from telnyx_mcp.tools.framework.arguments import Amount, Params, PositiveAmount
+from telnyx_mcp.tools.framework.results import Row
 from telnyx_mcp.tools.framework.spec import Call, Failed, ToolSpec
 from telnyx_mcp.tools.support.change_requests import (
     CHECK_SECONDS,
@@ -64,9 +65,24 @@ class UpdateParams(Params):
     invoice_enabled: bool | None = Field(None, description="Whether recharges are invoiced.")
 
 
+class PreferencesRow(Row):
+    """The auto-recharge preferences at one time."""
+
+    enabled: bool | None = Field(None, description="Whether Telnyx recharges automatically.")
+    threshold_amount: str | None = Field(
+        None, description="Available credit below which Telnyx recharges, as a decimal string."
+    )
+    recharge_amount: str | None = Field(
+        None,
+        description="Charged on top of what is missing up to the threshold, as a decimal string.",
+    )
+    preference: str | None = Field(None, description="How it is paid: credit_paypal or ach.")
+    invoice_enabled: bool | None = Field(None, description="Whether recharges are invoiced.")
+
+
 class UpdateResult(ChangeResult):
-    before: dict[str, Any] | None = None
-    after: dict[str, Any] | None = None
+    before: PreferencesRow | None = Field(None, description="Preferences before the change.")
+    after: PreferencesRow | None = Field(None, description="Preferences as read after the change.")
 
 
 class RechargeRequest(AccountRequest):

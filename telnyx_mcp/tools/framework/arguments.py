@@ -227,7 +227,7 @@ Instant = Annotated[datetime, BeforeValidator(_instant, json_schema_input_type=s
 Amount = Annotated[str, BeforeValidator(_amount)]
 PositiveAmount = Annotated[str, BeforeValidator(lambda value: _positive(_amount(value)))]
 Id = Annotated[str, BeforeValidator(_id)]
-PageNumber = Annotated[int, Field(ge=1, description="From 1.")]
+PageNumber = Annotated[int, Field(ge=1, description="Page number, from 1.")]
 
 
 def isoformat(moment: datetime | None) -> str | None:

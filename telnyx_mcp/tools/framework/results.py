@@ -51,7 +51,9 @@ class ListResult(Result):
 class Row(BaseModel):
     """The base of a row. Unknown fields from Telnyx are kept."""
 
-    model_config = ConfigDict(extra="allow", defer_build=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="allow", defer_build=True, populate_by_name=True, coerce_numbers_to_str=True
+    )
 
 
 M = TypeVar("M", bound=Result | Row)

@@ -6,18 +6,15 @@ result in plain words.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
-from types import NoneType, UnionType
-from typing import Any, Generic, TypeVar, Union, get_args, get_origin
+from typing import Any, Generic, TypeVar
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
 from mcp_types import CallToolResult, InputRequiredResult, ToolAnnotations
-from pydantic import BaseModel
 
 from telnyx_mcp.config.tool_groups import ToolGroup
 from telnyx_mcp.telnyx.client import TelnyxClient
@@ -26,8 +23,9 @@ from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.telnyx.names import Names
 from telnyx_mcp.tools.framework.accounts import ARGUMENT, AccountRegistry
 from telnyx_mcp.tools.framework.arguments import InvalidArguments, Params, input_schema, parse
+from telnyx_mcp.tools.framework.output_schema import output_schema
 from telnyx_mcp.tools.framework.progress import Progress
-from telnyx_mcp.tools.framework.results import ListResult, Result, answer, failed
+from telnyx_mcp.tools.framework.results import Result, answer, failed
 from telnyx_mcp.tools.framework.services import Services
 from telnyx_mcp.tools.support.change_requests import Surroundings
 
@@ -107,7 +105,7 @@ class ToolSpec(Generic[P, R]):
             description=self.description,
             parameters=parameters,
             fn_metadata=FuncMetadata(
-                arg_model=ArgModelBase, output_schema=output_schema(self.result, self.params)
+                arg_model=ArgModelBase, output_schema=output_schema(self.result)
             ),
             is_async=True,
             annotations=self.annotations(),
@@ -151,46 +149,3 @@ class AccountTool(Tool):
             result.account = services.account
             return answer(result, sandbox=client.sandbox)
         return result
-
-
-_KINDS: tuple[tuple[type, str], ...] = (
-    (str, "string"),
-    (bool, "boolean"),
-    (int, "integer"),
-    (BaseModel, "object"),
-    (Mapping, "object"),
-    (Sequence, "array"),
-)
-
-
-def _kind(annotation: Any) -> str | None:
-    """What JSON calls values of this type; None for several kinds, or any."""
-    options = [annotation]
-    if get_origin(annotation) in (Union, UnionType):
-        options = [each for each in get_args(annotation) if each is not NoneType]
-    found = get_origin(options[0]) or options[0]
-    if len(options) > 1 or not isinstance(found, type):
-        return None
-    return next((kind for each, kind in _KINDS if issubclass(found, each)), None)
-
-
-@cache
-def output_schema(result: type[Result], params: type[Params]) -> dict[str, Any]:
-    """The published outline of a tool's result: its own fields, one level deep.
-
-    What every result or list has is said once in the server's instructions, and an echo of an
-    argument needs no description. Rows are described by their names: a full schema would cost every
-    conversation thousands of tokens, and the start a twentieth of its time.
-    """
-    known = ListResult.model_fields.keys() - {"items"} | params.model_fields.keys() | {"today"}
-    properties: dict[str, Any] = {}
-    for name, field in result.model_fields.items():
-        if name in known:
-            continue
-        kind = _kind(field.annotation)
-        # What is not said to be anything else is text: an amount, a time, an id.
-        outline = {"type": kind} if kind and kind != "string" else {}
-        if field.description:
-            outline["description"] = field.description
-        properties[name] = outline
-    return {"type": "object", "properties": properties}

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from mcp_types import CallToolResult, InputRequiredResult
+from pydantic import Field
 
 from telnyx_mcp.approval import replies
 from telnyx_mcp.approval.change import PAYMENT, State
@@ -24,9 +25,9 @@ _ERRORS = frozenset({State.REFUSED, State.NOT_SENT, State.UNKNOWN})
 class ChangeResult(Result):
     """What came of a change. `state` is one of the ledger's."""
 
-    state: str
-    message: str
-    change_id: str
+    state: str = Field(description="State in the ledger, such as proposed, succeeded or unknown.")
+    message: str = Field(description="What came of the change, and what to tell the user.")
+    change_id: str = Field(description="Id of the change in telnyx_list_changes.")
 
 
 async def carry_out(

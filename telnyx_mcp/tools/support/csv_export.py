@@ -12,12 +12,14 @@ import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
 
+from pydantic import Field
+
+from telnyx_mcp.tools.framework.results import Row
 from telnyx_mcp.tools.framework.spec import Call, Failed
 from telnyx_mcp.untrusted import redact, to_json
 
@@ -53,14 +55,13 @@ class ExportError(Exception):
     """The file can't be written. The text says why, and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Exported:
-    """A file that is whole."""
+class Exported(Row):
+    """A file that was written."""
 
-    path: str
-    rows: int
-    bytes: int
-    complete: bool
+    path: str = Field(description="Absolute path of the file.")
+    rows: int = Field(description="Rows in the file, without the header.")
+    bytes: int = Field(description="Size of the file.")
+    complete: bool = Field(description="Whether it holds everything that was asked for.")
 
 
 @contextmanager
@@ -156,7 +157,7 @@ class Export:
                 self._draft.rename(name)  # a file system without links; the name is random
         except OSError as error:
             raise self._cannot(error) from None
-        return Exported(str(name), self.rows, size, complete)
+        return Exported(path=str(name), rows=self.rows, bytes=size, complete=complete)
 
     def _cannot(self, error: OSError) -> ExportError:
         why = error.strerror or type(error).__name__

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
+from pydantic import Field
 
 from telnyx_mcp.telnyx.account_models import (
     NotificationChannel,
@@ -25,6 +26,7 @@ from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.telnyx.models import Page
 from telnyx_mcp.telnyx.pagination import Scan
+from telnyx_mcp.tools.framework.results import Row
 
 SECONDS = 10.0
 """How long a call waits for these lists, which are not what it was asked first."""
@@ -42,12 +44,28 @@ class _Lists:
     """Why a list is missing, or not whole; empty if all were read."""
 
 
-async def low_credit_notice(client: TelnyxClient) -> dict[str, Any]:
-    """`sent_to`: who is notified, each with its channel, a masked destination and a profile; or
-    `unknown`: why that is not known. Raises nothing."""
+class Recipient(Row):
+    """A recipient of the notice."""
+
+    channel: str | None = Field(None, description="How the notice is sent, such as email or sms.")
+    to: str | None = Field(None, description="Address, number or URL, masked.")
+    profile: str | None = Field(None, description="Name of the notification profile.")
+
+
+class LowCreditNotice(Row):
+    """The recipients of the notice, or why they are unknown."""
+
+    sent_to: list[Recipient] | None = Field(
+        None, description="Recipients of the notice; empty if there are none."
+    )
+    unknown: str | None = Field(None, description="Why the recipients are unknown.")
+
+
+async def low_credit_notice(client: TelnyxClient) -> LowCreditNotice:
+    """The recipients of the notice that credit is low. Raises nothing."""
     lists = await _read(client.within(SECONDS))
     if lists.missing:
-        return {"unknown": lists.missing}
+        return LowCreditNotice(unknown=lists.missing)
     events = {each.id for each in lists.events if _is_low_credit(each.name)}
     conditions = [
         each
@@ -55,7 +73,7 @@ async def low_credit_notice(client: TelnyxClient) -> dict[str, Any]:
         if each.notification_event_id in events or _is_low_credit(each.name)
     ]
     if not conditions:
-        return {"unknown": "Telnyx lists no event for low credit"}
+        return LowCreditNotice(unknown="Telnyx lists no event for low credit")
     off = {each.id for each in lists.events if each.enabled is False}
     on = {
         each.id
@@ -68,7 +86,9 @@ async def low_credit_notice(client: TelnyxClient) -> dict[str, Any]:
         if setting.notification_event_condition_id in on and _is_on(setting)
         for row in _recipients(setting, lists)
     ]
-    return {"sent_to": [row for place, row in enumerate(rows) if row not in rows[:place]]}
+    return LowCreditNotice(
+        sent_to=[row for place, row in enumerate(rows) if row not in rows[:place]]
+    )
 
 
 def masked(destination: str) -> str:
@@ -127,7 +147,7 @@ def _is_on(setting: NotificationSetting) -> bool:
     return bool(setting.status) and not (setting.status or "").startswith("delete")
 
 
-def _recipients(setting: NotificationSetting, lists: _Lists) -> Iterator[dict[str, Any]]:
+def _recipients(setting: NotificationSetting, lists: _Lists) -> Iterator[Recipient]:
     """The channel of a setting; without one, all channels of its profile."""
     profiles = {each.id: each.name for each in lists.profiles}
     for channel in lists.channels:
@@ -136,11 +156,11 @@ def _recipients(setting: NotificationSetting, lists: _Lists) -> Iterator[dict[st
         else:
             meant = channel.notification_profile_id == setting.notification_profile_id
         if meant:
-            yield {
-                "channel": channel.channel_type_id,
-                "to": masked(channel.channel_destination or ""),
-                "profile": profiles.get(channel.notification_profile_id),
-            }
+            yield Recipient(
+                channel=channel.channel_type_id,
+                to=masked(channel.channel_destination or ""),
+                profile=profiles.get(channel.notification_profile_id),
+            )
 
 
 def _country_code(number: str) -> str:

@@ -7,7 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import product
 from typing import Any
 
+from pydantic import Field
+
 from telnyx_mcp.telnyx.account_models import PhoneNumber
+from telnyx_mcp.tools.framework.results import Row
 from telnyx_mcp.tools.support.group_by import NONE
 
 FORMER_TYPES: Mapping[str, str] = {
@@ -16,6 +19,26 @@ FORMER_TYPES: Mapping[str, str] = {
     "shortcode": "short_code",
 }
 """What kinds of numbers were formerly called. Telnyx still says so of older numbers."""
+
+
+class NumberGroup(Row):
+    """Numbers that have something in common."""
+
+    type: str | None = Field(None, description="Kind of number, such as local.")
+    country: str | None = Field(None, description="Country of the numbers, ISO 3166-1 alpha-2.")
+    status: str | None = Field(None, description="Status of the numbers.")
+    connection: str | None = Field(None, description="Name of their voice connection.")
+    connection_id: str | None = Field(None, description="Id of their voice connection.")
+    profile: str | None = Field(None, description="Name of their messaging profile.")
+    profile_id: str | None = Field(None, description="Id of their messaging profile.")
+    billing_group: str | None = Field(None, description="Name of their billing group.")
+    billing_group_id: str | None = Field(None, description="Id of their billing group.")
+    tag: str | None = Field(None, description="Tag of the numbers.")
+    numbers: int | None = Field(None, description="How many numbers the group has.")
+    part_numbers: int | None = Field(
+        None, description="Instead of numbers, if not all could be read."
+    )
+
 
 Value = tuple[str, str]
 """A name, and an id or nothing. Two things may have one name."""
@@ -50,7 +73,7 @@ def group_rows(
     by: list[str],
     billing_groups: Mapping[str, str],
     counted: str = "numbers",
-) -> list[dict[str, Any]]:
+) -> list[NumberGroup]:
     """A row for each group: its names, their ids, and how many numbers it has in a field called
     `counted`; the largest first.
 
@@ -63,10 +86,10 @@ def group_rows(
     )
     rows = []
     for values, count in sorted(counts.items(), key=lambda each: (-each[1], each[0])):
-        row: dict[str, Any] = {}
+        row: dict[str, Any] = {counted: count}
         for name, (text, its_id) in zip(by, values, strict=True):
             row[name] = text
             if its_id and its_id != text:
                 row[f"{name}_id"] = its_id
-        rows.append(row | {counted: count})
+        rows.append(NumberGroup(**row))
     return rows

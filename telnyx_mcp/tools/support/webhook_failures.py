@@ -23,39 +23,55 @@ _LATEST = datetime.max.replace(tzinfo=UTC)
 class FailureKind(Row):
     """Deliveries to one URL that failed in the same way."""
 
-    deliveries: int | None = None
-    part_deliveries: int | None = Field(None, description="The same, where not all were read.")
-    http_status: int | None = None
-    errors: str | None = None
-    first: str | None = None
-    last: str | None = None
-    event_types: dict[str, int] = Field(default_factory=dict)
-    example_id: str | None = None
+    deliveries: int | None = Field(None, description="How many deliveries failed in this way.")
+    part_deliveries: int | None = Field(
+        None, description="Instead of deliveries, if not all were read."
+    )
+    http_status: int | None = Field(None, description="HTTP status of their latest attempts.")
+    errors: str | None = Field(None, description="Errors of their latest attempts.")
+    first: str | None = Field(None, description="Start of the first of them, RFC 3339.")
+    last: str | None = Field(None, description="Start of the last of them, RFC 3339.")
+    event_types: dict[str, int] = Field(
+        default_factory=dict, description="How many of them by type of event."
+    )
+    example_id: str | None = Field(
+        None, description="Id of the last of them, for telnyx_get_webhook_delivery."
+    )
 
 
 class Counts(Row):
     """How many deliveries there were. `part_...` is the same, where not all were read."""
 
-    sent: int | None = None
-    delivered: int | None = None
-    failed: int | None = None
-    delivered_rate: str | None = None
-    part_sent: int | None = None
-    part_delivered: int | None = None
-    part_failed: int | None = None
-    part_delivered_rate: str | None = None
+    sent: int | None = Field(None, description="How many deliveries there were.")
+    delivered: int | None = Field(None, description="How many were delivered.")
+    failed: int | None = Field(None, description="How many failed in all attempts.")
+    delivered_rate: str | None = Field(None, description="Share that was delivered, in percent.")
+    part_sent: int | None = Field(None, description="Instead of sent, if not all were read.")
+    part_delivered: int | None = Field(
+        None, description="Instead of delivered, if not all were read."
+    )
+    part_failed: int | None = Field(None, description="Instead of failed, if not all were read.")
+    part_delivered_rate: str | None = Field(
+        None, description="Instead of delivered_rate, if not all were read."
+    )
 
 
 class UrlRow(Counts):
     """One URL with failed deliveries."""
 
-    url: str | None = None
+    url: str | None = Field(None, description="URL the deliveries were sent to, without secrets.")
     still_failing: bool | None = Field(
         None, description="Nothing was delivered since the last failure. Absent: not known."
     )
-    last_failed: str | None = None
-    last_delivered: str | None = None
-    failures: list[FailureKind]
+    last_failed: str | None = Field(
+        None, description="Start of the last delivery that failed, RFC 3339."
+    )
+    last_delivered: str | None = Field(
+        None, description="Start of the last delivery that arrived, RFC 3339."
+    )
+    failures: list[FailureKind] = Field(
+        description="In which ways deliveries failed, latest first."
+    )
     other_failures: int | None = Field(None, description="Failed deliveries of kinds not listed.")
 
 

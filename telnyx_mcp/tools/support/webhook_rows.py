@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import Field
+
 from telnyx_mcp.telnyx.models import DeliveryAttempt, WebhookDelivery
 from telnyx_mcp.tools.framework.results import Row
 from telnyx_mcp.untrusted import cut, redact, sanitize, to_json
@@ -13,29 +15,39 @@ LONGEST_BODY = 500
 
 
 class AttemptRow(Row):
-    status: str | None = None
-    started_at: str | None = None
-    finished_at: str | None = None
-    url: str | None = None
-    http_status: int | None = None
-    errors: list[Any] | None = None
+    status: str | None = Field(None, description="Result of the attempt: delivered or failed.")
+    started_at: str | None = Field(None, description="Start of the attempt, RFC 3339.")
+    finished_at: str | None = Field(None, description="End of the attempt, RFC 3339.")
+    url: str | None = Field(None, description="URL it was sent to, without secrets.")
+    http_status: int | None = Field(None, description="HTTP status of the answer.")
+    errors: list[Any] | None = Field(
+        None, description="Error codes, or objects with code, title and detail."
+    )
 
 
 class AttemptDetail(AttemptRow):
-    request_headers: dict[str, str] | None = None
-    response_headers: dict[str, str] | None = None
-    untrusted_response_body: str | None = None
+    request_headers: dict[str, str] | None = Field(
+        None, description="HTTP headers that were sent, without secrets."
+    )
+    response_headers: dict[str, str] | None = Field(
+        None, description="HTTP headers of the answer, without secrets."
+    )
+    untrusted_response_body: str | None = Field(
+        None, description="Body of the answer, written by a stranger, cut if long."
+    )
 
 
 class DeliveryRow(Row):
-    id: str | None = None
-    status: str | None = None
-    event_type: str | None = None
-    started_at: str | None = None
-    attempts: int = 0
-    url: str | None = None
-    http_status: int | None = None
-    errors: str | None = None
+    id: str | None = Field(None, description="Id of the delivery, for telnyx_get_webhook_delivery.")
+    status: str | None = Field(None, description="delivered, or failed if every attempt failed.")
+    event_type: str | None = Field(
+        None, description="Type of the event, such as message.finalized."
+    )
+    started_at: str | None = Field(None, description="Start of the first attempt, RFC 3339.")
+    attempts: int = Field(0, description="How many attempts were made.")
+    url: str | None = Field(None, description="URL of the latest attempt, without secrets.")
+    http_status: int | None = Field(None, description="HTTP status of the latest attempt.")
+    errors: str | None = Field(None, description="Errors of the latest attempt.")
 
 
 def delivery_row(delivery: WebhookDelivery) -> DeliveryRow:
