@@ -27,7 +27,7 @@ from telnyx_mcp.cli.ledger_session import LedgerSession, now_utc, on_ledger
 from telnyx_mcp.cli.terminal import Terminal
 from telnyx_mcp.server.build import services_of
 from telnyx_mcp.telnyx.errors import TelnyxError
-from telnyx_mcp.tools.framework.spec import Failed
+from telnyx_mcp.tools.framework.failure import ToolFailure
 
 MOST_WAITING = 100
 
@@ -98,7 +98,7 @@ def _checked(session: LedgerSession, change: Change) -> Change | None:
 
     try:
         current = anyio.run(check)
-    except (NotAllowed, Failed) as refusal:
+    except (NotAllowed, ToolFailure) as refusal:
         session.say(str(refusal), "yellow")
         return None
     except TelnyxError as error:

@@ -15,7 +15,7 @@ from telnyx_mcp.billing.records import RECORD_TYPES, time_fields
 from telnyx_mcp.config.command_line import PROGRAM
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.exporting.failure import ExportFailure
-from telnyx_mcp.tools.framework.spec import Failed
+from telnyx_mcp.tools.framework.failure import ToolFailure
 from telnyx_mcp.tools.support.filters import excluded, wire_filters
 from telnyx_mcp.tools.support.vocabulary import product_named
 
@@ -140,7 +140,7 @@ def _filters(wish: ExportOptions, record_type: str) -> dict[str, str]:
         )
     try:
         filters = wire_filters(list(wish.filters), record_type)
-    except Failed as error:
+    except ToolFailure as error:
         raise ExportFailure(str(error), status=2) from None
     for name in time_fields(record_type):
         if filters.keys() & {f"filter[{name}][gte]", f"filter[{name}][lt]"}:

@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.build import AccountServer, build_server
+from telnyx_mcp.tools.framework.failure import ToolFailure
 from telnyx_mcp.tools.support import csv_export
-from telnyx_mcp.tools.support.csv_export import Export, ExportError, cells
+from telnyx_mcp.tools.support.csv_export import Export, cells
 from telnyx_mcp.untrusted import sanitize
 from tests import raw
 from tests.conftest import NOW, call, content_of, text_of
@@ -159,7 +160,7 @@ def test_a_name_that_is_taken_is_left_as_it_is(
         older = export.finish(complete=True)
     with Export(folder, "x", NOW) as export:
         export.write([{"a": "newer"}])
-        with pytest.raises(ExportError, match="exists"):
+        with pytest.raises(ToolFailure, match="exists"):
             export.finish(complete=True)
     assert [row["a"] for row in rows_of(older.path)] == ["older"]
 

@@ -8,7 +8,7 @@ import pytest
 
 from telnyx_mcp.billing.records import RECORD_TYPES
 from telnyx_mcp.telnyx.usage_reports import UsageProduct
-from telnyx_mcp.tools.framework.spec import Failed
+from telnyx_mcp.tools.framework.failure import ToolFailure
 from telnyx_mcp.tools.support.spelling import country_of, e164
 from telnyx_mcp.tools.support.usage_question import filters_of, passes
 from telnyx_mcp.tools.support.vocabulary import (
@@ -162,7 +162,7 @@ def test_a_filter_keeps_what_it_names(filters: list[str], expected: bool) -> Non
 
 @pytest.mark.parametrize("text", ["direction", "=outbound", "direction=", "cost>5", "a<b", "!=x"])
 def test_a_filter_that_cannot_be_read_says_how_to_write_it(text: str) -> None:
-    with pytest.raises(Failed, match="name=value"):
+    with pytest.raises(ToolFailure, match="name=value"):
         filters_of([text])
 
 

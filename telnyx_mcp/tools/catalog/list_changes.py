@@ -11,8 +11,9 @@ from telnyx_mcp.approval.ledger_async import NotAllowed, in_thread
 from telnyx_mcp.approval.reasons import LINK
 from telnyx_mcp.config.command_line import command_line
 from telnyx_mcp.tools.framework.arguments import Params
+from telnyx_mcp.tools.framework.failure import ToolFailure
 from telnyx_mcp.tools.framework.results import SANDBOX_NOTE, ListResult, Row
-from telnyx_mcp.tools.framework.spec import Call, Failed, ToolSpec
+from telnyx_mcp.tools.framework.spec import Call, ToolSpec
 from telnyx_mcp.tools.support.change_requests import is_of_sandbox
 
 NOT_LINKED = (
@@ -55,7 +56,7 @@ async def list_changes(call: Call[ChangesParams]) -> ChangesResult:
         replaced = await in_thread(ledger.replaced)
         found = await in_thread(ledger.newest, call.params.limit + 1, call.services.now())
     except NotAllowed as refusal:
-        raise Failed(
+        raise ToolFailure(
             "The ledger of changes can't be read, so this tells nothing about what was sent. "
             f"{refusal.reason}"
         ) from None

@@ -16,8 +16,9 @@ from telnyx_mcp.config.command_line import command_line
 from telnyx_mcp.telnyx.models import DetailRecord, Page
 from telnyx_mcp.telnyx.pagination import MOST_RECORD_PAGES, Scan
 from telnyx_mcp.tools.framework.arguments import PageNumber, Params, Text, TextList
+from telnyx_mcp.tools.framework.failure import not_asked
 from telnyx_mcp.tools.framework.results import ListResult, coverage, paging
-from telnyx_mcp.tools.framework.spec import Call, Failed, ToolSpec
+from telnyx_mcp.tools.framework.spec import Call, ToolSpec
 from telnyx_mcp.tools.support.csv_export import Exported, exporting
 from telnyx_mcp.tools.support.filters import FILTERS, NOT, excluded, split_filter, wire_filters
 from telnyx_mcp.tools.support.vocabulary import product_named
@@ -184,9 +185,8 @@ def _whole_export(call: Call[RecordsParams]) -> str:
 def _wire_sort(sort: list[str]) -> list[str]:
     for field in sort:
         if not re.fullmatch(r"-?[A-Za-z_][A-Za-z0-9_]{0,63}", field):
-            raise Failed(
-                f'Nothing was asked of Telnyx: sort takes field names such as "-created_at"; got '
-                f'"{field[:60]}". Call again.'
+            raise not_asked(
+                f'sort takes field names such as "-created_at"; got "{field[:60]}".', "Call again."
             )
     return sort
 

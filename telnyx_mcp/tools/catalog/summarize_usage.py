@@ -23,8 +23,9 @@ from telnyx_mcp.telnyx.usage_reports import (
     usage_products,
 )
 from telnyx_mcp.tools.framework.arguments import utc_text
+from telnyx_mcp.tools.framework.failure import ToolFailure
 from telnyx_mcp.tools.framework.results import Result, Row
-from telnyx_mcp.tools.framework.spec import Call, Failed, ToolSpec
+from telnyx_mcp.tools.framework.spec import Call, ToolSpec
 from telnyx_mcp.tools.support.group_by import MOST_GROUPS, Groups, tally_row
 from telnyx_mcp.tools.support.period_arguments import left_out
 from telnyx_mcp.tools.support.usage_from_records import usage_from_records
@@ -194,14 +195,14 @@ async def _from_records(
     """The answer from detail records, where reports lack what was asked for."""
     asked = call.params
     if product.record_type is None or asked.compare_to or asked.sum:
-        raise Failed(f"Nothing was added up: {lacking} Call again with one of these.")
+        raise ToolFailure("Nothing was added up", lacking, do="Call again with one of these.")
     group_by = [group_word(each) for each in asked.group_by]
     try:
         usage = await usage_from_records(
             call.client, product.record_type, time, group_by, filters, call.progress
         )
-    except Failed as too_many:
-        raise Failed(
+    except ToolFailure as too_many:
+        raise ToolFailure(
             f"Nothing was added up. {lacking} Detail records could tell, but {too_many} Ask for one of "
             "these groups, or for a shorter time."
         ) from None

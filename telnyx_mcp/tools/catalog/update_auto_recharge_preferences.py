@@ -16,8 +16,9 @@ from telnyx_mcp.billing.money import ZERO, amount_of, format_amount
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.telnyx.models import AutoRechargePreferences, Balance
 from telnyx_mcp.tools.framework.arguments import Amount, Params, PositiveAmount
+from telnyx_mcp.tools.framework.failure import ToolFailure
 from telnyx_mcp.tools.framework.results import Row
-from telnyx_mcp.tools.framework.spec import Call, Failed, ToolSpec
+from telnyx_mcp.tools.framework.spec import Call, ToolSpec
 from telnyx_mcp.tools.support.change_requests import (
     CHECK_SECONDS,
     DRAFT_SECONDS,
@@ -104,7 +105,11 @@ class RechargeRequest(AccountRequest):
             if not _is_same(before.get(name), value)
         }
         if not asked:
-            raise Failed("Nothing was sent: it is already as asked. Calling again will not help.")
+            raise ToolFailure(
+                "Nothing was sent",
+                "it is already as asked.",
+                again="Calling again will not help.",
+            )
         balance = await client.get_balance()
         after = {**before, **asked}
         charge = Charge.of(after, balance)
@@ -187,7 +192,7 @@ class Charge:
 
     @classmethod
     def of(cls, preferences: Mapping[str, Any], balance: Balance) -> Charge:
-        """The charge under these preferences. Raises `Failed` if recharging is possible and its
+        """The charge under these preferences. Raises `ToolFailure` if recharging is possible and its
         largest sum can't be told: then no cap could hold."""
         charge = cls(
             preferences.get("enabled"),
@@ -196,11 +201,12 @@ class Charge:
             balance,
         )
         if charge.is_possible and charge.largest is None:
-            raise Failed(
-                "Nothing was sent: what a recharge could charge can't be told, as Telnyx does not give "
-                "all amounts (threshold, recharge amount, balance, credit limit). Give "
-                "threshold_amount and recharge_amount in this call, or turn auto-recharge off; if that "
-                "does not help, ask the user to change it in the Mission Control Portal."
+            raise ToolFailure(
+                "Nothing was sent",
+                "what a recharge could charge can't be told, as Telnyx does not give all amounts "
+                "(threshold, recharge amount, balance, credit limit).",
+                do="Give threshold_amount and recharge_amount in this call, or turn auto-recharge off; "
+                "if that does not help, ask the user to change it in the Mission Control Portal.",
             )
         return charge
 
@@ -267,9 +273,10 @@ async def update_auto_recharge_preferences(
 ) -> CallToolResult | InputRequiredResult:
     asked = call.params.model_dump(exclude_none=True)
     if not asked:
-        raise Failed(
-            "Nothing was sent: there is nothing to change. Give at least one of "
-            f"{', '.join(UpdateParams.model_fields)}. Call again."
+        raise ToolFailure(
+            "Nothing was sent",
+            "there is nothing to change.",
+            do=f"Give at least one of {', '.join(UpdateParams.model_fields)}. Call again.",
         )
     return await carry_out(call, RechargeRequest(asked, call.surroundings), UpdateResult)
 

@@ -13,7 +13,8 @@ import anyio
 from anyio import to_thread
 
 from telnyx_mcp.config.keys import KeyUnavailable
-from telnyx_mcp.tools.framework.arguments import InvalidArguments, quote
+from telnyx_mcp.tools.framework.arguments import quote
+from telnyx_mcp.tools.framework.failure import ToolFailure, not_asked
 from telnyx_mcp.tools.framework.services import Services
 
 ARGUMENT = "account"
@@ -75,7 +76,7 @@ class AccountRegistry:
     ) -> tuple[Services, dict[str, Any]]:
         """The services of the account named in the arguments, and the other arguments.
 
-        Raises `InvalidArguments` for a name that is none, where a change names an account, and where
+        Raises `ToolFailure` for a name that is none, where a change names an account, and where
         the key can't be had.
         """
         if not self._others or arguments.get(ARGUMENT) is None:
@@ -83,17 +84,19 @@ class AccountRegistry:
         name = arguments[ARGUMENT]
         rest = {each: value for each, value in arguments.items() if each != ARGUMENT}
         if changes:
-            raise InvalidArguments(
-                f"Nothing was done: this server changes the account {self.main.name} only, whose "
-                f"profile it was started with. If that is the one meant, call again without "
-                f"`{ARGUMENT}`; else tell the user to start a server with that profile."
+            raise ToolFailure(
+                "Nothing was done",
+                f"this server changes the account {self.main.name} only, whose profile it was "
+                "started with.",
+                do=f"If that is the one meant, call again without `{ARGUMENT}`; else tell the user "
+                "to start a server with that profile.",
             )
         if name == self.main.name:
             return await _services(self.main), rest
         if not isinstance(name, str) or name not in self._others:
-            raise InvalidArguments(
-                f"Nothing was asked of Telnyx: there is no account {quote(name, quote=True)}. "
-                f"`{ARGUMENT}` must be one of {', '.join(self.names)}."
+            raise not_asked(
+                f"there is no account {quote(name, quote=True)}.",
+                f"`{ARGUMENT}` must be one of {', '.join(self.names)}.",
             )
         return await _services(self._others[name]), rest
 
@@ -107,7 +110,8 @@ async def _services(account: Account) -> Services:
         return await account.services()
     except KeyUnavailable as error:
         of = f" of account {account.name}" if account.name else ""
-        raise InvalidArguments(
-            f"Nothing was asked of Telnyx: the key{of} can't be read. {error.why} "
-            f"Trying again helps once the user has mended that. {error.do}".strip()
+        raise not_asked(
+            f"the key{of} can't be read. {error.why}",
+            error.do,
+            again="Try again after the user has fixed that.",
         ) from None

@@ -27,6 +27,8 @@ from pydantic import (
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import ErrorDetails, core_schema
 
+from telnyx_mcp.tools.framework.failure import not_asked
+
 LARGEST_AMOUNT = Decimal(1_000_000)
 _SHOWN = 60
 
@@ -43,17 +45,13 @@ class Params(BaseModel):
     """Whether a call may need many requests: it then has `MANY_SECONDS` instead of `CALL_SECONDS`."""
 
 
-class InvalidArguments(Exception):
-    """Arguments that can't be used. Its text is for the model."""
-
-
 P = TypeVar("P", bound=Params)
 
 
 def parse(params: type[P], tool: str, arguments: Mapping[str, Any]) -> P:
     """The typed parameters. A null counts as absent, as hosts send nulls for what they leave out.
 
-    Raises `InvalidArguments`, which names every wrong argument at once.
+    Raises `ToolFailure`, which names every wrong argument at once.
     """
     known = params.model_fields
     given = {name: value for name, value in arguments.items() if value is not None}
@@ -68,9 +66,10 @@ def parse(params: type[P], tool: str, arguments: Mapping[str, Any]) -> P:
     takes = ", ".join(
         f"{name} (required)" if field.is_required() else name for name, field in known.items()
     )
-    raise InvalidArguments(
-        f"Nothing was asked of Telnyx: {' '.join(wrong[:5])}{more} Correct this and call {tool} "
-        f"again. " + (f"It takes: {takes}." if takes else "It takes no arguments.")
+    raise not_asked(
+        f"{' '.join(wrong[:5])}{more}",
+        f"Correct this and call {tool} again. "
+        + (f"It takes: {takes}." if takes else "It takes no arguments."),
     )
 
 

@@ -22,7 +22,8 @@ from telnyx_mcp.telnyx.deadline import CALL_SECONDS, MANY_SECONDS
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.telnyx.names import Names
 from telnyx_mcp.tools.framework.accounts import ARGUMENT, AccountRegistry
-from telnyx_mcp.tools.framework.arguments import InvalidArguments, Params, input_schema, parse
+from telnyx_mcp.tools.framework.arguments import Params, input_schema, parse
+from telnyx_mcp.tools.framework.failure import ToolFailure
 from telnyx_mcp.tools.framework.output_schema import output_schema
 from telnyx_mcp.tools.framework.progress import Progress
 from telnyx_mcp.tools.framework.results import Result, answer, failed
@@ -62,10 +63,6 @@ class Call(Generic[P]):
     def today(self) -> str:
         """The same as text, for every result that resolves dates."""
         return self.day.isoformat()
-
-
-class Failed(Exception):
-    """The call can't give what was asked. Its text is for the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +131,13 @@ class AccountTool(Tool):
             if spec.changes and services.changes_blocked:
                 return failed(f"Nothing was done. {services.changes_blocked} Tell the user.")
             params = parse(spec.params, self.name, rest)
-        except InvalidArguments as error:
+        except ToolFailure as error:
             return failed(str(error))
         seconds = MANY_SECONDS if params.reads_many else CALL_SECONDS
         client = TelnyxClient(services.transport, progress.waiting).within(seconds)
         try:
             result = await spec.run(Call(params, services, context, client, progress))
-        except Failed as error:
+        except ToolFailure as error:
             return failed(str(error))
         except TelnyxError as error:
             of = f" (Account {services.account}.)" if services.account else ""

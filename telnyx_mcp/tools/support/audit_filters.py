@@ -10,7 +10,7 @@ from uuid import UUID
 
 from telnyx_mcp.telnyx.models import AuditEvent
 from telnyx_mcp.telnyx.names import Named, Names
-from telnyx_mcp.tools.framework.spec import Failed
+from telnyx_mcp.tools.framework.failure import ToolFailure
 from telnyx_mcp.tools.support.spelling import e164
 
 ROLES = ("telnyx", "account_owner", "account_manager", "organization_member")
@@ -36,7 +36,7 @@ class ChangedBy:
 
 
 async def changed_by(text: str, names: Names) -> ChangedBy:
-    """Whom a role, an e-mail address, a part of one, or a user id means. Raises `Failed`."""
+    """Whom a role, an e-mail address, a part of one, or a user id means. Raises `ToolFailure`."""
     plain = _plain(text)
     if (role := _ROLE_WORDS.get(plain, plain)) in ROLES:
         return ChangedBy(role=role, shown=role)
@@ -51,7 +51,7 @@ async def changed_by(text: str, names: Names) -> ChangedBy:
         (email,) = found
         ids = frozenset(user_id for user_id, each in emails.items() if each == email)
         return ChangedBy(user_ids=ids, shown=email)
-    raise Failed(_not_one_user(text, sorted(found), emails, names.missing.get(Named.USERS)))
+    raise ToolFailure(_not_one_user(text, sorted(found), emails, names.missing.get(Named.USERS)))
 
 
 def _not_one_user(

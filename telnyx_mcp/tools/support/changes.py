@@ -15,8 +15,9 @@ from telnyx_mcp.approval.gate import CONFIRMED, Outcome
 from telnyx_mcp.approval.ledger_async import NotAllowed
 from telnyx_mcp.approval.request import ChangeRequest
 from telnyx_mcp.config.command_line import command_line
+from telnyx_mcp.tools.framework.failure import ToolFailure
 from telnyx_mcp.tools.framework.results import Result, answer
-from telnyx_mcp.tools.framework.spec import Call, Failed
+from telnyx_mcp.tools.framework.spec import Call
 from telnyx_mcp.tools.support.change_requests import is_of_sandbox
 
 _ERRORS = frozenset({State.REFUSED, State.NOT_SENT, State.UNKNOWN})
@@ -37,7 +38,7 @@ async def carry_out(
     try:
         outcome = await call.services.gate.carry_out(request, call.context)
     except NotAllowed as refusal:
-        raise Failed(str(refusal)) from None
+        raise ToolFailure(str(refusal)) from None
     if isinstance(outcome, InputRequiredResult):
         return outcome
     change = outcome.change

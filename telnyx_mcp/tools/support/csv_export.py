@@ -19,8 +19,9 @@ from typing import Any, Self, TextIO
 
 from pydantic import Field
 
+from telnyx_mcp.tools.framework.failure import ToolFailure
 from telnyx_mcp.tools.framework.results import Row
-from telnyx_mcp.tools.framework.spec import Call, Failed
+from telnyx_mcp.tools.framework.spec import Call
 from telnyx_mcp.untrusted import redact, to_json
 
 LARGEST_FILE = 50 * 1024 * 1024
@@ -51,10 +52,6 @@ _IN_BROKEN_LINES = _beginnings(rf",;\t{_BREAKS}")
 _HARMLESS = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 
 
-class ExportError(Exception):
-    """The file can't be written. The text says why, and what to do."""
-
-
 class Exported(Row):
     """A file that was written."""
 
@@ -66,27 +63,24 @@ class Exported(Row):
 
 @contextmanager
 def exporting(call: Call[Any], about: str) -> Iterator[Export]:
-    """A file for what a call exports. Raises `Failed`."""
+    """A file for what a call exports. Raises `ToolFailure`."""
     services = call.services
-    try:
-        with Export(services.export_dir, about, services.now()) as export:
-            yield export
-    except ExportError as error:
-        raise Failed(f"Nothing was exported: {error} Trying again helps only then.") from None
+    with Export(services.export_dir, about, services.now()) as export:
+        yield export
 
 
 class Export:
     """A file that is being written, row by row. Leaves nothing behind if it is not finished.
 
     Columns are those of `columns`, then those the first rows bring; what later rows bring besides
-    goes as JSON into the last column, `more`. Raises `ExportError`.
+    goes as JSON into the last column, `more`. Raises `ToolFailure`.
     """
 
     def __init__(self, folder: Path | None, about: str, now: datetime) -> None:
         if folder is None:
-            raise ExportError(
-                "no folder for files is set. Ask the user to set TELNYX_MCP_EXPORT_DIR to one, and "
-                "to restart the server."
+            raise _not_exported(
+                "no folder for files is set.",
+                "Ask the user to set TELNYX_MCP_EXPORT_DIR to one, and to restart the server.",
             )
         safe = re.sub(r"[^a-z0-9-]+", "-", about.lower()).strip("-")[:80]
         name = f"telnyx-{safe}-{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}.csv"
@@ -159,12 +153,16 @@ class Export:
             raise self._cannot(error) from None
         return Exported(path=str(name), rows=self.rows, bytes=size, complete=complete)
 
-    def _cannot(self, error: OSError) -> ExportError:
+    def _cannot(self, error: OSError) -> ToolFailure:
         why = error.strerror or type(error).__name__
-        return ExportError(
-            f"the folder {self._path.parent} (TELNYX_MCP_EXPORT_DIR) can't be written to: {why}. "
-            "Ask the user to mend that."
+        return _not_exported(
+            f"the folder {self._path.parent} (TELNYX_MCP_EXPORT_DIR) can't be written to: {why}.",
+            "Ask the user to fix that.",
         )
+
+
+def _not_exported(why: str, do: str) -> ToolFailure:
+    return ToolFailure("Nothing was exported", why, do=do, again="Try again after that.")
 
 
 def cells(values: Iterable[Any]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from telnyx_mcp.tools.framework.spec import Failed
+from telnyx_mcp.tools.framework.failure import not_asked
 from telnyx_mcp.tools.support.spelling import e164
 
 FILTERS = (
@@ -39,28 +39,28 @@ def excluded(filters: list[str], record_type: str) -> dict[str, set[str]]:
 
 def wire_filters(filters: list[str], record_type: str) -> dict[str, str]:
     """The filters by their names on the wire, without those that `excluded` takes. What records are
-    grouped by is understood too, such as `to`. Raises `Failed` for what can't be sent."""
+    grouped by is understood too, such as `to`. Raises `ToolFailure` for what can't be sent."""
     wire: dict[str, str] = {}
     for text in filters:
         field, operator, value = split_filter(text)
         if operator == NOT:
             continue
         if operator not in _OPERATORS:
-            raise Failed(
-                f'Nothing was asked of Telnyx: the filter "{text[:60]}" must be written name=value, '
-                "or with !=, >=, >, <, <= or ~ (contains). Correct it and call again."
+            raise not_asked(
+                f'the filter "{text[:60]}" must be written name=value, or with !=, >=, >, <, <= or ~ '
+                "(contains).",
+                "Correct it and call again.",
             )
         field = wire_field(field, record_type)
         if field in _HELD_BY_OTHERS:
-            raise Failed(
-                f"Nothing was asked of Telnyx: {field} is an argument of its own, not a filter. "
-                "Call again with it there."
+            raise not_asked(
+                f"{field} is an argument of its own, not a filter.", "Call again with it there."
             )
         name = f"filter[{field}]{_OPERATORS[operator]}"
         if name in wire:
-            raise Failed(
-                f"Nothing was asked of Telnyx: two filters say {field}{operator}…, and only one can "
-                "count. Call again with one of them."
+            raise not_asked(
+                f"two filters say {field}{operator}…, and only one can count.",
+                "Call again with one of them.",
             )
         wire[name] = (field in _NUMBERS and e164(value)) or value
     return wire

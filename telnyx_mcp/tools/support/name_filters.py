@@ -6,7 +6,7 @@ import re
 
 from telnyx_mcp.telnyx.names import Named, Names
 from telnyx_mcp.tools.framework.arguments import nearest, quote
-from telnyx_mcp.tools.framework.spec import Failed
+from telnyx_mcp.tools.framework.failure import ToolFailure
 
 _NONE_SPELLED = {"none", "(none)"}
 _ID = re.compile(r"[0-9a-f-]{36}|\d{10,}", re.ASCII | re.IGNORECASE)
@@ -21,7 +21,7 @@ def is_none(text: str | None) -> bool:
 async def id_of(names: Names, kind: Named, text: str, argument: str) -> str:
     """The id of what a filter names: by its id, its name, or a part of its name that no other has.
 
-    An id that is not in the list is taken as it is, as the list may be incomplete. Raises `Failed`.
+    An id that is not in the list is taken as it is, as the list may be incomplete. Raises `ToolFailure`.
     """
     known = await names.all(kind)
     if text in known or _ID.fullmatch(text):
@@ -35,11 +35,11 @@ async def id_of(names: Names, kind: Named, text: str, argument: str) -> str:
             return found[0]
         if found:
             several = ", ".join(f"{known[each]} ({each})" for each in found[:_MOST_NAMES])
-            raise Failed(
+            raise ToolFailure(
                 f"`{argument}`: several {kind} are named like {quote(text, quote=True)}: {several}. "
                 "Call again with one of these ids."
             )
-    raise Failed(f"`{argument}`: {_unknown(names, kind, text, list(known.values()))}")
+    raise ToolFailure(f"`{argument}`: {_unknown(names, kind, text, list(known.values()))}")
 
 
 def _unknown(names: Names, kind: Named, text: str, known: list[str]) -> str:

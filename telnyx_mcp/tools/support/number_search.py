@@ -14,7 +14,8 @@ from telnyx_mcp.billing.number_costs import number_usage
 from telnyx_mcp.telnyx.account_models import PhoneNumber
 from telnyx_mcp.telnyx.names import Named, Names
 from telnyx_mcp.tools.framework.arguments import PageNumber, Params, Text, TextList
-from telnyx_mcp.tools.framework.spec import Call, Failed
+from telnyx_mcp.tools.framework.failure import ToolFailure
+from telnyx_mcp.tools.framework.spec import Call
 from telnyx_mcp.tools.support.name_filters import id_of, is_none
 from telnyx_mcp.tools.support.number_groups import FORMER_TYPES, GROUPS
 from telnyx_mcp.tools.support.spelling import e164, spellings
@@ -130,7 +131,7 @@ class NumberSearch:
 
 
 async def search_of(call: Call[NumbersParams], names: Names) -> NumberSearch:
-    """What the call asks for, with names resolved. Raises `Failed`."""
+    """What the call asks for, with names resolved. Raises `ToolFailure`."""
     asked = call.params
     search = NumberSearch(
         {"phone_number": asked.number, "country": asked.country, "number_type": asked.type},
@@ -169,13 +170,13 @@ async def _has_profile(names: Names, text: str) -> Callable[[PhoneNumber], bool]
 
 
 async def _is_unused(call: Call[Any], days: int, notes: list[str]) -> Callable[[PhoneNumber], bool]:
-    """The test for a number without usage. Raises `Failed` where the usage of any product that names
+    """The test for a number without usage. Raises `ToolFailure` where the usage of any product that names
     numbers is unknown: no number is proven unused then."""
     today = call.services.now().astimezone(UTC).date()
     usage = await number_usage(call.client, today - timedelta(days), today + timedelta(1))
     if usage.unknown or not usage.products:
         why = "; ".join(f"{name}: {said}" for name, said in usage.unknown.items())
-        raise Failed(
+        raise ToolFailure(
             "Which numbers are unused is unknown, as not all usage could be read "
             f"({why or 'no usage report names numbers'}). Call again in a minute; if it goes on, ask "
             "without unused_days."

@@ -10,7 +10,8 @@ from pydantic import Field
 
 from telnyx_mcp.billing.periods import Period, PeriodError, period_between, period_of
 from telnyx_mcp.tools.framework.arguments import Day, Params, Text
-from telnyx_mcp.tools.framework.spec import Call, Failed
+from telnyx_mcp.tools.framework.failure import ToolFailure, not_asked
+from telnyx_mcp.tools.framework.spec import Call
 
 
 class PeriodParams(Params):
@@ -42,15 +43,13 @@ def check_one_range(period: object, start: object, end: object) -> None:
         raise PeriodError("end_date is missing: the day after the last one.")
 
 
-def wrong_range(error: PeriodError, today: date | str) -> Failed:
+def wrong_range(error: PeriodError, today: date | str) -> ToolFailure:
     """What to answer to a range that can't be meant."""
-    return Failed(
-        f"Nothing was asked of Telnyx: {error} Today is {today}. Correct that and call again."
-    )
+    return not_asked(f"{error} Today is {today}.", "Correct that and call again.")
 
 
 def asked_period(asked: PeriodParams, call: Call[Any]) -> Period:
-    """The period that a call asks for. Raises `Failed`."""
+    """The period that a call asks for. Raises `ToolFailure`."""
     try:
         check_one_range(asked.period, asked.start_date, asked.end_date)
         if asked.start_date and asked.end_date:
@@ -69,7 +68,7 @@ def left_out(end: date | None) -> str:
 
 
 def named_period(said: str, call: Call[Any]) -> Period:
-    """The period that an argument names. Raises `Failed`."""
+    """The period that an argument names. Raises `ToolFailure`."""
     try:
         return period_of(said, call.day, call.services.zone)
     except PeriodError as error:

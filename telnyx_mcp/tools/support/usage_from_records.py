@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from telnyx_mcp.billing.records import TOO_MANY, Reading, read_records
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.models import DetailRecord
+from telnyx_mcp.tools.framework.failure import ToolFailure
 from telnyx_mcp.tools.framework.progress import Progress
-from telnyx_mcp.tools.framework.spec import Failed
 from telnyx_mcp.tools.support.group_by import Groups, reader_of
 from telnyx_mcp.tools.support.usage_question import Filter, Time, passes
 
@@ -35,7 +35,7 @@ async def usage_from_records(
 ) -> RecordUsage:
     """The records between two moments by group, those that pass the filters.
 
-    Raises `Failed` if there are more than one call can read, and `TelnyxError` if none could be had.
+    Raises `ToolFailure` if there are more than one call can read, and `TelnyxError` if none could be had.
     """
     start, end = time.start, time.end
 
@@ -52,7 +52,7 @@ async def usage_from_records(
 
     reading = await read_records(client, record_type, start, end, take, report, most=REACH)
     if reading.why == TOO_MANY:
-        raise Failed(
+        raise ToolFailure(
             f"there are {reading.total:,} records, and one call can read {REACH:,}: Telnyx allows 40 "
             "requests a minute, for 50 records each."
         )

@@ -14,7 +14,8 @@ from pydantic import AfterValidator, Field, model_validator
 from telnyx_mcp.billing.periods import Period, PeriodError, period_of
 from telnyx_mcp.telnyx.usage_reports import UsageProduct
 from telnyx_mcp.tools.framework.arguments import Params, Text, TextList, nearest
-from telnyx_mcp.tools.framework.spec import Call, Failed
+from telnyx_mcp.tools.framework.failure import ToolFailure, not_asked
+from telnyx_mcp.tools.framework.spec import Call
 from telnyx_mcp.tools.support.period_arguments import PeriodParams, check_one_range, wrong_range
 from telnyx_mcp.tools.support.spelling import e164
 from telnyx_mcp.tools.support.vocabulary import (
@@ -139,7 +140,7 @@ class Time:
 
 
 def time_of(asked: UsageParams, call: Call[Any]) -> Time:
-    """The time that a call asks for. Raises `Failed`."""
+    """The time that a call asks for. Raises `ToolFailure`."""
     zone = call.services.zone if asked.timezone is None else _zone_of(asked.timezone)
     try:
         check_one_range(asked.period, asked.start_date, asked.end_date)
@@ -159,7 +160,7 @@ def time_of(asked: UsageParams, call: Call[Any]) -> Time:
 
 
 def compared_time(asked: UsageParams, call: Call[Any], main: Time) -> Time | None:
-    """The time to compare with. Raises `Failed`."""
+    """The time to compare with. Raises `ToolFailure`."""
     if asked.compare_to is None:
         return None
     if asked.compare_to.lower() == "previous":
@@ -190,11 +191,11 @@ def asked_product(word: str) -> Product:
     return product_named(plain) or Product(plain.replace(" ", "-"), None)
 
 
-def unknown_product(word: str, products: Mapping[str, UsageProduct]) -> Failed:
+def unknown_product(word: str, products: Mapping[str, UsageProduct]) -> ToolFailure:
     """What to say of a product that neither reports nor records have."""
     near = products_near(word)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    return Failed(
+    return ToolFailure(
         f'Telnyx reports no usage for "{word[:40]}".{hint} There is: {", ".join(sorted(products))}. '
         "Call again with one of these."
     )
@@ -227,14 +228,15 @@ class Filter:
 
 
 def filters_of(texts: list[str]) -> list[Filter]:
-    """The filters as written. Raises `Failed` for one that can't be read."""
+    """The filters as written. Raises `ToolFailure` for one that can't be read."""
     found = []
     for text in texts:
         match = _FILTER.fullmatch(text.strip())
         if not match:
-            raise Failed(
-                f'Nothing was asked of Telnyx: the filter "{text[:60]}" must be written name=value, '
-                "name!=value or name~text (contains). Correct it and call again."
+            raise not_asked(
+                f'the filter "{text[:60]}" must be written name=value, name!=value or name~text '
+                "(contains).",
+                "Correct it and call again.",
             )
         found.append(Filter(group_word(match[1]), match[2], match[3].strip()))
     return found

@@ -1,0 +1,24 @@
+"""The one way for a tool to fail with an explanation."""
+
+from __future__ import annotations
+
+
+class ToolFailure(Exception):
+    """A call can't give what was asked. The text is for the model.
+
+    `happened` says what was done or not, `why` the reason, `again` whether and when another try
+    helps, and `do` what to do next. All but `happened` are sentences, and may be empty.
+    """
+
+    def __init__(self, happened: str, why: str = "", *, again: str = "", do: str = "") -> None:
+        self.happened = happened
+        self.why = why
+        self.again = again
+        self.do = do
+        first = f"{happened}: {why}" if why else happened
+        super().__init__(" ".join(filter(None, (first, do, again))))
+
+
+def not_asked(why: str, do: str = "", *, again: str = "") -> ToolFailure:
+    """A failure before any request: `Nothing was asked of Telnyx: {why} {do}`."""
+    return ToolFailure("Nothing was asked of Telnyx", why, again=again, do=do)
