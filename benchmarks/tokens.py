@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.measurement import Figure, Goal, Measurement, Unavailable
@@ -22,21 +22,49 @@ console.log(JSON.stringify(texts.map((text) => countTokens(text, plain))));
 """
 
 
+SEEN = ("name", "description", "inputSchema")
+"""What a host shows a model of a tool. Output schemas and hints stay with the host."""
+MOST_SEEN, MOST_SEEN_OF_ONE = 4_500, 300
+
+
 def measure() -> list[Measurement]:
-    """The `tools/list` result in all, and by tool; in bytes where there is no tokenizer."""
+    """What a model sees of the tools, the largest of them, and `tools/list` as the wire carries it; in
+    bytes where there is no tokenizer."""
     with Session(ours()) as session:
         listed = session.open()
-    names = [tool["name"] for tool in listed["tools"]]
-    texts = [compact(listed), *(compact(tool) for tool in listed["tools"])]
-    what = f"tools/list, {len(names)} tools"
+    tools = listed["tools"]
+    names = [tool["name"] for tool in tools]
+    seen = [compact(seen_of(tool)) for tool in tools]
+    sent = [compact(tool) for tool in tools]
     try:
-        counts = count_tokens(texts)
+        counts, unit = count_tokens([*seen, *sent, compact(listed)]), "tokens"
     except Unavailable:
-        sizes = [len(text.encode()) for text in texts]
-        parts = dict(zip(names, map(float, sizes[1:]), strict=True))
-        return [Measurement(what, Figure("ours", sizes[0], "bytes"), parts=parts)]
-    parts = dict(zip(names, map(float, counts[1:]), strict=True))
-    return [Measurement(what, Figure("ours", counts[0], "tokens"), goal=Goal(3500), parts=parts)]
+        counts, unit = [len(text.encode()) for text in [*seen, *sent, compact(listed)]], "bytes"
+    by_seen = dict(zip(names, map(float, counts), strict=False))
+    by_sent = dict(zip(names, map(float, counts[len(names) :]), strict=False))
+    in_all, of_one = (Goal(MOST_SEEN), Goal(MOST_SEEN_OF_ONE)) if unit == "tokens" else (None, None)
+    largest = max(by_seen, key=by_seen.__getitem__)
+    what = f"{len(names)} tools"
+    return [
+        Measurement(
+            f"a model sees: {what}",
+            Figure("ours", sum(by_seen.values()), unit),
+            goal=in_all,
+            parts=by_seen,
+        ),
+        Measurement(
+            "a model sees: largest",
+            Figure("ours", by_seen[largest], unit),
+            goal=of_one,
+            note=largest,
+        ),
+        Measurement(f"on the wire: {what}", Figure("ours", counts[-1], unit), parts=by_sent),
+    ]
+
+
+def seen_of(tool: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a listed tool that a model sees."""
+    return {name: tool[name] for name in SEEN if name in tool}
 
 
 def count_tokens(texts: Sequence[str]) -> list[int]:

@@ -47,7 +47,7 @@ class SessionParams(Params):
 
     session_id: Id = Field(description="The call_session_id that a detail record has.")
     record_type: Annotated[Text, AfterValidator(_record_type)] = Field(
-        SESSION, description="Or the type of the one record whose id it is, e.g. sip-trunking."
+        SESSION, description="Type of the record whose id is given instead, e.g. sip-trunking."
     )
     date: Day | None = Field(None, description="Its day in UTC, YYYY-MM-DD: makes it faster.")
 

@@ -37,7 +37,7 @@ class AuditParams(Params):
     contains: TextList = Field(
         [],
         max_length=10,
-        description="Any of these: id, name, number, field or value. Whole values come first.",
+        description="Any of these: id, name, number, field or value.",
     )
     change_type: Text | None = Field(None, description="create, update or delete.")
     record_type: Text | None = Field(None, description="E.g. phone_number, connection.")

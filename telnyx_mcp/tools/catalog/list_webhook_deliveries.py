@@ -45,8 +45,7 @@ class DeliveriesParams(Params):
     finished_before: Instant | None = Field(None, description="Ended at or before, RFC 3339.")
     group_failures: bool = Field(
         False,
-        description="Failing URLs, latest first: why, share delivered, still failing. "
-        "A request per 250.",
+        description="Failed deliveries by URL: why, share delivered, still failing.",
     )
     page: PageNumber = 1
     page_size: int = Field(10, ge=1, le=250, description="Rows per page.")
@@ -183,7 +182,7 @@ LIST_WEBHOOK_DELIVERIES = ToolSpec(
     name="telnyx_list_webhook_deliveries",
     group="webhooks",
     title="Webhook deliveries",
-    description="Webhooks sent: status, number of attempts, and the latest attempt's URL, HTTP "
+    description="Webhooks sent: status, attempts, and the latest one's URL, HTTP "
     "status and errors. For one: telnyx_get_webhook_delivery.",
     params=DeliveriesParams,
     result=DeliveriesResult,

@@ -89,7 +89,7 @@ class NumbersParams(Params):
     }
 
     number: Annotated[Text, AfterValidator(_digits)] | None = Field(
-        None, description="A number, or 3+ digits of it."
+        None, description="Number, or 3+ digits."
     )
     connection: Text | None = Field(None, description='Name, id or "none".')
     profile: Text | None = Field(None, description='Messaging profile: name, id or "none".')
@@ -102,10 +102,10 @@ class NumbersParams(Params):
         None, description="local, toll_free, mobile, ..."
     )
     status: Annotated[Text, AfterValidator(_status)] | None = Field(
-        None, description="active (default), deleted, ported-out, ..., any."
+        None, description="active (default), deleted, ported-out, any."
     )
     unused_days: int | None = Field(
-        None, ge=1, le=366, description="Only those without usage in so many days."
+        None, ge=1, le=366, description="Without usage for this many days."
     )
     group_by: Annotated[TextList, AfterValidator(_groups)] = Field(
         [],

@@ -26,7 +26,7 @@ class PeriodParams(Params):
         None,
         description="2026-05, 2026-Q2, last month, last 7 days, year to date, ...",
     )
-    start_date: Day | None = Field(None, description="Or: first day, YYYY-MM-DD.")
+    start_date: Day | None = Field(None, description="First day, YYYY-MM-DD.")
     end_date: Day | None = Field(None, description="Day after the last one.")
 
 

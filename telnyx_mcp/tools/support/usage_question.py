@@ -77,30 +77,30 @@ class UsageParams(Params):
         "dimensions": "Use group_by.",
     }
 
-    product: Text = Field(description="messaging, calls, verify, fax, wireless, inference, ...")
-    period: Text | None = Field(None, description="2026-05, last month, last 7 days, ...")
-    start_date: Moment | None = Field(None, description="Or: first day, or RFC 3339 time.")
-    end_date: Moment | None = Field(None, description="Day after the last, or time.")
+    product: Text = Field(description="Such as messaging, calls, verify or wireless.")
+    period: Text | None = Field(None, description="Such as 2026-05 or last 7 days.")
+    start_date: Moment | None = Field(None, description="First day, or RFC 3339 time.")
+    end_date: Moment | None = Field(None, description="Day after the last day, or time.")
     group_by: TextList = Field(
         [],
         max_length=3,
-        description="At most three: day, hour, month, number, direction, country, carrier, profile, "
-        "connection, status, error, tag, type, billing_group, ...",
+        description="At most 3 of day, hour, month, number, country, carrier, profile, connection, "
+        "status, error, tag, ...",
     )
     filters: TextList = Field(
         [],
         max_length=20,
-        description='Groups to keep, with =, != or ~ (contains), e.g. ["country!=US"].',
+        description='Groups to keep: =, != or ~ (contains), e.g. ["country!=US"].',
     )
     sum: TextList = Field(
         [],
         max_length=6,
-        description="Metrics, instead of the main ones: cost, count, parts, billed_seconds, ...",
+        description="Other metrics, e.g. parts.",
     )
-    top: int | None = Field(None, ge=1, le=100, description="Groups to show: 10, or 31 days.")
-    compare_to: Text | None = Field(None, description='A period, or "previous".')
+    top: int | None = Field(None, ge=1, le=100, description="How many groups to show.")
+    compare_to: Text | None = Field(None, description='Period to compare with, or "previous".')
     timezone: Annotated[Text, AfterValidator(_zone)] | None = Field(
-        None, description="Of days and hours: Europe/Berlin."
+        None, description="Time zone of days, e.g. Europe/Berlin."
     )
 
     @model_validator(mode="after")
