@@ -1,14 +1,14 @@
-# Everything runs in .venv, which is made here when it is first needed and made anew when
-# pyproject.toml or constraints.txt change. Works with GNU Make 3.81 and later.
+# Everything runs in .venv. It is created when it is first needed, and again when pyproject.toml or
+# constraints.txt change. Works with GNU Make 3.81 and later.
 
 SHELL := /bin/sh
 BIN := .venv/bin
 READY := .venv/.ready
-# Handed on: make test ARGS='-m slow', make bench ARGS=start
+# Passed on: make test ARGS='-m slow', make bench ARGS=start
 ARGS :=
 # The interpreter .venv is made with; the newest found unless named: make PYTHON=python3.12 test
 PYTHON :=
-# Clients and test suites of other makers, through npm
+# Third-party clients and test suites, through npm
 INTEROP := tests/interop
 CLIENTS := $(INTEROP)/node_modules/.ready
 
@@ -20,19 +20,19 @@ EVERYTHING := --extra postgres --extra keyring --group lock --upgrade
 .PHONY: help demo test interop bundle check contract docs pictures bench mutants lock interop-lock clean
 
 help:
-	@echo 'make demo      the server at work on a pretend account; needs no key'
-	@echo 'make test      the tests; ARGS goes to pytest'
-	@echo 'make interop   the conformance suite and clients of other makers; needs npm, takes two minutes'
+	@echo 'make demo      a tour of the server on a sandbox account; needs no key'
+	@echo 'make test      run the tests; ARGS goes to pytest'
+	@echo 'make interop   run the conformance suite and third-party clients; needs npm, takes two minutes'
 	@echo 'make bundle    dist/telnyx-account-mcp.mcpb, for Claude Desktop; needs npm'
 	@echo 'make check     lint, format, types, and the published contract against the code'
-	@echo 'make contract  write tools/*.json and tools/README.md from the code'
-	@echo 'make docs      write server.json, and the parts of README and docs that are made from the code'
+	@echo 'make contract  generate tools/*.json and tools/README.md from the code'
+	@echo 'make docs      generate server.json and parts of README and docs from the code'
 	@echo 'make pictures  record the demo again for README and docs'
-	@echo 'make bench     measure start-up, calls, the pace, memory and tokens; takes nine minutes'
+	@echo 'make bench     measure start-up, calls, the pace, memory and tokens; takes several minutes'
 	@echo 'make mutants   change one thing in the code at a time: do the tests notice? takes an hour'
-	@echo 'make lock      refresh the pinned versions in constraints.txt'
-	@echo 'make interop-lock  likewise those of $(INTEROP)/package-lock.json'
-	@echo 'make clean     remove all that the above made, .venv included'
+	@echo 'make lock      update the pinned versions in constraints.txt'
+	@echo 'make interop-lock  update the pinned versions in $(INTEROP)/package-lock.json'
+	@echo 'make clean     remove everything that these commands created, .venv included'
 
 $(READY): pyproject.toml constraints.txt scripts/setup
 	@scripts/setup .venv '$(PYTHON)'
@@ -98,7 +98,7 @@ lock: $(READY)
 		cat .venv/requirements.txt; } > requirements.txt
 	@echo "lock: $$(grep -c '==' constraints.txt) packages in constraints.txt"
 
-# Likewise for npm, in a folder without node_modules, whose versions it would keep.
+# The same for npm, in a folder without node_modules: npm would keep the versions found there.
 interop-lock: $(READY)
 	@rm -rf .venv/interop && mkdir .venv/interop
 	@cp $(INTEROP)/package.json $(INTEROP)/.npmrc .venv/interop

@@ -42,14 +42,14 @@ PLAIN: dict[str, dict[str, Any]] = {
 """The arguments of a plain call, where it needs any."""
 
 HEAD = """\
-# What it costs in tokens
+# Tokens
 
-A conversation pays for the list of tools once, and for each answer. Here is both, on the sandbox
-account of 2026-06-15, in tokens as `tools/framework/tokens.py` estimates them: within 5 % of o200k, which
-`make bench ARGS=tokens` counts exactly. No list is to cost more than {listed:,} tokens, no plain
-answer more than {default:,}, and none at all more than 8,000: rows are dropped then, and it says so.
+A conversation pays for the list of tools once, and for each answer. This page shows both for the sandbox
+account of 2026-06-15. `tools/framework/tokens.py` estimates the tokens, within 5 % of o200k;
+`make bench ARGS=tokens` counts them exactly. The tests allow at most {listed:,} tokens for the list and {default:,}
+for a plain answer. No answer exceeds 8,000: it drops rows and says so.
 
-Written by `python -m tests.test_tokens_of_answers`; a test holds this page to it.
+Written by `python -m tests.test_tokens_of_answers`; a test compares this page with it.
 """
 
 

@@ -78,7 +78,7 @@ def client_files() -> str:
         if each.package:
             packages = PurePosixPath(machines[-1].folder("packages"))
             inside = f"{packages}/{each.package}_*/{PACKAGED}/{each.place[1]}"
-            files[-1] = f"`{inside}`; where there is none such, {files[-1]}"
+            files[-1] = f"`{inside}`; if that does not exist, {files[-1]}"
         rows.append(f"| {each.title} | {' | '.join(files)} |")
     return "\n".join(rows) + "\n"
 
@@ -87,7 +87,7 @@ def client_entries() -> str:
     parts = []
     for each in CLIENTS.values():
         parts.append(f"### {each.title}\n\n```sh\n{COMMAND} install {each.name}\n```\n")
-        parts.append(f"or by hand, with `{COMMAND}` on the path that the client sees:\n")
+        parts.append(f"or by hand, if `{COMMAND}` is on the client's path:\n")
         parts.append(f"```{each.format}\n{fragment(each, NAME, entry(each)).rstrip()}\n```\n")
         parts.append(f"{each.then}\n")
     return "\n".join(parts)
@@ -143,19 +143,19 @@ EXAMPLES: Mapping[str, tuple[str, dict[str, Any]]] = {
         "What did this call cost, all in?",
         {"session_id": "1de96b4f-e883-4ed1-aff2-c73615fe6402"},
     ),
-    "telnyx_list_audit_events": ("Who changed anything lately?", {"page_size": 2}),
+    "telnyx_list_audit_events": ("What was changed recently, and by whom?", {"page_size": 2}),
     "telnyx_list_webhook_deliveries": ("Which webhooks fail?", {"group_failures": True}),
     "telnyx_get_webhook_delivery": ("Why did this one fail?", {}),
     "telnyx_list_phone_numbers": ("How many numbers of each kind?", {"group_by": ["type"]}),
     "telnyx_list_user_tags": ("Which tags begin with `e`?", {"starts_with": "e"}),
-    "telnyx_get_auto_recharge_preferences": ("When does Telnyx charge us by itself?", {}),
+    "telnyx_get_auto_recharge_preferences": ("When does Telnyx charge us automatically?", {}),
     "telnyx_list_changes": ("What have you changed?", {}),
     "telnyx_update_auto_recharge_preferences": (
-        "Recharge below $50 (nobody approved it yet)",
+        "Recharge below $50 (not approved yet)",
         {"threshold_amount": "50"},
     ),
     "telnyx_create_stored_payment_transaction": (
-        "Top us up by $120 (nobody approved it yet)",
+        "Top us up by $120 (not approved yet)",
         {"amount": "120"},
     ),
 }

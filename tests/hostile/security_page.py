@@ -14,10 +14,10 @@ HEAD = """\
 
 # Attacks that the tests try
 
-Each row is tried on the real server whenever the tests run, over real HTTP, with real processes or on a
-real terminal where that matters. *Held* says what an attacker gets instead.
+The tests try each row on the real server, over real HTTP, with real processes or on a real terminal where that
+matters. *Result* says what happens instead of what the attacker wants.
 
-| attack | held | test |
+| attack | result | test |
 |---|---|---|
 """
 
