@@ -21,10 +21,10 @@ from telnyx_mcp.clients.catalog import Host
 from telnyx_mcp.config.keys import store_key
 from telnyx_mcp.config.profiles import ConfiguredAccounts
 from telnyx_mcp.config.settings import Settings, foreign_address
-from telnyx_mcp.doctor import checks
+from telnyx_mcp.doctor import local_checks
 from telnyx_mcp.doctor.checks import run_checks
 from telnyx_mcp.doctor.context import Finding, Level
-from telnyx_mcp.doctor.operations import CHANGING_OPERATIONS, COURTESIES, OPERATIONS
+from telnyx_mcp.doctor.operations import CHANGING_OPERATIONS, OPERATIONS, OPTIONAL_OPERATIONS
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.sandbox.control import NO_PERMISSIONS_KEY
 from telnyx_mcp.server.build import build_server
@@ -37,7 +37,7 @@ Findings = list[Finding]
 @pytest.fixture(autouse=True)
 def _no_clients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is installed where these tests run has no part in them."""
-    monkeypatch.setattr(checks, "Host", lambda: Host("linux", tmp_path, {}))
+    monkeypatch.setattr(local_checks, "Host", lambda: Host("linux", tmp_path, {}))
 
 
 async def found(settings: Settings, **others: Settings) -> Findings:
@@ -70,11 +70,11 @@ async def test_every_operation_is_tried_but_those_that_change_something(
     asked = {each.operation for each in sandbox.requests}
     every = [each for each in vars(operations).values() if isinstance(each, operations.Operation)]
     assert asked == {each.id for each in every if each.method == "GET"}
-    assert len(findings) == len(OPERATIONS) + len(COURTESIES) + len(CHANGING_OPERATIONS)
+    assert len(findings) == len(OPERATIONS) + len(OPTIONAL_OPERATIONS) + len(CHANGING_OPERATIONS)
     assert sum("may be used" in each.found for each in findings) == len(OPERATIONS) + len(
-        COURTESIES
+        OPTIONAL_OPERATIONS
     )
-    assert sum("not tried, as it would change" in each.found for each in findings) == 2
+    assert sum("not tried: it would change" in each.found for each in findings) == 2
 
 
 async def test_an_account_without_invoices_has_none_to_try(
@@ -83,11 +83,11 @@ async def test_an_account_without_invoices_has_none_to_try(
     scripted.will_answer({"data": [], "meta": {"total_pages": 0}})
     patient = settings.model_copy(update={"base_url": scripted.base_url})
     findings = of(await found(patient), "operation")
-    assert [each.found for each in findings if "none to ask for" in each.found] == [
-        "one invoice: not tried, as there is none to ask for",
-        "one delivery: not tried, as there is none to ask for",
-        "usage reports: not tried, as there is none to ask for",
-        "cost of a session: not tried, as there is none to ask for",
+    assert [each.found for each in findings if "the account has none" in each.found] == [
+        "one invoice: not tried: the account has none",
+        "one delivery: not tried: the account has none",
+        "usage reports: not tried: the account has none",
+        "cost of a session: not tried: the account has none",
     ]
 
 
@@ -340,7 +340,7 @@ async def test_each_other_account_is_tried_with_its_own_key(
     )
     assert of(findings, "settings")[0].found.startswith("account: profile main")
     eu, us, asia, old = of(findings, "account")
-    assert (eu.level, eu.found) == (Level.OK, "eu: may be read too")
+    assert (eu.level, eu.found) == (Level.OK, "eu: can be read")
     assert [each.level for each in (us, asia, old)] == [Level.FAILED] * 3
     assert us.do.startswith("Check the key in KEY_US: mistyped")
     assert asia.do.startswith("Set NOPE")
@@ -509,7 +509,7 @@ def test_it_can_be_tried_on_a_sandbox_which_has_no_other_accounts(
     monkeypatch.setenv("TELNYX_MCP_PROFILES", str(profiles))
     status, shown = run(capsys, "--sandbox")
     assert status == 0
-    assert "a pretend account" in shown
+    assert "a sandbox account" in shown
     assert "eu:" not in shown
 
 

@@ -46,8 +46,8 @@ HEAD = """\
 
 A conversation pays for the list of tools once, and for each answer. This page shows both for the sandbox
 account of 2026-06-15. `tools/framework/tokens.py` estimates the tokens, within 5 % of o200k;
-`make bench ARGS=tokens` counts them exactly. The tests allow at most {listed:,} tokens for the list and {default:,}
-for a plain answer. No answer exceeds 8,000: it drops rows and says so.
+`make bench ARGS=tokens` counts them exactly. The tests allow at most {listed:,} tokens for the list and
+{default:,} for a plain answer. No answer exceeds 8,000: it drops rows and says so.
 
 Written by `python -m tests.test_tokens_of_answers`; a test compares this page with it.
 """

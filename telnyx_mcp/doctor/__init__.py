@@ -1,4 +1,4 @@
-"""`doctor`: tries everything the server needs, and says of each what it found and what to do.
+"""`doctor` checks everything the server needs. Each finding says what to do.
 
-Changes nothing: of the thirteen operations the two that change something are not tried.
+It changes nothing: it does not try the two operations that change something.
 """

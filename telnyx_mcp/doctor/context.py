@@ -1,4 +1,4 @@
-"""What is examined, and what a check says of it."""
+"""What the checks share, and what a check returns."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from telnyx_mcp.telnyx.server_clock import utc_now
 class Level(StrEnum):
     OK = "ok"
     NOTE = "note"
-    """Works, but somebody may want to know."""
+    """It works, but the user should know about it."""
     FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found. `do` says what to do, where something is to be done."""
+    """What one check found. `do` says what the user should do; empty if nothing."""
 
     check: str
     level: Level
@@ -33,17 +33,17 @@ class Finding:
 
 @dataclass(slots=True)
 class DoctorContext:
-    """What is examined, and what the checks so far have learnt."""
+    """The settings that are checked, and what the checks found so far."""
 
     settings: Settings
     others: Mapping[str, Settings] = field(default_factory=dict)
     now: Callable[[], datetime] = utc_now
     profiles: ConfiguredAccounts | None = None
-    """What the profiles file said, where the settings come from one."""
+    """The profiles file, if the settings come from one."""
     clear_pace: bool = False
-    """Whether to open what a 429 closed, before anything is tried."""
+    """Whether to reopen endpoints that a 429 closed, before anything is tried."""
     keyed: Settings = field(init=False)
-    """The settings with their key, as soon as it was found."""
+    """The settings with their key, once it was found."""
     client: TelnyxClient = field(init=False)
     reached: bool = False
     accepted: bool = False
@@ -52,7 +52,7 @@ class DoctorContext:
         self.use(self.settings)
 
     def use(self, keyed: Settings) -> None:
-        """Goes on with these settings, and with the key in them."""
+        """Uses these settings, and the key in them, from now on."""
         self.keyed = keyed
         self.client = TelnyxClient(transport_of(keyed, self.now))
 

@@ -1,4 +1,4 @@
-"""Each operation that changes nothing, asked for as little as possible."""
+"""The reading operations, each called with as little data as possible."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.usage_reports import latest_end
 
 
-async def _an_invoice(_: DoctorContext, client: TelnyxClient) -> object:
+async def _get_an_invoice(_: DoctorContext, client: TelnyxClient) -> object:
     listed = await client.list_invoices(page_size=1)
     ids = [each.invoice_id for each in listed.items if each.invoice_id]
     return await client.get_invoice(ids[0]) if ids else None
 
 
-async def _a_delivery(_: DoctorContext, client: TelnyxClient) -> object:
+async def _get_a_delivery(_: DoctorContext, client: TelnyxClient) -> object:
     listed = await client.list_webhook_deliveries(page_size=1)
     ids = [each.id for each in listed.items if each.id]
     return await client.get_webhook_delivery(ids[0]) if ids else None
 
 
-async def _a_report(_: DoctorContext, client: TelnyxClient) -> object:
+async def _get_a_report(_: DoctorContext, client: TelnyxClient) -> object:
     products = await client.get_usage_report_options()
     found = next(
         (p for p in products if p.product and p.product_dimensions and p.product_metrics), None
@@ -36,14 +36,14 @@ async def _a_report(_: DoctorContext, client: TelnyxClient) -> object:
     )
 
 
-async def _a_session(_: DoctorContext, client: TelnyxClient) -> object:
+async def _get_a_session(_: DoctorContext, client: TelnyxClient) -> object:
     calls = await client.search_detail_records("call-control", page_size=1)
     ids = [each["call_session_id"] for each in calls.items if each.get("call_session_id")]
     return await client.get_session_analysis("call-session", str(ids[0])) if ids else None
 
 
 Ask = Callable[[DoctorContext, TelnyxClient], Awaitable[object]]
-"""Asks for as little as possible. None if there was nothing to ask for."""
+"""Calls an operation for as little data as possible. None if the account has nothing to read."""
 
 OPERATIONS: Sequence[tuple[str, str, Ask]] = (
     ("balance", "billing changes", lambda _, client: client.get_balance()),
@@ -60,7 +60,7 @@ OPERATIONS: Sequence[tuple[str, str, Ask]] = (
         lambda _, client: client.search_detail_records("messaging", page_size=1),
     ),
     ("invoices", "billing", lambda _, client: client.list_invoices(page_size=1)),
-    ("one invoice", "billing", _an_invoice),
+    ("one invoice", "billing", _get_an_invoice),
     ("auto-recharge", "billing changes", lambda _, client: client.get_auto_recharge_preferences()),
     ("user tags", "numbers", lambda _, client: client.list_user_tags()),
     (
@@ -68,11 +68,11 @@ OPERATIONS: Sequence[tuple[str, str, Ask]] = (
         "webhooks",
         lambda _, client: client.list_webhook_deliveries(page_size=1),
     ),
-    ("one delivery", "webhooks", _a_delivery),
-    ("usage reports", "billing usage numbers", _a_report),
+    ("one delivery", "webhooks", _get_a_delivery),
+    ("usage reports", "billing usage numbers", _get_a_report),
 )
 """Each operation, the groups of tools that need it, and how it is tried."""
-COURTESIES: Sequence[tuple[str, str, Ask]] = (
+OPTIONAL_OPERATIONS: Sequence[tuple[str, str, Ask]] = (
     ("users", "audit", lambda _, client: client.list_organization_users(page_size=1)),
     ("phone numbers", "numbers usage", lambda _, client: client.list_phone_numbers(page_size=1)),
     (
@@ -113,7 +113,7 @@ COURTESIES: Sequence[tuple[str, str, Ask]] = (
         "billing",
         lambda _, client: client.list_notification_settings(page_size=1),
     ),
-    ("cost of a session", "usage", _a_session),
+    ("cost of a session", "usage", _get_a_session),
 )
 """Operations that add names and details to answers. Without them, answers are shorter and still right."""
 CHANGING_OPERATIONS = ("update of auto-recharge", "stored payment")

@@ -19,7 +19,7 @@ from telnyx_mcp.sandbox.control_routes import PREFIX, ControlRoutes
 from telnyx_mcp.sandbox.faults import Fault
 from telnyx_mcp.sandbox.operations import OPERATIONS
 from telnyx_mcp.sandbox.refusals import Refusal, not_found
-from telnyx_mcp.sandbox.replies import Exchange, Reply
+from telnyx_mcp.sandbox.responses import Exchange, Reply
 
 if TYPE_CHECKING:
     from telnyx_mcp.sandbox.control import Sandbox

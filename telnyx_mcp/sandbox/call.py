@@ -11,7 +11,7 @@ from typing import Any
 from telnyx_mcp.sandbox.account import Account
 from telnyx_mcp.sandbox.days import parse_moment
 from telnyx_mcp.sandbox.refusals import Refusal, bad_parameter
-from telnyx_mcp.sandbox.replies import Reply
+from telnyx_mcp.sandbox.responses import Reply
 
 LARGEST_PAGE = 250
 

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from telnyx_mcp.sandbox.refusals import Refusal
-from telnyx_mcp.sandbox.replies import SANDBOX_HEADER
+from telnyx_mcp.sandbox.responses import SANDBOX_HEADER
 
 if TYPE_CHECKING:
     from telnyx_mcp.sandbox.control import Sandbox

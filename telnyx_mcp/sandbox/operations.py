@@ -27,7 +27,7 @@ from telnyx_mcp.sandbox.neighbours import (
     sessions,
 )
 from telnyx_mcp.sandbox.refusals import Refusal, bad_parameter, missing, not_found
-from telnyx_mcp.sandbox.replies import Reply
+from telnyx_mcp.sandbox.responses import Reply
 from telnyx_mcp.sandbox.usage.answers import as_csv, as_json
 
 MOST_DAYS = timedelta(days=31)

@@ -14,8 +14,8 @@ HEAD = """\
 
 # Attacks that the tests try
 
-The tests try each row on the real server, over real HTTP, with real processes or on a real terminal where that
-matters. *Result* says what happens instead of what the attacker wants.
+The tests try each row on the real server, over real HTTP, with real processes or on a real terminal where
+that matters. *Result* says what happens instead of what the attacker wants.
 
 | attack | result | test |
 |---|---|---|

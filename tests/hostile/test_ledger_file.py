@@ -266,7 +266,7 @@ async def test_doctor_names_a_damaged_row_and_what_is_wrong(
     change = await approved(server, ledger)
     write(store, change.id, **{column: value})
     found = [each.found async for each in run_checks(settings, now=lambda: NOW)]
-    assert any(f"the record of change {change.id} can't be read (" in each for each in found)
+    assert any(f"change {change.id} in the ledger can't be read (" in each for each in found)
 
 
 @pytest.mark.parametrize(("column", "value"), DAMAGE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from telnyx_mcp.sandbox.account import Account
 from telnyx_mcp.sandbox.call import Call, Operation, meta_of
-from telnyx_mcp.sandbox.replies import Reply
+from telnyx_mcp.sandbox.responses import Reply
 
 
 def list_spend_limits(account: Account, call: Call) -> Reply:

@@ -11,7 +11,7 @@ from telnyx_mcp.sandbox.business import DOMAIN, Business
 from telnyx_mcp.sandbox.call import Call, Operation, page_of
 from telnyx_mcp.sandbox.days import midnight, timestamp
 from telnyx_mcp.sandbox.refusals import Refusal
-from telnyx_mcp.sandbox.replies import Reply
+from telnyx_mcp.sandbox.responses import Reply
 
 CHANNEL_TYPES = ("webhook", "sms", "email", "voice")
 Row = dict[str, Any]

@@ -9,7 +9,7 @@ from telnyx_mcp.sandbox.account import Account
 from telnyx_mcp.sandbox.business import DOMAIN, User
 from telnyx_mcp.sandbox.call import Call, Operation, one_of, page_of
 from telnyx_mcp.sandbox.days import midnight, timestamp
-from telnyx_mcp.sandbox.replies import Reply
+from telnyx_mcp.sandbox.responses import Reply
 
 STATUSES = ("enabled", "disabled", "blocked")
 

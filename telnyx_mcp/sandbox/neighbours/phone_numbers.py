@@ -15,7 +15,7 @@ from telnyx_mcp.sandbox.days import timestamp
 from telnyx_mcp.sandbox.neighbours.resources import billing_group_of
 from telnyx_mcp.sandbox.numbers import CALLER_NAME, EMERGENCY, RECORDING, SMS, Number
 from telnyx_mcp.sandbox.refusals import bad_parameter
-from telnyx_mcp.sandbox.replies import Reply
+from telnyx_mcp.sandbox.responses import Reply
 
 STATUSES = (
     "purchase-pending",

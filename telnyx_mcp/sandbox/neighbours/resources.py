@@ -10,7 +10,7 @@ from telnyx_mcp.sandbox.call import Call, Operation, one_of, page_of
 from telnyx_mcp.sandbox.days import midnight, timestamp
 from telnyx_mcp.sandbox.numbers import Number
 from telnyx_mcp.sandbox.refusals import Refusal, bad_parameter
-from telnyx_mcp.sandbox.replies import Reply
+from telnyx_mcp.sandbox.responses import Reply
 
 CONNECTION_TYPES = ("call_control_application", "ip_connection", "credential_connection")
 CONNECTION_SORTS = ("created_at", "connection_name", "active")

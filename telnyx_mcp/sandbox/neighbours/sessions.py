@@ -18,7 +18,7 @@ from telnyx_mcp.sandbox.call import Call, Operation, moment_of, one_of, whole_nu
 from telnyx_mcp.sandbox.days import DAY, midnight, parse_moment
 from telnyx_mcp.sandbox.records import KINDS, Kind
 from telnyx_mcp.sandbox.refusals import Refusal, bad_parameter, not_found
-from telnyx_mcp.sandbox.replies import Reply
+from telnyx_mcp.sandbox.responses import Reply
 
 SESSION = "call-session"
 DEEPEST = 5

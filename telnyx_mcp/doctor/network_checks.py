@@ -1,0 +1,189 @@
+"""What `doctor` asks Telnyx: the key, the clock, each operation, and the shared pace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from anyio import to_thread
+
+from telnyx_mcp.config.command_line import command_line
+from telnyx_mcp.config.keys import KeyUnavailable, place_of_key, with_key
+from telnyx_mcp.config.settings import Settings
+from telnyx_mcp.doctor.context import DoctorContext, Finding, Level
+from telnyx_mcp.doctor.operations import CHANGING_OPERATIONS, OPERATIONS, OPTIONAL_OPERATIONS, Ask
+from telnyx_mcp.server.build import transport_of
+from telnyx_mcp.telnyx.client import TelnyxClient
+from telnyx_mcp.telnyx.errors import ADVICE, Failure, TelnyxError
+
+CLOCK_MAY_DIFFER = timedelta(seconds=90)
+
+
+EACH_MAY_TAKE = 10.0
+
+
+NOT_REACHED = frozenset(
+    {
+        Failure.ENVIRONMENT,
+        Failure.PROXY,
+        Failure.DNS,
+        Failure.CONNECT,
+        Failure.CONNECT_TIMEOUT,
+        Failure.TLS,
+        Failure.TIMEOUT,
+        Failure.RESET,
+    }
+)
+
+
+async def check_key_and_network(context: DoctorContext) -> list[Finding]:
+    """Whether there is a key, Telnyx answers, and accepts the key."""
+    try:
+        context.use(await to_thread.run_sync(with_key, context.settings))
+    except KeyUnavailable as error:
+        return [Finding("key", Level.FAILED, error.why, error.do)]
+    return [*await _clear_pace(context), *await _balance(context)]
+
+
+async def _clear_pace(context: DoctorContext) -> list[Finding]:
+    if not context.clear_pace:
+        return []
+    opened = await context.client.transport.pacer.reopen()
+    found = f"opened again for all copies: {', '.join(opened)}" if opened else "nothing was closed"
+    return [Finding("pace", Level.OK, found)]
+
+
+async def _balance(context: DoctorContext) -> list[Finding]:
+    """What one request for the balance shows."""
+    try:
+        await context.client.within(EACH_MAY_TAKE).get_balance()
+    except TelnyxError as error:
+        if error.failure in NOT_REACHED:
+            return [Finding("network", Level.FAILED, error.happened, _advice(error))]
+        if error.failure is Failure.PACED:
+            return [Finding("network", Level.NOTE, f"not tried: {error.happened}")]
+        context.reached = True
+        reached = Finding("network", Level.OK, f"{context.settings.base_url} answers")
+        if error.failure is Failure.UNAUTHORIZED:
+            do = _advice(error, context.settings)
+            return [reached, Finding("key", Level.FAILED, error.happened, do)]
+        context.accepted = True
+        return [reached]
+    context.reached = context.accepted = True
+    sandbox = " (a sandbox account)" if context.client.sandbox else ""
+    encrypted = "encrypted, certificate valid" if "https" in context.settings.base_url else "plain"
+    return [
+        Finding("network", Level.OK, f"{context.settings.base_url} answers, {encrypted}{sandbox}"),
+        Finding("key", Level.OK, "accepted"),
+    ]
+
+
+async def check_other_accounts(context: DoctorContext) -> list[Finding]:
+    """Whether each other account has a key, and Telnyx accepts it."""
+    return [await _check_account(name, each) for name, each in context.others.items()]
+
+
+async def _check_account(name: str, settings: Settings) -> Finding:
+    try:
+        client = TelnyxClient(transport_of(await to_thread.run_sync(with_key, settings)))
+    except KeyUnavailable as error:
+        return Finding("account", Level.FAILED, f"{name}: {error.why}", error.do)
+    try:
+        await client.within(EACH_MAY_TAKE).get_balance()
+    except TelnyxError as error:
+        do = _advice(error, settings)
+        return Finding("account", Level.FAILED, f"{name}: {error.happened}", do)
+    finally:
+        await client.aclose()
+    return Finding("account", Level.OK, f"{name}: can be read")
+
+
+async def check_clock(context: DoctorContext) -> list[Finding]:
+    if not context.reached:
+        return []
+    offset = context.client.transport.server_clock.offset
+    if context.client.sandbox:
+        return [Finding("clock", Level.OK, "not compared: a sandbox has its own date")]
+    if offset is None:
+        return [Finding("clock", Level.NOTE, "not compared: the answer had no time")]
+    apart = -offset
+    if abs(apart) <= CLOCK_MAY_DIFFER:
+        return [Finding("clock", Level.OK, "agrees with Telnyx's")]
+    way = "ahead of" if apart > timedelta(0) else "behind"
+    return [
+        Finding(
+            "clock",
+            Level.FAILED,
+            f"{abs(int(apart.total_seconds()))} s {way} Telnyx's",
+            "Set this machine's clock (NTP): `today`, the caps of 24 hours and 30 days and the expiry of "
+            "approvals depend on it.",
+        )
+    ]
+
+
+async def check_operations(context: DoctorContext) -> list[Finding]:
+    if not context.accepted:
+        return []
+    loaded = set(context.settings.tools)
+    findings = [
+        await _try_operation(context, name, ask, refused)
+        for operations, refused in ((OPERATIONS, Level.FAILED), (OPTIONAL_OPERATIONS, Level.NOTE))
+        for name, groups, ask in operations
+        if loaded.intersection(groups.split())
+    ]
+    if "changes" not in loaded:
+        return findings
+    untried = "not tried: it would change something"
+    why = "refused here: read-only" if context.settings.read_only else untried
+    return [
+        *findings,
+        *(Finding("operation", Level.OK, f"{name}: {why}") for name in CHANGING_OPERATIONS),
+    ]
+
+
+async def _try_operation(context: DoctorContext, name: str, ask: Ask, refused: Level) -> Finding:
+    try:
+        done = await ask(context, context.client.within(EACH_MAY_TAKE))
+    except TelnyxError as error:
+        return Finding("operation", refused, f"{name}: {error.happened}", _advice(error))
+    found = "may be used" if done is not None else "not tried: the account has none"
+    return Finding("operation", Level.OK, f"{name}: {found}")
+
+
+async def check_pace(context: DoctorContext) -> list[Finding]:
+    if context.keyed.api_key is None:
+        return []
+    pacer = context.client.transport.pacer
+    closed = [_closed(context, each) for each in await pacer.known() if "closed_s" in each]
+    if place := pacer.place:
+        return [Finding("pace", Level.OK, f"shared by all copies on this key, in {place}"), *closed]
+    return [
+        Finding(
+            "pace",
+            Level.NOTE,
+            "this process keeps to Telnyx's rate limit alone",
+            "Telnyx may then refuse calls of other copies on this key; the line above says why.",
+        )
+    ]
+
+
+def _closed(context: DoctorContext, known: Mapping[str, Any]) -> Finding:
+    until = context.now() + timedelta(seconds=known["closed_s"])
+    clock = until.astimezone(context.settings.zone).strftime("%H:%M:%S %Z")
+    return Finding(
+        "pace",
+        Level.NOTE,
+        f"{known['endpoint']} is closed until {clock} ({known['closed_s']:.0f} s): {known['closed_by']}",
+        f"To open it now: {command_line('doctor --clear-pace', context.settings.profile)}",
+    )
+
+
+def _advice(error: TelnyxError, settings: Settings | None = None) -> str:
+    """What the reader should do. `settings` are those of the key, for a key that is not accepted."""
+    if settings and error.failure is Failure.UNAUTHORIZED:
+        place = place_of_key(settings)
+        return f"Check the key in {place}: mistyped, deleted or expired? (Mission Control Portal)"
+    advice = error.extra_advice or ADVICE[error.failure].do
+    advice = advice.removeprefix("Ask the user to ")
+    return advice[:1].upper() + advice[1:]
