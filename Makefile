@@ -17,7 +17,7 @@ LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --genera
 EVERYTHING := --extra postgres --extra keyring --group lock --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test interop bundle check contract docs pictures bench mutants lock interop-lock clean
+.PHONY: help demo test interop bundle check contract docs pictures bench metrics mutants lock interop-lock clean
 
 help:
 	@echo 'make demo      a tour of the server on a sandbox account; needs no key'
@@ -29,6 +29,7 @@ help:
 	@echo 'make docs      generate server.json and parts of README and docs from the code'
 	@echo 'make pictures  record the demo again for README and docs'
 	@echo 'make bench     measure start-up, calls, the pace, memory and tokens; takes several minutes'
+	@echo 'make metrics   measure the code: sizes, comments, types, repetition'
 	@echo 'make mutants   change one thing in the code at a time: do the tests notice? takes an hour'
 	@echo 'make lock      update the pinned versions in constraints.txt'
 	@echo 'make interop-lock  update the pinned versions in $(INTEROP)/package-lock.json'
@@ -81,6 +82,9 @@ contract: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+metrics: $(READY)
+	@$(BIN)/python -m scripts.metrics $(ARGS)
 
 mutants: $(READY)
 	@$(BIN)/python -m scripts.mutants $(ARGS)
