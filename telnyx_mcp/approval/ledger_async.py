@@ -1,33 +1,29 @@
-"""The ledger blocks, so it is used from a thread; what it refuses becomes a sentence for the model."""
+"""Runs the ledger's blocking methods in a thread. Refusals are raised as text for the model."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 
+from telnyx_mcp.approval.reasons import GONE, Blocked, NotAllowed
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from telnyx_mcp.approval.change import Change
+    from telnyx_mcp.approval.ledger import Ledger
+
 T = TypeVar("T")
-
-
-class NotAllowed(Exception):
-    """The change is not proposed, or not sent. Its text is for the model; nothing was sent.
-
-    `reason` is why, without a word on sending, for where something was sent already.
-    """
-
-    def __init__(self, text: str, reason: str = "") -> None:
-        super().__init__(text)
-        self.reason = reason or text
 
 
 async def in_thread(
     work: Callable[..., T], *arguments: Any, abandon_on_cancel: bool = False, **named: Any
 ) -> T:
     """What `work` returns. Raises `NotAllowed` for the ledger's refusals and the store's failures."""
-    from telnyx_mcp.approval.reasons import Blocked
-    from telnyx_mcp.storage.store import StoreError
+    from telnyx_mcp.storage.store import StoreError  # imports SQLAlchemy
 
     try:
         return await anyio.to_thread.run_sync(
@@ -41,3 +37,11 @@ async def in_thread(
             f"{error} Ask the user to fix that, then call again.",
             str(error),
         ) from None
+
+
+async def reread(ledger: Ledger, change: Change, now: datetime) -> Change:
+    """The change as it stands now. Raises `NotAllowed` if the ledger no longer has it."""
+    found = await in_thread(ledger.get, change.id, now)
+    if found is None:
+        raise NotAllowed(f"Nothing was sent by this call: {GONE.format(id=change.id)}")
+    return found

@@ -14,7 +14,8 @@ from itertools import chain, repeat
 
 import anyio
 
-from telnyx_mcp.approval.ledger_async import NotAllowed, in_thread
+from telnyx_mcp.approval.ledger_async import in_thread
+from telnyx_mcp.approval.reasons import NotAllowed
 
 TELL_WITHIN = 10.0
 """Seconds after which the caller goes on, though the outcome is not written yet."""

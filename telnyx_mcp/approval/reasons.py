@@ -178,6 +178,17 @@ class Blocked(Exception):
         self.reason = reason
 
 
+class NotAllowed(Exception):
+    """The change is not proposed or not sent. The text is for the model.
+
+    `reason` gives the cause only, for callers that sent something before.
+    """
+
+    def __init__(self, text: str, reason: str = "") -> None:
+        super().__init__(text)
+        self.reason = reason or text
+
+
 def title_of(change: Change) -> str:
     """What a change is, in a few words: `pay 120.00 (invoice 7)`."""
     if change.amount is not None:

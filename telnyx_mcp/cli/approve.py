@@ -17,8 +17,7 @@ from telnyx_mcp.approval import replies
 from telnyx_mcp.approval.change import WAITING, Change, State
 from telnyx_mcp.approval.channels import AskOutcome
 from telnyx_mcp.approval.channels import terminal as channel
-from telnyx_mcp.approval.ledger_async import NotAllowed
-from telnyx_mcp.approval.reasons import title_of
+from telnyx_mcp.approval.reasons import NotAllowed, title_of
 from telnyx_mcp.approval.signature import this_user
 from telnyx_mcp.cli.account import profile_option
 from telnyx_mcp.cli.change_texts import standing

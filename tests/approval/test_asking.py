@@ -24,7 +24,7 @@ from mcp_types import (
     InputRequiredResult,
 )
 
-from telnyx_mcp.approval.ledger_async import NotAllowed
+from telnyx_mcp.approval.reasons import NotAllowed
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.build import AccountServer, build_server
@@ -337,7 +337,7 @@ async def test_an_approval_brought_with_another_amount_pays_nothing(
     another = gate._request_for(change.operation, {"amount": "120.00"})
     answering = cast(Context[Any, Any], SimpleNamespace(request_state=change.id))
     with pytest.raises(NotAllowed, match="the answer belongs to another change"):
-        await gate._find(ledger, another, answering)
+        await gate._proposals.find(ledger, another, answering)
     assert sandbox.payments == []
 
 

@@ -13,15 +13,15 @@ import anyio.from_thread
 import pytest
 from mcp_types import ElicitResult
 
-from telnyx_mcp.approval import gate as gates
+from telnyx_mcp.approval import sender as sending
 from telnyx_mcp.approval.accounts import Identity
 from telnyx_mcp.approval.change import PAYMENT, RECHARGE, Change, State
 from telnyx_mcp.approval.channels.browser import BrowserPages
 from telnyx_mcp.approval.gate import Gate
 from telnyx_mcp.approval.ledger import Decision, HistoryMoved, Ledger
-from telnyx_mcp.approval.ledger_async import NotAllowed
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.approval.question import Question
+from telnyx_mcp.approval.reasons import NotAllowed
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.build import AccountServer, build_server
@@ -296,7 +296,7 @@ async def test_a_sender_renews_its_lease_again_and_again_while_it_waits(
             raise StoreError("The disk is full.")
         anyio.from_thread.run_sync(enough.set)
 
-    monkeypatch.setattr(gates, "RENEW_SECONDS", 0)
+    monkeypatch.setattr(sending, "RENEW_SECONDS", 0)
     monkeypatch.setattr(Ledger, "renew", renew)
     with anyio.fail_after(10):
         async with anyio.create_task_group() as tasks:
@@ -311,11 +311,11 @@ def test_an_outcome_that_was_written_already_is_no_late_answer(ledger: Ledger, t
     ledger.claim(change.id, time(), Decision("terminal", ""))
     after = replace(change, state=State.SUCCEEDED, happened="It came.", evidence={"a": 1})
     for _ in range(2):
-        gates._record(ledger, after, time())
+        sending._record(ledger, after, time())
         stored = ledger.get(change.id, time())
         assert stored
         assert (stored.state, stored.evidence) == (State.SUCCEEDED, {"a": 1})
-    gates._record(ledger, replace(after, state=State.UNKNOWN, happened="Lost."), time())
+    sending._record(ledger, replace(after, state=State.UNKNOWN, happened="Lost."), time())
     stored = ledger.get(change.id, time())
     assert stored
     assert stored.state is State.SUCCEEDED

@@ -38,11 +38,10 @@ from telnyx_mcp.approval.change import (
 from telnyx_mcp.approval.channels import AskOutcome, Channels
 from telnyx_mcp.approval.gate import Gate, Outcome
 from telnyx_mcp.approval.ledger import Decision, Ledger
-from telnyx_mcp.approval.ledger_async import NotAllowed
 from telnyx_mcp.approval.policy import DAY, MONTH, Policy
 from telnyx_mcp.approval.process_identity import ProcessIdentity
 from telnyx_mcp.approval.question import Question
-from telnyx_mcp.approval.reasons import Blocked
+from telnyx_mcp.approval.reasons import Blocked, NotAllowed
 from telnyx_mcp.approval.request import CannotCheck, ChangeRequest, Draft, SendFailed
 from telnyx_mcp.storage.store import Store, changes, ticks
 from tests.approval.ledgers import OWNER, opened, postgresql, sqlite

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import anyio
 import pytest
 
-from telnyx_mcp.approval.ledger_async import NotAllowed
 from telnyx_mcp.approval.outcomes import OutcomeWriter
+from telnyx_mcp.approval.reasons import NotAllowed
 from telnyx_mcp.storage.store import StoreError
 
 SECONDS = 20

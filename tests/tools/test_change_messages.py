@@ -14,11 +14,12 @@ from pydantic import SecretStr
 from telnyx_mcp.approval.accounts import Identity
 from telnyx_mcp.approval.change import PAYMENT, RECHARGE, Change, State
 from telnyx_mcp.approval.channels import AskOutcome
-from telnyx_mcp.approval.gate import CONFIRMED, Outcome
+from telnyx_mcp.approval.gate import Outcome
 from telnyx_mcp.approval.ledger import Decision, Ledger
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.approval.question import Question
 from telnyx_mcp.approval.reasons import StoreReplaced
+from telnyx_mcp.approval.sender import CONFIRMED
 from telnyx_mcp.cli.change_texts import facts_of, record_of, sent_or_asked
 from telnyx_mcp.cli.terminal import escape_controls
 from telnyx_mcp.config.settings import Settings

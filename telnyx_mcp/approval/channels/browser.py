@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from telnyx_mcp.approval.change import LIFETIME, Change, State
-from telnyx_mcp.approval.ledger_async import NotAllowed, in_thread
+from telnyx_mcp.approval.ledger_async import in_thread
+from telnyx_mcp.approval.reasons import NotAllowed
 
 if TYPE_CHECKING:
     from telnyx_mcp.approval.channels import Check

@@ -25,10 +25,9 @@ from starlette.types import Receive, Scope, Send
 
 from telnyx_mcp.approval.change import Change, State
 from telnyx_mcp.approval.channels import typed_matches
-from telnyx_mcp.approval.ledger_async import NotAllowed
 from telnyx_mcp.approval.page import render
 from telnyx_mcp.approval.page.bounded import BACKLOG, BoundedProtocol
-from telnyx_mcp.approval.reasons import Blocked
+from telnyx_mcp.approval.reasons import Blocked, NotAllowed
 from telnyx_mcp.approval.signature import this_user
 from telnyx_mcp.storage.store import StoreError
 

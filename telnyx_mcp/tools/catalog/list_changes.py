@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import Field
 
 from telnyx_mcp.approval.change import Change
-from telnyx_mcp.approval.ledger_async import NotAllowed, in_thread
-from telnyx_mcp.approval.reasons import LINK
+from telnyx_mcp.approval.ledger_async import in_thread
+from telnyx_mcp.approval.reasons import LINK, NotAllowed
 from telnyx_mcp.config.command_line import command_line
 from telnyx_mcp.tools.framework.arguments import Params
 from telnyx_mcp.tools.framework.failure import ToolFailure

@@ -11,9 +11,10 @@ from pydantic import Field
 from telnyx_mcp.approval import replies
 from telnyx_mcp.approval.change import PAYMENT, State
 from telnyx_mcp.approval.channels import AskOutcome
-from telnyx_mcp.approval.gate import CONFIRMED, Outcome
-from telnyx_mcp.approval.ledger_async import NotAllowed
+from telnyx_mcp.approval.gate import Outcome
+from telnyx_mcp.approval.reasons import NotAllowed
 from telnyx_mcp.approval.request import ChangeRequest
+from telnyx_mcp.approval.sender import CONFIRMED
 from telnyx_mcp.config.command_line import command_line
 from telnyx_mcp.tools.framework.failure import ToolFailure
 from telnyx_mcp.tools.framework.results import Result, answer

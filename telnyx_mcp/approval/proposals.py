@@ -1,0 +1,138 @@
+"""Finds the change that a call is about, and writes questions: the first one, and its replacements."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from mcp.server.mcpserver import Context
+
+from telnyx_mcp.approval.change import Change, State
+from telnyx_mcp.approval.ledger_async import in_thread, reread
+from telnyx_mcp.approval.reasons import Blocked, NotAllowed, UnknownPayment
+from telnyx_mcp.approval.request import CannotCheck, ChangeRequest
+
+if TYPE_CHECKING:
+    from telnyx_mcp.approval.ledger import Ledger
+
+MOST_ROUNDS = 3
+"""How many questions one call may write, if each of them stops being true."""
+
+
+class Proposals:
+    """Proposes changes. `show_page` opens the page of a change in the user's browser."""
+
+    def __init__(
+        self, now: Callable[[], datetime], show_page: Callable[[Change], Awaitable[bool]]
+    ) -> None:
+        self._now = now
+        self._show_page = show_page
+
+    async def find(
+        self, ledger: Ledger, request: ChangeRequest, context: Context[Any, Any]
+    ) -> Change | None:
+        """The change that this call is about, if there is one; `void` if its question was found to be
+        untrue before it is asked again."""
+        if not ledger.is_identified:
+            await in_thread(ledger.identify, await request.identity(), self._now())
+        answering = context.request_state  # the id that a client sends back with the user's answer
+        if answering and (change := await in_thread(ledger.get, answering, self._now())):
+            if not change.is_for(request.operation, request.arguments):
+                raise NotAllowed(
+                    "Nothing was sent: the answer belongs to another change. Call again."
+                )
+            return change
+        found = await in_thread(
+            ledger.find, request.operation, request.arguments, request.reference, self._now()
+        )
+        return found and await self._void_if_moved(ledger, found)
+
+    async def propose(
+        self, ledger: Ledger, request: ChangeRequest, via: str, replaces: Change | None = None
+    ) -> Change:
+        """A new proposal, if the policy allows it; or one that another call made meanwhile."""
+        from telnyx_mcp.approval.ledger import AT_ONCE, MARK, HistoryMoved
+
+        await self._refuse_early(ledger, request)
+        for _ in range(MOST_ROUNDS):
+            history = await in_thread(ledger.history, self._now())
+            draft = await request.draft(history.payments)
+            question = draft.question
+            if replaces:
+                question = replace(question, notes=(_why_again(replaces), *question.notes))
+            basis = {**draft.basis, MARK: history.mark}
+            if draft.at_once is not None:
+                basis[AT_ONCE] = str(draft.at_once)
+            with suppress(HistoryMoved):
+                return await in_thread(
+                    ledger.propose,
+                    request.operation,
+                    request.arguments,
+                    reference=request.reference,
+                    amount=request.amount,
+                    question=question,
+                    basis=basis,
+                    now=self._now(),
+                    requested_via=via,
+                    replaces=replaces.id if replaces else None,
+                )
+        raise NotAllowed("Nothing was sent: other payments are being made now. Call again.")
+
+    async def _refuse_early(self, ledger: Ledger, request: ChangeRequest) -> None:
+        """Raises `NotAllowed` where the policy forbids the change, before Telnyx is asked anything. A
+        payment that is blocked by one of unknown outcome opens the page that asks what came of it."""
+        reason = await in_thread(
+            ledger.refusal, request.operation, request.amount, None, self._now()
+        )
+        if reason is None:
+            return
+        if isinstance(reason, UnknownPayment):
+            await self._show_page(reason.change)
+        raise NotAllowed(f"Nothing was sent: {Blocked(reason, ledger.profile)}")
+
+    async def replacement(
+        self, ledger: Ledger, void: Change, request: ChangeRequest, via: str
+    ) -> Change:
+        """The change with a fresh question in the place of a void one."""
+        latest = await self.latest(ledger, void)
+        if latest.state is not State.VOID:
+            return latest
+        return await self.propose(ledger, request, via, replaces=latest)
+
+    async def latest(self, ledger: Ledger, change: Change) -> Change:
+        """The change, or the last of those that replaced it one after the other. The links are not
+        signed: one to another payment, or in a circle, is not followed."""
+        seen = {change.id}
+        while change.replaced_by and change.replaced_by not in seen:
+            found = await in_thread(ledger.get, change.replaced_by, self._now())
+            if found is None or not found.is_for(change.operation, change.arguments):
+                break
+            change = found
+            seen.add(change.id)
+        return change
+
+    async def _void_if_moved(self, ledger: Ledger, change: Change) -> Change:
+        """The change, void if another one was sent since its question was written."""
+        why = await in_thread(ledger.why_untrue, change, self._now())
+        if why is None:
+            return change
+        return await in_thread(ledger.void, change.id, why, self._now()) or change
+
+    async def void_if_untrue(
+        self, ledger: Ledger, change: Change, request: ChangeRequest
+    ) -> Change:
+        """The change, void if its question is no longer true. Where Telnyx can't be asked it stays as
+        it is: it is checked again before it is sent."""
+        change = await self._void_if_moved(ledger, change)
+        if change.state is State.PROPOSED:
+            with suppress(CannotCheck):
+                if why := await request.void_reason(change):
+                    await in_thread(ledger.void, change.id, why, self._now())
+        return await reread(ledger, change, self._now())
+
+
+def _why_again(void: Change) -> str:
+    return f"This question replaces an earlier one. {void.happened}"
