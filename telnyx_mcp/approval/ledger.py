@@ -1,50 +1,36 @@
-"""The durable record of every change: what was asked, shown, decided, sent, and what came of it.
+"""The ledger: every change with its question, decision, sending and outcome, on disk.
 
-A transition is one `UPDATE … WHERE state = …` in a transaction of its own: of any number of
-processes, exactly one wins. What decides over money (caps, the block by an unknown payment, the
-standing budget, whether the question is still true) is read in the same transaction as the claim.
-Expiry is computed when a row is read, and written by the next transition only, so that reading never
-waits for a writer. Methods block; call them in a thread.
+Each transition is one `UPDATE … WHERE state = …` in its own transaction, so exactly one of several
+processes wins. The checks that protect money (caps, the block by an unknown payment, the standing
+budget, whether the question is still true) run in the same transaction as the claim. Expiry is computed
+when a row is read and stored by the next transition, so reading never waits for a writer. Methods block;
+call them in a thread.
+
+One class, in layers: `ledger_rows.py` reads rows, `ledger_caps.py` adds what was paid,
+`ledger_queries.py` and `ledger_accounts.py` answer questions, `ledger_moves.py` changes states, and this
+module holds the transitions.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-import sqlalchemy as sa
-
 from telnyx_mcp.approval import rows
-from telnyx_mcp.approval.accounts import Identity, KeyLink, LedgerAccount, key_hash, known_accounts
-from telnyx_mcp.approval.change import (
-    CLOCK_SKEW,
-    DONE,
-    LIFETIME,
-    PAYMENT,
-    STANDING,
-    WAITING,
-    Change,
-    State,
-)
-from telnyx_mcp.approval.ledger_queries import (
-    AT_ONCE,
-    MARK,
-    MOVED,
-    SENDER_ENDED,
-    SENDING_LEASE,
-    History,
-    LedgerQueries,
-    Row,
-    decimal_of,
-)
+from telnyx_mcp.approval.accounts import Identity, KeyLink, key_hash
+from telnyx_mcp.approval.change import DONE, STANDING, WAITING, Change, State
+from telnyx_mcp.approval.ledger_caps import AT_ONCE, decimal_of
+from telnyx_mcp.approval.ledger_moves import Decision, LedgerMoves
+from telnyx_mcp.approval.ledger_queries import History
+from telnyx_mcp.approval.ledger_rows import MARK, MOVED, SENDER_ENDED, SENDING_LEASE, Row
 from telnyx_mcp.approval.policy import Policy
 from telnyx_mcp.approval.process_identity import ProcessIdentity
 from telnyx_mcp.approval.question import Question
-from telnyx_mcp.approval.reasons import GONE, Blocked, QuestionOpen, RecentlyDeclined
+from telnyx_mcp.approval.reasons import GONE, Blocked
 from telnyx_mcp.approval.signature import LedgerSigner
 from telnyx_mcp.approval.store_memory import Remembered, StoreMemory
 from telnyx_mcp.storage.store import Store, StoreError, changes, store_id, ticks
@@ -61,22 +47,12 @@ __all__ = [
     "Ledger",
 ]
 
-REPLACED = "The question was closed without an answer, and another one was asked."
-
 
 class HistoryMoved(Exception):
     """Another change was sent since the question was drafted: it has to be drafted again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Who approved a change, and how."""
-
-    channel: str
-    by: str
-
-
-class Ledger(LedgerQueries):
+class Ledger(LedgerMoves):
     """The changes of one account, newest first. `profile` is what the user calls it."""
 
     @classmethod
@@ -102,65 +78,6 @@ class Ledger(LedgerQueries):
 
     def close(self) -> None:
         self._store.close()
-
-    # --- the account
-
-    def is_linked(self) -> bool:
-        """Whether the key is linked to an account; without a link the ledger shows nothing."""
-        with self._store.read() as connection:
-            return self._key.account(connection) is not None
-
-    def hides_changes(self) -> bool:
-        """Whether the ledger holds changes that this key, not linked yet, does not show."""
-        with self._store.read() as connection:
-            linked = self._key.account(connection) is not None
-            return not linked and any(each.changes for each in known_accounts(connection))
-
-    @property
-    def is_identified(self) -> bool:
-        """Whether the ledger knows who Telnyx says the account is, or `identify` was called."""
-        return self._is_identified
-
-    def identify(self, identity: Identity, now: datetime) -> None:
-        """Links the key to its account, and notes who Telnyx says that is.
-
-        Raises `Blocked` where the user has to say which account the key belongs to.
-        """
-        with self._store.write() as connection:
-            account = self._key.find_or_add(connection, identity, now)
-            self._key.complete(connection, account, identity)
-        self._is_identified = True
-
-    def known_accounts(self) -> list[LedgerAccount]:
-        """Every account in the store, also those of other keys."""
-        with self._store.read() as connection:
-            return known_accounts(connection)
-
-    def link(self, account: str | None, identity: Identity, now: datetime) -> None:
-        """Links the key to this account because the user says so; to a new one if it is None."""
-        with self._store.write() as connection:
-            if self._key.account(connection):
-                return
-            if account is None:
-                account = self._key.add_account(connection, identity, "user", now)
-            else:
-                self._key.link(connection, account, "user", now)
-            self._key.complete(connection, account, identity)
-
-    def accept_store(self) -> None:
-        """Takes the store as it is for the right one, because the user says so: remembers the change
-        that it sent last, or forgets what was remembered where it sent none."""
-        if self._memory is None:
-            return
-        newest = sa.select(Row.id).where(Row.sent_at.is_not(None)).order_by(Row.sent_at.desc())
-        with self._store.read() as connection:
-            last = connection.execute(newest.limit(1)).scalar()
-        if last is None:
-            self._memory.forget()
-        else:
-            self._memory.write(Remembered(self._store_id, last))
-
-    # --- writing
 
     def propose(
         self,
@@ -283,22 +200,6 @@ class Ledger(LedgerQueries):
         self._over.add(id)
         return after
 
-    def _start_sending(
-        self, connection: sa.Connection, change: Change, token: str, now: datetime
-    ) -> None:
-        sent_at = max(ticks(now), self._last_sent(connection) + 1)
-        is_later = sent_at > ticks(now + CLOCK_SKEW)
-        told = {
-            "owner": str(self._owner),
-            "sent_at": sent_at,
-            "seen_at": ticks(now) if is_later else None,
-            "secret_hash": token,
-            "signature": None,  # without it, a sent change can't be made an approved one again
-        }
-        # Before the commit: whoever reads the row has to find that it is being sent.
-        self._in_flight.add((str(self._owner), change.id))
-        self._move(connection, change, State.SENDING, now, **told)
-
     def claimed(self, id: str, token: str, now: datetime) -> Change | None:
         """The change, if it was claimed with this token and is still `sending`. For a caller whose
         claim failed, as the answer to its commit may have been lost. It waits for a commit that is
@@ -332,9 +233,9 @@ class Ledger(LedgerQueries):
             change = self._get(connection, id, now)
             if change is None:
                 raise StoreError(f"{self._store.place}: {GONE.format(id=id)}")
-            told = {"happened": happened, "evidence": rows.to_json(evidence)}
+            columns = {"happened": happened, "evidence": rows.to_json(evidence)}
             for stored in (State.SENDING, State.UNKNOWN):
-                if self._move(connection, replace(change, state=stored), state, now, **told):
+                if self._move(connection, replace(change, state=stored), state, now, **columns):
                     return self._reread(connection, id, now)
             if change.state is state and change.happened.startswith(happened):
                 return change  # recorded before, and the answer was lost
@@ -342,11 +243,11 @@ class Ledger(LedgerQueries):
                 return None
             done = DONE.get(change.operation, "done")
             found = done if change.state is State.SUCCEEDED else f"not {done}"
-            told = {
+            columns = {
                 "happened": f"{happened} You had resolved it as {found} before.",
                 "evidence": rows.to_json({**change.evidence, **evidence}),
             }
-            self._move(connection, change, state, now, **told)
+            self._move(connection, change, state, now, **columns)
             return self._reread(connection, id, now)
 
     def add_evidence(self, id: str, evidence: Mapping[str, Any], now: datetime) -> Change:
@@ -375,117 +276,13 @@ class Ledger(LedgerQueries):
                 return None
             who = {rows.RESOLVED_VIA: channel} | ({"resolved_by": by} if by else {})
             evidence = rows.to_json({**change.evidence, **who})
-            told: dict[str, Any] = {
+            columns: dict[str, Any] = {
                 "note": note,
                 "evidence": evidence,
                 "happened": change.happened,
             }
             if change.sent_at is None:  # it can't be read: the change counts from now on
-                told["sent_at"] = ticks(now)
+                columns["sent_at"] = ticks(now)
             # It is stored as unknown, as `sending` if its sender is gone, or as something unreadable.
-            self._update(connection, id, {"state": state, "updated_at": ticks(now), **told})
+            self._update(connection, id, {"state": state, "updated_at": ticks(now), **columns})
             return self._reread(connection, id, now)
-
-    def _see_future_payments(self, connection: sa.Connection, now: datetime) -> None:
-        """Notes when a payment was seen that is dated in the future, as a clock was ahead."""
-        future = (self._is_mine(), Row.sent_at > ticks(now + CLOCK_SKEW), Row.seen_at.is_(None))
-        connection.execute(changes.update().where(*future).values(seen_at=ticks(now)))
-
-    def _make_room(self, connection: sa.Connection, operation: str, now: datetime) -> None:
-        """Sees to it that one question is open at a time, and none soon after a decline.
-
-        Raises `Blocked` while another question waits.
-        """
-        waiting = self._mine().where(Row.state.in_(list(WAITING)))
-        for change in list(self._changes(connection, waiting, now)):
-            if change.state is State.EXPIRED:
-                self._expire(connection, change, now)
-            elif change.state is State.VOID:
-                self._void(connection, change, change.happened, now)
-            elif change.closed:
-                self._void(connection, change, REPLACED, now)
-            elif self._policy.one_question:
-                raise Blocked(QuestionOpen(change), self.profile)
-        if operation != PAYMENT:
-            return
-        declined = self._mine().where(
-            Row.operation == PAYMENT,
-            Row.state == State.DECLINED,
-            Row.updated_at.between(ticks(now - LIFETIME) + 1, ticks(now + CLOCK_SKEW)),
-        )
-        newest = declined.order_by(Row.updated_at.desc()).limit(1)
-        for change in self._changes(connection, newest, now):
-            raise Blocked(RecentlyDeclined(change, change.updated_at + LIFETIME), self.profile)
-
-    # --- inside: in a transaction of the caller
-
-    def _approve(
-        self, connection: sa.Connection, change: Change, decision: Decision, now: datetime
-    ) -> Change:
-        told = {"channel": decision.channel, "decided_by": decision.by, "decided_at": ticks(now)}
-        query = sa.select(*(changes.c[name] for name in rows.SIGNED_PROPOSAL))
-        proposal = connection.execute(query.where(changes.c.id == change.id)).mappings().one()
-        told["signature"] = self._signer.sign({**proposal, **told})
-        self._move(connection, change, State.APPROVED, now, happened="", **told)
-        return replace(
-            change,
-            state=State.APPROVED,
-            happened="",
-            channel=decision.channel,
-            decided_by=decision.by,
-            decided_at=rows.moment_of(ticks(now)),
-            updated_at=rows.moment_of(ticks(now)),
-        )
-
-    def _decline(
-        self,
-        id: str,
-        start: set[State],
-        channel: str,
-        now: datetime,
-        by: str,
-        happened: str,
-    ) -> Change | None:
-        told = {"channel": channel, "decided_by": by, "decided_at": ticks(now), "signature": None}
-        told |= {"happened": happened, "voided": None}
-        with self._store.write() as connection:
-            change = self._get(connection, id, now)
-            if change is None or change.state not in start or change.replaced_by:
-                return None
-            for stored in (*WAITING, State.EXPIRED):  # a void change is stored as any of these
-                self._move(connection, replace(change, state=stored), State.DECLINED, now, **told)
-            after = self._reread(connection, id, now)
-        self._over.add(id)
-        return after
-
-    def _void(self, connection: sa.Connection, change: Change, why: str, now: datetime) -> Change:
-        # Stored as `expired`, the word that version 1 knows for it.
-        told = {"voided": why, "happened": why}
-        for stored in WAITING:
-            self._move(connection, replace(change, state=stored), State.EXPIRED, now, **told)
-        return self._reread(connection, change.id, now)
-
-    def _expire(self, connection: sa.Connection, change: Change, now: datetime) -> None:
-        told = {"state": State.EXPIRED, "happened": change.happened, "updated_at": ticks(now)}
-        for stored in WAITING:
-            self._update(connection, change.id, told, stored)
-
-    def _move(
-        self, connection: sa.Connection, change: Change, end: State, now: datetime, **told: Any
-    ) -> bool:
-        """Whether the change was still in its state, and is in this one now."""
-        values = {"state": end, "updated_at": ticks(now), **told}
-        return self._update(connection, change.id, values, change.state)
-
-    def _update(
-        self,
-        connection: sa.Connection,
-        id: str,
-        values: Mapping[str, Any],
-        state: State | None = None,
-    ) -> bool:
-        which = [Row.id == id, self._is_mine()]
-        if state:
-            which.append(Row.state == state)
-        done = connection.execute(changes.update().where(*which).values(**values))
-        return done.rowcount == 1

@@ -1,0 +1,71 @@
+"""Links the API key to its account in the ledger."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from telnyx_mcp.approval.accounts import Identity, LedgerAccount, known_accounts
+from telnyx_mcp.approval.ledger_queries import LedgerQueries
+from telnyx_mcp.approval.ledger_rows import Row
+from telnyx_mcp.approval.store_memory import Remembered
+
+
+class LedgerAccounts(LedgerQueries):
+    """Whose changes these are, and whether the store is the right one."""
+
+    def is_linked(self) -> bool:
+        """Whether the key is linked to an account; without a link the ledger shows nothing."""
+        with self._store.read() as connection:
+            return self._key.account(connection) is not None
+
+    def hides_changes(self) -> bool:
+        """Whether the ledger holds changes that this key, not linked yet, does not show."""
+        with self._store.read() as connection:
+            linked = self._key.account(connection) is not None
+            return not linked and any(each.changes for each in known_accounts(connection))
+
+    @property
+    def is_identified(self) -> bool:
+        """Whether the ledger knows who Telnyx says the account is, or `identify` was called."""
+        return self._is_identified
+
+    def identify(self, identity: Identity, now: datetime) -> None:
+        """Links the key to its account, and notes who Telnyx says that is.
+
+        Raises `Blocked` where the user has to say which account the key belongs to.
+        """
+        with self._store.write() as connection:
+            account = self._key.find_or_add(connection, identity, now)
+            self._key.complete(connection, account, identity)
+        self._is_identified = True
+
+    def known_accounts(self) -> list[LedgerAccount]:
+        """Every account in the store, also those of other keys."""
+        with self._store.read() as connection:
+            return known_accounts(connection)
+
+    def link(self, account: str | None, identity: Identity, now: datetime) -> None:
+        """Links the key to this account because the user says so; to a new one if it is None."""
+        with self._store.write() as connection:
+            if self._key.account(connection):
+                return
+            if account is None:
+                account = self._key.add_account(connection, identity, "user", now)
+            else:
+                self._key.link(connection, account, "user", now)
+            self._key.complete(connection, account, identity)
+
+    def accept_store(self) -> None:
+        """Takes the store as it is for the right one, because the user says so: remembers the change
+        that it sent last, or forgets what was remembered where it sent none."""
+        if self._memory is None:
+            return
+        newest = sa.select(Row.id).where(Row.sent_at.is_not(None)).order_by(Row.sent_at.desc())
+        with self._store.read() as connection:
+            last = connection.execute(newest.limit(1)).scalar()
+        if last is None:
+            self._memory.forget()
+        else:
+            self._memory.write(Remembered(self._store_id, last))

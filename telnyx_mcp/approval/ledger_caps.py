@@ -1,0 +1,146 @@
+"""Decides in a transaction whether the policy allows a change: caps, standing budget, unknown payments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import sqlalchemy as sa
+
+from telnyx_mcp.approval import rows
+from telnyx_mcp.approval.change import CLOCK_SKEW, PAYMENT, RECHARGE, STANDING, Change, State
+from telnyx_mcp.approval.ledger_rows import LedgerRows, Row
+from telnyx_mcp.approval.policy import DAY, MONTH, Spent
+from telnyx_mcp.approval.reasons import BudgetUsedUp, Reason, StoreReplaced, UnknownPayment
+from telnyx_mcp.storage.store import schema_version, store_id, ticks
+
+AT_ONCE = "at_once"
+"""The name in a change's basis of the largest sum that could be charged at once."""
+
+
+class LedgerCaps(LedgerRows):
+    """What was paid, and what the policy forbids because of it."""
+
+    def _payments_since(
+        self, connection: sa.Connection, moment: datetime, now: datetime
+    ) -> list[Change]:
+        payments = self._counted(connection, now)
+        return [change for change, row in payments if _counts(row, moment, now)]
+
+    def _stands_for(
+        self, connection: sa.Connection, operation: str, amount: Decimal | None, now: datetime
+    ) -> bool:
+        if not self._may_stand(operation, amount):
+            return False
+        return self._policy.stands_for(amount or Decimal(0), self._spent(connection, now))
+
+    def _may_stand(self, operation: str, amount: Decimal | None) -> bool:
+        """Whether the standing budget could cover such a change, if nothing of it was used."""
+        if operation != PAYMENT or amount is None:
+            return False
+        return self._policy.stands_for(amount, Spent(Decimal(0), Decimal(0), Decimal(0)))
+
+    def _claim_refusal(
+        self, connection: sa.Connection, change: Change, now: datetime
+    ) -> Reason | None:
+        at_once = decimal_of(change.basis.get(AT_ONCE))
+        refusal = self._refusal(connection, change.operation, change.amount, at_once, now)
+        stands = change.channel != STANDING or self._stands_for(
+            connection, change.operation, change.amount, now
+        )
+        return refusal or (None if stands else BudgetUsedUp())
+
+    def _refusal(
+        self,
+        connection: sa.Connection,
+        operation: str,
+        amount: Decimal | None,
+        at_once: Decimal | None,
+        now: datetime,
+    ) -> Reason | None:
+        if replaced := self._replaced(connection):
+            return replaced
+        if operation != PAYMENT:
+            return None if at_once is None else self._policy.recharge_refusal(at_once)
+        payments = self._counted(connection, now)
+        for change, _ in payments:
+            if change.state is State.UNKNOWN:
+                return UnknownPayment(change)
+        return self._policy.refusal(amount or Decimal(0), self._sum(payments, now))
+
+    def _replaced(self, connection: sa.Connection) -> StoreReplaced | None:
+        """Why the store may lack payments: it is not the one that this computer remembers."""
+        remembered = self._memory.read() if self._memory else None
+        if remembered is None:
+            return None
+        last = sa.select(Row.sent_at).where(Row.id == remembered.last_sent).scalar_subquery()
+        salt, sent_at = connection.execute(sa.select(schema_version.c.salt, last)).one()
+        if remembered.store != store_id(salt):
+            return StoreReplaced(self._store.place, is_another=True)
+        return None if sent_at else StoreReplaced(self._store.place, is_another=False)
+
+    def _spent(self, connection: sa.Connection, now: datetime) -> Spent:
+        return self._sum(self._counted(connection, now), now)
+
+    def _counted(
+        self, connection: sa.Connection, now: datetime
+    ) -> list[tuple[Change, sa.RowMapping]]:
+        """Payments that count against a cap, or block others, with their rows."""
+        query = self._mine().where(*_possible_payments(now - MONTH))
+        found = connection.execute(query.order_by(Row.updated_at.desc())).mappings().all()
+        return [(self._as_of(rows.change_of(row), now), row) for row in found]
+
+    def _sum(self, payments: Sequence[tuple[Change, sa.RowMapping]], now: datetime) -> Spent:
+        def total(span: timedelta, channel: str | None = None) -> Decimal:
+            counted = (
+                # One whose amount can't be read is no larger than a payment may be.
+                self._policy.max_payment if change.amount is None else change.amount
+                for change, row in payments
+                if channel in (None, change.channel) and _counts(row, now - span, now)
+            )
+            return sum(counted, rows.amount_of(0))
+
+        return Spent(day=total(DAY), month=total(MONTH), standing_day=total(DAY, STANDING))
+
+
+_NOT_HAPPENED = (
+    *(State.PROPOSED, State.APPROVED, State.DECLINED, State.EXPIRED),
+    *(State.REFUSED, State.NOT_SENT),
+)
+"""States of what did not happen. A later version may know others, which may have."""
+
+
+def _possible_payments(since: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    """Payments that happened or may have since then. One that is unknown counts whenever it was."""
+    return (
+        Row.operation != RECHARGE,
+        Row.state.not_in(_NOT_HAPPENED),
+        sa.or_(
+            Row.sent_at.is_(None),
+            Row.sent_at >= ticks(since),
+            Row.seen_at >= ticks(since),
+            Row.state != State.SUCCEEDED,
+        ),
+    )
+
+
+def _counts(row: sa.RowMapping, since: datetime, now: datetime) -> bool:
+    """Whether a payment counts against the cap of the span that began at `since`.
+
+    One that is dated in the future, as a clock was wrong, counts from when it was seen: with a clock
+    that was a year ahead once, it counts for a day or 30 days, and not for a year.
+    """
+    start, end = ticks(since), ticks(now + CLOCK_SKEW)
+    sent, seen = row["sent_at"], row["seen_at"]
+    if row["state"] != State.SUCCEEDED or not isinstance(sent, int):
+        return True
+    if start <= sent <= end:
+        return True
+    if not isinstance(seen, int):
+        return sent > end
+    return seen >= start
+
+
+def decimal_of(text: object) -> Decimal | None:
+    return Decimal(str(text)) if text is not None else None

@@ -1,0 +1,159 @@
+"""Moves a change from one state to the next, in a transaction of the caller.
+
+A move is one `UPDATE ... WHERE state = ...`: of several processes, exactly one wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from telnyx_mcp.approval import rows
+from telnyx_mcp.approval.change import CLOCK_SKEW, LIFETIME, PAYMENT, WAITING, Change, State
+from telnyx_mcp.approval.ledger_accounts import LedgerAccounts
+from telnyx_mcp.approval.ledger_rows import Row
+from telnyx_mcp.approval.reasons import Blocked, QuestionOpen, RecentlyDeclined
+from telnyx_mcp.storage.store import changes, ticks
+
+REPLACED = "The question was closed without an answer, and another one was asked."
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Who approved a change, and how."""
+
+    channel: str
+    by: str
+
+
+class LedgerMoves(LedgerAccounts):
+    """The moves that the ledger's transitions are made of."""
+
+    def _start_sending(
+        self, connection: sa.Connection, change: Change, token: str, now: datetime
+    ) -> None:
+        sent_at = max(ticks(now), self._last_sent(connection) + 1)
+        is_later = sent_at > ticks(now + CLOCK_SKEW)
+        columns = {
+            "owner": str(self._owner),
+            "sent_at": sent_at,
+            "seen_at": ticks(now) if is_later else None,
+            "secret_hash": token,
+            "signature": None,  # without it, a sent change can't be made an approved one again
+        }
+        # Before the commit: whoever reads the row has to find that it is being sent.
+        self._in_flight.add((str(self._owner), change.id))
+        self._move(connection, change, State.SENDING, now, **columns)
+
+    def _see_future_payments(self, connection: sa.Connection, now: datetime) -> None:
+        """Notes when a payment was seen that is dated in the future, as a clock was ahead."""
+        future = (self._is_mine(), Row.sent_at > ticks(now + CLOCK_SKEW), Row.seen_at.is_(None))
+        connection.execute(changes.update().where(*future).values(seen_at=ticks(now)))
+
+    def _make_room(self, connection: sa.Connection, operation: str, now: datetime) -> None:
+        """Sees to it that one question is open at a time, and none soon after a decline.
+
+        Raises `Blocked` while another question waits.
+        """
+        waiting = self._mine().where(Row.state.in_(list(WAITING)))
+        for change in list(self._changes(connection, waiting, now)):
+            if change.state is State.EXPIRED:
+                self._expire(connection, change, now)
+            elif change.state is State.VOID:
+                self._void(connection, change, change.happened, now)
+            elif change.closed:
+                self._void(connection, change, REPLACED, now)
+            elif self._policy.one_question:
+                raise Blocked(QuestionOpen(change), self.profile)
+        if operation != PAYMENT:
+            return
+        declined = self._mine().where(
+            Row.operation == PAYMENT,
+            Row.state == State.DECLINED,
+            Row.updated_at.between(ticks(now - LIFETIME) + 1, ticks(now + CLOCK_SKEW)),
+        )
+        newest = declined.order_by(Row.updated_at.desc()).limit(1)
+        for change in self._changes(connection, newest, now):
+            raise Blocked(RecentlyDeclined(change, change.updated_at + LIFETIME), self.profile)
+
+    def _approve(
+        self, connection: sa.Connection, change: Change, decision: Decision, now: datetime
+    ) -> Change:
+        columns = {"channel": decision.channel, "decided_by": decision.by, "decided_at": ticks(now)}
+        query = sa.select(*(changes.c[name] for name in rows.SIGNED_PROPOSAL))
+        proposal = connection.execute(query.where(changes.c.id == change.id)).mappings().one()
+        columns["signature"] = self._signer.sign({**proposal, **columns})
+        self._move(connection, change, State.APPROVED, now, happened="", **columns)
+        return replace(
+            change,
+            state=State.APPROVED,
+            happened="",
+            channel=decision.channel,
+            decided_by=decision.by,
+            decided_at=rows.moment_of(ticks(now)),
+            updated_at=rows.moment_of(ticks(now)),
+        )
+
+    def _decline(
+        self,
+        id: str,
+        start: set[State],
+        channel: str,
+        now: datetime,
+        by: str,
+        happened: str,
+    ) -> Change | None:
+        columns = {
+            "channel": channel,
+            "decided_by": by,
+            "decided_at": ticks(now),
+            "signature": None,
+        }
+        columns |= {"happened": happened, "voided": None}
+        with self._store.write() as connection:
+            change = self._get(connection, id, now)
+            if change is None or change.state not in start or change.replaced_by:
+                return None
+            for stored in (*WAITING, State.EXPIRED):  # a void change is stored as any of these
+                self._move(
+                    connection, replace(change, state=stored), State.DECLINED, now, **columns
+                )
+            after = self._reread(connection, id, now)
+        self._over.add(id)
+        return after
+
+    def _void(self, connection: sa.Connection, change: Change, why: str, now: datetime) -> Change:
+        # Stored as `expired`, the word that version 1 knows for it.
+        columns = {"voided": why, "happened": why}
+        for stored in WAITING:
+            self._move(connection, replace(change, state=stored), State.EXPIRED, now, **columns)
+        return self._reread(connection, change.id, now)
+
+    def _expire(self, connection: sa.Connection, change: Change, now: datetime) -> None:
+        columns = {"state": State.EXPIRED, "happened": change.happened, "updated_at": ticks(now)}
+        for stored in WAITING:
+            self._update(connection, change.id, columns, stored)
+
+    def _move(
+        self, connection: sa.Connection, change: Change, end: State, now: datetime, **columns: Any
+    ) -> bool:
+        """Whether the change was still in its state, and is in this one now."""
+        values = {"state": end, "updated_at": ticks(now), **columns}
+        return self._update(connection, change.id, values, change.state)
+
+    def _update(
+        self,
+        connection: sa.Connection,
+        id: str,
+        values: Mapping[str, Any],
+        state: State | None = None,
+    ) -> bool:
+        which = [Row.id == id, self._is_mine()]
+        if state:
+            which.append(Row.state == state)
+        done = connection.execute(changes.update().where(*which).values(**values))
+        return done.rowcount == 1
