@@ -132,9 +132,10 @@ class AccountServer(MCPServer[None]):
             subscriptions=False,  # the lists never change, and a stream would outlive its use
         )
         self._completer = Completer(accounts.main)
-        for prompt in read_prompts():
-            if prompt.tools <= self._loaded:
-                self._prompt_manager.add_prompt(prompt)
+        prompts = [each for each in read_prompts() if each.tools <= self._loaded]
+        self._prompts = frozenset(each.name for each in prompts)
+        for prompt in prompts:
+            self.add_prompt(prompt)
         self.completion()(self._complete)  # type: ignore[no-untyped-call]
 
     async def call_tool(
@@ -180,7 +181,7 @@ class AccountServer(MCPServer[None]):
         context: Context[None, Any] | None = None,
     ) -> GetPromptResult | InputRequiredResult:
         """As the SDK's, but an unknown name is answered with -32602, as the protocol wants."""
-        if self._prompt_manager.get_prompt(name) is None:
+        if name not in self._prompts:
             raise MCPError(INVALID_PARAMS, f"there is no prompt {name[:80]!r}; see prompts/list")
         return await super().get_prompt(name, arguments, context)
 
