@@ -82,7 +82,11 @@ def _schema(annotation: Any) -> Schema:
         return _object([kind])
     if issubclass(kind, Mapping):
         values = _schema(arguments[1]) if arguments else {}
-        return {"type": "object"} | ({"additionalProperties": values} if values else {})
+        # A count under a name that looks like a secret, such as `token=abc`, is shown as "***".
+        can_be_masked = values.get("type") == "integer"
+        return {"type": "object"} | (
+            {"additionalProperties": values} if values and not can_be_masked else {}
+        )
     if issubclass(kind, Sequence):
         return {"type": "array", "items": _schema(arguments[0]) if arguments else {}}
     return {}
