@@ -1,1 +1,1 @@
-"""Exports of detail records that run for as long as they must: `telnyx-account-mcp export`."""
+"""Exports of detail records, which may run for hours: `telnyx-account-mcp export`."""

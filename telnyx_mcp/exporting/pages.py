@@ -1,4 +1,4 @@
-"""The pages of an export, asked for with patience: it may run for hours."""
+"""Reads the pages of an export, which may run for hours, and retries them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from telnyx_mcp.telnyx.operations import LOST_OR_BUSY
 from telnyx_mcp.telnyx.rate_limit.pacer import Sleep
 
 PAGE_SIZE = 50
-"""The most that Telnyx gives."""
+"""The largest page that Telnyx allows."""
 PATIENCE = 15 * 60.0
-"""Seconds for which a request that keeps failing is tried again."""
+"""Seconds for which a failing request is retried."""
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0
 PASSING = LOST_OR_BUSY | {Failure.SERVER_ERROR, Failure.NOT_JSON, Failure.TOO_LATE}
-"""Failures that may be over in a while."""
+"""Failures that may pass."""
 RATE_LIMIT = "Telnyx's rate limit"
 _NO_SUCH_FIELD = frozenset({Failure.BAD_REQUEST, Failure.INVALID})
 
@@ -32,7 +32,7 @@ RecordPage = Page[DetailRecord]
 
 
 class Waits(Protocol):
-    """Told of each wait."""
+    """Receives each wait."""
 
     def waiting(self, seconds: float, why: str) -> None: ...
 
@@ -40,8 +40,8 @@ class Waits(Protocol):
 class Pages:
     """The records of a question up to, and without, `until`, fifty at a time, ordered by time.
 
-    Each request has its own deadline. It waits for Telnyx's rate limit as long as it must, and tries
-    again for a quarter of an hour where the network or Telnyx fails. Raises `TelnyxError`.
+    Each request has its own deadline. It waits for Telnyx's rate limit without a bound, and is
+    retried for 15 minutes if the network or Telnyx fails. Raises `TelnyxError`.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Pages:
             f"filter[{time_field}][gte]": asked.start,
             f"filter[{time_field}][lt]": self._until,
         }
-        return await self._patiently(
+        return await self._with_retries(
             lambda: self._client.search_detail_records(
                 asked.record_type,
                 filters={**asked.filters, **times},
@@ -80,8 +80,8 @@ class Pages:
     async def first(self) -> tuple[str, RecordPage]:
         """The field that holds the time of these records, and the first page by it.
 
-        A field that a type lacks is refused, or finds nothing: an empty page is believed where there
-        are no records at all, or where a record has that field.
+        Telnyx refuses a field that a type does not have, or answers with an empty page. An empty page
+        counts only if there are no records at all, or if a record has the field.
         """
         refused: TelnyxError | None = None
         for name in time_fields(self._question.record_type):
@@ -101,12 +101,12 @@ class Pages:
 
     async def _is_field(self, name: str) -> bool:
         asked = self._question
-        some = await self._patiently(
+        some = await self._with_retries(
             lambda: self._client.search_detail_records(asked.record_type, page=1, page_size=1)
         )
         return all(name in row for row in some.items)
 
-    async def _patiently(self, ask: Callable[[], Awaitable[RecordPage]]) -> RecordPage:
+    async def _with_retries(self, ask: Callable[[], Awaitable[RecordPage]]) -> RecordPage:
         pause, since = FIRST_PAUSE, None
         while True:
             try:

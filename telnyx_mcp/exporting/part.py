@@ -60,8 +60,8 @@ def read_journal(target: Path) -> Journal | None:
         return None
     except ValidationError:
         raise ExportFailure(
-            f"{path} is not the journal of an export, or of another version. Add --restart to begin "
-            "anew."
+            f"{path} is not the journal of an export, or of another version. Add --restart to start "
+            "over."
         ) from None
 
 
@@ -72,7 +72,7 @@ def open_file(path: Path) -> BinaryIO:
 
 
 class Part:
-    """A part that this process alone writes to. Raises `ExportFailure` for whatever the disk refuses."""
+    """A part that this process alone writes to. Raises `ExportFailure` if the disk refuses a write."""
 
     def __init__(self, target: Path, start: Journal, *, restart: bool = False) -> None:
         """Goes on with what is there, which must answer the same question as `start`; from `start`
@@ -113,7 +113,7 @@ class Part:
         if size < journal.bytes:
             raise ExportFailure(
                 f"{self._path} is shorter than its journal says, so rows are missing. Add --restart "
-                "to begin anew."
+                "to start over."
             )
         return journal
 
@@ -221,10 +221,10 @@ def _move(part: Path, target: Path, force: bool) -> None:
 def _different(path: Path, started: Question, asked: Question) -> str:
     account = ""
     if started.account != asked.account:
-        account = " Its account or API key is another one, too."
+        account = " Its account or API key is different, too."
     return (
         f"{path} belongs to another export: {started}. Asked for now: {asked}.{account} Ask the same "
-        "again to go on with it, choose another file, or add --restart to begin anew."
+        "again to resume it, choose another file, or add --restart to start over."
     )
 
 

@@ -1,4 +1,4 @@
-"""How far an export is, for a person: a bar at a terminal, else a line every half minute."""
+"""The progress of an export: a bar in a terminal, otherwise a line every half minute."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Rate:
 
 
 class Progress(Protocol):
-    """Told how far an export is."""
+    """Receives the progress of an export."""
 
     def advance(self, rows: int, total: int | None) -> None: ...
 
@@ -91,7 +91,7 @@ class Lines:
 
 
 class Bar:
-    """A bar that is drawn anew with each page."""
+    """A bar that is redrawn after each page."""
 
     def __init__(self, bar: RichProgress, clock: Clock = time.monotonic) -> None:
         self._bar, self._rate = bar, Rate(clock)

@@ -1,4 +1,4 @@
-"""What an export asks for, from what was typed."""
+"""What is exported, from the arguments of the command."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def _format_of(to: Path) -> str:
     found = _FORMAT_OF.get(to.suffix.lower())
     if found is None:
         raise ExportFailure(
-            f"The format of {to} is not known by its name: end it with .csv or .jsonl, or add --format "
+            f"The name of {to} does not show its format: end it with .csv or .jsonl, or add --format "
             "csv or --format jsonl.",
             status=2,
         )
@@ -164,16 +164,16 @@ def _times(wish: ExportOptions, zone: tzinfo, now: datetime) -> tuple[str, str]:
             raise ExportFailure(f"--period: {error}", status=2) from None
         start, end = period.instants()
         return rfc3339(start), rfc3339(end)
-    start = _moment("--start", wish.start or "", zone)
+    start = _parse_time("--start", wish.start or "", zone)
     if not wish.end:
         return rfc3339(start), ""
-    end = _moment("--end", wish.end, zone)
+    end = _parse_time("--end", wish.end, zone)
     if end <= start:
-        raise ExportFailure("--end must be after --start, as it is not included itself.", status=2)
+        raise ExportFailure("--end must be after --start; it is exclusive.", status=2)
     return rfc3339(start), rfc3339(end)
 
 
-def _moment(option: str, text: str, zone: tzinfo) -> datetime:
+def _parse_time(option: str, text: str, zone: tzinfo) -> datetime:
     """A day, which begins at midnight of the zone, or a time with its offset."""
     try:
         if len(text) == len("YYYY-MM-DD"):

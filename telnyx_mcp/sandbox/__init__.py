@@ -1,4 +1,4 @@
-"""A pretend Telnyx account behind a real HTTP port, for tests, benchmarks and trying things out."""
+"""A sandbox of the Telnyx API on a real HTTP port, for tests, benchmarks and demos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pretend account: eighteen months of history, and the little of it that a request can change."""
+"""The sandbox account: eighteen months of history, and the few parts of it that a request can change."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PREFERENCES = ("ach", "credit_paypal")
 
 
 class Account:
-    """A Telnyx account that agrees with itself, the same for the same seed and day."""
+    """A consistent Telnyx account, identical for the same seed and day."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class Account:
         records_per_month: Count | None = None,
     ) -> None:
         self._fixed = today is not None
-        # A fixed day stands still at noon, so that everything about it can be foretold.
+        # On a fixed day the clock stays at noon, so that every answer is predictable.
         self._start = datetime.combine(today, time(12), tzinfo=UTC) if today else datetime.now(UTC)
         self.today = self._start.date()
         self.first_day = first_of_month(self.today, -MONTHS)
@@ -70,7 +70,7 @@ class Account:
         self.spend_limits.reset()
 
     def now(self) -> datetime:
-        """The real time; on a fixed day noon, and a second more with every change."""
+        """The real time. On a fixed day: noon, plus a second per change (12:00:02 after two)."""
         if self._fixed:
             return self._start + timedelta(seconds=self._changes)
         return datetime.now(UTC)
@@ -101,7 +101,7 @@ class Account:
         return {"record_type": "auto_recharge_pref", "id": PREFERENCES_ID, **self.preferences}
 
     def pay(self, body: Any) -> dict[str, Any]:
-        """Charge the stored payment method: the balance rises and an audit event tells of it."""
+        """Charge the stored payment method: the balance rises, and an audit event records it."""
         amount = body.get("amount") if isinstance(body, dict) else None
         if not isinstance(amount, str) or not DOLLARS_AND_CENTS.match(amount):
             raise Refusal(
@@ -139,7 +139,7 @@ class Account:
         return transaction
 
     def change_preferences(self, body: Any) -> dict[str, Any]:
-        """Change what is named, leave the rest; an audit event tells what really changed."""
+        """Change the named fields only. An audit event records the fields whose values changed."""
         if not isinstance(body, dict):
             raise Refusal(422, "The body must be a JSON object.", pointer="/")
         for name, value in body.items():

@@ -19,7 +19,7 @@ from telnyx_mcp.sandbox.control_routes import PREFIX, ControlRoutes
 from telnyx_mcp.sandbox.faults import Fault
 from telnyx_mcp.sandbox.operations import OPERATIONS
 from telnyx_mcp.sandbox.refusals import Refusal, not_found
-from telnyx_mcp.sandbox.responses import Exchange, Reply
+from telnyx_mcp.sandbox.responses import Exchange, Response
 
 if TYPE_CHECKING:
     from telnyx_mcp.sandbox.control import Sandbox
@@ -101,7 +101,7 @@ class _Endpoint:
         except Refusal as refusal:
             await exchange.refuse(refusal)
 
-    async def _carry_out(self, operation: Operation, call: Call) -> Reply:
+    async def _carry_out(self, operation: Operation, call: Call) -> Response:
         if operation.scans:
             return await run_in_threadpool(operation.handle, self._sandbox.account, call)
         return operation.handle(self._sandbox.account, call)

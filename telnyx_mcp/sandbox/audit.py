@@ -1,4 +1,4 @@
-"""Audit events: who changed what in eighteen months, the payments and settings of today included."""
+"""Audit events: every change of eighteen months, including the payments and settings of today."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class AuditEvents:
     def of_history(
         cls, business: Business, numbers: Numbers, first_day: date, now: datetime
     ) -> AuditEvents:
-        """Every event up to now, from the same numbers and incidents that the rest tells of."""
+        """Every event up to now, from the same numbers and incidents as the rest of the account."""
         events = cls(business, [])
         sources = (
             _number_events(events, numbers, first_day),

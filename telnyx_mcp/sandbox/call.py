@@ -11,7 +11,7 @@ from typing import Any
 from telnyx_mcp.sandbox.account import Account
 from telnyx_mcp.sandbox.days import parse_moment
 from telnyx_mcp.sandbox.refusals import Refusal, bad_parameter
-from telnyx_mcp.sandbox.responses import Reply
+from telnyx_mcp.sandbox.responses import Response
 
 LARGEST_PAGE = 250
 
@@ -39,7 +39,7 @@ class Call:
             raise Refusal(400, "The request body is not valid JSON.", pointer="/") from None
 
 
-Handler = Callable[[Account, Call], Reply]
+Handler = Callable[[Account, Call], Response]
 ErrorBody = Callable[[Refusal], dict[str, Any]]
 
 
@@ -57,11 +57,11 @@ class Operation:
     """The shape of its errors: not all of Telnyx's operations share one."""
 
 
-def page_of(call: Call, items: Sequence[Any], default: int) -> Reply:
+def page_of(call: Call, items: Sequence[Any], default: int) -> Response:
     """The page of `items` that was asked for; `default` is its size where none was."""
     number, size = page_asked_for(call, default, LARGEST_PAGE)
     first = (number - 1) * size
-    return Reply(
+    return Response(
         {
             "data": items[first : first + size],
             "meta": meta_of(number, size, len(items)),

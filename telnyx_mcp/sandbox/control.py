@@ -86,7 +86,7 @@ class RequestLog:
 
 
 class Sandbox:
-    """A pretend Telnyx account with the means to look behind it. Serve `app` to put it on a port."""
+    """A sandbox account, with access to its internals for tests. Serve `app` to put it on a port."""
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class Sandbox:
         `records_per_day` sets every record type's daily count, or that of the types it names.
         `records_per_month` sets the monthly count of all types together, or that of each type it names;
         ten million are no more work than ten thousand, as they repeat a pattern. `latency` is how many
-        seconds an answer takes at least. `clock` tells the rate limits the seconds since the epoch.
+        minimum seconds per answer. `clock` gives the rate limits the seconds since the epoch.
         """
         self.key = key
         self.no_permissions_key = no_permissions_key

@@ -77,7 +77,7 @@ KINDS: dict[str, FaultKind] = {
         FaultKind("redirect", "302 to `location`", False, 302),
         FaultKind("null_fields", "every field null", True),
         FaultKind("absent_fields", "every field absent", True),
-        FaultKind("unknown_values", "values and fields that nobody has heard of", True),
+        FaultKind("unknown_values", "unknown values and fields", True),
         FaultKind("no_meta", "a list without `meta`", True),
         FaultKind("stuck_page", "page 1 whatever page is asked for, and always a next one", True),
     )

@@ -1,4 +1,4 @@
-"""The rate limits: so many requests per window, per key and endpoint, told in whole seconds."""
+"""The rate limits: requests per window, for each key and endpoint; windows are in whole seconds."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MEASURED: Mapping[str, Limit] = {
 }
 """By operation: the limits that others measured on the live API in July 2026."""
 OTHERS = Limit(200, 10.0)
-"""Of every other operation; nobody knows Telnyx's."""
+"""For every other operation. Telnyx's own limits for these are unknown."""
 
 RateLimit = tuple[int, float] | Literal["telnyx"] | None
 """Requests and seconds of every endpoint, or Telnyx's own for each, or no limit."""
@@ -32,7 +32,7 @@ RateLimit = tuple[int, float] | Literal["telnyx"] | None
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What the limit says to one request."""
+    """The decision for one request."""
 
     allowed: bool
     limit: Limit

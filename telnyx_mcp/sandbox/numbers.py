@@ -53,7 +53,7 @@ class Number:
 
     @property
     def tags(self) -> list[str]:
-        """Its tags, as the list of numbers tells them."""
+        """Its tags, as the list of numbers shows them."""
         return [self.tag] if self.tagged else []
 
     @property

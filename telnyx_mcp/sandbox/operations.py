@@ -27,7 +27,7 @@ from telnyx_mcp.sandbox.neighbours import (
     sessions,
 )
 from telnyx_mcp.sandbox.refusals import Refusal, bad_parameter, missing, not_found
-from telnyx_mcp.sandbox.responses import Reply
+from telnyx_mcp.sandbox.responses import Response
 from telnyx_mcp.sandbox.usage.answers import as_csv, as_json
 
 MOST_DAYS = timedelta(days=31)
@@ -35,11 +35,11 @@ LARGEST_RECORDS_PAGE = 50
 LARGEST_REPORT_PAGE = 5000
 
 
-def get_balance(account: Account, call: Call) -> Reply:
-    return Reply({"data": account.balance_data()})
+def get_balance(account: Account, call: Call) -> Response:
+    return Response({"data": account.balance_data()})
 
 
-def list_audit_events(account: Account, call: Call) -> Reply:
+def list_audit_events(account: Account, call: Call) -> Response:
     after, before = (moment_of(call, f"filter[created_{side}]") for side in ("after", "before"))
     sort = one_of(call, "sort", ("asc", "desc")) or "desc"
     # Both ends exclusive: the documentation does not say, and the names say so.
@@ -52,75 +52,75 @@ def list_audit_events(account: Account, call: Call) -> Reply:
     return page_of(call, events if sort == "desc" else events[::-1], default=20)
 
 
-def get_charges_breakdown(account: Account, call: Call) -> Reply:
+def get_charges_breakdown(account: Account, call: Call) -> Response:
     start, end = _range(call, end_required=False)
     if one_of(call, "format", ("json", "csv")) == "csv":
         text = account.charges.breakdown_csv(start, end)
-        return Reply(encoded=text.encode(), media_type=b"text/csv; charset=utf-8")
-    return Reply({"data": account.charges.breakdown(start, end)})
+        return Response(encoded=text.encode(), media_type=b"text/csv; charset=utf-8")
+    return Response({"data": account.charges.breakdown(start, end)})
 
 
-def get_charges_summary(account: Account, call: Call) -> Reply:
+def get_charges_summary(account: Account, call: Call) -> Response:
     start, end = _range(call, end_required=True)
-    return Reply({"data": account.charges.summary(start, end)})
+    return Response({"data": account.charges.summary(start, end)})
 
 
-def search_detail_records(account: Account, call: Call) -> Reply:
+def search_detail_records(account: Account, call: Call) -> Response:
     search = account.records.parse(call.query)
     number, size = page_asked_for(call, 20, LARGEST_RECORDS_PAGE)
     records, total = account.records.page(search, number, size)
-    return Reply({"data": records, "meta": meta_of(number, size, total)})
+    return Response({"data": records, "meta": meta_of(number, size, total)})
 
 
-def get_usage_report_options(account: Account, call: Call) -> Reply:
-    return Reply({"data": account.usage.options(call.get("product"))})
+def get_usage_report_options(account: Account, call: Call) -> Response:
+    return Response({"data": account.usage.options(call.get("product"))})
 
 
-def get_usage_report(account: Account, call: Call) -> Reply:
+def get_usage_report(account: Account, call: Call) -> Response:
     number, size = page_asked_for(call, 20, LARGEST_REPORT_PAGE)
     request = account.usage.parse(call.query)
     form = one_of(call, "format", ("json", "csv"))
     rows = account.usage.rows(request)
     if form == "csv":
         text = as_csv(rows, request, account.business)
-        return Reply(encoded=text, media_type=b"text/csv; charset=utf-8")
+        return Response(encoded=text, media_type=b"text/csv; charset=utf-8")
     meta, page = meta_of(number, size, len(rows)), rows[(number - 1) * size : number * size]
-    return Reply({"data": page, "meta": meta}, encoded=as_json(page, meta))
+    return Response({"data": page, "meta": meta}, encoded=as_json(page, meta))
 
 
-def list_invoices(account: Account, call: Call) -> Reply:
+def list_invoices(account: Account, call: Call) -> Response:
     sort = one_of(call, "sort", ("period_start", "-period_start")) or "-period_start"
     invoices = account.invoices.all
     return page_of(call, invoices if sort == "period_start" else invoices[::-1], default=20)
 
 
-def get_invoice(account: Account, call: Call) -> Reply:
+def get_invoice(account: Account, call: Call) -> Response:
     invoice = account.invoices.find(_uuid(call, 400))
     action = one_of(call, "action", ("json", "link"))
     if invoice is None:
         raise not_found("Invoice not found")
     if action == "link":
         invoice = {**invoice, "download_url": account.invoices.download_url(invoice)}
-    return Reply({"data": invoice})
+    return Response({"data": invoice})
 
 
-def get_auto_recharge_preferences(account: Account, call: Call) -> Reply:
-    return Reply({"data": account.preferences_data()})
+def get_auto_recharge_preferences(account: Account, call: Call) -> Response:
+    return Response({"data": account.preferences_data()})
 
 
-def update_auto_recharge_preferences(account: Account, call: Call) -> Reply:
-    return Reply({"data": account.change_preferences(call.json())})
+def update_auto_recharge_preferences(account: Account, call: Call) -> Response:
+    return Response({"data": account.change_preferences(call.json())})
 
 
-def list_user_tags(account: Account, call: Call) -> Reply:
-    return Reply({"data": account.user_tags(call.get("filter[starts_with]") or "")})
+def list_user_tags(account: Account, call: Call) -> Response:
+    return Response({"data": account.user_tags(call.get("filter[starts_with]") or "")})
 
 
-def create_stored_payment_transaction(account: Account, call: Call) -> Reply:
-    return Reply({"data": account.pay(call.json())})
+def create_stored_payment_transaction(account: Account, call: Call) -> Response:
+    return Response({"data": account.pay(call.json())})
 
 
-def list_webhook_deliveries(account: Account, call: Call) -> Reply:
+def list_webhook_deliveries(account: Account, call: Call) -> Response:
     status = one_of(call, "filter[status][eq]", ("delivered", "failed"), 422)
     event_types = {name.strip() for name in (call.get("filter[event_type]") or "").split(",")}
     texts = {part: call.get(f"filter[{part}][contains]") for part in ("webhook", "attempts")}
@@ -150,11 +150,11 @@ def _within(text: str, since: datetime | None, until: datetime | None) -> bool:
     return (since is None or moment >= since) and (until is None or moment <= until)
 
 
-def get_webhook_delivery(account: Account, call: Call) -> Reply:
+def get_webhook_delivery(account: Account, call: Call) -> Response:
     delivery = account.webhooks.find(_uuid(call, 404))
     if delivery is None:
         raise not_found("WebhookDelivery not found")
-    return Reply({"data": delivery})
+    return Response({"data": delivery})
 
 
 _RECHARGE = "/payment/auto_recharge_prefs"

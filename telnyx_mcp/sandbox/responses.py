@@ -1,4 +1,4 @@
-"""Sending an answer, whole or as a fault leaves it."""
+"""Sends a response, complete or distorted by a fault."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ Headers = list[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """What an operation answers: a payload to encode, or text of another media type."""
+class Response:
+    """The response of an operation: a payload to encode as JSON, or encoded text of another media type."""
 
     payload: Any = None
     status: int = 200
@@ -42,10 +42,11 @@ class Reply:
 
 @dataclass(slots=True)
 class Exchange:
-    """One request's way back to the client.
+    """Answers one request.
 
-    `on_end` is told once, with the status as its answer begins, or None when there will be none:
-    before the client can know, so that whoever asks the sandbox after its client finds it noted.
+    `on_end` is called once: with the status when the response begins, or with None if there is no
+    response. This happens before the client can see it, so a test that looks at the sandbox after a
+    call finds the request recorded.
     """
 
     scope: Scope
@@ -54,19 +55,19 @@ class Exchange:
     on_end: Callable[[int | None], None]
     headers: Headers = field(default_factory=lambda: [SANDBOX_HEADER])
     not_before: float = 0.0
-    """When an answer may begin, by the monotonic clock."""
+    """The earliest time for the response to begin, by the monotonic clock."""
     ended: bool = False
     error_body: Callable[[Refusal], dict[str, Any]] = Refusal.body
 
     def end(self, status: int | None) -> None:
-        """Tell `on_end`, unless it has been told."""
+        """Call `on_end`, unless it was called before."""
         if not self.ended:
             self.ended = True
             self.on_end(status)
 
-    async def answer(self, reply: Reply) -> None:
-        """Send the whole reply."""
-        await self._whole(reply.status, reply.media_type, reply.body)
+    async def answer(self, response: Response) -> None:
+        """Send the whole response."""
+        await self._whole(response.status, response.media_type, response.body)
 
     async def refuse(self, refusal: Refusal) -> None:
         """Send the documented error."""
@@ -74,7 +75,7 @@ class Exchange:
         await self._whole(refusal.status, JSON, body)
 
     async def left_within(self, seconds: float) -> bool:
-        """Wait; whether the client has gone before the time was up."""
+        """Wait; true if the client disconnects within this time."""
         try:
             async with asyncio.timeout(seconds):
                 while (await self.receive())["type"] != "http.disconnect":
@@ -83,12 +84,12 @@ class Exchange:
             return False
         return True
 
-    async def misbehave(self, fault: Fault, reply: Reply | None) -> None:
-        """Send what the fault makes of the reply (None when the request was not carried out)."""
+    async def misbehave(self, fault: Fault, response: Response | None) -> None:
+        """Send the response as the fault distorts it; `response` is None if the request was not executed."""
         self.headers += [
             (name.lower().encode(), value.encode()) for name, value in fault.headers.items()
         ]
-        reply = Reply({}) if reply is None else reply
+        response = Response({}) if response is None else response
         match fault.kind:
             case "drop_before" | "drop_after":
                 self.end(None)
@@ -97,14 +98,14 @@ class Exchange:
                 self.end(None)
                 await connection.reset(self.scope, self.receive)
             case "drip":
-                await self._stream(reply, _drops(reply.body, fault.seconds))
+                await self._stream(response, _drops(response.body, fault.seconds))
             case "truncated":
-                await self._start(reply.status, reply.media_type, len(reply.body))
-                half = reply.body[: len(reply.body) // 2]
+                await self._start(response.status, response.media_type, len(response.body))
+                half = response.body[: len(response.body) // 2]
                 await self.send({"type": "http.response.body", "body": half, "more_body": True})
                 await connection.drop(self.scope, self.receive)
             case "truncated_json":
-                await self._whole(reply.status, JSON, reply.body[: len(reply.body) // 2])
+                await self._whole(response.status, JSON, response.body[: len(response.body) // 2])
             case "html":
                 page = HTML_PAGE % (fault.status, fault.status)
                 await self._whole(fault.status, b"text/html", page)
@@ -115,14 +116,14 @@ class Exchange:
             case "status":
                 await self.refuse(Refusal(fault.status, code=fault.code))
             case "huge":
-                await self._stream(Reply(), _padding(fault.size))
+                await self._stream(Response(), _padding(fault.size))
             case "redirect":
                 self.headers.append((b"location", fault.location.encode()))
                 await self._whole(fault.status, None, b"")
             case kind:
-                payload = distort(kind, reply.payload)
-                encoded = reply.encoded if payload is reply.payload else None
-                await self.answer(Reply(payload, reply.status, encoded, reply.media_type))
+                payload = distort(kind, response.payload)
+                encoded = response.encoded if payload is response.payload else None
+                await self.answer(Response(payload, response.status, encoded, response.media_type))
 
     async def _whole(self, status: int, media_type: bytes | None, body: bytes) -> None:
         await self._start(status, media_type, None if status == 204 else len(body))
@@ -138,8 +139,8 @@ class Exchange:
             headers.append((b"content-length", b"%d" % length))
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
 
-    async def _stream(self, reply: Reply, chunks: AsyncIterator[bytes]) -> None:
-        await self._start(reply.status, reply.media_type, None)
+    async def _stream(self, response: Response, chunks: AsyncIterator[bytes]) -> None:
+        await self._start(response.status, response.media_type, None)
         async for chunk in chunks:
             await self.send({"type": "http.response.body", "body": chunk, "more_body": True})
         await self.send({"type": "http.response.body", "body": b""})

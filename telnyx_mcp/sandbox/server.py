@@ -1,4 +1,4 @@
-"""Serving the sandbox on a loopback port: in a thread for tests, in the foreground for people."""
+"""Serving the sandbox on a loopback port: in a thread for tests, in the foreground for users."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def run_sandbox(
     on_ready: Callable[[Sandbox], None] | None = None,
     **options: Unpack[SandboxOptions],
 ) -> None:
-    """Serve a sandbox until SIGINT or SIGTERM; `on_ready` is told when it answers.
+    """Serve a sandbox until SIGINT or SIGTERM. `on_ready` is called when it accepts requests.
 
     Raises ValueError for a host that is not loopback, OSError for a port that is taken.
     """
@@ -114,7 +114,7 @@ def run_sandbox(
 
 
 def _listen(sandbox: Sandbox, host: str, port: int) -> socket.socket:
-    """A bound socket, and the sandbox told its address."""
+    """Bind a socket and give the sandbox its address."""
     if host == "localhost":
         host = HOST
     try:

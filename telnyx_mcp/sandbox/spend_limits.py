@@ -25,7 +25,7 @@ class _Product:
     """In USD; more where twice the spend is more, so that a large account is not over its limits."""
     origin: str = "self_service"
     readable: bool = True
-    """Whether its spend can be told."""
+    """Whether its spend is known."""
 
 
 PRODUCTS: dict[str, _Product] = {

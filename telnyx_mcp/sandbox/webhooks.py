@@ -26,7 +26,7 @@ SIGNATURE = "kUr7kMnCgTzX3h1mYbSmbXj5pUkBzJYvGm8Y1kq7n2f3wQ=="
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An address of the customer's, what it is told, and how often a day."""
+    """A webhook URL of the customer, its events, and how often a day it gets one."""
 
     name: str
     url: str
@@ -83,7 +83,7 @@ class WebhookDeliveries:
         return self._by_id.get(delivery_id.lower())
 
     def _of_day(self, endpoint: Endpoint, day: datetime) -> list[dict[str, Any]]:
-        # Counted back from today, so that every "today" has the same story to tell.
+        # Counted back from today, so that the history is the same relative to any day.
         back = (midnight(self._now.date()) - day).days
         rng = random.Random(f"{self._business.seed}:webhooks:{endpoint.name}:{back}")
         made = []

@@ -1,7 +1,7 @@
-"""What comes from the account and may be written by strangers: names, tags, records, webhook bodies.
+"""Text from the account that third parties may have written: names, tags, records, webhook bodies.
 
-`redact` makes it fit for a reader, who may be a model, a terminal or a file: no hidden characters, no
-secrets, cut to size. Fields whose names begin with `untrusted_` hold text that a stranger wrote.
+`redact` makes it safe to show to a model, in a terminal or in a file: without hidden characters and
+secrets, cut to size. Fields whose names begin with `untrusted_` hold text of third parties.
 """
 
 from telnyx_mcp.untrusted.characters import visible

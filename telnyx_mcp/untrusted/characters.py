@@ -1,9 +1,10 @@
-"""Which characters of a stranger's text are shown.
+"""Which characters of untrusted text are shown.
 
-Text can be hidden from a person, and not from a model, in characters that have no shape: controls,
-bidirectional overrides, tags, variation selectors, fillers that look blank. They are removed.
-The same characters stay where writing needs them: inside an emoji, and between the letters of a
-script that joins letters.
+Characters without a visible shape can hide text from a person but not from a model: controls,
+bidirectional overrides, tags, variation selectors, blank fillers. They are removed. They stay where
+writing needs them: inside an emoji, and between the letters of a script that joins letters.
+
+Example: `pay\u202e001` displays as `pay100` and is shown as `pay001`; the joiner in an emoji stays.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The one function that every value from the account goes through, before anybody reads it."""
+"""Redacts every value from the account before it is shown."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ def redact(value: Any, longest: int = LONGEST_TEXT, *, nulls: bool = False) -> A
     characters, and without fields that are null unless `nulls`.
 
     Names stay; the value of a name that says it is a secret is `***`, and so are secrets inside a
-    text (see `sanitize`). Numbers, booleans and amounts stay, but for numbers such as a PIN.
+    text (see `sanitize`). Numbers, booleans and amounts stay, except secret numbers like a PIN.
+
+    Example: `{"pin": 1234, "note": "call https://x.example/?token=abc", "cost": 1.5}` becomes
+    `{"pin": "***", "note": "call https://x.example/?token=***", "cost": 1.5}`.
     """
     return _Walk(lambda text: sanitize(text, longest), nulls).redacted(value)
 
@@ -66,7 +69,7 @@ def _readable(text: str) -> str:
 @lru_cache(maxsize=4096)
 def _readable_short(text: str, _keys: int) -> str:
     """The text masked, from memory where it was seen before: rows repeat statuses, carriers, tags and
-    the names of their fields. A key that is looked up later makes all of it anew."""
+    the names of their fields. A key that is read later clears this cache."""
     return _masked(visible(text))
 
 
@@ -101,7 +104,7 @@ def cut(text: str, longest: int, lacking: int = 0) -> str:
     if len(kept) <= longest and not lacking:
         return text
     lacking += max(0, len(kept) - longest) + (int(earlier[1]) if earlier else 0)
-    # The cut may fall inside an emoji: what joined its halves is left over.
+    # A cut inside an emoji leaves a joiner at the end: `👩‍💻` cut after `👩‍`. `visible` removes it.
     return f"{visible(kept[:longest])}… [{lacking} more characters cut]"
 
 
@@ -212,7 +215,9 @@ def _masked_json(text: str, level: int) -> str:
 
     def as_dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         made = dict(pairs)
-        if len(made) < len(pairs):  # the earlier ones, which nobody reads, could hold a secret
+        if len(made) < len(
+            pairs
+        ):  # in `{"a": "secret", "a": 1}` the first value is lost here, not in the text
             repeated.append(True)
         return made
 

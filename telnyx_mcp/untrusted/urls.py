@@ -10,7 +10,7 @@ from telnyx_mcp.untrusted.known import MASK
 from telnyx_mcp.untrusted.names import Place, secret_word, words
 
 Inner = Callable[[str], str]
-"""What masks the secrets of a text that was decoded from a part of a URL."""
+"""Masks the secrets in text that was decoded from a part of a URL."""
 
 _URL = re.compile(
     # With a scheme, or a host and its path; a host begins where no other word goes on.
@@ -80,7 +80,7 @@ def mask_encoded(text: str, inner: Inner) -> str:
 
 
 def is_opaque(text: str, shortest: int = 16) -> bool:
-    """Whether this looks drawn at random: long, of letters and digits."""
+    """Whether this looks random: long, with letters and digits."""
     return (
         len(text) >= shortest
         and re.fullmatch(r"[\w=~.+-]+", text, re.ASCII) is not None
@@ -131,10 +131,10 @@ def _masked_match(found: str, inner: Inner) -> str:
 def _masked_url(url: str, inner: Inner) -> str:
     start = 2 if url.startswith("//") else 0
     rest, hashed, fragment = url[start:].partition("#")
-    if hashed and "@" in fragment and "/" not in rest:  # a password with # in it
+    if hashed and "@" in fragment and "/" not in rest:  # `user:pa#ss@host`
         rest, hashed, fragment = url[start:], "", ""
     rest, asked, query = rest.partition("?")
-    if asked and "@" in query and "/" not in rest and ":" in rest:  # a password with ? in it
+    if asked and "@" in query and "/" not in rest and ":" in rest:  # `user:pa?ss@host`
         rest, asked, query = f"{rest}?{query}", "", ""
     authority, path = _masked_authority(rest)
     path = _masked_path(authority, path, inner)
@@ -150,7 +150,7 @@ def _masked_authority(rest: str) -> tuple[str, str]:
     end = _end_of_host(rest, 0)
     port = rest[:end].rpartition("@")[2].rpartition(":")[2]
     if "@" in rest[end:] and ":" in rest[:end] and not port.isdigit() and "[" not in rest[:end]:
-        # A password with a slash in it, sent by somebody who did not escape it.
+        # A password with an unescaped slash: `user:pa/ss@host/path`. The host begins after the last `@`.
         end = _end_of_host(rest, rest.rindex("@"))
     user, at_sign, host = rest[:end].rpartition("@")
     return (f"{user if is_masked(user) else MASK}{at_sign}" if at_sign else "") + host, rest[end:]

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from telnyx_mcp.approval.change import Change, State
 from telnyx_mcp.approval.ledger import Ledger
-from telnyx_mcp.approval.reasons import NotAllowed
 from telnyx_mcp.approval.opening import open_ledger
+from telnyx_mcp.approval.reasons import NotAllowed
 from telnyx_mcp.cli.ledger import show_change, show_changes
 from telnyx_mcp.cli.ledger_session import LedgerSession
 from telnyx_mcp.cli.terminal import Terminal

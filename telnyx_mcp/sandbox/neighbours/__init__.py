@@ -1,5 +1,5 @@
-"""The operations next to the thirteen: people, numbers, the names behind ids, limits, notifications.
+"""Operations beside the account operations: users, numbers, names for ids, spend limits, notifications.
 
-All of them tell of the same business as the rest of the account: an id of a record, a charge or an
-audit event is found here.
+They describe the same business as the rest of the account: an id in a record, a charge or an audit event
+exists here too.
 """

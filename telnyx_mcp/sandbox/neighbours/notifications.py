@@ -11,7 +11,7 @@ from telnyx_mcp.sandbox.business import DOMAIN, Business
 from telnyx_mcp.sandbox.call import Call, Operation, page_of
 from telnyx_mcp.sandbox.days import midnight, timestamp
 from telnyx_mcp.sandbox.refusals import Refusal
-from telnyx_mcp.sandbox.responses import Reply
+from telnyx_mcp.sandbox.responses import Response
 
 CHANNEL_TYPES = ("webhook", "sms", "email", "voice")
 Row = dict[str, Any]
@@ -46,9 +46,9 @@ CHANNELS: dict[str, tuple[str, str, str]] = {
 SETTINGS: tuple[tuple[str, str | None, str, str | None], ...] = (
     ("Low Available Credit", "owner", "enabled", None),
     ("Low Available Credit", "duty phone", "enabled", None),
-    # Told no more: who reads the channels only would name a former employee.
+    # Disabled: a client that reads only the channels would list a former employee.
     ("Low Available Credit", "former", "deleted", None),
-    # Without a channel: whoever of the profile can be told.
+    # No channel: every channel of the profile is notified.
     ("New Invoice", None, "enabled", None),
     ("Port Out", "hook", "enable-received", "+13125550199"),
 )
@@ -67,10 +67,10 @@ FILTERS: dict[str, str] = {
 
 def _listing(
     make: Callable[[Business], list[Row]], *, filtered: bool = True
-) -> Callable[[Account, Call], Reply]:
+) -> Callable[[Account, Call], Response]:
     """A handler: 20 a page unless asked otherwise."""
 
-    def handle(account: Account, call: Call) -> Reply:
+    def handle(account: Account, call: Call) -> Response:
         begun = timestamp(midnight(account.first_day))
         rows = [row | {"created_at": begun, "updated_at": begun} for row in make(account.business)]
         if filtered:

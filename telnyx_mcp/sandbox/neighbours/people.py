@@ -9,13 +9,13 @@ from telnyx_mcp.sandbox.account import Account
 from telnyx_mcp.sandbox.business import DOMAIN, User
 from telnyx_mcp.sandbox.call import Call, Operation, one_of, page_of
 from telnyx_mcp.sandbox.days import midnight, timestamp
-from telnyx_mcp.sandbox.responses import Reply
+from telnyx_mcp.sandbox.responses import Response
 
 STATUSES = ("enabled", "disabled", "blocked")
 
 
-def list_organization_users(account: Account, call: Call) -> Reply:
-    """250 a page unless asked otherwise. Telnyx's own people are not among them."""
+def list_organization_users(account: Account, call: Call) -> Response:
+    """250 a page unless asked otherwise. Users of Telnyx itself are not listed."""
     status = one_of(call, "filter[user_status]", STATUSES)
     email = (call.get("filter[email]") or "").lower()
     with_groups = one_of(call, "include_groups", ("true", "false")) == "true"
@@ -47,7 +47,7 @@ def _users(account: Account) -> list[dict[str, Any]]:
             "user_status": status,
             "organization_user_bypasses_sso": user is business.owner,
             "created_at": timestamp(begun - timedelta(days=900 - 150 * place)),
-            # Null for a person who has never signed in.
+            # Null for a user without a sign-in.
             "last_sign_in_at": None
             if days_ago is None
             else timestamp(midnight(account.today - timedelta(days=days_ago))),

@@ -1,6 +1,6 @@
 """The phone numbers as `GET /phone_numbers` and `GET /phone_numbers/slim` list them.
 
-Both tell the PIN that a number is ported out with. Neither tells what a number costs.
+Both include the PIN for porting a number out. Neither includes the cost of a number.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from telnyx_mcp.sandbox.days import timestamp
 from telnyx_mcp.sandbox.neighbours.resources import billing_group_of
 from telnyx_mcp.sandbox.numbers import CALLER_NAME, EMERGENCY, RECORDING, SMS, Number
 from telnyx_mcp.sandbox.refusals import bad_parameter
-from telnyx_mcp.sandbox.responses import Reply
+from telnyx_mcp.sandbox.responses import Response
 
 STATUSES = (
     "purchase-pending",
@@ -47,14 +47,14 @@ ONLY_FULL = frozenset(
 Row = dict[str, Any]
 
 
-def list_phone_numbers(account: Account, call: Call) -> Reply:
+def list_phone_numbers(account: Account, call: Call) -> Response:
     """20 a page unless asked otherwise."""
     without_tags = call.get("filter[without_tags]") == "true"  # other values are ignored
     rows = [row for row in _found(account, call, STATUSES) if not (without_tags and row["tags"])]
     return page_of(call, rows, default=20)
 
 
-def list_phone_numbers_slim(account: Account, call: Call) -> Reply:
+def list_phone_numbers_slim(account: Account, call: Call) -> Response:
     """As `list_phone_numbers`, with fewer fields; tags and connection names on request only."""
     with_tags, with_connection = (
         one_of(call, f"include_{part}", ("true", "false")) == "true"
@@ -98,7 +98,7 @@ def _found(account: Account, call: Call, statuses: tuple[str, ...]) -> list[Row]
         for number in account.numbers.all
         if number_type in {None, number.charge_type}
         for row in [_row(account.business, number)]
-        # Released numbers are told only when they are asked for.
+        # Released numbers are listed only on request.
         if row["status"] == (status or "active")
         and (tag is None or tag in row["tags"])
         and (not countries or row["country_iso_alpha2"] in countries)

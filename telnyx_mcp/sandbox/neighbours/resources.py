@@ -10,7 +10,7 @@ from telnyx_mcp.sandbox.call import Call, Operation, one_of, page_of
 from telnyx_mcp.sandbox.days import midnight, timestamp
 from telnyx_mcp.sandbox.numbers import Number
 from telnyx_mcp.sandbox.refusals import Refusal, bad_parameter
-from telnyx_mcp.sandbox.responses import Reply
+from telnyx_mcp.sandbox.responses import Response
 
 CONNECTION_TYPES = ("call_control_application", "ip_connection", "credential_connection")
 CONNECTION_SORTS = ("created_at", "connection_name", "active")
@@ -25,7 +25,7 @@ BILLING_GROUPS = {
 
 
 def billing_group_id(business: Business, name: str) -> str:
-    """The id of a billing group; that of the first is also told by records."""
+    """The id of a billing group; records contain the id of the first."""
     return business.uuid("billing group" if name == "Customer care" else f"billing group:{name}")
 
 
@@ -37,7 +37,7 @@ def billing_group_of(business: Business, number: Number) -> str | None:
     return None
 
 
-def list_billing_groups(account: Account, call: Call) -> Reply:
+def list_billing_groups(account: Account, call: Call) -> Response:
     """20 a page unless asked otherwise."""
     business = account.business
     begun = timestamp(midnight(account.first_day))
@@ -62,7 +62,7 @@ def integer_codes(refusal: Refusal) -> dict[str, Any]:
     return {"errors": [{**error, "code": int(error["code"])} for error in errors]}
 
 
-def list_messaging_profiles(account: Account, call: Call) -> Reply:
+def list_messaging_profiles(account: Account, call: Call) -> Response:
     """20 a page unless asked otherwise; each with its secret."""
     exact = call.get("filter[name][eq]") or call.get("filter[name]")
     part = (call.get("filter[name][contains]") or "").lower()
@@ -103,7 +103,7 @@ def _messaging_profiles(account: Account) -> list[dict[str, Any]]:
     ]
 
 
-def list_connections(account: Account, call: Call) -> Reply:
+def list_connections(account: Account, call: Call) -> Response:
     """250 a page unless asked otherwise, unlike most lists."""
     part = call.get("filter[connection_name][contains]")
     if part is not None and len(part) < 3:

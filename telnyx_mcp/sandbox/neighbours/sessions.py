@@ -18,7 +18,7 @@ from telnyx_mcp.sandbox.call import Call, Operation, moment_of, one_of, whole_nu
 from telnyx_mcp.sandbox.days import DAY, midnight, parse_moment
 from telnyx_mcp.sandbox.records import KINDS, Kind
 from telnyx_mcp.sandbox.refusals import Refusal, bad_parameter, not_found
-from telnyx_mcp.sandbox.responses import Reply
+from telnyx_mcp.sandbox.responses import Response
 
 SESSION = "call-session"
 DEEPEST = 5
@@ -73,7 +73,7 @@ class _Event:
         return sum((each.cost for each in self.all()), Decimal(0))
 
 
-def get_session_analysis(account: Account, call: Call) -> Reply:
+def get_session_analysis(account: Account, call: Call) -> Response:
     """404 for an event that is not there, and for one that is not on the day of `date_time`."""
     kind, event_id = call.path["record_type"], _event_id(call)
     if kind != SESSION and kind not in KINDS:
@@ -90,14 +90,14 @@ def get_session_analysis(account: Account, call: Call) -> Reply:
     events = list(root.all())
     answer = {
         "session_id": root.record.get("call_session_id", root.id),
-        "cost": {"total": _text(root.total), "currency": "USD"},
+        "cost": {"total": _format_cost(root.total), "currency": "USD"},
         "root": shown.node(root, None, 1),
         "meta": {
             "event_count": len(events),
             "products": sorted({each.product for each in events}),
         },
     }
-    return Reply(answer)
+    return Response(answer)
 
 
 def with_messages(refusal: Refusal) -> dict[str, Any]:
@@ -129,8 +129,8 @@ class _Shown:
             if parent
             else None,
             "cost": {
-                "event_cost": _text(event.cost),
-                "cumulative_cost": _text(event.total),
+                "event_cost": _format_cost(event.cost),
+                "cumulative_cost": _format_cost(event.total),
                 "currency": "USD",
             },
             "links": {
@@ -200,7 +200,7 @@ def _event_id(call: Call) -> str:
         raise bad_parameter("event_id", f"'{text}' is not a valid UUID.") from None
 
 
-def _text(amount: Decimal) -> str:
+def _format_cost(amount: Decimal) -> str:
     return str(amount.quantize(Decimal("0.0001")) if amount == 0 else amount)
 
 

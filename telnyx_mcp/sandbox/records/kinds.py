@@ -1,4 +1,4 @@
-"""The 21 record types: how each is made, how many a day, and which field tells its time."""
+"""The 21 record types: how each is made, how many a day, and which field holds its time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Kind:
     """On a weekday early in 2026; fewer on weekends, more as the business grows."""
     time_field: str = "created_at"
     described: bool = False
-    """Whether Telnyx publishes its fields, or names those that tell its time."""
+    """Whether Telnyx publishes its fields, or names the fields that hold its time."""
 
 
 ALIASES = {"speech-to-text": "stt", "text-to-speech": "tts"}

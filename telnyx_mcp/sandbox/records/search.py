@@ -1,9 +1,12 @@
 """Searching records that are never stored.
 
-A search by time alone costs no more than the page it returns, however many records the range holds.
-Where the records of a month repeat a pattern, neither does a search by any field that is the same in
-each copy. A filter or sort on another field has to look at every record of the range once; its result
-is kept as indexes.
+A search by time generates only the records of the page it returns, however many the range holds. If the
+records of a month repeat a pattern, this is also true for filters on fields that are equal in each copy.
+A filter or sort on any other field generates every record of the range once; the indexes found are cached.
+
+Example: 1,200 messages on one day repeat a pattern of 500. Records 7, 507 and 1,007 differ only in ids and
+times. `filter[status]=failed` tests the 500 records of the pattern. If only record 7 matches, the day has
+three matches, found without generating the other 700 records.
 """
 
 from __future__ import annotations
@@ -33,25 +36,25 @@ from telnyx_mcp.sandbox.refusals import Refusal, bad_parameter, missing
 
 RESULTS_KEPT = 8
 SCANNED_UNASKED = timedelta(days=31)
-"""How far back a search that has to look at every record goes where no time was asked for. Telnyx does
-not say how far its own goes."""
+"""How far back a search goes that must generate every record, if the query has no time. Telnyx does not
+document its own limit."""
 TIME_OPERATORS = frozenset({"eq", "gte", "gt", "lte", "lt"})
 
 Place = tuple[date, int]
-"""A record by its day and its index in that day."""
+"""A record: its day, and its index within that day."""
 
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """The records of one day that a search finds, counted without looking at each.
+    """The records of one day that a search finds, counted without generating them.
 
-    Those match whose index, modulo `length`, is one of `matching`: of 1,200 records that repeat 500,
-    `matching=(7,)` is the records 7, 507 and 1,007.
+    A record matches if its index modulo `length` is in `matching`. For 1,200 records that repeat a
+    pattern of 500, `matching=(7,)` means records 7, 507 and 1,007.
     """
 
     span: Span
     matching: Sequence[int]
-    """In order."""
+    """Sorted."""
     length: int
 
     def __len__(self) -> int:
@@ -71,14 +74,14 @@ class Matches:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A search as asked for, every name resolved."""
+    """A parsed query, with every name resolved."""
 
     kind: Kind
     start: datetime
     end: datetime
     conditions: tuple[Condition, ...]
     sort: tuple[str, ...]
-    """Fields in order of weight, `-` before one that descends."""
+    """Fields by priority, with `-` before a descending field."""
 
     @property
     def by_time(self) -> bool:
@@ -89,7 +92,7 @@ class Search:
 
 
 class DetailRecords:
-    """All detail records of the account's history."""
+    """Searches all detail records of the account."""
 
     def __init__(self, history: History) -> None:
         self.history = history
@@ -99,7 +102,7 @@ class DetailRecords:
         self._results: OrderedDict[Search, list[Place]] = OrderedDict()
 
     def parse(self, query: list[tuple[str, str]]) -> Search:
-        """The search a query asks for; 400 for a record type, field or value that does not exist."""
+        """The parsed query. Raises `Refusal` (400) for an unknown record type, field or value."""
         conditions = conditions_in(query)
         named = [each for each in conditions if each.field == "record_type"]
         if not named:
@@ -121,7 +124,7 @@ class DetailRecords:
                 start, end = resolve_date_range(condition.value, self.history.today)
                 window = max(window[0], start), min(window[1], end)
                 continue
-            if self._is_strange_time(kind, condition.field):
+            if self._is_missing_time(kind, condition.field):
                 moment_of(condition)
                 window = window[0], window[0]
                 continue
@@ -132,19 +135,19 @@ class DetailRecords:
                 matcher(condition)
                 others.append(condition)
         asked = [key for name, value in query if name == "sort" for key in value.split(",")]
-        keys = [key for key in asked if not self._is_strange_time(kind, key.removeprefix("-"))]
+        keys = [key for key in asked if not self._is_missing_time(kind, key.removeprefix("-"))]
         for key in keys:
             self._require_field(kind, key.removeprefix("-"), "sort")
         sort = tuple(keys) or (f"-{kind.time_field}",)
         search = Search(kind, window[0], window[1], tuple(others), sort)
         if self.history.is_repeated(kind):
-            return self._repeatable(search)
+            return self._by_pattern(search)
         if window == whole and not search.by_time:
             return replace(search, start=max(whole[0], whole[1] - SCANNED_UNASKED))
         return search
 
     def page(self, search: Search, number: int, size: int) -> tuple[list[Record], int]:
-        """One page of the records found, and how many there are in all."""
+        """One page of the matching records, and the total number of matches."""
         first = (number - 1) * size
         kind = search.kind
         if search.by_time or self.history.is_repeated(kind):
@@ -156,9 +159,12 @@ class DetailRecords:
             places, total = found[first : first + size], len(found)
         return [self.history.make(kind, day, index) for day, index in places], total
 
-    def _is_strange_time(self, kind: Kind, field: str) -> bool:
-        """Whether a field is a time that these records lack, which some record types answer with nothing
-        instead of an error."""
+    def _is_missing_time(self, kind: Kind, field: str) -> bool:
+        """Whether a field is a time that these records do not have.
+
+        Like Telnyx, some record types answer with an empty list then: `filter[created_at][gte]=...`
+        finds nothing in records that have `started_at` only, instead of failing.
+        """
         return not kind.described and is_time(field) and field not in self._fields(kind)
 
     def _require_field(self, kind: Kind, field: str, parameter: str) -> None:
@@ -169,14 +175,14 @@ class DetailRecords:
     def _fields_of(self, kind: Kind) -> frozenset[str]:
         return frozenset(self.history.make(kind, first_of_month(self.history.today), 0))
 
-    def _repeatable(self, search: Search) -> Search:
-        """The same search, by what is the same in each copy of a record.
+    def _by_pattern(self, search: Search) -> Search:
+        """The same search, restricted to fields that are equal in each copy of a record.
 
-        The order is always by time: nobody knows that Telnyx's `sort` has any effect.
+        The order is always by time: it is not known whether Telnyx's `sort` has any effect.
         """
         for condition in search.conditions:
             if condition.field in self._varying(search.kind):
-                detail = f"'{condition.field}' can't be searched among so many records."
+                detail = f"'{condition.field}' can't be searched in an account of this size."
                 raise bad_parameter(condition.parameter, detail)
         oldest_first = search.sort[0] == search.kind.time_field
         order = search.kind.time_field if oldest_first else f"-{search.kind.time_field}"
@@ -191,7 +197,7 @@ class DetailRecords:
         )
 
     def _days(self, search: Search) -> Iterator[Matches]:
-        """What a search finds on each day, oldest first."""
+        """The matches of each day, oldest first."""
         kind = search.kind
         for span in self.history.spans(kind, search.start, search.end):
             if search.conditions:
@@ -203,7 +209,7 @@ class DetailRecords:
     def _matching_in_pattern(
         self, kind: Kind, origin: date, conditions: tuple[Condition, ...]
     ) -> tuple[int, ...]:
-        """Which records of a pattern meet the conditions."""
+        """The indexes in a pattern whose records meet the conditions."""
         tests = [matcher(condition) for condition in conditions]
         pattern = (self.history.make(kind, origin, index) for index in range(PATTERN))
         return tuple(
@@ -229,6 +235,8 @@ class DetailRecords:
                 if all(test(record) for test in tests):
                     keys = [sort_key(record.get(field)) for field in fields]
                     found.append((keys, (span.day, index)))
+        # Python's sort is stable, so sorting by the last field first gives the priority asked for:
+        # for `sort=-cost,sent_at`, by `sent_at`, then by `cost` descending.
         for position in reversed(range(len(fields))):
             found.sort(
                 key=lambda entry: entry[0][position],
@@ -238,7 +246,7 @@ class DetailRecords:
 
 
 def _slice(days: list[Matches], first: int, size: int, *, newest_first: bool) -> list[Place]:
-    """The places `[first, first + size)` of what was found, in the order asked for."""
+    """The places `[first, first + size)` of the matches, in the requested order."""
     places: list[Place] = []
     for day in reversed(days) if newest_first else days:
         length = len(day)

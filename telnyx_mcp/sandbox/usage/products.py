@@ -32,7 +32,7 @@ class Product:
     kinds: tuple[Kind, ...]
     """The record types that it adds up."""
     dimensions: Mapping[str, Read]
-    """Those that are told by the record; not the times."""
+    """The dimensions that a record contains, without the times."""
     metrics: Mapping[str, Read]
     times: tuple[str, ...] = (DATE, DATE_TIME)
     date_is_time: bool = False
@@ -155,7 +155,7 @@ def _status_v2(record: Record, business: Business) -> str:
 
 
 def _carrier(record: Record, business: Business) -> str:
-    """Telnyx can't tell the carrier of every number."""
+    """Telnyx does not know the carrier of every number."""
     carrier: str = record["carrier"]
     return "unidentified" if _other_number(record).endswith("7") else carrier
 

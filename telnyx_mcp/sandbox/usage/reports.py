@@ -2,7 +2,7 @@
 
 A record is made once for each product and day, and kept as the few values that reports need of it: its
 dimensions and metrics. Where the records of a month repeat a pattern, a day is its whole copies, times
-the pattern's sums, and what is left of the last one. Figures are doubles, added up as such: the noise in
+the pattern's sums, and what is left of the last one. Figures are doubles, added up as doubles: the noise in
 their last digits is Telnyx's, too.
 """
 
@@ -154,8 +154,8 @@ def _figure(metric: str, figure: float) -> int | float:
 
 def _passes(row: Row, request: ReportRequest) -> bool:
     """Whether a row has, for each filter, one of its values."""
-    return all(_text(row[name]) in values for name, values in request.filters)
+    return all(_filter_text(row[name]) in values for name, values in request.filters)
 
 
-def _text(value: Any) -> str:
+def _filter_text(value: Any) -> str:
     return "" if value is None else str(value)

@@ -121,7 +121,7 @@ def _time(query: Query, now: datetime) -> tuple[datetime, datetime]:
         if {"start_date", "end_date"} & set(asked):
             raise bad_parameter("date_range", "'date_range' can't go with 'start_date'.")
         return _named_range(asked["date_range"], now)
-    start, end = (_moment(asked, name) for name in ("start_date", "end_date"))
+    start, end = (_parse_time(asked, name) for name in ("start_date", "end_date"))
     if end <= start:
         raise bad_parameter("end_date", "'end_date' must be after 'start_date'.")
     if end > now:
@@ -137,7 +137,7 @@ def _time(query: Query, now: datetime) -> tuple[datetime, datetime]:
     return start, end
 
 
-def _moment(asked: dict[str, str], name: str) -> datetime:
+def _parse_time(asked: dict[str, str], name: str) -> datetime:
     try:
         return parse_moment(asked.get(name, ""))
     except ValueError:
