@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -21,7 +22,7 @@ from pydantic import SecretStr
 
 from telnyx_mcp.config import keys
 from telnyx_mcp.config.keys import KeyUnavailable, key_of, with_key
-from telnyx_mcp.config.settings import Settings
+from telnyx_mcp.config.settings import Settings, usable_key, usable_token
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.build import AccountServer, build_server
 from telnyx_mcp.server.prompts import read_prompts
@@ -112,6 +113,37 @@ def test_a_kept_key_that_no_header_can_hold_is_refused_unseen(keyring: KeyringBa
     with pytest.raises(KeyUnavailable, match="copy it again") as caught:
         key_of(Settings(key_from="keyring"))
     assert "with a space" not in str(caught.value)
+
+
+@pytest.mark.parametrize("character", ["\x07", "\x1f", "\x7f", "\n", "é", " "])
+def test_a_key_or_token_with_a_character_that_a_header_cannot_hold_is_rejected(
+    character: str,
+) -> None:
+    with pytest.raises(ValueError, match="copy it again"):
+        usable_key(f"KEY{character}0123456789abcdef")
+    with pytest.raises(ValueError, match="and no spaces"):
+        usable_token(f"token{character}0123456789abcdef")
+
+
+def test_the_session_bus_is_found_only_on_linux_and_only_if_it_is_not_set(
+    monkeypatch: pytest.MonkeyPatch, keyring: KeyringBackend
+) -> None:
+    bus = f"unix:path=/run/user/{os.getuid()}/bus"
+
+    def address(platform: str, *, exists: bool, given: str | None = None) -> str | None:
+        monkeypatch.setattr(sys, "platform", platform)
+        monkeypatch.setattr(Path, "exists", lambda _: exists)
+        monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
+        if given:
+            monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", given)
+        keys.keyring_name()
+        return os.environ.get("DBUS_SESSION_BUS_ADDRESS")
+
+    assert address("linux", exists=True) == bus
+    assert address("linux", exists=False) is None
+    assert address("darwin", exists=True) is None
+    assert address("linux", exists=True, given="unix:path=/mine") == "unix:path=/mine"
+    monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS")
 
 
 def test_an_error_about_settings_does_not_show_what_they_were_set_to() -> None:

@@ -1,8 +1,8 @@
-"""Whose changes the ledger holds: an account has an id of its own, and API keys are linked to it.
+"""The accounts of the ledger. Each has its own id, and API keys are linked to it.
 
-A key that is replaced, as people do after an incident, must not forget the caps, the references and
-the block by an unknown payment. A new key is linked when Telnyx says that it belongs to a known
-account, or when the user says so (`telnyx-account-mcp ledger link`). Keys are stored as salted hashes.
+Caps, references and the block by an unknown payment must survive the replacement of a key. A new key is
+linked when Telnyx says that it belongs to a known account, or when the user says so
+(`telnyx-account-mcp ledger link`). Keys are stored as salted hashes.
 """
 
 from __future__ import annotations
@@ -58,18 +58,18 @@ class LedgerAccount:
 
     @property
     def label(self) -> str:
-        """What people can tell it by."""
+        """Its name for people."""
         named = self.identity.name or f"account {self.id[:8]}"
         profile = f" (profile {self.name})" if self.name else ""
         return f"{named}{profile}"
 
     def is_same(self, identity: Identity) -> bool | None:
-        """Whether Telnyx names the same user; None if that can't be told. The e-mail counts where a
+        """Whether Telnyx names the same user; None if unknown. The e-mail is compared if a
         user id is missing."""
         mine = self.identity
-        for known, told in ((mine.user_id, identity.user_id), (mine.email, identity.email)):
-            if known and told:
-                return known == told
+        for known, given in ((mine.user_id, identity.user_id), (mine.email, identity.email)):
+            if known and given:
+                return known == given
         return None
 
 

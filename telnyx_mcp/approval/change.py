@@ -48,7 +48,7 @@ PAYMENT = "create_stored_payment_transaction"
 payment apply to."""
 RECHARGE = "update_auto_recharge_preferences"
 DONE: Mapping[str, str] = {PAYMENT: "paid", RECHARGE: "changed"}
-"""What a person says who found that an unknown change happened; `not paid` if it did not."""
+"""The word for an unknown change that a person found to have happened; `not paid` if it did not."""
 
 STANDING = "standing"
 """The channel of a payment that the standing budget approved, without asking anyone."""

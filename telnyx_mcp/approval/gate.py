@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Where a change stands after a call, and whether this call only repeats what was so before."""
+    """The change after a call. `is_repeat`: this call only reports an earlier outcome."""
 
     change: Change
     asked: AskOutcome | None = None
@@ -46,7 +46,7 @@ class Outcome:
 
 
 class Gate(Sender):
-    """Sends the changes that a person approved. The ledger is opened with the first change."""
+    """Carries out approved changes. The ledger is opened with the first change."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Gate(Sender):
         self._request_for = request_for
         self._ledger: Ledger | None = None
         self._behind: Ledger | None = None
-        """The ledger that was closed while it lacked an outcome: writing that opens its store again."""
+        """A ledger that was closed before an outcome was written. Writing it opens the store again."""
         self._opening = anyio.Lock()
 
     async def ledger(self) -> Ledger:
@@ -75,9 +75,9 @@ class Gate(Sender):
     async def carry_out(
         self, request: ChangeRequest, context: Context[Any, Any]
     ) -> Outcome | InputRequiredResult:
-        """The outcome of the change, or the question for the client to bring to the user.
+        """The outcome of the change, or the question that the client shows to the user.
 
-        Raises `NotAllowed`, and whatever writing the question raises; nothing was sent then.
+        Raises `NotAllowed`, and any error of writing the question. Nothing was sent in these cases.
         """
         ledger = await self.ledger()
         await self._write_outcomes()
@@ -85,7 +85,7 @@ class Gate(Sender):
         change = await self._proposals.find(ledger, request, context)
         if change is None:
             change = await self._proposals.propose(ledger, request, via)
-        # An answer to a question that is void by now is heard all the same: it may be a no.
+        # An answer to a void question still counts if it declines the change.
         if change.state is State.VOID and context.request_state != change.id:
             change = await self._proposals.replacement(ledger, change, request, via)
         if change.state not in WAITING | {State.VOID}:
@@ -103,7 +103,7 @@ class Gate(Sender):
     async def _ask_and_send(
         self, ledger: Ledger, change: Change, request: ChangeRequest, context: Context[Any, Any]
     ) -> Outcome | InputRequiredResult:
-        """What came of one question: sent, not approved, or `void` where it was no longer true."""
+        """The outcome of one question: sent, not approved, or `void` if it was no longer true."""
         asked: AskOutcome | None = None
         decision: Decision | None = None
         if change.state is State.PROPOSED or context.request_state == change.id:
@@ -124,15 +124,15 @@ class Gate(Sender):
         return Outcome(sent, asked)
 
     async def check(self, id: str) -> Change:
-        """The change as it stands; where its question is no longer true, the one with a fresh
-        question that replaces it. For channels outside of a call: the page and the terminal.
+        """The change as it is now, or the change that replaces it if its question is no longer true. For
+        the channels outside of a call: the page and the terminal.
 
-        Raises `NotAllowed` if the change is not there, or no fresh question may be asked.
+        Raises `NotAllowed` if there is no such change, or no new question may be asked.
         """
         ledger = await self.ledger()
         change = await in_thread(ledger.get, id, self._now())
         if change is None:
-            raise NotAllowed("Nothing was sent: there is no such change.")
+            raise NotAllowed("Nothing was sent: the ledger has no change with this id.")
         change = await self._proposals.latest(ledger, change)
         if change.state not in (State.PROPOSED, State.VOID):
             return change
@@ -164,8 +164,8 @@ class Gate(Sender):
     async def _ask(
         self, ledger: Ledger, change: Change, context: Context[Any, Any]
     ) -> tuple[AskOutcome | InputRequiredResult | None, Decision | None]:
-        """What came of asking, and the decision to claim the change with. A decision on the page or
-        at the terminal is in the ledger instead."""
+        """The outcome of asking, and the decision to claim the change with. A decision made on the page
+        or at the terminal is in the ledger instead."""
         from telnyx_mcp.approval.ledger import Decision
 
         now = self._now()

@@ -144,8 +144,8 @@ class Ledger(LedgerMoves):
         self, id: str, channel: str, now: datetime, by: str = "", *, approved_too: bool = False
     ) -> Change | None:
         """The change, declined; None if it was no longer waiting. With `approved_too`, also one that
-        another channel approved and nobody sent yet. A no to a question that stopped being true is a
-        no: only one that was asked anew already stays `void`."""
+        another channel approved and nobody sent yet. Declining a question that stopped being
+        true counts; a change that was already replaced stays `void`."""
         start = {*(WAITING if approved_too else {State.PROPOSED}), State.VOID}
         return self._decline(id, start, channel, now, by, "The user declined.")
 
@@ -155,7 +155,7 @@ class Ledger(LedgerMoves):
         return self._decline(id, {State.APPROVED}, channel, now, by, happened)
 
     def close_question(self, id: str, now: datetime) -> None:
-        """Notes that the question was closed without an answer: another one may take its place."""
+        """Records that the question was closed without an answer, so that another may replace it."""
         with self._store.write() as connection:
             self._update(connection, id, {"closed_at": ticks(now)}, State.PROPOSED)
 
@@ -211,21 +211,21 @@ class Ledger(LedgerMoves):
             )
 
     def renew(self, id: str, now: datetime) -> None:
-        """Says that this process still waits for the answer to this change."""
+        """Renews the lease: this process still waits for the answer to this change."""
         with self._store.write() as connection:
             mine = Row.owner == str(self._owner)
             renewed = changes.update().where(Row.id == id, Row.state == State.SENDING, mine)
             connection.execute(renewed.values(updated_at=ticks(now)))
 
     def landed(self, id: str) -> None:
-        """Says that this process no longer waits for an answer to this change."""
+        """Ends the sending: this process no longer waits for an answer to this change."""
         self._in_flight.discard((str(self._owner), id))
 
     def record(
         self, id: str, state: State, happened: str, evidence: Mapping[str, Any], now: datetime
     ) -> Change | None:
-        """The change with its outcome; None if it has another one. What Telnyx answers, however late,
-        stands above what a person had found.
+        """The change with its outcome; None if it has another one. An answer from
+        Telnyx, however late, overrides what a person found.
 
         Raises `StoreError` where the change is no longer in the ledger.
         """

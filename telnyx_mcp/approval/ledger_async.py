@@ -33,7 +33,7 @@ async def in_thread(
         raise NotAllowed(f"Nothing was sent: {blocked}", str(blocked)) from blocked
     except StoreError as error:
         raise NotAllowed(
-            "Nothing was sent: the ledger of changes can't be used, and nothing is sent without it. "
+            "Nothing was sent: the ledger can't be used, and nothing is sent without it. "
             f"{error} Ask the user to fix that, then call again.",
             str(error),
         ) from None

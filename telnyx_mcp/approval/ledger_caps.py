@@ -94,7 +94,7 @@ class LedgerCaps(LedgerRows):
     def _sum(self, payments: Sequence[tuple[Change, sa.RowMapping]], now: datetime) -> Spent:
         def total(span: timedelta, channel: str | None = None) -> Decimal:
             counted = (
-                # One whose amount can't be read is no larger than a payment may be.
+                # An unreadable amount counts as the largest allowed payment.
                 self._policy.max_payment if change.amount is None else change.amount
                 for change, row in payments
                 if channel in (None, change.channel) and _counts(row, now - span, now)
@@ -108,7 +108,7 @@ _NOT_HAPPENED = (
     *(State.PROPOSED, State.APPROVED, State.DECLINED, State.EXPIRED),
     *(State.REFUSED, State.NOT_SENT),
 )
-"""States of what did not happen. A later version may know others, which may have."""
+"""States in which nothing was charged. States added by a later version count as charged."""
 
 
 def _possible_payments(since: datetime) -> tuple[sa.ColumnElement[bool], ...]:

@@ -45,17 +45,17 @@ class LedgerMoves(LedgerAccounts):
             "secret_hash": token,
             "signature": None,  # without it, a sent change can't be made an approved one again
         }
-        # Before the commit: whoever reads the row has to find that it is being sent.
+        # Before the commit: a reader of the row must find the change in flight.
         self._in_flight.add((str(self._owner), change.id))
         self._move(connection, change, State.SENDING, now, **columns)
 
     def _see_future_payments(self, connection: sa.Connection, now: datetime) -> None:
-        """Notes when a payment was seen that is dated in the future, as a clock was ahead."""
+        """Records when a payment with a future date (a clock was ahead) was first seen."""
         future = (self._is_mine(), Row.sent_at > ticks(now + CLOCK_SKEW), Row.seen_at.is_(None))
         connection.execute(changes.update().where(*future).values(seen_at=ticks(now)))
 
     def _make_room(self, connection: sa.Connection, operation: str, now: datetime) -> None:
-        """Sees to it that one question is open at a time, and none soon after a decline.
+        """Allows one open question at a time, and none within `LIFETIME` of a declined payment.
 
         Raises `Blocked` while another question waits.
         """

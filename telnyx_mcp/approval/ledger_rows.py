@@ -35,7 +35,7 @@ from telnyx_mcp.storage.store import Store, changes, keys
 SENDING_LEASE = timedelta(seconds=60)
 """After this a change that is still `sending` has no live sender: the request itself ends sooner."""
 
-NOT_ANSWERED = "Nobody answered in time."
+NOT_ANSWERED = "No answer came in time."
 NOT_USED = "The approval was not used in time."
 SENDER_ENDED = "The server that sent it ended before it recorded an answer."
 MOVED = "Another change was sent, or got another outcome, after this question was written."
@@ -52,11 +52,11 @@ class LedgerRows:
     """The rows of one account. `profile` is what the user calls the account."""
 
     _over: ClassVar[set[str]] = set()
-    """What this process sent or declined, with whichever ledger: a row that another program puts back
-    as it was waits for nothing."""
+    """Ids that this process sent or declined, in any ledger. If another program restores an earlier row,
+    it does not wait for an answer again."""
 
     _in_flight: ClassVar[set[tuple[str, str]]] = set()
-    """Who is sending which change in this process: it lives, whatever a clock says."""
+    """Pairs of owner and change that this process is sending: alive, whatever the clock says."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class LedgerRows:
         return change
 
     def _as_of(self, change: Change, now: datetime) -> Change:
-        """The change with its state of now: what nobody will finish any more is over."""
+        """The change with its current state: expired, or unknown if its sender is gone."""
         if change.is_expired(now):
             happened = NOT_ANSWERED if change.state is State.PROPOSED else NOT_USED
             return replace(change, state=State.EXPIRED, happened=happened)
@@ -116,8 +116,8 @@ class LedgerRows:
         return change
 
     def _is_orphaned(self, change: Change, now: datetime) -> bool:
-        """Whether nobody is sending it any more. A process of this machine is asked for, or knows by
-        itself; one of another renews the moment of the row while it waits for the answer."""
+        """Whether its sender is gone. Processes of this machine are checked; a process on another machine
+        renews the row while it waits for the answer."""
         if change.owner == str(self._owner):
             return (change.owner, change.id) not in self._in_flight
         lives = self._owner.lives(change.owner)
@@ -157,7 +157,7 @@ class LedgerRows:
             Row.arguments == rows.to_json(arguments), Row.state.in_(list(PENDING | REMEMBERED))
         )
         for change in self._changes(connection, same, now):
-            # A clock that was ahead by more than a day makes nothing be repeated for so long.
+            # An outcome dated more than a day ahead, by a wrong clock, is not repeated.
             recent = now - LIFETIME < change.updated_at <= now + DAY
             if change.state is State.VOID:  # not signed
                 return change
@@ -166,7 +166,7 @@ class LedgerRows:
         return None
 
     def _still_holds(self, connection: sa.Connection, change: Change, now: datetime) -> bool:
-        """False for a setting that was set otherwise since: it is no longer as this change left it."""
+        """False for a change of settings if a later change was sent: its result may no longer apply."""
         if change.operation == PAYMENT or change.state is not State.SUCCEEDED:
             return True
         newest = (

@@ -1,4 +1,8 @@
-"""Opens the ledger that belongs to these settings."""
+"""Opens the ledger for given settings.
+
+Apart from `ledger.py`, which imports SQLAlchemy: the server starts without it and loads it with the
+first change.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Outcomes that are known and must get into the ledger, however long the store refuses them.
+"""Writes known outcomes to the ledger, and retries while the store fails.
 
-A full disk or a database that restarts may not turn a payment that Telnyx confirmed into one of unknown
-outcome. What could not be written is kept in memory, and tried again until it is written or the process
+A full disk or a restarting database must not turn a confirmed payment into one of unknown outcome.
+Outcomes that could not be written are kept in memory and retried until they are written or the process
 ends.
 """
 
@@ -17,10 +17,10 @@ import anyio
 from telnyx_mcp.approval.ledger_async import in_thread
 from telnyx_mcp.approval.reasons import NotAllowed
 
-TELL_WITHIN = 10.0
-"""Seconds after which the caller goes on, though the outcome is not written yet."""
+WRITE_WITHIN = 10.0
+"""Seconds after which the caller continues without the write."""
 CLOSE_SECONDS = 5.0
-"""How long the end waits for a try that is under way."""
+"""Seconds that `close` waits for a write in progress."""
 _PAUSES = (0.5, 1.0, 2.0, 5.0, 15.0)
 """Seconds between the tries; the last one for all that follow."""
 
@@ -28,8 +28,8 @@ _PAUSES = (0.5, 1.0, 2.0, 5.0, 15.0)
 class OutcomeWriter:
     """Writes outcomes into the ledger, in the background where that takes longer."""
 
-    def __init__(self, tell_within: float = TELL_WITHIN) -> None:
-        self._tell_within = tell_within
+    def __init__(self, write_within: float = WRITE_WITHIN) -> None:
+        self._write_within = write_within
         self._waiting: dict[str, Callable[[], object]] = {}
         self._lock = threading.Lock()
         self._trying = threading.Lock()
@@ -44,9 +44,9 @@ class OutcomeWriter:
 
     async def write(self, id: str, work: Callable[[], object]) -> None:
         """Calls `work`, which writes the outcome of a change. Raises `NotAllowed` with the reason if it
-        is not written within `tell_within` seconds, or is refused twice; it is tried again then."""
+        is not written within `write_within` seconds, or is refused twice; it is tried again then."""
         reason = NotAllowed("The ledger did not answer.")
-        with anyio.move_on_after(self._tell_within):
+        with anyio.move_on_after(self._write_within):
             for _ in range(2):
                 try:
                     await in_thread(work, abandon_on_cancel=True)

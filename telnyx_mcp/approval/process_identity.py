@@ -1,4 +1,9 @@
-"""Who is sending a change: one process on one machine, and whether it may still live."""
+"""Identifies the process that sends a change, and checks whether it is still running.
+
+The lease (`SENDING_LEASE`, 60 s) alone would not be enough: it depends on the clock. A change of a
+running process must not become `unknown` because the clock was set forward, and one of a killed process
+should become `unknown` at once. The lease decides only for processes on other machines.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +19,7 @@ _ENDED = ("Z", "X")
 
 @dataclass(frozen=True, slots=True)
 class ProcessIdentity:
-    """A process, told apart from a later one with the same number by when it was started."""
+    """A process. Its start time distinguishes it from a later process with the same number."""
 
     host: str
     pid: int
@@ -28,8 +33,8 @@ class ProcessIdentity:
         return f"{self.host}/{self.pid}/{self.started}"
 
     def lives(self, other: str) -> bool | None:
-        """Whether the process named so still runs. None where that can't be told: it is on another
-        machine, or the system does not tell when it was started, and its number may be used again."""
+        """Whether this process still runs. None if unknown: it is on another machine, or the system
+        does not report start times and the number may belong to a new process."""
         host, pid, started = (*other.rsplit("/", 2), "", "")[:3]
         if host != self.host or not pid.isdecimal() or sys.platform == "win32":
             return None
@@ -54,8 +59,8 @@ def _host() -> str:
 
 
 def _stat(pid: int) -> tuple[str, str]:
-    """A process's state and when it was started, in the kernel's ticks; empty where the system
-    doesn't tell."""
+    """A process's state and when it was started, in the kernel's ticks; empty if the system
+    does not report them."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -34,11 +34,11 @@ class Proposals:
     async def find(
         self, ledger: Ledger, request: ChangeRequest, context: Context[Any, Any]
     ) -> Change | None:
-        """The change that this call is about, if there is one; `void` if its question was found to be
-        untrue before it is asked again."""
+        """The change that this call is about, or None. It is `void` if another change was sent since its
+        question was written."""
         if not ledger.is_identified:
             await in_thread(ledger.identify, await request.identity(), self._now())
-        answering = context.request_state  # the id that a client sends back with the user's answer
+        answering = context.request_state  # the id that a client returns with the user's answer
         if answering and (change := await in_thread(ledger.get, answering, self._now())):
             if not change.is_for(request.operation, request.arguments):
                 raise NotAllowed(
@@ -53,7 +53,7 @@ class Proposals:
     async def propose(
         self, ledger: Ledger, request: ChangeRequest, via: str, replaces: Change | None = None
     ) -> Change:
-        """A new proposal, if the policy allows it; or one that another call made meanwhile."""
+        """A new proposal if the policy allows it, or the one that another call made in the meantime."""
         from telnyx_mcp.approval.ledger import AT_ONCE, MARK, HistoryMoved
 
         await self._refuse_early(ledger, request)
@@ -82,8 +82,8 @@ class Proposals:
         raise NotAllowed("Nothing was sent: other payments are being made now. Call again.")
 
     async def _refuse_early(self, ledger: Ledger, request: ChangeRequest) -> None:
-        """Raises `NotAllowed` where the policy forbids the change, before Telnyx is asked anything. A
-        payment that is blocked by one of unknown outcome opens the page that asks what came of it."""
+        """Raises `NotAllowed` if the policy forbids the change, before any request to Telnyx. If a payment
+        of unknown outcome blocks it, the page that resolves that payment opens."""
         reason = await in_thread(
             ledger.refusal, request.operation, request.amount, None, self._now()
         )
@@ -96,15 +96,15 @@ class Proposals:
     async def replacement(
         self, ledger: Ledger, void: Change, request: ChangeRequest, via: str
     ) -> Change:
-        """The change with a fresh question in the place of a void one."""
+        """The change that replaces a void one, with a new question."""
         latest = await self.latest(ledger, void)
         if latest.state is not State.VOID:
             return latest
         return await self.propose(ledger, request, via, replaces=latest)
 
     async def latest(self, ledger: Ledger, change: Change) -> Change:
-        """The change, or the last of those that replaced it one after the other. The links are not
-        signed: one to another payment, or in a circle, is not followed."""
+        """The change, or the last one in its chain of replacements. The links are not signed, so a link to
+        another payment, or back into the chain, is not followed."""
         seen = {change.id}
         while change.replaced_by and change.replaced_by not in seen:
             found = await in_thread(ledger.get, change.replaced_by, self._now())
@@ -115,7 +115,7 @@ class Proposals:
         return change
 
     async def _void_if_moved(self, ledger: Ledger, change: Change) -> Change:
-        """The change, void if another one was sent since its question was written."""
+        """The change; void if another one was sent since its question was written."""
         why = await in_thread(ledger.why_untrue, change, self._now())
         if why is None:
             return change
@@ -124,8 +124,8 @@ class Proposals:
     async def void_if_untrue(
         self, ledger: Ledger, change: Change, request: ChangeRequest
     ) -> Change:
-        """The change, void if its question is no longer true. Where Telnyx can't be asked it stays as
-        it is: it is checked again before it is sent."""
+        """The change; void if its question is no longer true. If Telnyx does not answer, it stays as it is
+        and is checked again before sending."""
         change = await self._void_if_moved(ledger, change)
         if change.state is State.PROPOSED:
             with suppress(CannotCheck):

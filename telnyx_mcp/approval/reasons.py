@@ -1,7 +1,7 @@
-"""Why a change is not proposed or not sent: one class a reason, each with its sentence.
+"""Why a change is not proposed or not sent: one class per reason.
 
-The ledger and the policy decide by these; the sentence is for the model and the user, the same on
-every channel.
+The ledger and the policy return these as data. `text` renders the sentence for the model and the user;
+it is the same on every channel.
 """
 
 from __future__ import annotations
@@ -194,9 +194,9 @@ def title_of(change: Change) -> str:
     if change.amount is not None:
         reference = f" ({change.reference})" if change.reference else ""
         return f"pay {change.amount}{reference}"
-    values = ", ".join(f"{name} {_plain(value)}" for name, value in change.arguments.items())
+    values = ", ".join(f"{name} {_yes_or_no(value)}" for name, value in change.arguments.items())
     return f"{change.operation.replace('_', ' ')}: {values}"
 
 
-def _plain(value: object) -> str:
+def _yes_or_no(value: object) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

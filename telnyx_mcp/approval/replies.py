@@ -69,7 +69,7 @@ REPLIES: Mapping[State, Reply] = {
     State.UNKNOWN: Reply(
         "UNKNOWN whether {summary} happened: it was sent once and no clear answer came. {happened} It "
         "will not be sent again. Don't try again in any way. {after_unknown}",
-        "Nobody knows whether it happened",
+        "Outcome unknown",
         "{happened} It was sent once and will not be sent again. {blocks} Look into the Mission Control "
         "Portal, then answer here, or run {resolve} in a terminal.",
         "its outcome is unknown",
@@ -101,7 +101,7 @@ REPLIES: Mapping[State, Reply] = {
 
 NOT_ANSWERED: Mapping[AskOutcome, str] = {
     AskOutcome.CANNOT_ASK: "Nothing was sent: {summary} needs the user's approval, and the channel that "
-    "the user fixed (TELNYX_MCP_APPROVAL) reaches nobody here. Calling again will not help. Tell the "
+    "the user fixed (TELNYX_MCP_APPROVAL) can't be used here. Calling again will not help. Tell the "
     "user, who can also run {approve} within 10 minutes; then call again with the same arguments.",
     AskOutcome.NO_ANSWER: "Nothing was sent yet: the client said that it can ask the user, and did not "
     "answer. Tell the user to run {approve} within 10 minutes, then call again with the same "

@@ -1,4 +1,4 @@
-"""What the model asks for: one class an operation, from the question to the evidence."""
+"""A requested change: the interface that each changing operation implements."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class SendFailed(Exception):
 
 
 class ChangeRequest(ABC):
-    """A change that somebody asks for. `arguments` alone identify it, or `reference` where there is
-    one: it can be made from a row of the ledger as well as from a call."""
+    """A change that the user asks for. It is identified by `reference` if given, else by `arguments`, and
+    can be built from a call or from a row of the ledger."""
 
     operation: ClassVar[str]
     arguments: Mapping[str, Any]
@@ -71,7 +71,7 @@ class ChangeRequest(ABC):
 
     @abstractmethod
     async def evidence(self, change: Change) -> Mapping[str, Any]:
-        """What can be learnt of the outcome afterwards."""
+        """What can be read from Telnyx after the change was sent."""
 
 
 RequestFactory = Callable[[str, Mapping[str, Any]], ChangeRequest]

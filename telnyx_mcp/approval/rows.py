@@ -17,12 +17,12 @@ from telnyx_mcp.storage.store import ticks
 T = TypeVar("T")
 
 _DAMAGED = (ValueError, TypeError, ArithmeticError, OSError, RecursionError)
-"""What reading a column raises that another program wrote, or that is damaged."""
+"""Raised when a column is damaged, or was written by another program."""
 _MOST_CENTS = 10**13
-"""No payment is as large. A damaged amount may not use up a cap for a month, nor make room under it."""
+"""Amounts beyond this are rejected as damaged, so that they do not use up a cap."""
 
 LAST_MOMENT = 253_000_000_000_000
-"""The last moment that is believed, in the year 9987: later ones can't be read as a date."""
+"""The last valid timestamp, in the year 9987: later ones can't be converted to a date."""
 
 SIGNED_PROPOSAL = (
     *("id", "account", "operation", "arguments", "reference", "amount", "question"),
@@ -90,24 +90,24 @@ def _salvaged(row: sa.RowMapping, why: str) -> Change:
     settled = RESOLVED_VIA in evidence or stored not in {State.SENDING, State.SUCCEEDED}
     updated = _readable(moment_of, row["updated_at"], datetime.fromtimestamp(0, UTC))
     return Change(
-        id=_text(row["id"]),
-        operation=_text(row["operation"]),
+        id=_text_of(row["id"]),
+        operation=_text_of(row["operation"]),
         arguments=_readable(_object, row["arguments"], {}),
-        reference=None if row["reference"] is None else _text(row["reference"]),
+        reference=None if row["reference"] is None else _text_of(row["reference"]),
         amount=_readable(_amount, row["amount"], None),
-        question=Question(_text(row["question"])),
+        question=Question(_text_of(row["question"])),
         basis=_readable(_object, row["basis"], {}),
         state=stored if settled else State.UNKNOWN,
-        channel=_text(row["channel"]),
-        requested_via=_text(row["requested_via"]),
-        decided_by=_text(row["decided_by"]),
-        owner=_text(row["owner"]),
+        channel=_text_of(row["channel"]),
+        requested_via=_text_of(row["requested_via"]),
+        decided_by=_text_of(row["decided_by"]),
+        owner=_text_of(row["owner"]),
         happened=UNREADABLE.format(why=why),
         evidence=evidence,
-        note=_text(row["note"]),
+        note=_text_of(row["note"]),
         proposed_at=_readable(moment_of, row["proposed_at"], updated),
-        decided_at=_readable(_moment_or_none, row["decided_at"], None),
-        sent_at=_readable(_moment_or_none, row["sent_at"], None),
+        decided_at=_readable(_optional_moment, row["decided_at"], None),
+        sent_at=_readable(_optional_moment, row["sent_at"], None),
         updated_at=updated,
         damage=why,
     )
@@ -123,7 +123,7 @@ def _readable(read: Callable[[Any], T], stored: Any, otherwise: T) -> T:
 def _change(row: sa.RowMapping) -> Change:
     for name in ("operation", "channel", "reference"):  # which caps and references go by
         if not isinstance(row[name], str | None):
-            raise TypeError(f"its {name} is no text")
+            raise TypeError(f"its {name} is not text")
     amount = None if row["amount"] is None else _amount(row["amount"])
     state = State(row["state"])
     if row["operation"] == PAYMENT and amount is None:
@@ -140,17 +140,17 @@ def _change(row: sa.RowMapping) -> Change:
         basis=_object(row["basis"]),
         state=state,
         channel=row["channel"],
-        requested_via=_text(row["requested_via"]),
-        decided_by=_text(row["decided_by"]),
-        owner=_text(row["owner"]),
-        happened=_text(row["happened"]),
+        requested_via=_text_of(row["requested_via"]),
+        decided_by=_text_of(row["decided_by"]),
+        owner=_text_of(row["owner"]),
+        happened=_text_of(row["happened"]),
         evidence=_object(row["evidence"]),
-        note=_text(row["note"]),
+        note=_text_of(row["note"]),
         proposed_at=moment_of(row["proposed_at"]),
-        decided_at=_moment_or_none(row["decided_at"]),
-        sent_at=_moment_or_none(row["sent_at"]),
+        decided_at=_optional_moment(row["decided_at"]),
+        sent_at=_optional_moment(row["sent_at"]),
         updated_at=moment_of(row["updated_at"]),
-        replaced_by=_text(row["replaced_by"]) or None,
+        replaced_by=_text_of(row["replaced_by"]) or None,
         closed=row["closed_at"] is not None,
     )
 
@@ -170,12 +170,12 @@ def _object(text: str) -> dict[str, Any]:
 
 def _amount(stored: object) -> Decimal:
     if not isinstance(stored, int) or not 0 < stored < _MOST_CENTS:
-        raise TypeError("its amount is no number of cents that could be paid")
+        raise TypeError("its amount is not a valid number of cents")
     return amount_of(stored)
 
 
-def _text(stored: object) -> str:
-    """A column of words. In SQLite it may hold anything."""
+def _text_of(stored: object) -> str:
+    """A text column. SQLite allows any type in it."""
     if isinstance(stored, bytes):
         return stored.decode(errors="replace")
     return "" if stored is None else str(stored)
@@ -191,7 +191,7 @@ def moment_of(stored: int) -> datetime:
     return datetime.fromtimestamp(stored / 1000, UTC)
 
 
-def _moment_or_none(stored: int | None) -> datetime | None:
+def _optional_moment(stored: int | None) -> datetime | None:
     return None if stored is None else moment_of(stored)
 
 

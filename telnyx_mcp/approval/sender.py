@@ -53,7 +53,7 @@ class Sender:
         request: ChangeRequest,
         decision: Decision | None,
     ) -> Change | None:
-        """The change after it was sent, or void; None if another caller decided or sent it."""
+        """The change after sending, or void. None if another caller decided or sent it."""
         await self._write_outcomes()  # one may have become known while the user read the question
         standing = (decision.channel if decision else change.channel) == STANDING
         if not standing and (why := await self._untrue(change, request)):
@@ -75,8 +75,8 @@ class Sender:
     async def _claim(
         self, ledger: Ledger, change: Change, decision: Decision | None
     ) -> Change | None:
-        """The change, claimed; `void`; or None if another caller was first. Where the store failed, its
-        answer may have been lost after it wrote the claim: then the row is read again."""
+        """The claimed change; `void`; or None if another caller was first. If the store fails, the claim
+        may still have been committed, so the row is read again."""
         token = secrets.token_hex(8)
         try:
             return await in_thread(ledger.claim, change.id, self._now(), decision, token)
@@ -86,7 +86,7 @@ class Sender:
             try:
                 claimed = await in_thread(ledger.claimed, change.id, token, self._now())
             except NotAllowed:
-                # It may be `sending` in the store, and nobody will send it.
+                # The store may hold it as `sending`, although it will never be sent.
                 void = partial(_never_sent, ledger, change, token, self._now())
                 with suppress(NotAllowed):
                     await self._outcomes.write(change.id, void)
@@ -97,7 +97,7 @@ class Sender:
             return claimed
 
     async def _untrue(self, change: Change, request: ChangeRequest) -> str | None:
-        """Why the question is no longer true. Raises `NotAllowed` if that can't be found out."""
+        """Why the question is no longer true; None if it is. Raises `NotAllowed` if this can't be checked."""
         try:
             return await request.void_reason(change)
         except CannotCheck as error:
@@ -112,7 +112,7 @@ class Sender:
             ) from None
 
     async def _send(self, ledger: Ledger, change: Change, request: ChangeRequest) -> Change:
-        """The change after sending it once and recording what came of it, whatever that is."""
+        """Sends the change once and records the outcome. Returns the change with it."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._renew, ledger, change)
             after = await self._outcome(change, request)
@@ -126,7 +126,7 @@ class Sender:
                 f"will call it unknown. Show the user this: {error.reason}"
             )
             return replace(after, happened=lost)
-        with suppress(Exception):  # evidence helps, and its lack changes nothing that happened
+        with suppress(Exception):  # evidence is optional: the outcome stands without it
             learnt = await request.evidence(change)
             return await in_thread(ledger.add_evidence, change.id, learnt, self._now())
         with suppress(NotAllowed):
@@ -146,20 +146,20 @@ class Sender:
             state, happened = State.SUCCEEDED, CONFIRMED
         except SendFailed as error:
             state, happened, evidence = error.state, str(error), error.evidence
-        except Exception as error:  # noqa: BLE001 - whatever it is, it may have happened
+        except Exception as error:  # noqa: BLE001 - after any error it may have happened
             happened = f"The answer could not be understood ({type(error).__name__})."
         return replace(change, state=state, happened=happened, evidence=evidence)
 
     async def _renew(self, ledger: Ledger, change: Change) -> None:
-        """Tells other machines that this process still waits for the answer."""
+        """Renews the row, so that other machines see that this process still waits."""
         while True:
             await anyio.sleep(RENEW_SECONDS)
             with suppress(NotAllowed):
                 await in_thread(ledger.renew, change.id, self._now(), abandon_on_cancel=True)
 
     async def _write_outcomes(self) -> None:
-        """Raises `NotAllowed` while an outcome of this process is not in the ledger: what is read there
-        is not the truth."""
+        """Writes the outcomes that are not in the ledger yet. Raises `NotAllowed` while one is left:
+        until then the ledger is out of date."""
         if not self._outcomes.unwritten:
             return
         await in_thread(self._outcomes.try_again)
@@ -178,8 +178,8 @@ class Sender:
 
 
 def _record(ledger: Ledger, after: Change, now: datetime) -> None:
-    """Records the outcome. One that says nothing certain, and comes after a person resolved the change,
-    is kept as evidence. To be called again if it failed: it may have been written then."""
+    """Records the outcome. An uncertain outcome that arrives after a person resolved the change is kept as
+    evidence. May be repeated after a failure, even if that failure came after the commit."""
     if ledger.record(after.id, after.state, after.happened, after.evidence, now) is None:
         stands = ledger.get(after.id, now)
         if stands is None or (stands.state, stands.happened) != (after.state, after.happened):

@@ -1,7 +1,7 @@
-"""Signed rows: a question and its approval count only if a process that has the API key wrote them.
+"""Signatures of rows: a question or approval is valid only if a process with the API key wrote it.
 
 The ledger is a file of the user. Without signatures, one UPDATE by any program of that user would
-approve a payment, or make a person read another amount than the one that is paid. A proposal is signed
+approve a payment, or show the approver a different amount than the one that is paid. A proposal is signed
 when it is written and checked before it is shown and approved; an approval is signed, with all that was
 approved, and checked before it is sent.
 """

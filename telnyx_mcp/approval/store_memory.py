@@ -1,7 +1,7 @@
-"""What this computer remembers of a store, outside of it: whether it is still the one that was written.
+"""Detects a store that was replaced, from a small file outside of it.
 
-A store that was deleted, emptied or restored from a backup knows nothing of the payments since, and
-would let them be made again. So the id of the store and the change that was sent last are kept in a
+A store that was deleted, emptied or restored from a backup lacks the payments made since, and would
+allow them again. So the id of the store and the change that was sent last are kept in a
 small file: beside a SQLite file that the user named, and in the user's configuration directory for
 the default file and for PostgreSQL. The default file's folder may be deleted as a whole.
 """

@@ -1,6 +1,6 @@
-"""Variables of the environment that look like settings and are not.
+"""Finds environment variables that look like misspelt settings.
 
-A misspelt setting has no effect, so a cap that somebody believes to be set is not set. Each one is
+A misspelt setting has no effect, so a cap that the user believes to be set is not set. Each one is
 reported with the nearest real name. If that is a setting that limits what can be changed or paid,
 the server changes nothing until the variable is renamed or removed.
 """
@@ -36,7 +36,7 @@ WORDS: Mapping[str, str] = {
     "TELNYX_MCP_MAX_PER_DAY": "DAY DAYS DAILY HOURS",
     "TELNYX_MCP_MAX_PAYMENT": "MAX MAXIMUM PAYMENT PAYMENTS PAY CAP CAPS LIMIT LIMITS SPEND SPENDING",
 }
-"""Words that tell what a name of ours was meant for, where it is not close to any real one."""
+"""Words that suggest a setting for names that are not close to any real one."""
 CLOSE, VAGUE, WITH_PREFIX = 0.85, 0.6, 0.9
 """How alike two names are, from 0 to 1: a slip of the finger, some likeness, and the least where the
 names are compared with their common prefix."""
@@ -98,7 +98,7 @@ def _recognised(name: str) -> Misspelt | None:
     if bare.startswith("TELNYXMCP"):
         nearest = _of_ours(name, bare)
     elif bare.startswith("TELNYX"):
-        # TELNYX_API_KEY_EU is somebody's second key, not a misspelt TELNYX_API_KEY.
+        # TELNYX_API_KEY_EU is a second key, not a misspelt TELNYX_API_KEY.
         theirs = name.startswith(("TELNYX_API_KEY_", "TELNYX_BASE_URL_"))
         nearest = None if theirs else _nearest(bare.removeprefix("TELNYX"), 0.75, "", "MCP")
         if nearest is None:
@@ -109,7 +109,7 @@ def _recognised(name: str) -> Misspelt | None:
             return None
     else:
         return None
-    return Misspelt(_shown(name), nearest, nearest in _SAFE)
+    return Misspelt(_printable(name), nearest, nearest in _SAFE)
 
 
 def _of_ours(name: str, bare: str) -> str | None:
@@ -140,7 +140,7 @@ def _squashed(name: str) -> str:
     return re.sub(r"[^A-Z0-9]", "", name.upper())
 
 
-def _shown(name: str) -> str:
-    """A name may hold any character, so only what can be printed safely is."""
+def _printable(name: str) -> str:
+    """The name with unsafe characters replaced by `?`, and cut at 60 characters."""
     safe = re.sub(r"[^A-Za-z0-9_.-]", "?", name)
     return safe if len(safe) <= _LONGEST else f"{safe[:_LONGEST]}…"

@@ -11,8 +11,8 @@ import os
 import pathlib
 import shlex
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -33,8 +33,7 @@ EXTRA = 'pip install "telnyx-account-mcp[keyring]", or the like with pipx or uv'
 
 
 class KeyUnavailable(Exception):
-    """The key can't be had, or not be kept, where it should be. `do` says what to do, where `why`
-    does not say it."""
+    """The key could not be read or stored. `why` says what happened, `do` what to do next."""
 
     def __init__(self, why: str, do: str = "") -> None:
         super().__init__(f"{why} {do}".strip())
@@ -43,8 +42,8 @@ class KeyUnavailable(Exception):
 
 
 def with_key(settings: Settings) -> Settings:
-    """These settings with their key, which need no looking for it any more. Blocks, while a keyring
-    asks the person to unlock it; raises `KeyUnavailable`, also where there is none."""
+    """A copy of the settings with the key resolved. Blocks while a keyring asks the user to unlock it.
+    Raises `KeyUnavailable` if there is no key, or it can't be read."""
     key = key_of(settings)
     if key is None:
         raise _missing(settings)
@@ -53,8 +52,8 @@ def with_key(settings: Settings) -> Settings:
 
 
 def remember_keys(several: Iterable[Settings]) -> None:
-    """Keeps the keys that can be had without asking anybody out of every answer, before they are
-    used. A key in a keyring is kept out from when it is looked up."""
+    """Redacts keys from every answer from now on, if they can be read without a prompt. A key in a
+    keyring is redacted once it was read."""
     for settings in several:
         if settings.key_from.startswith("env:") or has_key(settings):
             with suppress(KeyUnavailable):
@@ -63,19 +62,19 @@ def remember_keys(several: Iterable[Settings]) -> None:
 
 
 def has_key(settings: Settings) -> bool:
-    """Whether the key is there without looking for it."""
+    """Whether the settings already hold the key."""
     return settings.key_from == "auto" and settings.api_key is not None
 
 
 def key_command(action: str, profile: str | None, base_url: str) -> str:
-    """The command that a person types to set or remove the key of this profile at this address."""
+    """The command that sets or removes the key of this profile at this address."""
     foreign = foreign_address(base_url)
     address = f" --base-url {shlex.quote(base_url)}" if foreign else ""
     return command_line(f"key {action}{address}", profile)
 
 
 def place_of_key(settings: Settings) -> str:
-    """Where the key of these settings is taken from, as people call it."""
+    """The source of the key, in words: the variable's name, or `the keyring`."""
     source, _, name = settings.key_from.partition(":")
     if source == "env":
         return name
@@ -83,7 +82,7 @@ def place_of_key(settings: Settings) -> str:
 
 
 def _missing(settings: Settings) -> KeyUnavailable:
-    """What is said where `key_from` leads to no key."""
+    """The error for a source without a key."""
     source, _, name = settings.key_from.partition(":")
     of = f" for profile {settings.profile}" if settings.profile else ""
     if source == "env":
@@ -109,9 +108,9 @@ def _missing(settings: Settings) -> KeyUnavailable:
 
 
 def key_of(settings: Settings, environment: Mapping[str, str] = os.environ) -> SecretStr | None:
-    """The key of these settings, from where `key_from` says; None where there is none.
+    """The key from the source that `key_from` names; None if there is no key.
 
-    Raises `KeyUnavailable` if it must come from the keyring and that can't be asked.
+    Raises `KeyUnavailable` if it must come from the keyring and the keyring can't be used.
     """
     source, _, name = settings.key_from.partition(":")
     if source == "env":
@@ -127,24 +126,24 @@ def key_of(settings: Settings, environment: Mapping[str, str] = os.environ) -> S
 
 
 def read_key(profile: str | None, base_url: str = TELNYX_API) -> SecretStr | None:
-    """What the keyring holds for this profile at this address. May ask the person to unlock it."""
+    """The key that the keyring holds for this profile at this address. May prompt the user to unlock it."""
     backend = _backend()
-    with _Words("read"):
+    with _backend_errors("read"):
         kept = backend.get_password(SERVICE, _entry(profile, base_url))
     return _usable(kept)
 
 
 def store_key(profile: str | None, key: SecretStr, base_url: str = TELNYX_API) -> None:
-    """Puts the key into the keyring, over one that is there."""
+    """Stores the key in the keyring, replacing an earlier one."""
     backend = _backend()
-    with _Words("written"):
+    with _backend_errors("written"):
         backend.set_password(SERVICE, _entry(profile, base_url), key.get_secret_value())
 
 
 def remove_key(profile: str | None, base_url: str = TELNYX_API) -> bool:
-    """Takes the key out of the keyring. False if there was none."""
+    """Removes the key from the keyring. False if there was none."""
     backend, entry = _backend(), _entry(profile, base_url)
-    with _Words("changed"):
+    with _backend_errors("changed"):
         if backend.get_password(SERVICE, entry) is None:
             return False
         backend.delete_password(SERVICE, entry)
@@ -159,7 +158,7 @@ def _entry(profile: str | None, base_url: str) -> str:
 
 
 def keyring_name() -> str:
-    """What people call the keyring in use. Raises `KeyUnavailable`."""
+    """The display name of the keyring in use. Raises `KeyUnavailable`."""
     return str(_written_to(_backend()).name)
 
 
@@ -176,14 +175,14 @@ def _backend() -> KeyringBackend:
     except ImportError:
         raise KeyUnavailable(f"The keyring needs the extra `keyring`: {EXTRA}.") from None
     _find_session_bus()
-    with _Words("opened"):
+    with _backend_errors("opened"):
         backend = keyring.get_keyring()
-        # The bar of the library itself; below it are those that keep secrets in a file as they are.
+        # keyring's own threshold for a recommended backend. Those below it may store plain text.
         is_safe = _written_to(backend).priority >= 1
     if not is_safe:
         raise KeyUnavailable(
             "This system has no keyring that could be used (on Linux: a Secret Service such as GNOME "
-            "Keyring or KWallet, in a desktop session; a file that anyone can read is none)."
+            "Keyring or KWallet, in a desktop session; a file that anyone can read does not count)."
         )
     return backend
 
@@ -195,8 +194,8 @@ def _written_to(backend: KeyringBackend) -> KeyringBackend:
 
 
 def _find_session_bus() -> None:
-    """Names the bus that a Secret Service is reached by, where the client that started us passed on
-    too little of its environment to know it. The place is the one systemd gives every session."""
+    """Sets DBUS_SESSION_BUS_ADDRESS, which a Secret Service needs, if the client did not pass it on.
+    The path is the one that systemd gives every session."""
     if sys.platform != "linux" or "DBUS_SESSION_BUS_ADDRESS" in os.environ:
         return
     bus = f"/run/user/{os.getuid()}/bus"
@@ -204,18 +203,12 @@ def _find_session_bus() -> None:
         os.environ["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={bus}"
 
 
-class _Words:
-    """Turns whatever a backend raises into a `KeyUnavailable` that does not repeat it, as it might hold
-    the key."""
-
-    def __init__(self, done: str) -> None:
-        self._done = done
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: object, _trace: object) -> None:
-        if isinstance(error, Exception):
-            raise KeyUnavailable(
-                f"The keyring could not be {self._done} ({type(error).__name__}): is it unlocked?"
-            ) from None
+@contextmanager
+def _backend_errors(action: str) -> Iterator[None]:
+    """Replaces any error of a backend by a `KeyUnavailable` without its text, which might hold the key."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - backends raise anything
+        raise KeyUnavailable(
+            f"The keyring could not be {action} ({type(error).__name__}): is it unlocked?"
+        ) from None

@@ -1,4 +1,4 @@
-"""Where the server keeps its files, made for their owner only."""
+"""Paths of the server's files, and how to create them for the owner only."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _making = threading.Lock()
 
 
 def private_file(path: Path) -> None:
-    """Makes the file, readable and writable for its owner only. Raises `OSError`.
+    """Creates the file, readable and writable by its owner only. Raises `OSError`.
 
-    A file that is there is never opened: to close any descriptor of a file drops all locks that this
+    An existing file is never opened: to close any descriptor of a file drops all locks that this
     process has on it, also those of an SQLite connection. Other processes would then delete the log
     that the connection reads and writes, and changes would be lost.
     """

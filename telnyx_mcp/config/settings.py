@@ -1,4 +1,4 @@
-"""What a user may set: one class, every setting described.
+"""All settings, with their environment variables, defaults and descriptions.
 
 Settings are read from the environment under their documented names only. Besides these, the variable
 that `key_from` names is read, and what the system and the network libraries define (proxies,
@@ -58,8 +58,8 @@ def foreign_address(base_url: str) -> str | None:
 
 
 def usable_key(text: str) -> SecretStr | None:
-    """The key, or None if it is empty. Raises `ValueError`, which does not show it, where it holds
-    what can't stand in a header."""
+    """The key, or None if it is empty. Raises `ValueError`, which does not show it, if it holds
+    characters that a header can't hold."""
     key = text.strip()
     if not key.isascii() or not key.isprintable() or " " in key:
         raise ValueError("the key holds spaces or characters that no API key has; copy it again")
@@ -100,7 +100,7 @@ class _Environment(PydanticBaseSettingsSource):
     def __call__(self) -> dict[str, str]:
         fields = self.settings_cls.model_fields.items()
         found = (self.get_field_value(field, name) for name, field in fields)
-        # Hosts set a variable to nothing where the person left a field empty.
+        # Hosts pass an empty variable if the user left a field empty.
         return {variable: value for value, variable, _ in found if value}
 
 
@@ -178,7 +178,7 @@ class Settings(BaseSettings):
         Decimal("5000.00"),
         ge=0,
         validation_alias="TELNYX_MCP_MAX_PER_30_DAYS",
-        description="The most that may be paid in any 30 days, likewise.",
+        description="The most that may be paid in any 30 days, payments of unknown outcome included.",
     )
     approval: Literal["auto", "elicitation", "browser", "terminal"] = Field(
         "auto",
@@ -302,7 +302,7 @@ class Settings(BaseSettings):
             raise ValueError(f"must look like {TELNYX_API}")
         if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
             raise ValueError("must begin with https:// (http:// is allowed on loopback only)")
-        # One spelling of one address, as the record of changes tells accounts apart by it.
+        # One spelling of one address, as the ledger identifies accounts by it.
         port = f":{parts.port}" if parts.port not in (None, _PORTS[parts.scheme]) else ""
         shown = f"[{host}]" if ":" in host else host
         return f"{parts.scheme}://{shown}{port}{parts.path}"
@@ -311,13 +311,13 @@ class Settings(BaseSettings):
 VARIABLES: Mapping[str, str] = {
     str(each.validation_alias): name for name, each in Settings.model_fields.items()
 }
-"""Every variable of the environment that sets something, and the setting's name."""
+"""The environment variable of each setting, with the name of the setting."""
 SECRETS = frozenset({"TELNYX_API_KEY", "TELNYX_MCP_STATE_URL", "TELNYX_MCP_HTTP_TOKEN"})
 """Those whose values are never shown."""
 
 
 def default_of(setting: str) -> str | None:
-    """The default of a setting, as its variable would say it; None where there is none."""
+    """The default of a setting, written as its variable would hold it; None if it has no default."""
     default = Settings.model_fields[setting].get_default()
     if default is None or isinstance(default, str):
         return default

@@ -1,7 +1,7 @@
-"""Which value of a safety setting counts where the environment and a profile both have one.
+"""Picks the stricter value of a safety setting that both the environment and a profile set.
 
-Neither may loosen what the other says: a client's configuration often sets the environment of its
-server, and a profile is often written by somebody else.
+Neither may loosen the other: a client's configuration often sets the environment of its
+server, and a profile is often written by another person.
 """
 
 from __future__ import annotations
@@ -42,20 +42,20 @@ STRICTER: Mapping[str, Callable[[Any, Any], Any]] = {
 
 
 def strictest(
-    profile: Settings, said: Collection[str], environment: Settings, *, may_raise: bool
+    profile: Settings, stated: Collection[str], environment: Settings, *, may_raise: bool
 ) -> dict[str, Any]:
     """The safety settings of a profile that must change to be no looser than the environment.
 
-    `profile` holds the settings as the profile asks for them, `said` names those that it states. A
+    `profile` holds the settings as the profile asks for them, `stated` names those that it states. A
     variable that is not set limits nothing if the profile `may_raise`; else its default does. Raises
     `Contradiction`.
     """
     limits = environment.model_fields_set if may_raise else STRICTER.keys()
     changed: dict[str, Any] = {}
     for name, stricter in STRICTER.items():
-        # Nobody is asked where nothing can be changed.
+        # No question is ever asked in read-only mode.
         needless = name == "approval" and changed.get("read_only", profile.read_only)
-        if name not in limits or name not in said or needless:
+        if name not in limits or name not in stated or needless:
             continue
         asked = getattr(profile, name)
         if (value := stricter(getattr(environment, name), asked)) != asked:

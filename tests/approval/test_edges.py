@@ -362,7 +362,8 @@ async def test_preferences_somebody_else_changed_meanwhile_are_asked_about_again
     assert state_of(result) == "succeeded"
     assert len(person.questions) == 2
     assert (
-        "NOTE: This question replaces an earlier one. Somebody else changed" in person.questions[1]
+        "NOTE: This question replaces an earlier one. The preferences changed"
+        in person.questions[1]
     )
     assert len([request for request in sandbox.requests if request.method == "PATCH"]) == 1
 
@@ -441,7 +442,7 @@ async def test_changes_that_cannot_be_read_are_not_called_unsent(
     monkeypatch.setattr(Ledger, "newest", refuses)
     result = await ask(server, None, "telnyx_list_changes", {})
     assert result.is_error
-    assert "tells nothing about what was sent" in said(result)
+    assert "so it is not known what was sent" in said(result)
     assert "Nothing was sent" not in said(result)
 
 
@@ -505,7 +506,7 @@ async def test_a_fixed_channel_that_reaches_nobody_is_an_error(
     server = build_server(settings.model_copy(update={"approval": "elicitation"}), now=wall)
     result = await ask(server, None, PAY, CALL)
     assert result.is_error
-    assert "reaches nobody here. Calling again will not help." in said(result)
+    assert "can't be used here. Calling again will not help." in said(result)
     assert sandbox.payments == []
 
 
@@ -552,7 +553,7 @@ async def test_a_recharge_whose_largest_charge_is_not_known_is_not_proposed(
     server = build_server(settings.model_copy(update={"base_url": scripted.base_url}), now=wall)
     result = await ask(server, Person(TICKS), UPDATE, {"threshold_amount": "30.00"})
     assert result.is_error
-    assert "what a recharge could charge can't be told" in said(result)
+    assert "the largest charge can't be computed" in said(result)
     assert {each.method for each in scripted.requests} == {"GET"}
 
 

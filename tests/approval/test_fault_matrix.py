@@ -482,7 +482,7 @@ AS_ROOT = pytest.mark.skipif(
 async def nothing_went(client: Client, sandbox: Sandbox, says: str) -> None:
     result = await client.call_tool(PAY, dict(PAYMENT.arguments))
     assert result.is_error
-    assert "Nothing was sent: the ledger of changes can't be used" in text_of(result)
+    assert "Nothing was sent: the ledger can't be used" in text_of(result)
     assert says in text_of(result)
     assert not any(each.method == "POST" for each in sandbox.requests)
     assert not (await client.call_tool("telnyx_get_balance", {})).is_error

@@ -99,7 +99,9 @@ async def test_a_user_without_an_id_or_an_address_is_not_noted_as_one(
 async def test_a_check_of_what_cannot_be_asked_about_says_why(
     gate: Gate, ledger: Ledger, time: Time
 ) -> None:
-    with pytest.raises(NotAllowed, match=r"^Nothing was sent: there is no such change\.$"):
+    with pytest.raises(
+        NotAllowed, match=r"^Nothing was sent: the ledger has no change with this id\.$"
+    ):
         await gate.check("0123456789abcdef")
     change = proposed(ledger, time(), operation="some_other_operation", arguments={})
     with pytest.raises(NotAllowed) as refused:

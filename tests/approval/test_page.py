@@ -428,7 +428,7 @@ def test_after_ten_minutes_it_decides_nothing(page: Page) -> None:
     page.now.passes(minutes=10)
     answer = page.post(PAYS)
     assert page.state() is State.EXPIRED
-    assert "Expired Nothing was sent. Nobody answered in time." in visible(answer)
+    assert "Expired Nothing was sent. No answer came in time." in visible(answer)
     assert "<form" not in answer.text
     assert "Expired" in visible(page.get())
 
@@ -439,7 +439,7 @@ def test_after_ten_minutes_it_decides_nothing(page: Page) -> None:
         (State.SUCCEEDED, "Done Telnyx <said> so."),
         (State.REFUSED, "Not done Telnyx <said> so."),
         (State.NOT_SENT, "Not sent Telnyx <said> so."),
-        (State.UNKNOWN, "Nobody knows whether it happened Telnyx <said> so."),
+        (State.UNKNOWN, "Outcome unknown Telnyx <said> so."),
     ],
 )
 def test_it_tells_what_came_of_it(page: Page, state: State, words: str) -> None:
@@ -736,6 +736,7 @@ def test_the_browser_gets_the_file_and_nothing_of_stdout(
         ("firefox_firefox.desktop", True),
         ("firefox.desktop", False),
         ("chromium_chromium.desktop", False),
+        ("firefox", False),  # without an underscore it is not from a snap
         ("", False),
     ],
 )
@@ -761,6 +762,22 @@ def test_a_browser_from_a_snap_gets_the_file_where_it_may_read(
     assert (desk.files[0].parent.parent == common) is own
     pages.close()
     assert list(common.iterdir()) == []
+
+
+def test_a_page_that_never_loaded_is_not_opened_again_for_an_unknown_outcome(
+    ledger: Ledger, now: Clock
+) -> None:
+    desk = Desk()
+    pages = BrowserPages(now, desk)
+    unknown = replace(propose(ledger, now), state=State.UNKNOWN)
+    assert anyio.run(pages.show, unknown, ledger)
+    now.passes(seconds=21)
+    assert not anyio.run(pages.show, unknown, ledger)
+    assert len(desk.files) == 1
+    pages.loaded(unknown.id)
+    assert anyio.run(pages.show, unknown, ledger)
+    assert len(desk.files) == 2
+    pages.close()
 
 
 async def test_a_page_that_was_forgotten_is_not_checked_and_does_not_come_back(

@@ -444,7 +444,7 @@ def test_an_unknown_payment_is_resolved_by_typing_its_amount(browser: Browser, p
     page.ledger.claim(page.change.id, page.now())
     page.ledger.record(page.change.id, State.UNKNOWN, "No answer came.", {}, page.now())
     browser.go(page.link)
-    browser.shows("Nobody knows whether it happened")
+    browser.shows("Outcome unknown")
     browser.type("#amount", "120.00")
     browser.click("button[value=paid]")
     browser.shows("Done")

@@ -120,7 +120,7 @@ def decided(made: Change, at: datetime = LATER, *, mistaken: bool = False) -> st
         (State.NOT_SENT, "Not sent", "It came to this.", []),
         (
             State.UNKNOWN,
-            "Nobody knows whether it happened",
+            "Outcome unknown",
             "It came to this. It was sent once and will not be sent again. No other payment is made "
             "until you say what came of it. Look into the Mission Control Portal, then answer here, or "
             "run telnyx-account-mcp resolve 0123456789abcdef --profile work in a terminal.",

@@ -529,7 +529,7 @@ def test_an_expired_change_is_void_only_if_its_question_stopped_being_true(ledge
     first, second = ledger.get(expired.id, later), ledger.get(void.id, later)
     assert first
     assert second
-    assert (first.state, first.happened) == (State.EXPIRED, "Nobody answered in time.")
+    assert (first.state, first.happened) == (State.EXPIRED, "No answer came in time.")
     assert (second.state, second.happened) == (State.VOID, "The balance moved.")
     approved = proposed(ledger, "3.00", later)
     ledger.approve(approved.id, "terminal", later)
@@ -544,7 +544,7 @@ def test_a_question_that_ran_out_is_kept_as_expired_once_another_is_asked(store:
     proposed(ledger, "30.00", later)
     found = ledger.get(first.id, later)
     assert found
-    assert (found.state, found.happened) == (State.EXPIRED, "Nobody answered in time.")
+    assert (found.state, found.happened) == (State.EXPIRED, "No answer came in time.")
     assert found.updated_at == later
     query = sa.select(changes.c.state).where(changes.c.id == first.id)
     with store.read() as connection:

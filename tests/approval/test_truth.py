@@ -196,7 +196,7 @@ async def test_preferences_that_moved_are_shown_as_they_are_in_the_fresh_questio
     result = await ask(server, person, UPDATE, wish, mode)
     assert "falls below: 100.00 -> 50.00 USD" in person.questions[0]
     assert "falls below: 90.00 -> 50.00 USD" in person.questions[1]
-    assert "Somebody else changed the preferences" in person.questions[1]
+    assert "The preferences changed" in person.questions[1]
     assert state_of(result) == "succeeded"
 
 

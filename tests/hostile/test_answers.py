@@ -100,7 +100,7 @@ FRESH: Mapping[str, Mapping[str, Callable[[int], str]]] = {
 }
 """What makes a change another one, as the same one would only be told again."""
 NUMBERS = count(1)
-"""For every test, as they share one record of changes."""
+"""For every test, as they share one ledger."""
 APPROVES = ElicitResult(action="accept", content={"approve": True})
 
 

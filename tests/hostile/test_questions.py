@@ -331,7 +331,7 @@ async def test_a_recharge_whose_largest_charge_is_not_known_is_refused(
     sandbox.account.preferences[missing] = "NaN"
     result = await ask(server, Person(TICKS), UPDATE, {"enabled": True, "invoice_enabled": True})
     assert result.is_error
-    assert "can't be told" in said(result)
+    assert "can't be computed" in said(result)
 
 
 @pytest.mark.parametrize("amount", ["9.99", "0.01", "1", "5.00"])

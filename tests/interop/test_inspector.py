@@ -88,5 +88,5 @@ def test_it_cannot_ask_and_so_pays_nothing(inspect: Inspect, sandbox: Sandbox, e
     )
     result = inspect("tools/call", era, *asked, status=5)
     assert "paying 12.00 needs the user's approval" in result["content"][0]["text"]
-    assert "reaches nobody here" in result["content"][0]["text"]
+    assert "can't be used here" in result["content"][0]["text"]
     assert sandbox.payments == []

@@ -71,7 +71,7 @@ ANSWERS = {
     ),
     "declined": Answer({"action": "decline"}, "declined", "the user declined paying 12.00"),
     "cancelled": Answer({"action": "cancel"}, "proposed", "closed without an answer"),
-    "cannot-ask": Answer(None, "proposed", "reaches nobody here", is_error=True),
+    "cannot-ask": Answer(None, "proposed", "can't be used here", is_error=True),
 }
 
 

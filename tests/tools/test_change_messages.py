@@ -73,8 +73,8 @@ def said(made: Change, asked: AskOutcome | None = None, *, is_repeat: bool = Fal
             "balance moved. Call again to ask again.",
         ),
         (
-            {"state": State.EXPIRED, "happened": "Nobody answered in time."},
-            "Nothing was sent: paying 120.00 was not approved in time. Nobody answered in time. Call "
+            {"state": State.EXPIRED, "happened": "No answer came in time."},
+            "Nothing was sent: paying 120.00 was not approved in time. No answer came in time. Call "
             "again to ask again.",
         ),
     ],

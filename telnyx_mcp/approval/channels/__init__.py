@@ -1,6 +1,6 @@
-"""How a person is asked: through the MCP client, on a page in the browser, or at the terminal.
+"""Asks the approver: through the MCP client, on a page in the browser, or at the terminal.
 
-Each channel is tried in this order, unless the user fixed one. The client's answer comes back with
+The channels are tried in this order, unless the user fixed one. The client's answer comes back with
 the call; the page and the terminal write their decision into the ledger, where the call finds it.
 """
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 ChannelName = Literal["auto", "elicitation", "browser", "terminal"]
 
 CLIENT_SECONDS = 45.0
-"""How long a client that declared elicitation may take to answer. After that it is taken for one that
-can't ask, and the next channel follows."""
+"""How long a client that declared elicitation may take to answer. After that it counts as one that
+can't ask, and the next channel is tried."""
 PAGE_SECONDS = 20.0
-"""How long a call waits for the page to be answered: with all that a call does besides, under the
-60 s after which hosts give a call up."""
+"""How long a call waits for an answer on the page. The whole call must stay under the 60 s after which
+hosts time out."""
 PAGE_SECONDS_AFTER_CLIENT = 2.0
 LOOK_SECONDS = 0.25
 
@@ -46,7 +46,7 @@ class AskOutcome(Enum):
     MISTYPED = auto()
     """Approved, but what was typed is not the figure."""
     CANNOT_ASK = auto()
-    """This channel reaches nobody."""
+    """This channel can't be used here."""
     NO_ANSWER = auto()
     """The client declared that it can ask, and did not answer."""
     TOO_LATE = auto()
@@ -72,8 +72,8 @@ class Pages(Protocol):
 
 
 class Channels:
-    """The ways to ask, in order. Without `pages` there is no browser; without `client_may_answer`
-    the client is not asked, as it may be anybody."""
+    """The channels in order. Without `pages` the browser is skipped; without `client_may_answer` the
+    client is skipped, because its answers can't be trusted."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class Channels:
         check: Check | None,
         now: Callable[[], datetime],
     ) -> AskOutcome | InputRequiredResult:
-        """What came of asking by the first channel that reaches somebody."""
+        """The outcome of the first channel that can be used."""
         wait = self._wait
         if self._fixed in ("auto", "elicitation"):
             outcome = await self._ask_client(change, context, now())

@@ -1,7 +1,7 @@
-"""Asks the person on a page in their browser, opened by this server and never shown to the model.
+"""Asks the approver on a page in their browser. The model never sees its address.
 
-The link carries a secret. It reaches the browser through a file that only this user can read, as
-whatever a browser is started with stands in the process list for everyone.
+The link carries a secret. It reaches the browser through a file that only this user can read, because
+command lines are visible to every user in the process list.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ CheckFromThread = Callable[[str], Change | None]
 
 OPENED_WITHIN = 5.0
 LOADED_WITHIN = timedelta(seconds=20)
-"""A page that was not loaded by then is taken for not open: some openers fail without saying so."""
+"""A page not loaded by then counts as not open: some openers fail silently."""
 _OPEN = "import sys, webbrowser; sys.exit(not webbrowser.open(sys.argv[1]))"
 _FORWARDING = """\
 <!doctype html>

@@ -1,4 +1,4 @@
-"""Asks the person through the MCP client: elicitation, in both protocol revisions.
+"""Asks the approver through the MCP client: elicitation, in both protocol revisions.
 
 A client of revision 2025-11-25 is asked in the middle of the call. One of 2026-07-28 is answered
 with the question and calls again with the answer; its state names the change, and the ledger, not

@@ -1,7 +1,6 @@
-"""Asks the person at a terminal: `telnyx-account-mcp approve`.
+"""Asks the approver at a terminal: `telnyx-account-mcp approve`.
 
-The caller writes the decision into the ledger; a call that waits for it, or comes again, finds it
-there.
+The caller writes the decision to the ledger, where the waiting or repeated call reads it.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from telnyx_mcp.approval.channels import AskOutcome, typed_matches
 from telnyx_mcp.approval.question import Question
 
 TRIES = 3
-"""How often somebody may mistype before the question is left as it is."""
+"""Attempts before the question is left waiting."""
 
 
 def ask(question: Question, read: Callable[[str], str], say: Callable[[str], None]) -> AskOutcome:

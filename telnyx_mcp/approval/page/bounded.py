@@ -1,4 +1,4 @@
-"""HTTP/1.1 with bounds, so that another program of this computer can't make the page unusable."""
+"""HTTP/1.1 with limits, so that another program on this computer can't block the page."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 MOST_CONNECTIONS = 64
 BACKLOG = MOST_CONNECTIONS // 2
-"""So many are accepted at a time; fewer than are kept, so that each is read before it could go."""
+"""Connections accepted at a time. Fewer than are kept, so that each is read before it can be closed."""
 READ_SECONDS = 10.0
-"""A request that did not arrive by then, head and body, is dropped with its connection."""
+"""The connection is dropped if a whole request, head and body, takes longer to arrive."""
 
 
 class BoundedProtocol(H11Protocol):
     """uvicorn's protocol with a bound on the connections and on the time to read a request.
 
-    uvicorn's own `limit_concurrency` refuses the newcomer, who may be the person. Here the oldest
-    connection that still owes a request makes room.
+    uvicorn's own `limit_concurrency` refuses the newest connection, which may be the user's. Here the
+    oldest connection without a complete request is closed instead.
     """
 
     _reading: asyncio.TimerHandle | None = None
@@ -29,7 +29,7 @@ class BoundedProtocol(H11Protocol):
         super().connection_made(transport)
         self._made = self.loop.time()
         self._bound_reading()
-        # One that was aborted is in the set until the loop has told it so.
+        # An aborted connection stays in the set until the loop calls its connection_lost.
         open_ = [each for each in self._all() if not each.transport.is_closing()]
         if len(open_) > MOST_CONNECTIONS:
             min(open_, key=lambda each: (not each.owes_request, each._made)).transport.abort()

@@ -1,4 +1,4 @@
-"""What the page says: the question and its form, or what was decided. Needs no scripts."""
+"""Renders the pages: the question with its form, and the receipt. They need no scripts."""
 
 from __future__ import annotations
 
@@ -120,8 +120,8 @@ def _receipt(change: Change) -> list[tuple[str, str]]:
         values["amount"] = f"{values['amount']} {values.get('currency') or ''}".strip()
     rows = [
         ("Asked for by", change.requested_via),
-        ("Decided", _moment(change.decided_at)),
-        ("Sent", _moment(change.sent_at)),
+        ("Decided", _local_time(change.decided_at)),
+        ("Sent", _local_time(change.sent_at)),
         *((label, str(values.get(name) or "")) for name, label in _RECEIPT.items()),
         ("Resolved", change.note),
     ]
@@ -139,11 +139,11 @@ def _page(**content: Any) -> str:
 
 
 def _clock(moment: datetime) -> str:
-    """The time of day where the user is."""
+    """The local time of day."""
     return f"{moment.astimezone():%H:%M %Z}"
 
 
-def _moment(moment: datetime | None) -> str:
+def _local_time(moment: datetime | None) -> str:
     return f"{moment.astimezone():%Y-%m-%d %H:%M:%S %Z}" if moment else ""
 
 

@@ -126,7 +126,7 @@ class PageServer:
         await response(scope, receive, send)
 
     def _refused(self, request: Request) -> Response | None:
-        """Why this request is not even looked at, if it is not."""
+        """The refusal of a request with a wrong host, method or origin; None if it is accepted."""
         headers, origin = request.headers, f"http://{self.authority}"
         if headers.getlist("host") != [self.authority]:
             return _notice(421, "Wrong address", "This page has another address.")
@@ -268,7 +268,7 @@ async def _body(request: Request) -> bytes | None:
 
 
 def _not_found() -> Response:
-    """The same for an address that never was, a secret that is wrong, and a change that is not."""
+    """The same answer for an unknown address, a wrong secret and a missing change."""
     return _notice(
         404,
         "Nothing here",

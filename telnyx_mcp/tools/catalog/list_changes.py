@@ -57,7 +57,7 @@ async def list_changes(call: Call[ChangesParams]) -> ChangesResult:
         found = await in_thread(ledger.newest, call.params.limit + 1, call.services.now())
     except NotAllowed as refusal:
         raise ToolFailure(
-            "The ledger of changes can't be read, so this tells nothing about what was sent. "
+            "The ledger of changes can't be read, so it is not known what was sent. "
             f"{refusal.reason}"
         ) from None
     shown = found[: call.params.limit]

@@ -96,9 +96,9 @@ class RechargeRequest(AccountRequest):
         return "changing the auto-recharge preferences"
 
     async def draft(self, _payments: Sequence[Change]) -> Draft:
-        """What changes, from what to what, and what can be charged then."""
+        """The question: each preference before and after, and the largest charge that follows."""
         client = self._client.within(DRAFT_SECONDS)
-        before = _plain(await client.get_auto_recharge_preferences())
+        before = _preferences_of(await client.get_auto_recharge_preferences())
         asked = {
             name: value
             for name, value in self.arguments.items()
@@ -138,12 +138,12 @@ class RechargeRequest(AccountRequest):
     async def void_reason(self, change: Change) -> str | None:
         client = self._client.within(CHECK_SECONDS)
         try:
-            before = _plain(await client.get_auto_recharge_preferences())
+            before = _preferences_of(await client.get_auto_recharge_preferences())
             balance = await client.get_balance()
         except TelnyxError as error:
             raise CannotCheck(error.happened) from None
         if before != change.basis.get("before"):
-            return "Somebody else changed the preferences after the question was asked."
+            return "The preferences changed after the question was asked."
         if change.question.typed is None or "balance" not in change.basis:
             return None  # nothing is charged, whatever the balance is
         typed = Decimal(change.question.typed)
@@ -162,7 +162,7 @@ class RechargeRequest(AccountRequest):
         before = {"before": change.basis.get("before")}
         client = self._client.within(EVIDENCE_SECONDS)
         try:
-            now = _plain(await client.get_auto_recharge_preferences())
+            now = _preferences_of(await client.get_auto_recharge_preferences())
         except TelnyxError:
             return before
         differs = [
@@ -193,7 +193,7 @@ class Charge:
     @classmethod
     def of(cls, preferences: Mapping[str, Any], balance: Balance) -> Charge:
         """The charge under these preferences. Raises `ToolFailure` if recharging is possible and its
-        largest sum can't be told: then no cap could hold."""
+        largest sum can't be computed: no cap could be checked."""
         charge = cls(
             preferences.get("enabled"),
             amount_of(preferences.get("threshold_amount")),
@@ -203,7 +203,7 @@ class Charge:
         if charge.is_possible and charge.largest is None:
             raise ToolFailure(
                 "Nothing was sent",
-                "what a recharge could charge can't be told, as Telnyx does not give all amounts "
+                "the largest charge can't be computed, as Telnyx does not give all amounts "
                 "(threshold, recharge amount, balance, credit limit).",
                 do="Give threshold_amount and recharge_amount in this call, or turn auto-recharge off; "
                 "if that does not help, ask the user to change it in the Mission Control Portal.",
@@ -224,7 +224,7 @@ class Charge:
 
     @property
     def now(self) -> Decimal | None:
-        """What would be charged at once, with the balance of now; None if nothing would be."""
+        """What Telnyx would charge at once at the current balance; None if nothing."""
         parts = (self._threshold, self._recharge, self._balance, self._credit)
         if any(part is None for part in parts):
             return None
@@ -281,8 +281,8 @@ async def update_auto_recharge_preferences(
     return await carry_out(call, RechargeRequest(asked, call.surroundings), UpdateResult)
 
 
-def _plain(preferences: AutoRechargePreferences) -> dict[str, Any]:
-    """What can be changed, as it is. Nothing else has a place in the question or the ledger."""
+def _preferences_of(preferences: AutoRechargePreferences) -> dict[str, Any]:
+    """The current values of the preferences that this tool can change."""
     return preferences.model_dump(include=set(UpdateParams.model_fields), exclude_none=True)
 
 
@@ -304,13 +304,13 @@ def _value_text(name: str, value: object) -> str:
     return _METHODS.get(str(value)) or quoted(str(value))
 
 
-def _is_same(told: object, asked: object) -> bool:
-    if isinstance(asked, bool) or isinstance(told, bool) or told is None:
-        return told is asked
+def _is_same(current: object, asked: object) -> bool:
+    if isinstance(asked, bool) or isinstance(current, bool) or current is None:
+        return current is asked
     try:
-        return Decimal(str(told)) == Decimal(str(asked))
+        return Decimal(str(current)) == Decimal(str(asked))
     except InvalidOperation:
-        return told == asked
+        return current == asked
 
 
 UPDATE_AUTO_RECHARGE_PREFERENCES = ToolSpec(

@@ -1,4 +1,4 @@
-"""What the requests for changes share: the account's figures, the deadlines, the way to fail."""
+"""Shared by the two change requests: the account's figures, deadlines, and errors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DRAFT_SECONDS, CHECK_SECONDS, SEND_SECONDS, EVIDENCE_SECONDS = 8.0, 5.0, 20.0, 4
 NOT_KNOWN = "not known"
 SANDBOX = "SANDBOX"
 SMALLEST_MOVE = Decimal("5.00")
-"""A balance that fell by less has not moved: usage is charged all the time."""
+"""A smaller fall of the balance is ignored, because usage is charged all the time."""
 
 _STATE_OF = {
     Fate.NOT_SENT: State.NOT_SENT,
@@ -114,9 +114,9 @@ def amount_text(value: object, currency: str = "") -> str:
 def balance_moved(before: object, now: object, amount: Decimal) -> str | None:
     """Why a question that shows the balance is no longer true; None if it is.
 
-    A higher balance means that somebody paid in. A lower one counts from `SMALLEST_MOVE` or a tenth
-    of the amount on: on a busy account usage lowers it every second, and no question would ever live
-    long enough to be answered.
+    A higher balance always counts: money was added. A lower balance counts if it fell by `SMALLEST_MOVE`
+    or a tenth of the amount, whichever is more. Usage lowers the balance of a busy account every second;
+    without this tolerance, every question would be void before it is answered.
     """
     was, is_ = amount_of(before), amount_of(now)
     if was == is_:
