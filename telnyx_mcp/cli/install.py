@@ -180,7 +180,7 @@ def install(
     terminal.say(f"Written to {file.path}.{_before(backup, old)}", error=True)
     if place == "profile":
         terminal.say(_from_variable(wanted), error=True)
-    terminal.say(client.then, error=True)
+    terminal.say(client.next_step, error=True)
     return 0
 
 

@@ -17,7 +17,7 @@ from telnyx_mcp.clients.errors import ClientConfigError
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """What tells where a person's configuration is."""
+    """Operating system, home and environment."""
 
     system: str = sys.platform
     home: Path = field(default_factory=Path.home)
@@ -54,18 +54,18 @@ class Client:
     title: str
     place: Place
     table: str
-    """Where servers stand in the file."""
-    then: str
-    """What the person does for the change to count."""
+    """The table of the file that lists the servers."""
+    next_step: str
+    """What the user does next, so that the client loads the change."""
     elsewhere: Mapping[str, Place] = field(default_factory=dict)
     """The place on systems where it is another one."""
-    moved_by: Place | None = None
-    """A variable that names the folder, and the file in it."""
+    directory_variable: Place | None = None
+    """An environment variable that overrides the directory, and the file in it."""
     package: str | None = None
     """What the name of its package begins with, on Windows. Inside, `config` is `PACKAGED`."""
     format: Literal["json", "toml"] = "json"
-    says: Mapping[str, Any] = field(default_factory=dict)
-    """What every entry of this client holds besides."""
+    fixed_fields: Mapping[str, Any] = field(default_factory=dict)
+    """Fields that every entry of this client has, with the same value."""
     asks_itself: bool = False
     """Whether it asks for secrets and keeps them out of the file."""
 
@@ -74,8 +74,8 @@ class Client:
 
         Raises `ClientConfigError` where there are several, and nothing tells which is in use.
         """
-        if self.moved_by:
-            variable, file = self.moved_by
+        if self.directory_variable:
+            variable, file = self.directory_variable
             if folder := machine.environment.get(variable):
                 return Path(folder) / file
         word, path = self.elsewhere.get(machine.system, self.place)
@@ -113,8 +113,8 @@ CLIENTS: Mapping[str, Client] = {
             ("home", ".claude.json"),
             "mcpServers",
             "Start a new session; /mcp shows the server.",
-            moved_by=("CLAUDE_CONFIG_DIR", ".claude.json"),
-            says={"type": "stdio"},
+            directory_variable=("CLAUDE_CONFIG_DIR", ".claude.json"),
+            fixed_fields={"type": "stdio"},
         ),
         Client(
             "cursor",
@@ -129,7 +129,7 @@ CLIENTS: Mapping[str, Client] = {
             ("config", "Code/User/mcp.json"),
             "servers",
             "Start the server with `MCP: List Servers`.",
-            says={"type": "stdio"},
+            fixed_fields={"type": "stdio"},
             asks_itself=True,
         ),
         Client(
@@ -149,7 +149,7 @@ CLIENTS: Mapping[str, Client] = {
                 "darwin": ("home", ".config/zed/settings.json"),
                 "win32": ("config", "Zed/settings.json"),
             },
-            says={"source": "custom"},
+            fixed_fields={"source": "custom"},
         ),
         Client(
             "gemini",
@@ -157,7 +157,7 @@ CLIENTS: Mapping[str, Client] = {
             ("home", ".gemini/settings.json"),
             "mcpServers",
             "Start Gemini CLI again; /mcp shows the server.",
-            moved_by=("GEMINI_CLI_HOME", ".gemini/settings.json"),
+            directory_variable=("GEMINI_CLI_HOME", ".gemini/settings.json"),
         ),
         Client(
             "codex",
@@ -165,7 +165,7 @@ CLIENTS: Mapping[str, Client] = {
             ("home", ".codex/config.toml"),
             "mcp_servers",
             "Start Codex again; /mcp shows the server.",
-            moved_by=("CODEX_HOME", "config.toml"),
+            directory_variable=("CODEX_HOME", "config.toml"),
             format="toml",
         ),
     )

@@ -55,7 +55,9 @@ class Entry:
         } | dict(self.env)
         command, *args = self.command
         return (
-            kept | dict(client.says) | {"command": command, "args": [*args, *self.args], "env": env}
+            kept
+            | dict(client.fixed_fields)
+            | {"command": command, "args": [*args, *self.args], "env": env}
         )
 
 

@@ -89,7 +89,7 @@ def client_entries() -> str:
         parts.append(f"### {each.title}\n\n```sh\n{COMMAND} install {each.name}\n```\n")
         parts.append(f"or by hand, if `{COMMAND}` is on the client's path:\n")
         parts.append(f"```{each.format}\n{fragment(each, NAME, entry(each)).rstrip()}\n```\n")
-        parts.append(f"{each.then}\n")
+        parts.append(f"{each.next_step}\n")
     return "\n".join(parts)
 
 
