@@ -69,13 +69,13 @@ check: $(READY)
 
 docs: $(READY)
 	@$(BIN)/python -m scripts.generate.manifests
-	@$(BIN)/python -m tests.docs.blocks
-	@$(BIN)/python -m tests.test_tokens_of_answers
-	@$(BIN)/python -m tests.approval.test_fault_matrix
-	@$(BIN)/python -m tests.hostile.security_page
+	@$(BIN)/python -m scripts.generate.docs
+	@$(BIN)/python -m scripts.generate.tokens
+	@$(BIN)/python -m scripts.generate.faults
+	@$(BIN)/python -m scripts.generate.security
 
 pictures: $(READY)
-	@$(BIN)/python -m tests.docs.picture
+	@$(BIN)/python -m scripts.generate.pictures
 
 contract: $(READY)
 	@$(BIN)/python -m scripts.generate.contract

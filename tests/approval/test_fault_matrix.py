@@ -1,7 +1,7 @@
 """Every way a change can go wrong on the wire, over real sockets, and what comes of each.
 
-The tables are data. One test goes through them row by row, another holds `docs/faults.md` to them;
-`python -m tests.approval.test_fault_matrix` writes that page anew.
+The tables are data: a test goes through them row by row, and `scripts/generate/faults.py` writes
+`docs/faults.md` from them.
 """
 
 from __future__ import annotations
@@ -49,10 +49,8 @@ from telnyx_mcp.tools.framework.accounts import Account, AccountRegistry
 from telnyx_mcp.tools.framework.services import Services
 from telnyx_mcp.tools.support.change_requests import Surroundings
 from tests.conftest import KEY, NOW, Time, connected, text_of
-from tests.marked import marked
 from tests.process.harness import environment_for, started
 
-PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 SHORT = 0.3
 """Seconds that a change has for its answer where none comes."""
 POOL = 20
@@ -585,77 +583,5 @@ async def test_only_an_unknown_payment_is_said_to_block_payments(
     assert ("no other payment is made" in text_of(result)) == subject.blocks
 
 
-# --- the page ------------------------------------------------------------------------------------
-
-HEAD = """\
-<!-- Written by `python -m tests.approval.test_fault_matrix`; a test holds it to what was tried. -->
-
-# What happens when something goes wrong
-
-Every row is tried over real sockets, against the pretend account, whenever the tests run
-(`tests/approval/test_fault_matrix.py`). *Sent* counts the requests that reached Telnyx. *Done* says
-whether Telnyx really made the change: the server can't see that where the ledger says `unknown`,
-and so never sends again by itself.
-"""
-COLUMNS = (
-    "what goes wrong",
-    "sent",
-    "done",
-    "ledger",
-    "the model is told",
-    "the same call again",
-    "another payment",
-)
-
-
-CAMPAIGN = """
-## Processes, clocks, storage, the database, load
-
-`make test ARGS='-m faults'` tries these with real processes, a PostgreSQL of its own, libfaketime and
-proxies that cut, delay or stop forwarding.
-
-| what goes wrong | what held | test |
-| --- | --- | --- |
-"""
-
-
-def page() -> str:
-    """The tables as Markdown."""
-    lines = [HEAD]
-    for subject in SUBJECTS:
-        lines += [f"## {subject.title}", ""]
-        lines += [_line(COLUMNS), _line("---" for _ in COLUMNS)]
-        for row in ROWS:
-            ends = subject.ends(row)
-            lines.append(
-                _line(
-                    (
-                        row.fault,
-                        str(ends.requests),
-                        "yes" if ends.done else "no",
-                        f"`{ends.state}`",
-                        f"…{ends.tells}…" if ends.tells != "Done: " else "Done",
-                        subject.same_call_next(ends.state),
-                        subject.other_payment_next(ends.state),
-                    )
-                )
-            )
-        lines.append("")
-    return "\n".join(lines) + CAMPAIGN + "".join(each.row for each in marked("fault"))
-
-
-def _line(cells: Any) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def test_the_page_says_what_was_tried() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "python -m tests.approval.test_fault_matrix"
-
-
 def test_no_payment_is_sent_twice_in_any_row() -> None:
     assert {row.payment.requests for row in ROWS} == {0, 1}
-
-
-if __name__ == "__main__":
-    PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(page(), encoding="utf-8")

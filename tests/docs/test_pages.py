@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
+from scripts.generate.docs import EXAMPLES, PAGES, ROOT, rewritten
 from telnyx_mcp.clients.catalog import CLIENTS
 from telnyx_mcp.config.settings import VARIABLES
 from telnyx_mcp.sandbox import Sandbox
@@ -31,7 +32,6 @@ from telnyx_mcp.tools import TOOLS
 from telnyx_mcp.tools.catalog.get_auto_recharge_preferences import NoParams
 from telnyx_mcp.tools.framework.results import Result
 from telnyx_mcp.tools.framework.spec import Call, ToolSpec  # noqa: F401
-from tests.docs.blocks import EXAMPLES, PAGES, ROOT, rewritten
 from tests.process.harness import environment_for
 
 ALL_PAGES = (*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md")

@@ -13,10 +13,10 @@ import anyio
 import pytest
 from mcp import Client, StdioServerParameters
 
+from scripts.generate.docs import ROOT
 from telnyx_mcp.config.settings import VARIABLES
 from telnyx_mcp.sandbox import Sandbox
 from tests.conftest import content_of
-from tests.docs.blocks import ROOT
 
 pytestmark = pytest.mark.interop
 SECONDS = 240

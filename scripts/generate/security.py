@@ -1,6 +1,6 @@
 """`docs/security-tests.md`: the attacks that tests try, and what held. Written from the tests themselves.
 
-A test is listed if it carries `@pytest.mark.attack(what, held)`. `python -m tests.hostile.security_page`
+A test is listed if it carries `@pytest.mark.attack(what, held)`. `python -m scripts.generate.security`
 writes the page; a test compares.
 """
 

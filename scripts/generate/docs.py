@@ -1,6 +1,6 @@
 """The parts of README.md and docs/ that are made from the code.
 
-`python -m tests.docs.blocks` (`make docs`) writes them anew, each between `<!-- made: NAME -->` and
+`python -m scripts.generate.docs` (`make docs`) writes them, each between `<!-- made: NAME -->` and
 `<!-- end -->`; a test holds the pages to the code.
 """
 

@@ -1,6 +1,6 @@
 """The pictures of the terminal: the real demo, recorded, as SVG.
 
-`python -m tests.docs.picture` (`make pictures`) plays the person at a pseudo-terminal who types the
+`python -m scripts.generate.pictures` (`make pictures`) plays the person at a pseudo-terminal who types the
 amount, and writes docs/images/demo.svg and docs/images/asking.svg.
 """
 
