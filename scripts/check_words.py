@@ -33,23 +33,20 @@ FILES = (
 # A regular expression, and what to write instead. A space stands for any white space.
 SUGGESTIONS = {
     r"likewise": "also, or the same sentence again",
-    r"such(?! as\b| an?\b)": "this, these, or the noun",
-    r"(?:is|are) none": "there is no ..., or: ... is missing",
-    r"told": "the term: reported, stated, configured",
+    r"none such|nothing such|knows no such": "there is no ...",
+    r"(?<!there\s)(?:is|are) (?-i:none)(?!\sof)": "is not, is missing",
+    r"told": "the term: reported, stated, notified, configured",
     r"mend(?:s|ed|ing)?": "fix",
-    r"so many": "the number, or: this many",
-    r"no total": "incomplete",
+    r"so many (?:seconds|days|months|weeks|bytes|entries|rows)": "the number, or: this many",
+    r"(?:calls it|is) no (?:total|period|amounts?|key)": "is not a ...",
     r"wants the amount typed": "asks you to type the amount",
     r"reckon(?:s|ed|ing)?": "calculate, count",
     r"anew": "again",
-    r"people say": "the fact itself",
+    r"people say|as said": "the way users write it",
     r"knows? no": "has no",
-    r"no such thing": "no object with this id",
     r"whoever|whosoever": "anyone who, or the role",
-    r"nobody": "no one, or the role",
     r"thereof|therein|whence|hence|thus": "a plain sentence",
-    r"say for": "for example",
-    r"is not there": "does not exist",
+    r"sandbox account": "sandbox",
 }
 
 # (file, text of the line), and the reason the word stays. Keep it small.

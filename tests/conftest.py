@@ -1,4 +1,4 @@
-"""What every test may ask for: a clean environment, a pretend Telnyx, a server and a client of it.
+"""What every test may ask for: a clean environment, a sandbox, a server and a client of it.
 
 Two stand-ins for Telnyx, both behind a real port: `sandbox`, an account that agrees with itself,
 for what people do; `scripted`, which answers byte for byte as told, for what goes wrong.
@@ -136,7 +136,7 @@ def _one_sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sandbox(_one_sandbox: Sandbox) -> Sandbox:
-    """A pretend account as new, on `TODAY`, with few detail records and without a rate limit."""
+    """A sandbox account as new, on `TODAY`, with few detail records and without a rate limit."""
     _one_sandbox.reset()
     return _one_sandbox
 

@@ -103,7 +103,7 @@ async def test_a_resource_is_what_the_tool_answers(
         told = await read(client, uri)
         result = await client.call_tool(tool, arguments)
     assert told == result.structured_content
-    assert "pretend account" in told["sandbox"]
+    assert "sandbox account" in told["sandbox"]
 
 
 async def test_changes_of_a_sandbox_say_so_after_a_restart_too(
@@ -115,7 +115,7 @@ async def test_changes_of_a_sandbox_say_so_after_a_restart_too(
     async with connected(build_server(settings, now=lambda: NOW), mode) as client:
         told = await read(client, "telnyx://changes")
     assert len(told["items"]) == 1
-    assert "pretend account" in told["sandbox"]
+    assert "sandbox account" in told["sandbox"]
 
 
 async def test_an_invoice_is_read_by_its_id(server: AccountServer, mode: Mode) -> None:
@@ -133,7 +133,7 @@ async def test_an_invoice_is_read_by_its_id(server: AccountServer, mode: Mode) -
     [
         ("telnyx://invoices/00000000-0000-4000-8000-000000000000", "404"),
         ("telnyx://invoices/nonsense", "must be an id"),
-        ("telnyx://spend/never", "is no period"),
+        ("telnyx://spend/never", "is not a period"),
         ("telnyx://usage/whatsapp/2026-05", "messaging"),
     ],
 )

@@ -26,7 +26,7 @@ COLUMNS = (
     "sent",
     "done",
     "ledger",
-    "the model is told",
+    "the model gets",
     "the same call again",
     "another payment",
 )

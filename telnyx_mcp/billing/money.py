@@ -9,11 +9,11 @@ from decimal import Decimal, InvalidOperation
 ZERO = Decimal(0)
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d{1,4})?", re.ASCII | re.IGNORECASE)
 MOST_DIGITS = MOST_DECIMALS = 15
-"""An amount beyond these is none: it could be neither added nor written down in reason."""
+"""Amounts beyond these are rejected as malformed."""
 
 
 def amount_of(value: object) -> Decimal | None:
-    """The amount that a text or number says; None for what is no amount of money."""
+    """The amount that a text or number says; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     text = str(value).strip()

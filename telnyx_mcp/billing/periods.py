@@ -1,4 +1,4 @@
-"""Periods as people say them: `last month`, `2026-Q2`, `last 7 days`, resolved to days.
+"""Periods the way users write them: `last month`, `2026-Q2`, `last 7 days`, resolved to days.
 
 A period is half-open: it begins with its first day and ends before its last-named one. Days are
 those of one zone, UTC unless the user set another.
@@ -27,7 +27,7 @@ Days = tuple[date, date]
 
 
 class PeriodError(ValueError):
-    """What was said is no period. The text says why, and what to say instead."""
+    """What was said is not a period. The text says why, and what to say instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def period_of(said: str, today: date, zone: tzinfo = UTC) -> Period:
                 if isinstance(error, PeriodError):
                     raise
                 raise PeriodError(f'"{said[:40]}" is no date that exists.') from None
-    raise PeriodError(f'"{said[:40]}" is no period. Say one such as {EXAMPLES}.')
+    raise PeriodError(f'"{said[:40]}" is not a period. Write one such as {EXAMPLES}.')
 
 
 def period_between(start: date, end: date, today: date, zone: tzinfo = UTC) -> Period:
@@ -118,7 +118,7 @@ def _sensible(start: date, end: date, today: date, zone: tzinfo, months_before: 
 
 
 def _months_on(first: date, months: int) -> date:
-    """The first of the month so many months after that of `first`."""
+    """The first day of the month that is `count` months after that of `first`."""
     count = first.year * 12 + first.month - 1 + months
     return date(count // 12, count % 12 + 1, 1)
 
@@ -129,13 +129,13 @@ def _months_between(start: date, end: date) -> int:
 
 
 def _day_before(day: date, months: int) -> date:
-    """The same day so many months before; of a shorter month, the first of the next."""
+    """The same day some months before; of a shorter month, the first of the next."""
     first = _months_on(day.replace(day=1), -months)
     return min(first + timedelta(days=day.day - 1), _months_on(first, 1))
 
 
 def _whole(unit: int, ago: int) -> Callable[[date], Days]:
-    """The days of so many months that hold today, or of those before."""
+    """The days of the given number of months that hold today, or of those before."""
 
     def days(today: date) -> Days:
         first = _months_on(date(today.year, (today.month - 1) // unit * unit + 1, 1), -unit * ago)
@@ -176,7 +176,7 @@ _Match = re.Match[str]
 
 
 def _last(match: _Match, today: date) -> Days:
-    """So many days up to and with today; so many whole weeks or months before the current one."""
+    """The last days up to and with today; or the last whole weeks or months before the current one."""
     count = int(match["count"])
     if not 1 <= count <= 3660:
         raise PeriodError(f'"{match[0]}" is too much. Say {EXAMPLES}.')
@@ -203,7 +203,7 @@ def _named(match: _Match, today: date) -> Days:
     """A month by its name, and the latest one that has begun where no year is said."""
     found = [n for n, name in enumerate(_MONTHS, 1) if name.startswith(match["month"])]
     if len(found) != 1 or len(match["month"]) < 3:
-        raise PeriodError(f'"{match[0][:40]}" is no period. Say one such as {EXAMPLES}.')
+        raise PeriodError(f'"{match[0][:40]}" is not a period. Write one such as {EXAMPLES}.')
     return _month(match["year"] or str(today.year - (found[0] > today.month)), found[0])
 
 

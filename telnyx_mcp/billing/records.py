@@ -73,7 +73,7 @@ _TIME_FIELDS = {
 """Observed on the live API by others; where nothing is known, `created_at` is tried first."""
 _ANY_TIME = ("created_at", "started_at", "joined_at", "invoked_at", "start_time")
 _COSTS = ("cost", "data_cost", "verify_usage_fee")
-"""The first of these that a record has is what it cost, as told. Whether the `cost` of a message
+"""The first of these that a record has is what it cost, as Telnyx states it. Whether the `cost` of a message
 holds its `carrier_fee` is not documented."""
 _AMOUNTS = (("parts", "parts"), ("billed_sec", "billed_seconds"), ("call_sec", "connected_seconds"))
 """What a record counts by the piece, as it names it and as results do."""
@@ -113,7 +113,7 @@ def cost_of(record: DetailRecord) -> tuple[str, Decimal] | None:
 
 
 def has_unreadable_cost(record: DetailRecord) -> bool:
-    """Whether the record tells a cost that is no amount: to leave it out would make a sum wrong."""
+    """Whether the record states a cost that can't be read: leaving it out would make a sum wrong."""
     told = any(record.get(name) not in (None, "") for name in _COSTS)
     return told and cost_of(record) is None
 
@@ -140,7 +140,7 @@ class Tally:
     with_cost: int = 0
     """Records that state a cost."""
     unreadable: int = 0
-    """Records whose cost is no amount."""
+    """Records whose cost can't be read."""
     costs: Sums = field(default_factory=Sums)
     amounts: dict[str, Decimal] = field(default_factory=dict)
 
@@ -169,7 +169,7 @@ class Reading:
 
     records: int = 0
     total: int | None = None
-    """How many there are, as Telnyx told."""
+    """How many there are, as Telnyx counts."""
     since: datetime | None = None
     until: datetime | None = None
     """When the earliest and the latest of those read were made, in whatever order they came."""

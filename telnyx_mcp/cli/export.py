@@ -239,7 +239,7 @@ def _check(journal: Journal) -> None:
         raise ExportFailure(
             f"The export is not whole: Telnyx counts {journal.total:,} records and {journal.rows:,} "
             "were written. Records may have been added meanwhile, or Telnyx gave no more: go on to "
-            "ask for the next page once more, or add --restart to begin anew."
+            "ask for the next page once more, or add --restart to start over."
         )
 
 

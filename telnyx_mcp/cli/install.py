@@ -301,7 +301,7 @@ def _groups_of(entry: object) -> list[str]:
 
 
 def _environment(wanted: InstallOptions, place: str) -> dict[str, str]:
-    """What the entry sets. Raises `SettingsError` for a setting that is none."""
+    """What the entry sets. Raises `SettingsError` for an unknown setting."""
     known = VARIABLES.keys() - {KEY}
     given: dict[str, str] = {}
     for pair in wanted.env:
@@ -373,7 +373,7 @@ def _printed(
     entry: Entry,
     place: str,
 ) -> int:
-    """Writes the entry to stdout as a file that holds nothing else, for whoever pastes it."""
+    """Writes the entry to stdout as a file that holds nothing else, to be pasted."""
     if place == "keyring":
         address = address_of(wanted.profile, {"env": dict(entry.env)})
         set_key = keys.key_command("set", wanted.profile, address)

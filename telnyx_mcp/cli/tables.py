@@ -40,9 +40,9 @@ def render(result: CallToolResult) -> list[RenderableType]:
             facts[name] = _cell(value)
     long = {name: text for name, text in facts.items() if len(text) > LONG_FACT}
     short = "  ".join(f"{name} {text}" for name, text in facts.items() if name not in long)
-    pretend = [Text("Sandbox: a pretend account, not yours.", style="dim")]
+    sandbox = [Text("Sandbox: a sandbox account, not yours.", style="dim")]
     return [
-        *(pretend if "sandbox" in content else []),
+        *(sandbox if "sandbox" in content else []),
         Text(short),
         *(Text(f"{name}: {text}") for name, text in long.items()),
         *parts,

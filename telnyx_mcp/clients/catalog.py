@@ -85,7 +85,7 @@ class Client:
                 names = ", ".join(each.name for each in found)
                 raise ClientConfigError(
                     f"{self.title} is installed more than once ({names}), and which one is used can't "
-                    "be told: uninstall the others, or add the entry by hand as docs/clients.md shows"
+                    "be determined: uninstall the others, or add the entry by hand as docs/clients.md shows"
                 )
             if found:
                 return found[0] / PACKAGED / path

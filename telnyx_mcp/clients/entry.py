@@ -68,7 +68,7 @@ def env_of(entry: object) -> Mapping[str, Any]:
 
 
 def args_of(entry: object) -> Sequence[Any]:
-    """The arguments that an entry gives, likewise."""
+    """The arguments that an entry gives; none for an entry of another form."""
     args = entry.get("args") if isinstance(entry, dict) else None
     return args if isinstance(args, list) else ()
 

@@ -35,7 +35,7 @@ def put(format: str, text: str, place: Place, value: Any) -> str:
 
 
 def take(format: str, text: str, place: Place) -> str:
-    """The text without this value; the same text where it is not there. Raises likewise."""
+    """The text without this value; the same text if it is not in it. Raises as `put` does."""
     form = FORMATS[format]
     wanted = form.read(text)
     outer, step = place
@@ -59,6 +59,6 @@ def _checked(form: ModuleType, new: str, wanted: dict[str, Any], outer: str) -> 
 
 def _said(data: dict[str, Any], outer: str) -> str:
     """All that the data says, as text. An empty table of servers is as good as none: in TOML there
-    is none without a server in it."""
+    is not one without a server in it."""
     kept = {name: value for name, value in data.items() if name != outer or value}
     return json.dumps(kept, sort_keys=True, default=repr)

@@ -107,7 +107,7 @@ class _Inside:
 
     @classmethod
     def of(cls, plain: str, at: int, path: Sequence[Step], step: Step) -> _Inside:
-        """What a step of this kind is taken in. Raises `UnreadableConfig` if there is nothing such."""
+        """What a step of this kind is taken in. Raises `UnreadableConfig` if there is no such thing."""
         name = ".".join(map(str, path)) or "the file"
         if plain[at] != ("{" if isinstance(step, str) else "["):
             raise UnreadableConfig(f"{name} holds something else than it should")

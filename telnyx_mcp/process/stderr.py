@@ -1,7 +1,7 @@
 """A stderr that never fails and never waits.
 
-What is said there is said to whoever cares: where it is closed, on a full disk, or a pipe that
-nobody reads, the words are dropped, and no call waits for them or fails.
+Messages there are optional: if it is closed, on a full disk, or a pipe that nobody reads, they are
+dropped, and no call waits for them or fails.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ class Fault(BaseModel):
     body: Any = ["not", "what", "you", "asked", "for"]
     """`nonsense`: the JSON to send."""
     size: PositiveInt = 17 * 1024 * 1024
-    """`huge`: at least so many bytes."""
+    """`huge`: at least this many bytes."""
     location: str = "https://elsewhere.invalid/v2/"
     """`redirect`: where to."""
 

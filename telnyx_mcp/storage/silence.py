@@ -21,7 +21,7 @@ class SilenceWatch:
         self._timers: dict[int, threading.Timer] = {}
 
     def begins(self, connection: Any, seconds: float) -> None:
-        """Shuts the connection down unless `ends` is called within so many seconds."""
+        """Shuts the connection down unless `ends` is called within that many seconds."""
         self.ends(connection)
         timer = threading.Timer(seconds, _shut_down, [connection])
         timer.daemon = True

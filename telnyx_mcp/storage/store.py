@@ -366,7 +366,7 @@ _ADVICE = (
 
 
 def store_id(salt: str) -> str:
-    """What tells the store with this salt from another one, or from itself made anew."""
+    """What distinguishes the store with this salt from another one, or from one that was created again."""
     return hashlib.sha256(f"store {salt}".encode()).hexdigest()[:16]
 
 
@@ -382,7 +382,7 @@ class _Format(NamedTuple):
 
 
 def _format(connection: sa.Connection) -> _Format | None:
-    """The format of the tables; None where there are none yet."""
+    """The format of the tables; None before they are created."""
     inspector = sa.inspect(connection)
     if not inspector.has_table(schema_version.name):
         return None

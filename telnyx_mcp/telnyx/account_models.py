@@ -53,7 +53,7 @@ class OrganizationUser(AccountModel):
 
 
 class PhoneNumber(AccountModel):
-    """A number of the account, from either list of them. What it costs is told by charges only.
+    """A number of the account, from either list of them. Only the charges state what it costs.
 
     `phone_number_type` may be a former name: `longcode`, `tollfree`, `shortcode`.
     """
@@ -156,7 +156,7 @@ class SpendLimit(AccountModel):
 
 
 class NotificationEvent(AccountModel):
-    """Something that can be told: `Low Available Credit`."""
+    """Something that a user can be notified of: `Low Available Credit`."""
 
     id: str | None = None
     name: str | None = None
@@ -165,7 +165,7 @@ class NotificationEvent(AccountModel):
 
 
 class NotificationEventCondition(AccountModel):
-    """When an event is told, and over which channels it can be."""
+    """When an event is notified, and over which channels it can be."""
 
     id: str | None = None
     notification_event_id: str | None = None
@@ -200,7 +200,7 @@ class NotificationParameter(AccountModel):
 
 class NotificationSetting(AccountModel):
     """Joins a condition with a profile, and with one of its channels; without a channel, with all of
-    them. Nobody is told where `status` is `deleted` or on its way there."""
+    them. Nobody is notified where `status` is `deleted` or on its way there."""
 
     id: str | None = None
     notification_event_condition_id: str | None = None

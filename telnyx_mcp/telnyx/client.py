@@ -74,7 +74,7 @@ class TelnyxClient:
         """When that answer was given, by Telnyx's clock."""
 
     def within(self, seconds: float) -> TelnyxClient:
-        """A client whose requests all have to be over in so many seconds from now. This one remembers
+        """A client whose requests all have to be over in this many seconds from now. This one remembers
         its answers too."""
         client = copy(self)
         client._parent = self
@@ -376,14 +376,14 @@ class TelnyxClient:
     async def list_notification_event_conditions(
         self, *, page: int = 1, page_size: int = 250
     ) -> Page[NotificationEventCondition]:
-        """When each event is told, and how it can be."""
+        """When each event is notified, and how it can be."""
         operation = op.LIST_NOTIFICATION_EVENT_CONDITIONS
         return await self._page(operation, NotificationEventCondition, {}, page, page_size)
 
     async def list_notification_events(
         self, *, page: int = 1, page_size: int = 250
     ) -> Page[NotificationEvent]:
-        """What can be told."""
+        """The events that a user can be notified of."""
         operation = op.LIST_NOTIFICATION_EVENTS
         return await self._page(operation, NotificationEvent, {}, page, page_size)
 
@@ -397,7 +397,7 @@ class TelnyxClient:
     async def list_notification_settings(
         self, *, page: int = 1, page_size: int = 250
     ) -> Page[NotificationSetting]:
-        """Which condition is told to which profile or channel."""
+        """Which condition is notified to which profile or channel."""
         operation = op.LIST_NOTIFICATION_SETTINGS
         return await self._page(operation, NotificationSetting, {}, page, page_size)
 

@@ -1,6 +1,6 @@
 """Reads in flight: identical ones share one request.
 
-Whoever asks first starts it, in a task of its own; whoever asks the same meanwhile waits for the
+The first caller starts it, in a task of its own; callers that ask the same meanwhile wait for the
 same answer. A caller who is cancelled leaves the others theirs; when the last one leaves, the
 request is given up.
 """
@@ -33,7 +33,7 @@ class _Flight(Generic[T]):
     async def waiting(self, left: float, what_for: str) -> None:
         """Tells every caller that the request waits."""
         for each in list(self.callers):
-            with suppress(Exception):  # who can't be told does not spoil it for the others
+            with suppress(Exception):  # one waiter that fails does not spoil it for the others
                 if each:
                     await each(left, what_for)
 

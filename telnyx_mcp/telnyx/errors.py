@@ -199,7 +199,7 @@ ADVICE: Mapping[Failure, Advice] = {
         Fate.REFUSED,
     ),
     Failure.NOT_FOUND: Advice(
-        "Telnyx knows no such thing.",
+        "Telnyx has no object with this id.",
         "Trying the same again will not help.",
         "Take the id from the matching list tool.",
         Fate.REFUSED,
@@ -282,7 +282,7 @@ class TelnyxError(Exception):
     status: int | None = None
     complaints: tuple[Complaint, ...] = ()
     retry_in: float | None = None
-    """Seconds until the same request may work, where Telnyx or the pace told."""
+    """Seconds until the same request may work, where Telnyx or the pace states it."""
     sandbox: bool = False
     extra_advice: str = ""
     """What to do, where the operation knows better than the general table."""

@@ -256,7 +256,7 @@ class Page(BaseModel, Generic[Item]):
     @property
     def has_more(self) -> bool:
         """Whether another page is worth asking for. A page that is not full, or empty, is the last
-        one where Telnyx told no total."""
+        one where Telnyx stated no total."""
         if not self.items:
             return False
         if self.total_pages is not None:

@@ -141,7 +141,7 @@ class Transport:
         """The JSON that Telnyx answered.
 
         `id` is put into the path, quoted; several in the order in which the path names them. Values
-        of `query` that are None are left out. `waiting` is told of a longer wait. Identical reads in
+        of `query` that are None are left out. `waiting` is called for a longer wait. Identical reads in
         flight share one request.
         Raises `TelnyxError`, and nothing else, for whatever goes wrong.
         """
@@ -162,7 +162,7 @@ class Transport:
         try:
             return await self._request(operation, id, query, body, deadline, waiting)
         finally:
-            self._changes += 1  # what was asked before or meanwhile tells nobody how it is now
+            self._changes += 1  # answers to earlier requests may be out of date now
 
     async def _request(
         self,
@@ -377,7 +377,7 @@ def _json(content: bytes, exact: bool) -> Any:
 def _classify(operation: Operation, response: httpx.Response, content: bytes) -> Response:
     """The response of a 2xx with JSON; every other answer as the `TelnyxError` it means."""
     status = response.status_code
-    # Believed from this machine only: nothing out there may call a real account a pretend one.
+    # Believed from this machine only: no other host may call a real account a sandbox.
     sandbox = SANDBOX_HEADER in response.headers and is_loopback(response.request.url.host)
     try:
         body = _json(content, operation.exact)

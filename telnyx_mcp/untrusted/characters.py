@@ -14,7 +14,7 @@ import unicodedata
 
 _EMOJI = "\xa9\xae\u203c\u2049\u2122\u2139\u2190-\u27ff\u2900-\u2bff\u3030\u303d\u3297\u3299"
 _EMOJI += "\U0001f000-\U0001faff"
-"""Characters an emoji can begin with. Braille, between the two ranges of arrows, is none of them."""
+"""Characters an emoji can begin with. Braille, between the two ranges of arrows, is not among them."""
 _JOINING = "\u0620-\u08ff\u0900-\u109f\u1780-\u18af\u1900-\u1cff\ua800-\uabff\U00010a00-\U00011fff"
 """Scripts in which a joiner decides how letters look: Arabic, the Indic ones, Khmer, Mongolian."""
 _FLAGS = "|".join(

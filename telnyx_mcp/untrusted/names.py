@@ -1,7 +1,7 @@
 """Whether a name says that its value is a secret.
 
 A name is split into words (`X-Functions-Key`, `clientSecret`, `v1_secret`) and judged by its last
-one: `access_token` is a secret, `token_count`, `author` and `call_session_id` are none.
+one: `access_token` is a secret, `token_count`, `author` and `call_session_id` are not.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _SECRETS = words(
 _SECRET_CODES = words(
     "pin security auth authorization verification access login otp mfa recovery backup oauth sms"
 )
-"""What makes a `code` a secret; a country's or an error's is none."""
+"""What makes a `code` a secret; a country's or an error's is not."""
 _ORDINARY_KEYS = words(
     "primary foreign public sort partition unique composite idempotency cache routing "
     "message object group hash map dtmf digit pound star finish terminating translation "
@@ -70,7 +70,7 @@ _NUMBERS = words("password passwd passcode pwd pin otp cvv cvc code secret")
 
 
 def secret_word(name: str, place: Place = Place.FIELD) -> str:
-    """The word that makes the value of this name a secret; empty if it is none."""
+    """The word that makes the value of this name a secret; empty if there is none."""
     return _secret_word(name[-LONGEST_NAME:], place)
 
 

@@ -148,7 +148,7 @@ def _begins_line(text: str, at: int) -> bool:
 def _end_of_header(text: str, start: int, name: str, word: str, name_at: int) -> int:
     """The end of `Name: value`: of the line where it stands on its own, else of the first word.
 
-    In the middle of a sentence an ordinary word is none: "Invalid token: expired".
+    In the middle of a sentence an ordinary word is not: "Invalid token: expired".
     """
     if _begins_line(text, name_at) or word in _WHOLE_LINE or name.lower().endswith("cookie"):
         value = _REST_OF_LINE.match(text, start)

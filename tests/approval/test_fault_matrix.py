@@ -262,8 +262,8 @@ ROWS = (
     *either("HTTP 504", OWN_ERROR, "status", status=504),
 )
 
-TOLD_AGAIN = "told the same; nothing is sent"
-ASKS_AND_SENDS = "the person is asked anew; sent"
+TOLD_AGAIN = "the same answer; nothing is sent"
+ASKS_AND_SENDS = "the user is asked again; sent"
 BLOCKED = "blocked until `resolve`"
 
 
@@ -360,7 +360,7 @@ class Trial:
 
 
 def done(sandbox: Sandbox, subject: Subject) -> bool:
-    """Whether the pretend account really made the change."""
+    """Whether the sandbox account really made the change."""
     if subject.method == "POST":
         return bool(sandbox.payments)
     preferences = sandbox.account.preferences
@@ -511,7 +511,7 @@ async def test_nothing_is_sent_without_a_store_and_what_only_reads_goes_on(
         pytest.param(read_only, "Make the file and its directory writable", marks=AS_ROOT),
     ],
 )
-async def test_nothing_is_sent_when_the_store_breaks_while_the_person_is_asked(
+async def test_nothing_is_sent_when_the_store_breaks_while_the_user_is_asked(
     impatient: AccountServer, sandbox: Sandbox, state_file: Path, how: Broken, says: str
 ) -> None:
     with ExitStack() as broken:
@@ -521,7 +521,7 @@ async def test_nothing_is_sent_when_the_store_breaks_while_the_person_is_asked(
     assert person.questions == 1
 
 
-async def test_an_outcome_that_cannot_be_recorded_is_told_and_recorded_later(
+async def test_an_outcome_that_cannot_be_recorded_is_reported_and_recorded_later(
     impatient: AccountServer, sandbox: Sandbox, state_file: Path
 ) -> None:
     """It was sent: nobody may be told that it was not."""

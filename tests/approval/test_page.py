@@ -49,7 +49,7 @@ PAY = "telnyx_create_stored_payment_transaction"
 PAYMENT_QUESTION = Question(
     "Pay 120.00 USD from the stored payment method into your Telnyx account?",
     (
-        Fact("SANDBOX", "a pretend account, no real money"),
+        Fact("SANDBOX", "a sandbox account, no real money"),
         Fact("Account", "billing@acme.example"),
         Fact("Balance now", "84.10 USD"),
         Fact("Balance after", "204.10 USD"),

@@ -303,7 +303,7 @@ def _pay_at_once(ledger: Any, time: Time, outcome: str) -> None:
 
 @pytest.mark.attack(
     "Thirty calls at once flood the user with questions",
-    "One page opens; the other calls are told which question waits",
+    "One page opens; the other calls name the question that waits",
 )
 async def test_thirty_calls_at_once_open_one_page(
     settings: Settings, sandbox: Sandbox, time: Time

@@ -77,7 +77,7 @@ async def test_the_question_of_a_payment_says_whose_account_what_for_and_what_wa
     email = sandbox.account.business.owner.email
     assert await question_about(settings, PAY, wish, time) == [
         "Pay 120.00 USD from the stored payment method into your Telnyx account?",
-        "SANDBOX: a pretend account, no real money",
+        "SANDBOX: a sandbox account, no real money",
         f"Account: {email}",
         "Balance now: 90.00 USD",
         "Balance after: 210.00 USD",

@@ -165,13 +165,13 @@ def test_a_change_is_named_by_what_it_does(named: Change, title: str) -> None:
 def test_a_question_is_one_line_for_each_thing_it_says() -> None:
     asked = Question(
         "Pay 120.00 USD?",
-        (Fact("", "A pretend account."), Fact("Balance now", "5.00 USD")),
+        (Fact("", "A sandbox account."), Fact("Balance now", "5.00 USD")),
         ("120.00 was already paid.", "Another note."),
         "To approve, type the amount: 120.00",
     )
     assert asked.text.splitlines() == [
         "Pay 120.00 USD?",
-        "A pretend account.",
+        "A sandbox account.",
         "Balance now: 5.00 USD",
         "NOTE: 120.00 was already paid.",
         "NOTE: Another note.",

@@ -407,7 +407,7 @@ def test_a_folder_that_is_not_there_is_said_at_once(
     assert sandbox.counts["total"] == 0
 
 
-def test_a_pretend_account_can_be_exported(run: Run, tmp_path: Path) -> None:
+def test_a_sandbox_account_can_be_exported(run: Run, tmp_path: Path) -> None:
     target = tmp_path / "may.csv"
     assert run("--to", target, "--sandbox", kind="conference", period="last week") == 0
     assert rows_of(target)

@@ -170,7 +170,7 @@ NOTHING_SENT = frozenset({"proposed", "approved", "not_sent", "declined", "expir
 
 
 async def told_truly(environment: Mapping[str, str], sandbox: Sandbox) -> str | None:
-    """What the next server says of the only payment, held against what the pretend account really did;
+    """What the next server says of the only payment, held against what the sandbox account really did;
     None where the ledger has no change. Then the same payment is asked for again: Telnyx makes one in
     all, and none where it is unknown what came of the first."""
     sandbox.faults.clear()

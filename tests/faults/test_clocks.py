@@ -111,7 +111,7 @@ async def test_a_clock_that_was_once_ahead_locks_nobody_out(
 @pytest.mark.parametrize("offset", ["-1y", "-1d", "-2h"])
 @pytest.mark.fault(
     "a clock once behind by hours, days or a year while a payment was made, then right again",
-    "the same payment is asked for anew, and the caps that its moment falls into hold",
+    "the same payment is asked for again, and the caps that its moment falls into hold",
 )
 async def test_a_clock_that_was_once_behind_locks_nobody_out(
     environment: dict[str, str], sandbox: Sandbox, tmp_path: Path, offset: str
@@ -144,7 +144,7 @@ async def test_a_clock_that_is_set_leaves_no_call_unanswered(
     "a person answers after the clock went beyond the question's ten minutes",
     "the payment is not sent, and the error says so",
 )
-async def test_a_payment_approved_before_the_clock_was_set_is_told_truly(
+async def test_a_payment_approved_before_the_clock_was_set_is_reported_truly(
     environment: dict[str, str], sandbox: Sandbox, tmp_path: Path
 ) -> None:
     clock = FakeClock(tmp_path)

@@ -107,7 +107,7 @@ CUTS = pytest.mark.parametrize("cut", [cut_off, terminated_by_an_administrator])
     "PostgreSQL's connections are cut between two calls",
     "the next call makes new ones; it succeeds",
 )
-async def test_connections_that_were_cut_are_made_anew(
+async def test_connections_that_were_cut_are_made_again(
     place: Place, sandbox: Sandbox, cut: Callable[[Place], None]
 ) -> None:
     async with hosted(place.environment) as host:

@@ -108,7 +108,7 @@ async def test_an_outcome_is_written_down_when_the_disk_has_room_again(
     "no file may grow any more (RLIMIT_FSIZE) while a payment is in flight",
     "the outcome is reported, and nothing is sent again",
 )
-async def test_an_outcome_that_no_file_may_take_is_told(
+async def test_an_outcome_that_no_file_may_take_is_reported(
     environment: dict[str, str], sandbox: Sandbox
 ) -> None:
     import resource

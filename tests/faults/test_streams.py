@@ -38,7 +38,7 @@ def talkative(environment: dict[str, str], tmp_path: Path) -> dict[str, str]:
     "stderr closed, full, unread or without a reader, while a payment is made",
     "the payment is made once and reported",
 )
-async def test_a_payment_is_made_and_told_whatever_becomes_of_stderr(
+async def test_a_payment_is_made_and_reported_whatever_becomes_of_stderr(
     talkative: dict[str, str], sandbox: Sandbox, stderr: object
 ) -> None:
     with stderr() as file:  # type: ignore[operator]

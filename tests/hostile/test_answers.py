@@ -1,6 +1,6 @@
 """Whatever Telnyx, or what stands in its place, answers: a clean result or a clear error.
 
-A proxy in front of the pretend account spoils its answers on their way: a field replaced, dropped,
+A proxy in front of the sandbox account spoils its answers on their way: a field replaced, dropped,
 said twice, or put in where no document has it.
 """
 
@@ -109,7 +109,7 @@ APPROVES = ElicitResult(action="accept", content={"approve": True})
 
 @dataclass
 class Proxy:
-    """Stands between the server and the pretend account. `spoil` makes another body of each."""
+    """Stands between the server and the sandbox account. `spoil` makes another body of each."""
 
     told: Scripted
     account: Sandbox
@@ -308,7 +308,7 @@ def as_bytes(body: Any) -> bytes:
 
 @pytest.fixture(scope="module")
 def behind_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Caller, Proxy]]:
-    """A caller of a server that reaches the pretend account through the proxy."""
+    """A caller of a server that reaches the sandbox account through the proxy."""
     folder = tmp_path_factory.mktemp("answers")
     with (
         running_sandbox(today=TODAY, rate_limit=None, records_per_day=2, key=SECRET_KEY) as account,

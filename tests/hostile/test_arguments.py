@@ -29,7 +29,7 @@ QUICK, LONG = 12, 150
 
 @dataclass
 class Account:
-    """A pretend account, and a caller of a server for it."""
+    """A sandbox account, and a caller of a server for it."""
 
     sandbox: Sandbox
     caller: Caller

@@ -128,7 +128,7 @@ async def test_an_account_name_stays_one_short_line_and_passes_for_none_of_ours(
     "It is shown as not known",
 )
 @pytest.mark.parametrize("balance", NOT_AMOUNTS)
-async def test_a_balance_that_is_no_amount_is_not_known(
+async def test_a_balance_that_is_not_an_amount_is_not_known(
     server: AccountServer, telling: Telling, balance: str
 ) -> None:
     telling.balance = {"balance": balance}

@@ -268,7 +268,7 @@ async def test_a_traceback_does_not_tell_the_key(
     check_silent(key, *said, *capfd.readouterr(), caplog.text)
 
 
-# --- a pretend account, on which all goes well -----------------------------------------------------
+# --- a sandbox account, on which all goes well -----------------------------------------------------
 
 
 async def test_a_day_of_work_leaves_the_key_nowhere(
@@ -387,7 +387,7 @@ COMMANDS: tuple[tuple[tuple[str, ...], dict[str, str]], ...] = (
 
 @pytest.fixture(scope="module")
 def keyed() -> Iterator[Sandbox]:
-    """A pretend account with a key that is easily recognised."""
+    """A sandbox account with a key that is easily recognised."""
     with running_sandbox(today=TODAY, rate_limit=None, records_per_day=1, key=KEYED) as sandbox:
         yield sandbox
 
@@ -411,7 +411,7 @@ async def test_no_command_and_no_wrong_setting_tells_a_secret(
         check_silent(KEYED, name, content)
 
 
-async def test_the_pretend_account_shows_its_own_key_only(sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_the_sandbox_account_shows_its_own_key_only(sandbox: Sandbox, tmp_path: Path) -> None:
     environment = environment_for(sandbox, tmp_path) | {"TELNYX_API_KEY": KEYED}
     async with started(
         "call", "--sandbox", "telnyx_get_balance", environment=environment

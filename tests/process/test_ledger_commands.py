@@ -280,7 +280,7 @@ async def test_a_server_pays_once_after_the_terminal_approved(
 ) -> None:
     def approve() -> None:
         with at_terminal("approve", environment=environment) as terminal:
-            terminal.shows("SANDBOX: a pretend account, no real money")
+            terminal.shows("SANDBOX: a sandbox account, no real money")
             terminal.shows(TYPE_AMOUNT)
             terminal.types("120.00")
             assert terminal.ends() == 0

@@ -24,7 +24,7 @@ COPIES = 3
 
 @pytest.fixture
 def limited() -> Iterator[Sandbox]:
-    """A pretend account that allows few requests."""
+    """A sandbox account that allows few requests."""
     with running_sandbox(today=TODAY, rate_limit=(LIMIT, WINDOW)) as sandbox:
         yield sandbox
 

@@ -17,7 +17,7 @@ NOBODY = "48eff763-ea80-4345-b688-78249eb165a8"
 
 @pytest.fixture
 async def account(server: AccountServer) -> TelnyxClient:
-    """The client of the pretend account."""
+    """The client of the sandbox account."""
     return TelnyxClient((await server.accounts.main.services()).transport)
 
 

@@ -74,7 +74,7 @@ async def test_a_default_answer_is_short_and_says_that_it_is_the_sandboxs(
 ) -> None:
     result = await call(server, tool, arguments)
     assert about_tokens(text_of(result)) <= 2000
-    assert "pretend account" in content_of(result)["sandbox"]
+    assert "sandbox account" in content_of(result)["sandbox"]
 
 
 @pytest.mark.parametrize(

@@ -561,7 +561,7 @@ async def test_options_that_name_no_product_are_no_usage_of_zero(
         ({"start_date": "2026-05-01", "end_date": "2026-05-01"}, "must be after"),
         ({"period": "soon"}, "last month"),
         ({"period": "2026-07"}, "in the future"),
-        ({"period": "2026-05", "compare_to": "before"}, "is no period"),
+        ({"period": "2026-05", "compare_to": "before"}, "is not a period"),
         ({"period": "2026-05", "usage": ["all"]}, "always included"),
         ({"period": "2026-05", "group_by": ["day"]}, "telnyx_summarize_usage"),
     ],

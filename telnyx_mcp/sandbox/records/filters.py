@@ -83,7 +83,7 @@ def narrow(window: tuple[datetime, datetime], condition: Condition) -> tuple[dat
 
 
 def moment_of(condition: Condition) -> datetime:
-    """The condition's value as a moment; 400 when it is none."""
+    """The condition's value as a moment; 400 if it is not one."""
     try:
         return parse_moment(condition.value)
     except ValueError:

@@ -139,7 +139,7 @@ async def _matching(
     call: Call[AuditParams], names: Names, result: AuditResult
 ) -> tuple[list[AuditEvent], dict[str, Any]]:
     """A page of the events that match, and what the result says about all that do. Telnyx filters by
-    time only, so all events of that time are looked through, for every page anew."""
+    time only, so all events of that time are looked through again for every page."""
     asked = call.params
     by = await changed_by(asked.changed_by, names) if asked.changed_by else None
     result.changed_by = by.shown if by else None

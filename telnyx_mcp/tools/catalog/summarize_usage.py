@@ -379,7 +379,7 @@ def _main(each: Sum, plan: ReportPlan) -> dict[str, str]:
 
 
 def _shown(each: Sum, plan: ReportPlan, *, part: bool) -> dict[str, Any]:
-    """A sum as a row: one currency flat, several as a list. Zeros stand for what was read and is none."""
+    """A sum as a row: one currency flat, several as a list. A zero means that it was read and is zero."""
     tally_row: dict[str, Any] = {}
     costs = [{"cost": _number(cost), "currency": name} for name, cost in sorted(each.costs.items())]
     if "cost" in plan.metrics:

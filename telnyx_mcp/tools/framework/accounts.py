@@ -76,7 +76,7 @@ class AccountRegistry:
     ) -> tuple[Services, dict[str, Any]]:
         """The services of the account named in the arguments, and the other arguments.
 
-        Raises `ToolFailure` for a name that is none, where a change names an account, and where
+        Raises `ToolFailure` for an unknown name, where a change names an account, and where
         the key can't be had.
         """
         if not self._others or arguments.get(ARGUMENT) is None:

@@ -1,4 +1,4 @@
-"""From the arguments a client sent to typed parameters, or to an error that says how to mend them.
+"""From the arguments a client sent to typed parameters, or to an error that says how to fix them.
 
 The SDK drops arguments it does not know; here each one is an error that names the nearest real
 one, so that a misspelt `start_date` never becomes "all time".
@@ -151,7 +151,7 @@ def _list(value: object) -> object:
         try:
             return json.loads(text)
         except ValueError:
-            raise ValueError("begins like a JSON list but is none") from None
+            raise ValueError("begins like a JSON list but is not one") from None
     return [part.strip() for part in text.split(",") if part.strip()]
 
 

@@ -25,7 +25,7 @@ _SCALARS: Mapping[Any, str] = {str: "string", bool: "boolean", int: "integer", f
 COMMON: Mapping[str, str] = {
     "account": "The account that was read, where several are configured.",
     "note": "What to know about this answer: what it covers, and what is missing from it.",
-    "sandbox": "Present where the account is a pretend one, and no figure is real.",
+    "sandbox": "Present where the account is a sandbox: no figure is real.",
     "today": "The day on which this was answered, YYYY-MM-DD.",
     "start_date": "First day of the range, YYYY-MM-DD.",
     "end_date": "Day after the last day of the range, YYYY-MM-DD.",

@@ -62,7 +62,7 @@ M = TypeVar("M", bound=Result | Row)
 def copy_fields(
     told: BaseModel, made: type[M], *, without: Set[str] = frozenset(), **own: Any
 ) -> M:
-    """A result or row with all that Telnyx told, but for unknown fields that are named like one of
+    """A result or row with all fields that Telnyx sent, except unknown ones that are named like one of
     its own, such as `note`: those are this server's words. `own` are given."""
     taken = made.model_fields.keys() - type(told).model_fields.keys()
     return made(**told.model_dump(exclude={*without, *taken}), **own)
@@ -88,7 +88,7 @@ def coverage(scan: Scan[Any]) -> str:
     )
 
 
-SANDBOX_NOTE = "pretend account: tell the user that these figures are not theirs"
+SANDBOX_NOTE = "sandbox account: tell the user that these figures are not theirs"
 
 
 def answer(result: Result, *, sandbox: bool, is_error: bool = False) -> CallToolResult:
@@ -167,7 +167,7 @@ _DEEPEST = 20
 
 
 def _with_fewer_entries(value: Any, most: int, depth: int = 0) -> Any:
-    """The same JSON with at most so many entries of each list and object, and so deep."""
+    """The same JSON with at most `most` entries of each list and object, and not nested too deeply."""
     if not isinstance(value, list | dict):
         return value
     if depth == _DEEPEST:

@@ -73,7 +73,7 @@ class AccountRequest(ChangeRequest):
         profile = f" (profile {self._profile})" if self._profile else ""
         account = Fact("Account", f"{named}{profile}")
         if self._client.sandbox:
-            return [Fact(SANDBOX, "a pretend account, no real money"), account]
+            return [Fact(SANDBOX, "a sandbox account, no real money"), account]
         return [account]
 
 

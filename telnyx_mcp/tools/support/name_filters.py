@@ -14,7 +14,7 @@ _MOST_NAMES = 10
 
 
 def is_none(text: str | None) -> bool:
-    """Whether a filter asks for what has no such thing."""
+    """Whether a filter asks for numbers without it."""
     return text is not None and text.lower() in _NONE_SPELLED
 
 

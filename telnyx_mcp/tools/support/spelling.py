@@ -10,7 +10,7 @@ from functools import lru_cache
 def country_of(number: str) -> str | None:
     """The country of a number in E.164, `+4930123456`, as an ISO code, `DE`; None if it tells none.
 
-    The North American numbers of several countries are told apart by their area codes.
+    The North American numbers of several countries are distinguished by their area codes.
     """
     import phonenumbers  # takes 20 ms, and few calls need it
 
