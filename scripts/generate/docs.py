@@ -21,6 +21,7 @@ import anyio
 from mcp import Client
 from pydantic import SecretStr
 
+from scripts.generate.rate_limit import time_line
 from telnyx_mcp.cli.install import fragment
 from telnyx_mcp.clients.catalog import CLIENTS, PACKAGED, Host
 from telnyx_mcp.clients.catalog import Client as Assistant
@@ -227,6 +228,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "client-entries": client_entries,
     "deep-links": deep_links,
     "tools": tools,
+    "rate-limit-time-line": time_line,
 }
 
 

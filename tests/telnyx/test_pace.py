@@ -158,7 +158,7 @@ def test_when_all_leave_the_queue_nobody_waits_behind_them(order: tuple[int, ...
     for each in order:
         pace = give_back(pace, given_out[each], NOON)
     assert take(pace, NOON)[1] == first
-    assert pace.left == ()
+    assert pace.abandoned == ()
 
 
 def test_who_leaves_between_others_changes_nothing_for_them() -> None:
@@ -172,9 +172,9 @@ def test_who_leaves_between_others_changes_nothing_for_them() -> None:
 def test_turns_that_have_passed_are_forgotten() -> None:
     pace, given_out = waiting(3)
     pace = give_back(pace, given_out[0], NOON)
-    assert len(pace.left) == 1
+    assert len(pace.abandoned) == 1
     pace = give_back(pace, given_out[1], NOON + 12)
-    assert pace.left == (given_out[1].at,)
+    assert pace.abandoned == (given_out[1].at,)
 
 
 def test_who_leaves_last_leaves_the_turn_to_the_next() -> None:
@@ -291,7 +291,7 @@ def test_nobody_waits_while_the_window_has_room_and_nobody_else_waits(
     window, pace, now = Window(limit, period), Pace(), NOON
     for pause in pauses:
         now += pause
-        if now < window.ends and window.used < limit and pace.tail <= now:
+        if now < window.ends and window.used < limit and pace.queue_end <= now:
             _, turn = take(pace, now)
             assert turn.at == now
         pace, turn = take(pace, now)
@@ -326,9 +326,9 @@ def test_whatever_is_told_turns_are_in_order_and_nothing_closes_for_more_than_an
         assert due(pace, turn) >= last - 1e-6, "first come, first served"
         last = due(pace, turn) if turn.at > now else 0.0
         sent, now = now, now + took
-        slid = pace.slid
+        shift = pace.shift
         pace = learn(pace, Observation(told, sent, now, refused, after), now)
-        last += (pace.slid - slid) if last else 0.0
+        last += (pace.shift - shift) if last else 0.0
         assert pace.closed_until <= now + 3600 + EDGE
         assert all(math.isfinite(each) for each in astuple(pace) if each != ())
         assert pace.gap > 0

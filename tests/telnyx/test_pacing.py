@@ -216,19 +216,19 @@ async def test_alone_a_process_keeps_to_the_limit_by_itself(time: Time) -> None:
     assert sum(time.slept) == pytest.approx(5, abs=0.1)
 
 
-@pytest.mark.parametrize("slid", [300.0, -3600.0])
+@pytest.mark.parametrize("shift", [300.0, -3600.0])
 @pytest.mark.parametrize("lost_first", [False, True], ids=["lost", "found again"])
 async def test_who_waits_while_the_place_changes_gets_a_turn_at_the_other(
-    time: Time, slid: float, lost_first: bool
+    time: Time, shift: float, lost_first: bool
 ) -> None:
     """What one place says of a turn of another means nothing."""
     shared, own = Fragile(time.clock), InMemoryStore(time.clock)
     full = learn(
-        take(Pace(slid=slid), time.at)[0],
+        take(Pace(shift=shift), time.at)[0],
         Observation(RateLimitHeaders(200, 0, 10.0), time.at, time.at),
         time.at,
     )
-    other = replace(full, slid=0.0)
+    other = replace(full, shift=0.0)
     for place, pace in ((shared, full), (own, other)):
 
         def change(_: Pace, __: float, pace: Pace = pace) -> tuple[Pace, None]:
@@ -314,7 +314,7 @@ async def test_who_leaves_while_waiting_holds_up_nobody(time: Time) -> None:
         with pytest.raises(RuntimeError):
             await pacer.turn(HERE, waiting=gone)
         tasks.cancel_scope.cancel()
-    assert (await place.all())[HERE].tail == 0
+    assert (await place.all())[HERE].queue_end == 0
     assert before == (await pacer.known())[0]["waiting_s"]
 
 
@@ -340,7 +340,7 @@ async def test_a_turn_is_given_back_only_where_it_was_given_and_though_that_take
             await slept.wait()
             far.lost = lost
             tasks.cancel_scope.cancel()
-        assert ((await far.all())[HERE].tail > 0) is lost
+        assert ((await far.all())[HERE].queue_end > 0) is lost
         assert (await own.all()).get(HERE, Pace()) == Pace()
 
 

@@ -31,7 +31,8 @@ from telnyx_mcp.telnyx.rate_limit.stores import (
     SqliteStore,
     StoreUnavailable,
     Update,
-    _written,
+    decode,
+    encode,
     pace_store,
 )
 from tests.conftest import SECONDS
@@ -322,7 +323,7 @@ async def test_what_another_version_wrote_counts_as_unknown(file: Path) -> None:
     place = SqliteStore(file, "account")
     await place.change(HERE, taking())
     writer = sqlite3.connect(file, isolation_level=None)
-    sound = json.loads(_written(Pace()))
+    sound = json.loads(encode(Pace()))
     spoilt = [
         json.dumps(sound | wrong)
         for wrong in (
@@ -341,6 +342,21 @@ async def test_what_another_version_wrote_counts_as_unknown(file: Path) -> None:
         assert await place.change(HERE, taking()) == 0
     writer.close()
     place.close()
+
+
+def test_a_pace_keeps_the_names_that_earlier_versions_wrote() -> None:
+    """Copies of both versions may share a store while a user updates."""
+    earlier = {
+        "limit": 40, "began": 1.0, "ends": 61.0, "told": True, "used": 7, "given": 6, "highest": 40,
+        "highest_before": 40, "starved": False, "starved_before": False, "left_told": 33,
+        "left_until": 60.0, "left_since": 9.0, "doubted_until": 0.0, "longest": 60.0,
+        "longest_before": 60.0, "closed_until": 0.0, "closed_by": 0, "head": 61.0, "tail": 64.0,
+        "left": [62.5], "expected": 70.0, "slid": 1.5, "written": 9.5,
+    }  # fmt: skip
+    pace = decode(json.dumps(earlier))
+    assert (pace.remaining, pace.queue_start, pace.queue_end) == (33, 61.0, 64.0)
+    assert (pace.abandoned, pace.reserved_until, pace.shift) == ((62.5,), 70.0, 1.5)
+    assert json.loads(encode(pace)) == earlier
 
 
 # --- PostgreSQL ----------------------------------------------------------------------------------

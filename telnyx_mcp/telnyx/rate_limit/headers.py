@@ -30,18 +30,18 @@ Headers = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class RateLimitHeaders:
-    """What was told; what was missing or absurd is None."""
+    """The limit as headers state it. A value that is missing or absurd is None."""
 
     limit: int | None = None
     remaining: int | None = None
     reset: float | None = None
-    """Seconds until the count begins anew, at most: mostly told in whole seconds, rounded up."""
+    """Seconds until the count starts again, at most; usually whole seconds, rounded up."""
     window: float | None = None
     """Seconds for which `limit` counts, where a policy says so."""
 
 
 def parse_rate_limit(headers: Headers) -> RateLimitHeaders:
-    """The limit as told, in Telnyx's form if there is one, else in a form of the IETF's draft."""
+    """The limit as the headers state it: in Telnyx's form, or else in a form of the IETF's draft."""
     for prefix in ("x-ratelimit-", "ratelimit-"):
         if f"{prefix}remaining" in headers or f"{prefix}reset" in headers:
             limits = list(_items(headers.get(f"{prefix}limit", "")))
@@ -139,7 +139,7 @@ def _believed(
     if window is not None and not 0 < window <= LONGEST_BELIEVED:
         window = None
     if reset is None:
-        reset = window  # the count begins anew within it
+        reset = window  # the count starts again within it
     return RateLimitHeaders(
         None if limit is None else int(limit),
         None if remaining is None else int(min(remaining, LARGEST_BELIEVED)),

@@ -1,6 +1,6 @@
 """The rate limit: who may send when.
 
-One pace for all copies of the server on one API key (`shared_pace.py`), reckoned from what the
+One pace for all copies of the server on one API key (`stores.py`), calculated from what the
 answers tell (`limits.py`) by the rules of `pace.py`. This module waits.
 """
 
@@ -41,7 +41,7 @@ from telnyx_mcp.telnyx.rate_limit.stores import PATIENCE, InMemoryStore, PaceSto
 LONGEST_WAIT = 15.0
 """Seconds a call may wait for its turn; a later turn fails at once and says when."""
 TOLD_FROM = 2.0
-"""Seconds; who waits longer than this is told."""
+"""Seconds; a longer wait is reported."""
 LOOK_AGAIN = 1.0
 """Seconds after which one who waits looks whether the turn was put off."""
 SHARE_AGAIN = 60.0
@@ -56,7 +56,7 @@ until an answer states its own, so that the first burst of requests is not refus
 
 Sleep = Callable[[float], Awaitable[None]]
 Waiting = Callable[[float, str], Awaitable[None]]
-"""Told how many seconds are left to wait, and what for."""
+"""Called with the seconds left to wait, and what for."""
 T = TypeVar("T")
 UpdateAt = Callable[[PaceStore, Pace, float], tuple[Pace, T]]
 """A change that also looks at where it is made."""
@@ -71,7 +71,7 @@ class Moment:
 
 
 CLOSED_BY: Mapping[int, str] = {
-    ClosedBy.COUNT: "an answer of Telnyx told that nothing is left",
+    ClosedBy.COUNT: "an answer of Telnyx states that no requests remain",
     ClosedBy.TELNYX: "Telnyx answered 429",
     ClosedBy.PROXY: "something in front of Telnyx (a proxy or gateway) answered 429, not Telnyx "
     "itself",
@@ -99,7 +99,7 @@ def _say(words: str) -> None:
 class Pacer:
     """Gives each request its turn. One per server.
 
-    `own` (with its clock), `sleep` and `clock`, which nobody sets back, are injected.
+    `own` (with its clock), `sleep` and `clock`, which is never set back, are injected.
     """
 
     def __init__(
@@ -170,7 +170,7 @@ class Pacer:
         """Takes in what an answer to a request of the moment `sent` tells of the limit.
 
         `own`: a 429 carries Telnyx's own code; without it, it closes for a minute at most. What
-        closes the endpoint is told to all copies at once, the rest with the next turn.
+        closes the endpoint is shared with all copies at once, the rest with the next turn.
         """
         now = self.now()
         if sent.place is not now.place:
@@ -290,7 +290,7 @@ class Pacer:
             if place is not held.place:
                 return self._taking(endpoint, longest)(place, pace, now)
             as_it_is = current(pace, now)
-            kept = as_it_is if as_it_is.slid != pace.slid else pace
+            kept = as_it_is if as_it_is.shift != pace.shift else pace
             return kept, (held, due(as_it_is, held.turn) - now, _closed_by(as_it_is, now))
 
         return change
@@ -304,7 +304,7 @@ class Pacer:
         return change
 
     def _learning(self, endpoint: str) -> UpdateAt[None]:
-        """Learns what the answers told, but for those that came by another place's clock."""
+        """Learns from the answers, except those that came by another store's clock."""
         seen = self._seen.pop(endpoint, [])
 
         def change(place: PaceStore, pace: Pace, now: float) -> tuple[Pace, None]:
@@ -335,5 +335,5 @@ def _shown(endpoint: str, pace: Pace, now: float) -> dict[str, Any]:
         "endpoint": endpoint,
         **(limit if pace.limit else {}),
         **(closed if why else {}),
-        "waiting_s": round(max(0.0, pace.tail - now, pace.closed_until - now), 1),
+        "waiting_s": round(max(0.0, pace.queue_end - now, pace.closed_until - now), 1),
     }

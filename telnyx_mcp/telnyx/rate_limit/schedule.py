@@ -1,16 +1,16 @@
-"""The pace of one endpoint: who may go when, as arithmetic without clocks, waiting or storage.
+"""The pace of one endpoint: which request may go when. Arithmetic without clocks, waiting or storage.
 
-While there is room in the limit's window, everybody goes at once. When it is used up, each gets a
-turn of its own, one after the other at the limit's rate from the next window on (GCRA with the
-window as its burst), so that nothing rushes in when it opens and whoever came first goes first.
-What the answers tell corrects the count; a 429 puts all given turns off by the same time.
+While the limit's window has room, requests go at once. When it is used up, each request gets a turn,
+one after the other at the limit's rate from the next window on (GCRA with the window as its burst).
+So nothing rushes in when a window opens, and the first to come is the first to go. Answers correct the
+count; a 429 delays all turns by the same time. docs/rate-limiting.md has the rules and a time line.
 
-Headers may lie. Only a 429 of Telnyx's own closes for more than a minute; a limit that drops counts
-from the window after the next; and where the told count leaves this key little of its limit, one
-request now and then tries it: if more get through than were told to be left, the count is not
+Headers may be wrong. Only a 429 with Telnyx's own code closes for more than a minute; a limit that
+drops counts from the window after the next; and where the stated count leaves this key little of its
+limit, a request now and then tests it: if more get through than were stated to remain, the count is not
 believed for a while.
 
-All moments are seconds of one clock, the one of the place where the copies keep the pace.
+All moments are seconds of one clock: the clock of the store where the copies share the pace.
 """
 
 from __future__ import annotations
@@ -22,134 +22,134 @@ from math import floor, inf
 from telnyx_mcp.telnyx.rate_limit.headers import RateLimitHeaders
 
 HEADROOM = 0.98
-"""The part of the limit's rate at which turns are given out: what the network delays a little then
+"""The part of the limit's rate at which turns are given: a request that the network delays a little
 still fits into its window."""
 EDGE = 0.02
 """Seconds after a window's end until its successor is used."""
-UNTOLD_PERIOD = 10.0
-UNTOLD_GAP = 0.05
-"""Seconds, where nothing was told: a window, and between two turns."""
+UNKNOWN_PERIOD = 10.0
+UNKNOWN_GAP = 0.05
+"""Seconds, while the limit is unknown: a window, and between two turns."""
 SHORTEST_CLOSED = 1.0
 """Seconds; no 429 closes for less, whatever it says."""
 LONGEST_BELIEVED = 60.0
 """Seconds; nothing but a 429 of Telnyx's own closes for more, or makes a window longer."""
 LONGEST_CUT = LONGEST_BELIEVED - EDGE
 FAIR_PART = 0.2
-"""Where a told count leaves nothing though less than this part of the limit was used here, and did so
-in the window before too, it is tried whether that is true."""
+"""A stated count is tested if it leaves nothing although less than this part of the limit was used here,
+in this window and in the one before."""
 TRY_GAPS = 4
-"""Gaps between two such tries."""
+"""Gaps between two of these tests."""
 DOUBT = 600.0
-"""Seconds for which a told count is not believed that was found to be wrong."""
+"""Seconds for which counts are not believed after one was found to be wrong."""
 SHORTEST_PERIOD = 0.1
 """Seconds; no window is taken to be shorter."""
 NEAR = 7.5
-"""Seconds, half of what one may wait: the queue behind this is for those who were turned away, while
-some were."""
+"""Seconds, half of the longest wait. While callers that were turned away are expected back, only this
+much of the queue is open to others."""
 RECENT = 2
-"""Periods; who had a turn longer ago may queue there too."""
+"""Periods. Callers that have been idle for longer count as new."""
 LATE = 2.0
-"""Seconds by which one may come late who was told when to come."""
+"""Seconds of grace for a caller that returns when it was asked to."""
 STEP = 1.0
-"""Seconds; a clock that is further back than this was set back."""
+"""Seconds. A clock that is further back than this was set back."""
 
 
 class ClosedBy(IntEnum):
-    """Who said that nothing may go."""
+    """Why nothing may go."""
 
     NOBODY = 0
     COUNT = 1
-    """The headers of an answer, which told that nothing is left."""
+    """The headers of an answer: nothing remains."""
     TELNYX = 2
     """A 429 with Telnyx's own code."""
     PROXY = 3
-    """A 429 without it: of something in front of Telnyx."""
+    """A 429 without it: from a proxy in front of Telnyx."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A moment to go at; put off by as much as `slid` of the pace has grown since."""
+    """The moment at which a request may go; delayed by as much as `shift` of the pace has grown since."""
 
     at: float
-    slid: float
+    shift: float
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """An answer: what it told, and between which moments it was made."""
+    """What an answer says of the limit, and the moments between which it was made."""
 
-    told: RateLimitHeaders
+    headers: RateLimitHeaders
     sent: float
     received: float
     refused: bool = False
     """429"""
     retry_after: float | None = None
-    """Seconds, as told."""
+    """Seconds, as the 429 states them."""
     own: bool = False
     """Whether a 429 carries Telnyx's own code."""
     silent: bool = False
-    """Whether it succeeded and said nothing of a limit."""
+    """Whether it succeeded and states no limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What all copies know of one endpoint."""
+    """What all copies know of one endpoint. docs/rate-limiting.md says what each field is for."""
 
     limit: int = 0
     """Requests in a window; 0 while unknown."""
     began: float = 0.0
     ends: float = 0.0
     """The current window: [began, ends)."""
-    told: bool = False
-    """Whether `ends` is from an answer, not reckoned."""
+    ends_stated: bool = False
+    """Whether `ends` comes from an answer. Otherwise it is calculated."""
     used: int = 0
-    """Turns given out in this window, or more if the answers say so."""
+    """Turns given in this window, or more if answers say so."""
     given: int = 0
-    """Turns given out in this window."""
+    """Turns given in this window."""
     highest: int = 0
     highest_before: int = 0
-    """The highest limit told in this window, and in the one before."""
+    """The highest limit stated in this window, and in the one before."""
     starved: bool = False
     starved_before: bool = False
-    """Whether a told count left little of the limit, in this window and in the one before."""
-    left_told: int = 0
-    """How many more may get through, by the lowest count told in this window, until `left_until`."""
-    left_until: float = 0.0
+    """Whether a stated count left little of the limit, in this window and in the one before."""
+    remaining: int = 0
+    """How many more may get through until `remaining_until`, by the lowest count stated in this window."""
+    remaining_until: float = 0.0
     """When that window ends at the earliest."""
-    left_since: float = 0.0
-    """When that was told."""
+    remaining_since: float = 0.0
+    """When that was stated."""
     doubted_until: float = 0.0
-    """Until when told counts are not believed."""
+    """Until when stated counts are not believed."""
     longest: float = 0.0
     longest_before: float = 0.0
-    """The longest reset told in this window, and in the one before."""
+    """The longest reset stated in this window, and in the one before."""
     closed_until: float = 0.0
     closed_by: int = ClosedBy.NOBODY
-    head: float = 0.0
-    tail: float = 0.0
-    """The first and the last turn of those that wait."""
-    left: tuple[float, ...] = ()
-    """The turns before the last whose callers left, as if nothing had ever been put off."""
-    expected: float = 0.0
-    """Until when somebody who was turned away should be back."""
-    slid: float = 0.0
-    """Seconds by which turns were put off, in all."""
+    queue_start: float = 0.0
+    queue_end: float = 0.0
+    """The first and the last turn of the queue."""
+    abandoned: tuple[float, ...] = ()
+    """Turns in the middle of the queue that were given back, as they were before any shift."""
+    reserved_until: float = 0.0
+    """Until when callers that were turned away should be back."""
+    shift: float = 0.0
+    """Seconds by which the queue was delayed, in all."""
     written: float = 0.0
 
     @property
     def period(self) -> float:
         """Seconds for which the limit counts."""
-        told = max(self.longest, self.longest_before)
-        return max(told, SHORTEST_PERIOD) if told else UNTOLD_PERIOD
+        stated = max(self.longest, self.longest_before)
+        return max(stated, SHORTEST_PERIOD) if stated else UNKNOWN_PERIOD
 
     @property
     def gap(self) -> float:
-        """Seconds between two turns of those that wait."""
-        return self.period / (self.limit * HEADROOM) if self.limit else UNTOLD_GAP
+        """Seconds between two turns of the queue."""
+        return self.period / (self.limit * HEADROOM) if self.limit else UNKNOWN_GAP
 
 
 def assume(pace: Pace, limit: int, period: float) -> Pace:
-    """A pace that nobody has used yet, with a limit taken for true until an answer states one.
+    """A pace that was not used yet, with a limit that is assumed until an answer states one.
 
     An answer that succeeds and states none ends the assumption.
     """
@@ -159,82 +159,82 @@ def assume(pace: Pace, limit: int, period: float) -> Pace:
 
 
 def _is_assumed(pace: Pace) -> bool:
-    return bool(pace.limit) and not pace.left_since
+    return bool(pace.limit) and not pace.remaining_since
 
 
 def take(pace: Pace, now: float) -> tuple[Pace, Turn]:
-    """The next turn: now if there is room, else behind those that wait."""
+    """The next turn: now if there is room, else at the end of the queue."""
     pace = current(pace, now)
-    waiting = pace.tail > now
-    at = max(now, pace.closed_until, pace.tail + pace.gap if waiting else 0.0)
+    waiting = pace.queue_end > now
+    at = max(now, pace.closed_until, pace.queue_end + pace.gap if waiting else 0.0)
     if at < pace.ends:
         if pace.limit and pace.used >= pace.limit:
             at = pace.ends + EDGE
         else:
             pace = replace(pace, used=pace.used + 1, given=pace.given + 1)
     if at > now:
-        pace = replace(pace, head=pace.head if waiting else at, tail=at)
-    return pace, Turn(at, pace.slid)
+        pace = replace(pace, queue_start=pace.queue_start if waiting else at, queue_end=at)
+    return pace, Turn(at, pace.shift)
 
 
 def due(pace: Pace, turn: Turn) -> float:
-    """When a turn that is waited for has come, after all that put it off."""
-    return max(turn.at + pace.slid - turn.slid, pace.closed_until)
+    """When a turn comes, with all delays."""
+    return max(turn.at + pace.shift - turn.shift, pace.closed_until)
 
 
 def give_back(pace: Pace, turn: Turn, now: float) -> Pace:
-    """The pace without the turn of one who leaves, and without those before it that are left too,
-    if nobody has come behind them."""
+    """The pace without the turn of a caller that leaves, and without the abandoned turns before it, if they
+    are at the end of the queue now."""
     pace = current(pace, now)
-    left = [at for at in (*pace.left, turn.at - turn.slid) if at + pace.slid > now]
-    tail, gone_now = pace.tail, 0
-    while gone := [at for at in left if abs(at + pace.slid - tail) < pace.gap / 2]:
+    left = [at for at in (*pace.abandoned, turn.at - turn.shift) if at + pace.shift > now]
+    queue_end, gone_now = pace.queue_end, 0
+    while gone := [at for at in left if abs(at + pace.shift - queue_end) < pace.gap / 2]:
         left.remove(gone[0])
-        gone_now += tail < pace.ends
-        tail -= pace.gap
-    none_waits = tail < pace.head - pace.gap / 2
+        gone_now += queue_end < pace.ends
+        queue_end -= pace.gap
+    none_waits = queue_end < pace.queue_start - pace.gap / 2
     return replace(
         pace,
         used=max(0, pace.used - gone_now),
         given=max(0, pace.given - gone_now),
-        head=0.0 if none_waits else pace.head,
-        tail=0.0 if none_waits else tail,
-        left=tuple(left),
+        queue_start=0.0 if none_waits else pace.queue_start,
+        queue_end=0.0 if none_waits else queue_end,
+        abandoned=tuple(left),
     )
 
 
 def turned_away(pace: Pace, turn: Turn) -> Pace:
-    """The pace that expects one back for whom this turn is too far away."""
-    return replace(pace, expected=max(pace.expected, turn.at + LATE))
+    """The pace that expects a caller back for which this turn is too far away."""
+    return replace(pace, reserved_until=max(pace.reserved_until, turn.at + LATE))
 
 
 def room(pace: Pace, since: float, now: float) -> float:
-    """Seconds ahead of now up to which one may queue who had a turn `since` seconds ago.
+    """How far ahead of now, in seconds, a caller may queue that had its last turn `since` seconds ago.
 
-    While some were turned away, the far end of the queue is theirs: or whoever has just had a turn
-    would always be there before those who come back when they were told to.
+    While callers that were turned away are expected back, the far end of the queue is theirs. Otherwise
+    a caller that has just had a turn would always be there before them.
     """
-    if now >= pace.expected or since >= RECENT * pace.period:
+    if now >= pace.reserved_until or since >= RECENT * pace.period:
         return inf
-    return max(pace.head, pace.closed_until, now) - now + NEAR
+    return max(pace.queue_start, pace.closed_until, now) - now + NEAR
 
 
 def learn(pace: Pace, seen: Observation, now: float) -> Pace:
     """The pace corrected by an answer."""
     pace = current(pace, now)
     if seen.received > now + STEP:
-        return pace  # it came before the clock was set back: its moments are none now
-    if _is_assumed(pace) and (seen.silent or seen.told.limit is not None):
+        return pace  # from before the clock was set back: its moments mean nothing now
+    if _is_assumed(pace) and (seen.silent or seen.headers.limit is not None):
         pace = replace(pace, highest=0, highest_before=0)
         if seen.silent:
             return replace(pace, limit=0, longest=0.0, longest_before=0.0)
     if not (seen.refused and seen.own):
         seen = _of_a_minute(seen)
     pace = _limited(pace, seen)
-    remaining, reset = seen.told.remaining, seen.told.reset
+    remaining, reset = seen.headers.remaining, seen.headers.reset
     until = None
     if seen.refused:
-        reset = reset or None  # as all would come back at once, 0 tells no more than silence
+        reset = reset or None  # 0 would let all come back at once: no better than no reset
         until = seen.received + max(reset or 0.0, SHORTEST_CLOSED)
     if pace.limit and remaining is not None and reset is not None:
         believed = seen.refused or now >= pace.doubted_until
@@ -265,62 +265,62 @@ def learn(pace: Pace, seen: Observation, now: float) -> Pace:
 
 
 def reopen(pace: Pace, now: float) -> Pace:
-    """The pace as if nothing had closed it; those that wait go on from now, in their order."""
+    """The pace as if nothing had closed it; the queue goes on from now, in its order."""
     pace = current(pace, now)
-    by = max(0.0, pace.head - now) if pace.tail > now else 0.0
+    by = max(0.0, pace.queue_start - now) if pace.queue_end > now else 0.0
     return replace(
         pace,
         ends=now,
         closed_until=0.0,
         closed_by=ClosedBy.NOBODY,
-        head=pace.head - by,
-        tail=pace.tail - by,
-        slid=pace.slid - by,
+        queue_start=pace.queue_start - by,
+        queue_end=pace.queue_end - by,
+        shift=pace.shift - by,
     )
 
 
 def _of_a_minute(seen: Observation) -> Observation:
-    """An answer without anything longer than a minute. What is cut is no whole number of seconds, as
-    those are taken to be rounded up."""
+    """The answer with nothing longer than a minute. A cut value is not a whole number of seconds, as whole
+    numbers are taken to be rounded up."""
 
     def cut(seconds: float | None) -> float | None:
         return seconds if seconds is None or seconds <= LONGEST_BELIEVED else LONGEST_CUT
 
-    told = replace(seen.told, reset=cut(seen.told.reset), window=cut(seen.told.window))
-    return replace(seen, told=told, retry_after=cut(seen.retry_after))
+    headers = replace(seen.headers, reset=cut(seen.headers.reset), window=cut(seen.headers.window))
+    return replace(seen, headers=headers, retry_after=cut(seen.retry_after))
 
 
 def _limited(pace: Pace, seen: Observation) -> Pace:
-    """The pace with the highest limit told lately.
+    """The pace with the highest limit stated lately.
 
-    A limit of which nothing is used, though an answer came, is no true one: it may not be slower
-    than silence.
+    A limit that says all of it remains, although a request was just answered, is not believed if it
+    would be slower than an unknown one. Example: `limit 5, remaining 5`.
     """
-    told = seen.told.limit
-    if told is None:
+    stated = seen.headers.limit
+    if stated is None:
         return pace
-    if (seen.told.remaining or 0) >= told and told < UNTOLD_PERIOD / UNTOLD_GAP:
-        return replace(pace, limit=0, highest=0, highest_before=0) if told == pace.limit else pace
-    highest = max(pace.highest, told)
+    if (seen.headers.remaining or 0) >= stated and stated < UNKNOWN_PERIOD / UNKNOWN_GAP:
+        return replace(pace, limit=0, highest=0, highest_before=0) if stated == pace.limit else pace
+    highest = max(pace.highest, stated)
     return replace(pace, highest=highest, limit=max(highest, pace.highest_before))
 
 
 def _weighed(pace: Pace, remaining: int, reset: float, seen: Observation, now: float) -> Pace:
-    """The pace that doubts what is told if more got through than was said to be left."""
+    """The pace, which doubts stated counts if more got through than were stated to remain."""
     if seen.refused:
         return pace
-    if pace.left_since < seen.sent and seen.received < pace.left_until:
-        if pace.left_told == 0 and now >= pace.doubted_until:
+    if pace.remaining_since < seen.sent and seen.received < pace.remaining_until:
+        if pace.remaining == 0 and now >= pace.doubted_until:
             return replace(pace, doubted_until=now + DOUBT)
-        pace = replace(pace, left_told=max(0, pace.left_told - 1))
-        if remaining >= pace.left_told:
+        pace = replace(pace, remaining=max(0, pace.remaining - 1))
+        if remaining >= pace.remaining:
             return pace
     rounding = 1.0 if reset == int(reset) else 0.0
     return replace(
         pace,
-        left_told=remaining,
-        left_since=seen.received,
-        left_until=seen.sent + reset - rounding,
+        remaining=remaining,
+        remaining_since=seen.received,
+        remaining_until=seen.sent + reset - rounding,
     )
 
 
@@ -331,7 +331,7 @@ def _closer(seen: Observation) -> ClosedBy:
 
 
 def current(pace: Pace, now: float) -> Pace:
-    """The pace as it is at this moment: in the window that has begun, after a clock was set back."""
+    """The pace as it is now: in its current window, and moved back with a clock that was set back."""
     if now < pace.written - STEP:
         by = now - pace.written
         pace = replace(
@@ -339,9 +339,9 @@ def current(pace: Pace, now: float) -> Pace:
             began=pace.began + by,
             ends=pace.ends + by,
             closed_until=pace.closed_until + by,
-            head=pace.head + by,
-            tail=pace.tail + by,
-            slid=pace.slid + by,
+            queue_start=pace.queue_start + by,
+            queue_end=pace.queue_end + by,
+            shift=pace.shift + by,
         )
     while now >= pace.ends:
         pace = _next_window(pace, now)
@@ -349,8 +349,8 @@ def current(pace: Pace, now: float) -> Pace:
 
 
 def _next_window(pace: Pace, now: float) -> Pace:
-    """The window after this one, reckoned: it begins with the first request in it."""
-    before = pace.longest if pace.told else pace.longest_before
+    """The window after this one, calculated: it begins with the first request in it."""
+    before = pace.longest if pace.ends_stated else pace.longest_before
     highest = pace.highest or pace.highest_before
     pace = replace(
         pace,
@@ -361,34 +361,33 @@ def _next_window(pace: Pace, now: float) -> Pace:
         limit=highest,
         starved=False,
         starved_before=pace.starved,
-        told=False,
+        ends_stated=False,
     )
-    if pace.tail < pace.ends:
+    if pace.queue_end < pace.ends:
         return replace(pace, began=now, ends=now + pace.period, used=0, given=0)
-    began = max(pace.head, pace.ends)
+    began = max(pace.queue_start, pace.ends)
     ends = began + pace.period
     waiting = _waiting(pace, began, ends)
     return replace(pace, began=began, ends=ends, used=waiting, given=waiting)
 
 
 def _waiting(pace: Pace, since: float, until: float) -> int:
-    """How many turns were given to those that wait, between two moments; one less now and then, as
-    moments are not exact to the last digit."""
-    since, until = max(since, pace.head), min(until, pace.tail)
+    """How many turns of the queue lie between two moments. Approximate: float rounding may drop one."""
+    since, until = max(since, pace.queue_start), min(until, pace.queue_end)
     return floor((until - since) / pace.gap) + 1 if until >= since else 0
 
 
 def _counted(pace: Pace, used: int, reset: float, seen: Observation) -> Pace | None:
     """The pace with its window as an answer counts it; None for a window that is over.
 
-    A reset is told in whole seconds, rounded up: the window ends between `earliest` and `latest`,
-    and each answer narrows it.
+    A reset in whole seconds is rounded up: `3` sent at 10.2 and received at 10.4 means that the window
+    ends between 12.2 (`earliest`) and 13.4 (`latest`). Each answer narrows it.
     """
     rounding = 1.0 if reset == int(reset) else 0.0
     earliest, latest = seen.sent + max(0.0, reset - rounding), seen.received + reset
     if seen.sent < pace.began and earliest < pace.began:
         return None
-    if pace.told and earliest >= pace.ends:
+    if pace.ends_stated and earliest >= pace.ends:
         waiting = _waiting(pace, seen.received, latest)
         return replace(
             pace,
@@ -398,25 +397,32 @@ def _counted(pace: Pace, used: int, reset: float, seen: Observation) -> Pace | N
             given=waiting,
             starved=False,
             starved_before=pace.starved,
-            longest=seen.told.window or reset,
+            longest=seen.headers.window or reset,
             longest_before=pace.longest,
         )
     return replace(
         pace,
-        ends=min(pace.ends, latest) if pace.told else latest,
-        told=True,
+        ends=min(pace.ends, latest) if pace.ends_stated else latest,
+        ends_stated=True,
         used=max(pace.used, used),
-        longest=seen.told.window or max(pace.longest, reset),
+        longest=seen.headers.window or max(pace.longest, reset),
     )
 
 
 def _closed(pace: Pace, until: float, now: float, by_whom: ClosedBy) -> Pace:
-    """The pace with nothing going before `until`; those that wait keep their order and distance."""
+    """The pace with nothing going before `until`; the queue keeps its order and distances."""
     if until <= pace.closed_until:
         return pace
     pace = replace(pace, closed_until=until, closed_by=by_whom)
-    if pace.tail <= now:
+    if pace.queue_end <= now:
         return pace
-    next_turn = max(pace.head, pace.tail - floor((pace.tail - now) / pace.gap) * pace.gap)
+    next_turn = max(
+        pace.queue_start, pace.queue_end - floor((pace.queue_end - now) / pace.gap) * pace.gap
+    )
     by = max(0.0, until - next_turn)
-    return replace(pace, head=until if by else pace.head, tail=pace.tail + by, slid=pace.slid + by)
+    return replace(
+        pace,
+        queue_start=until if by else pace.queue_start,
+        queue_end=pace.queue_end + by,
+        shift=pace.shift + by,
+    )

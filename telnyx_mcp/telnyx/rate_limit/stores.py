@@ -1,6 +1,6 @@
 """The place where all copies of the server on one API key keep their common pace.
 
-One row per endpoint, changed by compare-and-swap: read, reckon, write if nobody wrote meanwhile,
+One row per endpoint, changed by compare-and-swap: read, calculate, write if no other copy wrote meanwhile,
 else again. No lock is ever held, so a copy that is killed leaves none behind. What is kept here is
 worth nothing after a minute: it lies in a file of its own beside the ledger's, and no write waits
 for the disk. SQLAlchemy, which the ledger uses, would cost each copy a tenth of a second and 14 MB
@@ -32,7 +32,7 @@ from telnyx_mcp.telnyx.rate_limit.schedule import Pace
 PATIENCE = 1.0
 """Seconds after which a place that others hold, or that does not answer, is given up."""
 OPENING_PATIENCE = 3.0
-"""Seconds likewise, where a server must be connected to first."""
+"""The same, where a server must be connected to first. Seconds."""
 CONTENDED_PATIENCE = 10.0
 """Seconds after which a place is given up that answers, but always lets others write first."""
 
@@ -77,7 +77,7 @@ class PaceStore(Protocol):
 
 
 class InMemoryStore:
-    """The pace of one process that shares with nobody. `clock` is injected."""
+    """The pace of one process, not shared. `clock` is injected."""
 
     place = ""
 
@@ -141,26 +141,26 @@ class _Rows:
         self._account = hashlib.sha256(f"{salt}{account}".encode()).hexdigest()
 
     def change(self, endpoint: str, change: Update[T], told: Callable[[float], None]) -> T:
-        """What `change` returns, once written; `told` is given the database's clock."""
+        """What `change` returns, once written, with the database's clock."""
         while True:
             row = self._connection.execute(self._select, (self._account, endpoint)).fetchone()
             if row is None:
-                fresh = (self._account, endpoint, _written(Pace()))
+                fresh = (self._account, endpoint, encode(Pace()))
                 self._connection.execute(self._insert, fresh)
                 continue
             version, text, now = row
             told(now)
-            pace = _read(text)
+            pace = decode(text)
             changed, result = change(pace, now)
             if changed == pace:
                 return result
-            new = (_written(changed), self._account, endpoint, version)
+            new = (encode(changed), self._account, endpoint, version)
             if self._connection.execute(self._update, new).rowcount:
                 return result
 
     def all(self) -> dict[str, Pace]:
         rows = self._connection.execute(self._all, (self._account,)).fetchall()
-        return {endpoint: _read(text) for endpoint, text in rows if endpoint.startswith("/")}
+        return {endpoint: decode(text) for endpoint, text in rows if endpoint.startswith("/")}
 
     def load(self, name: str) -> Saved | None:
         row = self._connection.execute(self._select, (self._account, name)).fetchone()
@@ -352,7 +352,7 @@ class PostgresStore:
             raise
         for each, outcome in zip(wanted, outcomes, strict=True):
             if each.result.done():
-                continue  # whoever asked has left
+                continue  # the caller has left
             if isinstance(outcome, Exception):
                 each.result.set_exception(outcome)
             else:
@@ -385,7 +385,7 @@ class PostgresStore:
             raise StoreUnavailable(f"{self.place}: {error}") from None
         with self._one_at_a_time:
             if given_up.is_set():
-                raise StoreUnavailable(self.place)  # nobody waits for it
+                raise StoreUnavailable(self.place)  # no caller waits for it
             try:
                 if rows := self._rows:
                     try:
@@ -420,7 +420,7 @@ class PostgresStore:
         except psycopg.OperationalError as error:
             if "startup parameter" not in str(error):
                 raise
-            # PgBouncer refuses options, unless it is told to ignore them.
+            # PgBouncer refuses options, unless it is configured to ignore them.
             connection = psycopg.connect(autocommit=True, **{**server, "options": own or None})
         clock = "extract(epoch FROM clock_timestamp())::float8"
         try:
@@ -452,22 +452,36 @@ def _inode(path: str) -> int | None:
 
 LARGEST = 1e11
 """No figure of a pace is larger: the moments are seconds since 1970."""
-_FIELDS = tuple(each.name for each in fields(Pace))
+_STORED: Mapping[str, str] = {
+    "ends_stated": "told",
+    "remaining": "left_told",
+    "remaining_until": "left_until",
+    "remaining_since": "left_since",
+    "queue_start": "head",
+    "queue_end": "tail",
+    "abandoned": "left",
+    "reserved_until": "expected",
+    "shift": "slid",
+}
+"""The names that fields have in the store, where these differ: copies of an earlier version may share it."""
+_FIELDS = {each.name: _STORED.get(each.name, each.name) for each in fields(Pace)}
 
 
-def _written(pace: Pace) -> str:
-    return json.dumps({name: getattr(pace, name) for name in _FIELDS})
+def encode(pace: Pace) -> str:
+    return json.dumps({stored: getattr(pace, name) for name, stored in _FIELDS.items()})
 
 
-def _read(text: str) -> Pace:
-    """The pace as written; an unknown one where another version, or something else, wrote it."""
+def decode(text: str) -> Pace:
+    """The pace as stored; a new one where another version, or something else, wrote it."""
     try:
-        written = json.loads(text)
-        left = written.pop("left")
-        for each in (*written.values(), *left):
-            if not -LARGEST < each < LARGEST:
-                return Pace()
-        return Pace(**written, left=tuple(left))
+        stored = json.loads(text)
+        if stored.keys() != set(_FIELDS.values()):
+            return Pace()
+        values = {name: stored[its] for name, its in _FIELDS.items()}
+        abandoned = tuple(values.pop("abandoned"))
+        if not all(-LARGEST < each < LARGEST for each in (*values.values(), *abandoned)):
+            return Pace()
+        return Pace(**values, abandoned=abandoned)
     except (ValueError, TypeError, KeyError, AttributeError):
         return Pace()
 
