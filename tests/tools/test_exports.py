@@ -217,6 +217,8 @@ BREAKS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 UNSEEN = " \u00a0\u3000\u200b\u2060\u00ad\u202e\ufe0f\u3164\ufeff\x00\x7f"
 NASTY = SIGNS + BREAKS + UNSEEN + "\",;\t'1a"
 PLAIN_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
+SUM = re.compile(r"[+-]?\d+(\.\d+)?,[^(|!\[]*", re.ASCII | re.DOTALL)
+"""A line that begins with a number, as one cell: arithmetic at most, without calls, DDE and references."""
 
 
 def read_anywhere(text: str) -> Iterator[str]:
@@ -232,7 +234,7 @@ def read_anywhere(text: str) -> Iterator[str]:
 def runs(cell: str) -> bool:
     """Whether a spreadsheet may take the cell for a formula, once it dropped what is not seen."""
     seen = cell.lstrip(UNSEEN + BREAKS + '\t"')
-    return seen[:1] in {*SIGNS} and not PLAIN_NUMBER.fullmatch(cell)
+    return seen[:1] in {*SIGNS} and not PLAIN_NUMBER.fullmatch(cell) and not SUM.fullmatch(cell)
 
 
 def written(folder: Path, rows: list[dict[str, Any]]) -> str:
@@ -262,6 +264,20 @@ def test_no_spreadsheet_of_any_country_finds_a_formula(
 ) -> None:
     text = written(tmp_path_factory.getbasetemp() / "formulas", rows)
     assert [cell for cell in read_anywhere(text) if runs(cell)] == []
+
+
+@pytest.mark.parametrize("first", ["-1", "+14155550100", "-1.5"])
+@pytest.mark.parametrize(
+    "second", ["1+cmd|' /C calc'!A0", '1+HYPERLINK("http://x.example")', "1+[x.xls]A!A1"]
+)
+def test_a_line_that_begins_with_a_number_is_not_a_formula_where_semicolons_separate_cells(
+    tmp_path: Path, first: str, second: str
+) -> None:
+    """The line is one cell there, and begins with the sign of its first value."""
+    text = written(tmp_path, [{"a": first, "b": second}])
+    assert [cell for cell in read_anywhere(text) if runs(cell)] == []
+    harmless = written(tmp_path, [{"a": first, "b": "Local DIDs"}])
+    assert harmless.splitlines()[1].startswith(f'"{first}",'), "a number stays a number"
 
 
 @given(rows=st.lists(st.fixed_dictionaries({"a": nasty_text, "b": nasty_text}), min_size=1))

@@ -36,6 +36,8 @@ _UNSEEN = (
 _SIGNS = r"=+\-@\uff1d\uff0b\uff0d\uff20\u2212\ufe62\ufe63\ufe66\ufe6b"
 """The wide and small ones too: spreadsheets of some countries take them for the plain ones."""
 _LINE_BREAK = re.compile(f"[{_BREAKS}]")
+_CALL = re.compile(r"[(|!\[]")
+"""What a formula needs that does more than arithmetic: functions, DDE, other sheets and files."""
 
 
 def _beginnings(separators: str) -> re.Pattern[str]:
@@ -166,12 +168,20 @@ def _not_exported(why: str, do: str) -> ToolFailure:
 
 
 def cells(values: Iterable[Any]) -> list[str]:
-    """The values of a row as a spreadsheet shall show them, and not run them."""
+    """The values of a row as a spreadsheet shall show them, and not run them.
+
+    Where semicolons separate cells, the whole line is one cell that begins as the first value does:
+    `-1,1+cmd|' /C calc'!A0`. So the first value is harmless only in a line that calls nothing.
+    """
     texts = [_text(each) for each in values]
     broken = any(_LINE_BREAK.search(each) for each in texts)
     beginnings = _IN_BROKEN_LINES if broken else _IN_ONE_LINE
+    calls = any(_CALL.search(each) for each in texts[1:])
     return [
-        each if _HARMLESS.fullmatch(each) else beginnings.sub(r"\g<0>'", each) for each in texts
+        each
+        if _HARMLESS.fullmatch(each) and (number or not calls)
+        else beginnings.sub(r"\g<0>'", each)
+        for number, each in enumerate(texts)
     ]
 
 
