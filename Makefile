@@ -65,6 +65,7 @@ check: $(READY)
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m scripts.check_words
 	$(BIN)/python -m scripts.generate.contract --check
 
 docs: $(READY)

@@ -38,53 +38,8 @@ def telnyx(limit: object, remaining: object, reset: object) -> dict[str, str]:
         (telnyx(200, 0, 0.5), RateLimitHeaders(200, 0, 0.5)),
         ({"x-ratelimit-remaining": "3"}, RateLimitHeaders(None, 3, None)),
         ({"x-ratelimit-limit": "200"}, RateLimitHeaders()),
-        # revision 6 of the draft and before
-        (
-            {"ratelimit-limit": "100", "ratelimit-remaining": "50", "ratelimit-reset": "5"},
-            RateLimitHeaders(100, 50, 5.0),
-        ),
-        (
-            {
-                "ratelimit-limit": "100, 100;w=60, 5000;w=3600",
-                "ratelimit-remaining": "50",
-                "ratelimit-reset": "5",
-            },
-            RateLimitHeaders(100, 50, 5.0, 3600.0),
-        ),
-        # revision 7
-        (
-            {"ratelimit": "limit=100, remaining=50, reset=5", "ratelimit-policy": "100;w=60"},
-            RateLimitHeaders(100, 50, 5.0, 60.0),
-        ),
-        (
-            {
-                "ratelimit": "limit=100, remaining=50, reset=5",
-                "ratelimit-policy": "10;w=1, 100;w=60",
-            },
-            RateLimitHeaders(100, 50, 5.0, 60.0),
-        ),
-        ({"ratelimit": "limit=100, remaining=50, reset=5"}, RateLimitHeaders(100, 50, 5.0)),
-        # from revision 8 on
-        (
-            {"ratelimit": '"default";r=50;t=30', "ratelimit-policy": '"default";q=100;w=60'},
-            RateLimitHeaders(100, 50, 30.0, 60.0),
-        ),
-        (
-            {
-                "ratelimit": '"burst";r=2;t=1, "daily";r=4000;t=3000',
-                "ratelimit-policy": '"daily";q=5000;w=3600, "burst";q=10;w=1',
-            },
-            RateLimitHeaders(10, 2, 1.0, 1.0),
-        ),
-        ({"ratelimit": '"a, b; c";r=7;t=3;pk=:c2VjcmV0:'}, RateLimitHeaders(None, 7, 3.0)),
-        ({"ratelimit": '"default";r=50'}, RateLimitHeaders(None, 50, None)),
-        # without a reset, the count begins anew within the window
-        (
-            {"ratelimit": '"default";r=0', "ratelimit-policy": '"default";q=100;w=60'},
-            RateLimitHeaders(100, 0, 60.0, 60.0),
-        ),
-        # Telnyx's own come first
-        (telnyx(200, 12, 7) | {"ratelimit": '"default";r=1;t=1'}, RateLimitHeaders(200, 12, 7.0)),
+        ({"ratelimit": '"default";r=1;t=1'}, RateLimitHeaders()),
+        ({"ratelimit-remaining": "1", "ratelimit-reset": "9"}, RateLimitHeaders()),
     ],
 )
 def test_the_limit_is_understood(headers: dict[str, str], expected: RateLimitHeaders) -> None:
@@ -153,7 +108,6 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ({"retry-after": "Thu, 01 Jan 2026 12:00:30 GMT", "date": "today"}, 30.0),
         ({"retry-after": "Thu, 01 Jan 2099 12:00:00 GMT"}, LONGEST_BELIEVED),
         ({"x-ratelimit-reset": "9"}, 9.0),
-        ({"ratelimit": '"default";r=0;t=9'}, 9.0),
         ({"retry-after-ms": "250", "retry-after": "2", "x-ratelimit-reset": "9"}, 0.25),
         ({"retry-after": "2", "x-ratelimit-reset": "9"}, 2.0),
         ({"retry-after": "soon", "x-ratelimit-reset": "9"}, 9.0),
@@ -177,11 +131,6 @@ NAMES = (
     "x-ratelimit-limit",
     "x-ratelimit-remaining",
     "x-ratelimit-reset",
-    "ratelimit",
-    "ratelimit-policy",
-    "ratelimit-limit",
-    "ratelimit-remaining",
-    "ratelimit-reset",
 )
 TEXTS = st.one_of(
     st.text(max_size=40),
@@ -193,11 +142,7 @@ TEXTS = st.one_of(
 
 @given(st.dictionaries(st.sampled_from(NAMES), TEXTS))
 @example({"retry-after": "Thu, 99 Jan 2026 99:99:99 GMT"})
-@example({"ratelimit": '"' * 60})
-@example({"ratelimit": "a" + ";" * 60 + '"'})
-@example({"ratelimit": "a" + " " * 2000 + '"', "ratelimit-policy": '";' * 500})
 @example({"x-ratelimit-reset": "1", "x-ratelimit-limit": "a" + ";" * 60 + '"'})
-@example({"ratelimit": ";,;;,=;=,"})
 def test_whatever_is_told_the_figures_are_usable(headers: dict[str, str]) -> None:
     for wait in (wait_seconds(headers, lambda: NOON), retry_after(headers, lambda: NOON)):
         assert wait is None or 0 <= wait <= LONGEST_BELIEVED
@@ -205,4 +150,3 @@ def test_whatever_is_told_the_figures_are_usable(headers: dict[str, str]) -> Non
     assert tells.limit is None or tells.limit >= 1
     assert tells.remaining is None or tells.remaining >= 0
     assert tells.reset is None or 0 <= tells.reset <= LONGEST_BELIEVED
-    assert tells.window is None or 0 < tells.window <= LONGEST_BELIEVED

@@ -220,12 +220,6 @@ def test_an_answer_from_before_the_clock_was_set_back_closes_nothing() -> None:
     assert take(learn(known(), refused, back), back)[1].at == back
 
 
-@pytest.mark.parametrize("reset", [4.0, 30.5], ids=["in this window", "in another one"])
-def test_a_window_told_counts_for_longer_than_what_is_left_of_it(reset: float) -> None:
-    pace = learn(known(), Observation(RateLimitHeaders(5, 3, reset, 60.0), NOON, NOON), NOON)
-    assert pace.period == 60
-
-
 def test_those_who_wait_count_in_the_window_that_they_wait_for() -> None:
     pace, _ = waiting(3)
     assert current(pace, NOON + 10.01).used == pytest.approx(3, abs=1)
@@ -305,7 +299,6 @@ TOLD = st.builds(
     st.one_of(st.none(), st.integers(1, 10_000_000)),
     st.one_of(st.none(), st.integers(0, 10_000_000)),
     FIGURES,
-    st.one_of(st.none(), st.floats(0.001, 3600)),
 )
 ANSWERS = st.lists(
     st.tuples(TOLD, st.floats(0, 60), st.floats(0, 30), st.booleans(), FIGURES), max_size=30

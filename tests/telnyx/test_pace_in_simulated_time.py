@@ -144,10 +144,6 @@ LIES: dict[str, Tell] = {
     "nothing is left, for a minute": always(remaining=0, reset=60),
     "nothing is left, for an hour": always(remaining=0, reset=3600),
     "nothing is left of a million": always(remaining=0, limit=1_000_000),
-    "nothing is left, in the form of the draft": lambda *_: {
-        "ratelimit": '"a";r=0;t=3600',
-        "ratelimit-policy": '"a";q=200;w=3600',
-    },
     "nothing is left, now and then": lambda true, number, _: (
         true | ({REMAINING: "0"} if number % 20 == 0 else {})
     ),

@@ -1,18 +1,17 @@
-"""What an answer's headers tell of the rate limit.
+"""What the headers of an answer state of the rate limit.
 
-Telnyx tells it in `x-ratelimit-limit`, `x-ratelimit-remaining` and `x-ratelimit-reset` (seconds
-from now). Proxies and other versions use the forms of the IETF's draft: `RateLimit-Limit` and so on
-(up to revision 6), or `RateLimit` beside `RateLimit-Policy` (from revision 7 on).
+Telnyx states it in `x-ratelimit-limit`, `x-ratelimit-remaining` and `x-ratelimit-reset` (seconds
+from now). The forms of the IETF's draft (`RateLimit`, `RateLimit-Policy`) are not read: no sender of
+them was found.
 
 Sources: Telnyx, "Rate limiting" (development/api-fundamentals/reliability/rate-limiting);
-draft-ietf-httpapi-ratelimit-headers; RFC 9110 §10.2.3 for `Retry-After`.
+RFC 9110 §10.2.3 for `Retry-After`.
 """
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -22,8 +21,6 @@ LONGEST_BELIEVED = 3600.0
 """Seconds; a longer `Retry-After` is taken at this, a longer reset is not believed."""
 LARGEST_BELIEVED = 10_000_000
 """Requests; a limit above this is not believed."""
-LONGEST_READ = 1000
-"""Characters of a list; no true one is longer."""
 
 Headers = Mapping[str, str]
 
@@ -36,40 +33,28 @@ class RateLimitHeaders:
     remaining: int | None = None
     reset: float | None = None
     """Seconds until the count starts again, at most; usually whole seconds, rounded up."""
-    window: float | None = None
-    """Seconds for which `limit` counts, where a policy says so."""
 
 
 def parse_rate_limit(headers: Headers) -> RateLimitHeaders:
-    """The limit as the headers state it: in Telnyx's form, or else in a form of the IETF's draft."""
-    for prefix in ("x-ratelimit-", "ratelimit-"):
-        if f"{prefix}remaining" in headers or f"{prefix}reset" in headers:
-            limits = list(_items(headers.get(f"{prefix}limit", "")))
-            return _believed(
-                _number(limits[0].bare if limits else None),
-                _number(headers.get(f"{prefix}remaining")),
-                _number(headers.get(f"{prefix}reset")),
-                max((w for each in limits if (w := each.number("w")) is not None), default=None),
-            )
-    now = list(_items(headers.get("ratelimit", "")))
-    if not now:
-        return RateLimitHeaders()
-    policies = list(_items(headers.get("ratelimit-policy", "")))
-    if now[0].number("r") is None:
-        return _revision_7({each.bare: each for each in now}, policies)
-    # Several limits may hold at once: the one with least left decides.
-    least = min(now, key=lambda each: each.number("r") or 0)
-    policy = next((each for each in policies if each.bare == least.bare), None)
-    return _believed(
-        policy.number("q") if policy else None,
-        least.number("r"),
-        least.number("t"),
-        policy.number("w") if policy else None,
+    """The limit as the headers state it, without values that can't be true."""
+    limit, remaining, reset = (
+        _number(headers.get(f"x-ratelimit-{name}")) for name in ("limit", "remaining", "reset")
+    )
+    if remaining is None and reset is None:
+        return RateLimitHeaders()  # a limit alone does not say of what
+    if limit is not None and not 1 <= limit <= LARGEST_BELIEVED:
+        limit = None
+    if remaining is not None and limit is not None:
+        remaining = min(remaining, limit)
+    return RateLimitHeaders(
+        None if limit is None else int(limit),
+        None if remaining is None else int(min(remaining, LARGEST_BELIEVED)),
+        None if reset is None or reset > LONGEST_BELIEVED else reset,
     )
 
 
 def wait_seconds(headers: Headers, now: Callable[[], float] = time.time) -> float | None:
-    """Seconds to wait as an answer's headers tell, 0 to 3600; None when they tell nothing usable.
+    """Seconds to wait as an answer's headers state, 0 to 3600; None if they state nothing usable.
 
     Looked at in this order: `retry-after-ms`, `retry-after` (seconds or a date), then the reset of
     the limit.
@@ -79,7 +64,7 @@ def wait_seconds(headers: Headers, now: Callable[[], float] = time.time) -> floa
 
 
 def retry_after(headers: Headers, now: Callable[[], float] = time.time) -> float | None:
-    """Seconds as `retry-after-ms` or `retry-after` tell, 0 to 3600; None without either.
+    """Seconds as `retry-after-ms` or `retry-after` state, 0 to 3600; None without either.
 
     A date is counted from the answer's own `Date`, as this machine's clock may be wrong; `now` is
     for an answer that has none.
@@ -88,64 +73,10 @@ def retry_after(headers: Headers, now: Callable[[], float] = time.time) -> float
     seconds = _number(headers.get("retry-after-ms"), scale=0.001)
     if seconds is None:
         seconds = _number(after)
-    if seconds is None and (until := _moment(after)) is not None:
-        sent = _moment(headers.get("date"))
+    if seconds is None and (until := _date(after)) is not None:
+        sent = _date(headers.get("date"))
         seconds = max(0.0, until - (now() if sent is None else sent))
     return None if seconds is None else min(seconds, LONGEST_BELIEVED)
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """One member of a structured list (RFC 9651): `"default";r=50;t=30`, `limit=100`, `10;w=1`."""
-
-    bare: str
-    parameters: Mapping[str, str]
-
-    def number(self, name: str) -> float | None:
-        return _number(self.parameters.get(name))
-
-
-_MEMBERS, _PARTS = (re.compile(rf'(?:[^{by}"]|"[^"]*")+') for by in ",;")
-
-
-def _items(text: str) -> Iterator[_Item]:
-    for member in _MEMBERS.findall(text[:LONGEST_READ]):
-        bare, *parameters = _PARTS.findall(member) or [""]
-        if bare := bare.strip():
-            pairs = (each.partition("=") for each in parameters)
-            yield _Item(bare.strip('"'), {k.strip(): v.strip() for k, _, v in pairs})
-
-
-def _revision_7(now: Mapping[str, _Item], policies: list[_Item]) -> RateLimitHeaders:
-    """`RateLimit: limit=100, remaining=50, reset=5` with `RateLimit-Policy: 100;w=60`."""
-    pairs = dict(each.partition("=")[::2] for each in now)
-    limit = _number(pairs.get("limit"))
-    windows = {_number(each.bare): each.number("w") for each in policies}
-    return _believed(
-        limit, _number(pairs.get("remaining")), _number(pairs.get("reset")), windows.get(limit)
-    )
-
-
-def _believed(
-    limit: float | None, remaining: float | None, reset: float | None, window: float | None
-) -> RateLimitHeaders:
-    """The same without what can't be."""
-    if limit is not None and not 1 <= limit <= LARGEST_BELIEVED:
-        limit = None
-    if remaining is not None and limit is not None:
-        remaining = min(remaining, limit)
-    if reset is not None and reset > LONGEST_BELIEVED:
-        reset = None
-    if window is not None and not 0 < window <= LONGEST_BELIEVED:
-        window = None
-    if reset is None:
-        reset = window  # the count starts again within it
-    return RateLimitHeaders(
-        None if limit is None else int(limit),
-        None if remaining is None else int(min(remaining, LARGEST_BELIEVED)),
-        reset,
-        window,
-    )
 
 
 def _number(text: str | None, scale: float = 1.0) -> float | None:
@@ -156,7 +87,7 @@ def _number(text: str | None, scale: float = 1.0) -> float | None:
     return value if isfinite(value) and value >= 0 else None
 
 
-def _moment(text: str | None) -> float | None:
+def _date(text: str | None) -> float | None:
     """A date of HTTP, in any of its three forms (RFC 9110 §5.6.7), as seconds since 1970."""
     try:
         date = parsedate_to_datetime(text or "")

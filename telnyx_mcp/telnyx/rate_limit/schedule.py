@@ -286,7 +286,7 @@ def _of_a_minute(seen: Observation) -> Observation:
     def cut(seconds: float | None) -> float | None:
         return seconds if seconds is None or seconds <= LONGEST_BELIEVED else LONGEST_CUT
 
-    headers = replace(seen.headers, reset=cut(seen.headers.reset), window=cut(seen.headers.window))
+    headers = replace(seen.headers, reset=cut(seen.headers.reset))
     return replace(seen, headers=headers, retry_after=cut(seen.retry_after))
 
 
@@ -397,7 +397,7 @@ def _counted(pace: Pace, used: int, reset: float, seen: Observation) -> Pace | N
             given=waiting,
             starved=False,
             starved_before=pace.starved,
-            longest=seen.headers.window or reset,
+            longest=reset,
             longest_before=pace.longest,
         )
     return replace(
@@ -405,7 +405,7 @@ def _counted(pace: Pace, used: int, reset: float, seen: Observation) -> Pace | N
         ends=min(pace.ends, latest) if pace.ends_stated else latest,
         ends_stated=True,
         used=max(pace.used, used),
-        longest=seen.headers.window or max(pace.longest, reset),
+        longest=max(pace.longest, reset),
     )
 
 
