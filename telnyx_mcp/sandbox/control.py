@@ -17,6 +17,7 @@ from telnyx_mcp.sandbox.account import Account
 from telnyx_mcp.sandbox.app import build_app
 from telnyx_mcp.sandbox.faults import Fault, Faults
 from telnyx_mcp.sandbox.limits import RateLimit, rate_limits
+from telnyx_mcp.sandbox.operations import OPERATIONS
 from telnyx_mcp.sandbox.records import Count
 
 SANDBOX_KEY = "KEY_SANDBOX"
@@ -112,7 +113,7 @@ class Sandbox:
         self.no_permissions_key = no_permissions_key
         self.base_url = ""
         self.account = Account(seed, today, records_per_day, records_per_month)
-        self.faults = Faults()
+        self.faults = Faults([each.id for each in OPERATIONS])
         self.latency = self._usual_latency = latency
         self.limit = rate_limits(rate_limit, clock)
         self.log = RequestLog()

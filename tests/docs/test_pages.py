@@ -11,7 +11,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import textwrap
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -29,8 +28,6 @@ from telnyx_mcp.server.http_token import Token
 from telnyx_mcp.telnyx.models import ApiModel  # noqa: F401 - of the documentation's code
 from telnyx_mcp.telnyx.operations import Operation  # noqa: F401
 from telnyx_mcp.tools import TOOLS
-from telnyx_mcp.tools.catalog.get_auto_recharge_preferences import NoParams
-from telnyx_mcp.tools.framework.results import Result
 from telnyx_mcp.tools.framework.spec import Call, ToolSpec  # noqa: F401
 from tests.process.harness import environment_for
 
@@ -225,25 +222,11 @@ def test_every_configuration_that_is_shown_is_one(snippet: Snippet) -> None:
             assert server["env"].keys() <= VARIABLES.keys()
 
 
-def test_the_code_of_add_an_operation_fits_what_is_there() -> None:
-    class BalancesResult(Result):
-        items: list[str]
-
-    async def list_balances(call: Call[NoParams]) -> BalancesResult:
-        return BalancesResult(items=[])
-
-    names = dict(globals()) | {"BalancesResult": BalancesResult, "list_balances": list_balances}
-    for each in snippets("python"):
-        exec(compile(textwrap.dedent(each.text), str(each), "exec"), names)
-    assert names["LIST_BALANCES"].name not in {each.name for each in TOOLS}
-    assert names["BalanceIn"].model_validate({"balance": "1.00", "new": 1}).balance == "1.00"
-
-
 def test_no_snippet_is_of_a_kind_that_nothing_looks_at() -> None:
     kinds = {
         found
         for name in NAMES
         for found in re.findall(r"^ *```(\w+)$", text_of(name), re.MULTILINE)
     }
-    assert kinds <= {"sh", "json", "toml", "python"}
+    assert kinds <= {"sh", "json", "toml", "python", "text"}
     assert shutil.which("make")

@@ -54,7 +54,7 @@ MANY_REQUESTS = {"runway", "spend", "spend so far", "failures", "audit that cont
 
 MAY = {"start_date": "2026-05-01", "end_date": "2026-06-01"}
 WEEK = {"product": "messaging", "period": "last 7 days"}
-CALLS: Mapping[str, tuple[str, Arguments]] = {
+CALLS: dict[str, tuple[str, Arguments]] = {
     "balance": ("telnyx_get_balance", {}),
     "runway": ("telnyx_get_balance", {"include_runway": True}),
     "spend": ("telnyx_summarize_spend", {"period": "2026-05", "compare_to": "previous"}),
@@ -93,7 +93,8 @@ CALLS: Mapping[str, tuple[str, Arguments]] = {
     "update": ("telnyx_update_auto_recharge_preferences", {"threshold_amount": "50.00"}),
     "update approved": ("telnyx_update_auto_recharge_preferences", {"threshold_amount": "9.00"}),
 }
-"""Every tool, on every way it has. The two that change something ask Telnyx before they ask a person."""
+CALLS |= {each.name: (each.name, {}) for each in TOOLS if each.name not in dict(CALLS.values())}
+"""Every tool, on every way it has. The two that change something ask Telnyx before they ask the user."""
 FRESH: Mapping[str, Mapping[str, Callable[[int], str]]] = {
     "telnyx_create_stored_payment_transaction": {"reference": "number {}".format},
     "telnyx_update_auto_recharge_preferences": {"threshold_amount": "{}.01".format},
@@ -567,7 +568,3 @@ async def test_an_answer_of_any_size_is_answered_and_holds_little(
         result = await server.ask("tools/call", balance)
         assert result["structuredContent"]["balance"] == "2.50"
         check_end(*await server.ended())
-
-
-def test_every_tool_is_among_the_calls() -> None:
-    assert {tool for tool, _ in CALLS.values()} == {each.name for each in TOOLS}

@@ -43,12 +43,10 @@ ODD_KEY = 'KEY0199/hostile+tests=="quoted"\\back&amp;<x>\'%2F'
 """No key of Telnyx's looks so; but every way to spell it is another text."""
 LINK_SECRET = "X-Amz-Signature=9f86d081884c7d659a2feaa0c55ad015"
 ID = "48eff763-ea80-4345-b688-78249eb165a8"
-CALLS: Mapping[str, dict[str, Any]] = {
-    "telnyx_get_balance": {},
+CALLS: Mapping[str, dict[str, Any]] = {each.name: {} for each in TOOLS} | {
     "telnyx_summarize_spend": {"period": "2026-05", "compare_to": "previous"},
     "telnyx_get_charges_summary": {"start_date": "2026-05-01", "end_date": "2026-06-01"},
     "telnyx_get_charges_breakdown": {"start_date": "2026-05-01", "export": True},
-    "telnyx_list_invoices": {},
     "telnyx_get_invoice": {"invoice_id": ID, "include_download_link": True},
     "telnyx_summarize_usage": {"product": "messaging", "period": "yesterday"},
     "telnyx_search_detail_records": {
@@ -61,9 +59,6 @@ CALLS: Mapping[str, dict[str, Any]] = {
     "telnyx_get_webhook_delivery": {"delivery_id": ID, "include_payload": True},
     "telnyx_list_phone_numbers": {"profile": "none"},
     "telnyx_get_session_cost": {"session_id": ID},
-    "telnyx_list_user_tags": {},
-    "telnyx_get_auto_recharge_preferences": {},
-    "telnyx_list_changes": {},
     "telnyx_update_auto_recharge_preferences": {"threshold_amount": "50.00"},
     "telnyx_create_stored_payment_transaction": {"amount": "10.00"},
 }
@@ -330,10 +325,6 @@ async def test_a_link_to_an_invoice_is_for_the_one_who_asked_and_written_nowhere
     written = f"{unasked}{capfd.readouterr()}{caplog.text}"
     assert LINK_SECRET not in written
     assert [name for name, content in all_bytes(tmp_path) if LINK_SECRET.encode() in content] == []
-
-
-def test_every_tool_is_called() -> None:
-    assert CALLS.keys() == {each.name for each in TOOLS}
 
 
 # --- the command -----------------------------------------------------------------------------------

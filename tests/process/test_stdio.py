@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox
+from telnyx_mcp.tools import TOOLS
 from tests.process.harness import environment_for, started
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
@@ -41,7 +42,7 @@ async def test_it_answers_on_stdout_and_ends_with_stdin(environment: dict[str, s
 async def test_without_a_key_it_lists_its_tools_and_each_call_says_how_to_set_one() -> None:
     async with started(environment={}) as server:
         await server.initialize()
-        assert len((await server.ask("tools/list"))["tools"]) == 18
+        assert len((await server.ask("tools/list"))["tools"]) == len(TOOLS)
         result = await server.ask("tools/call", {"name": "telnyx_get_balance", "arguments": {}})
         assert result["isError"]
         assert "TELNYX_API_KEY" in result["content"][0]["text"]
@@ -150,7 +151,7 @@ async def test_garbage_on_stdin_does_not_end_it(environment: dict[str, str]) -> 
         for line in (b"", b"not json", b"[]", b"{", b'{"jsonrpc":"2.0"}', b"\xff\xfe", b"[" * 5000):
             await server.send(line)
         await server.initialize()
-        assert len((await server.ask("tools/list"))["tools"]) == 18
+        assert len((await server.ask("tools/list"))["tools"]) == len(TOOLS)
 
 
 async def test_the_key_is_nowhere_in_what_it_writes(environment: dict[str, str]) -> None:
