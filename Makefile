@@ -17,7 +17,7 @@ LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --genera
 EVERYTHING := --extra postgres --extra keyring --group lock --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test interop bundle check contract docs pictures bench metrics mutants lock interop-lock clean
+.PHONY: help demo test interop bundle check contract spec docs pictures bench metrics mutants lock interop-lock clean
 
 help:
 	@echo 'make demo      a tour of the server on a sandbox account; needs no key'
@@ -26,6 +26,7 @@ help:
 	@echo 'make bundle    dist/telnyx-account-mcp.mcpb, for Claude Desktop; needs npm'
 	@echo 'make check     lint, format, types, and the published contract against the code'
 	@echo 'make contract  generate tools/*.json and tools/README.md from the code'
+	@echo 'make spec      generate tests/spec/*.json from the OpenAPI document, where that is'
 	@echo 'make docs      generate server.json and parts of README and docs from the code'
 	@echo 'make pictures  record the demo again for README and docs'
 	@echo 'make bench     measure start-up, calls, the pace, memory and tokens; takes several minutes'
@@ -80,6 +81,9 @@ pictures: $(READY)
 
 contract: $(READY)
 	@$(BIN)/python -m scripts.generate.contract
+
+spec: $(READY)
+	@$(BIN)/python -m scripts.generate.spec $(ARGS)
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -1,4 +1,4 @@
-"""Every request the client can send is one that Telnyx's published document describes."""
+"""Every request the client can send is one that Telnyx's OpenAPI document describes (tests/spec)."""
 
 from __future__ import annotations
 
@@ -6,18 +6,16 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
+from scripts.generate.spec import FOLDER, NAMES
 from telnyx_mcp.sandbox import Sandbox, SeenRequest
 from telnyx_mcp.server.build import AccountServer
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.errors import TelnyxError
-
-DOCUMENTS = Path(__file__).parents[2] / "shared" / "telnyx"
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 ID = "48eff763-ea80-4345-b688-78249eb165a8"
@@ -108,11 +106,8 @@ REQUESTS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
 
 @pytest.fixture(scope="module")
 def documents() -> list[dict[str, Any]]:
-    """Both cuts of the document: the thirteen operations, and those next to them."""
-    files = [DOCUMENTS / f"{name}-openapi.json" for name in ("account", "neighbours")]
-    if not all(file.exists() for file in files):
-        pytest.skip("Telnyx's OpenAPI document is not beside this checkout")
-    return [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    """The thirteen operations of the mission, and those beside them."""
+    return [json.loads((FOLDER / f"{name}.json").read_text("utf-8")) for name in NAMES]
 
 
 def described(

@@ -1,24 +1,16 @@
-"""Answers judged by Telnyx's published OpenAPI document, which lies outside this repository."""
+"""The sandbox's answers, judged by the schemas of Telnyx's OpenAPI document (tests/spec)."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
+from scripts.generate.spec import FOLDER
 from telnyx_mcp.sandbox import NO_PERMISSIONS_KEY, Sandbox
-
-ROOT = Path(__file__).parents[2]
-SPEC = ROOT.parent / "shared" / "telnyx" / "account-openapi.json"
-NEIGHBOURS_SPEC = SPEC.with_name("neighbours-openapi.json")
-
-pytestmark = pytest.mark.skipif(
-    not SPEC.exists(), reason=f"Telnyx's OpenAPI document is not at {SPEC}"
-)
 
 # One schema by record type: `DetailRecord` itself contradicts its own examples.
 RECORD_SCHEMAS = {
@@ -34,7 +26,16 @@ RECORD_SCHEMAS = {
 
 @pytest.fixture(scope="module")
 def spec() -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(SPEC.read_text(encoding="utf-8"))
+    return _read("account")
+
+
+@pytest.fixture(scope="module")
+def neighbours() -> dict[str, Any]:
+    return _read("neighbours")
+
+
+def _read(name: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text("utf-8"))
     return document
 
 
@@ -177,7 +178,6 @@ def test_refused_keys_are_as_declared(
 REPORT = "product=messaging&dimensions=date,direction&metrics=cost,count"
 
 
-@pytest.mark.skipif(not NEIGHBOURS_SPEC.exists(), reason="Telnyx's OpenAPI document is not there")
 @pytest.mark.parametrize(
     ("url", "path", "status"),
     [
@@ -189,14 +189,13 @@ REPORT = "product=messaging&dimensions=date,direction&metrics=cost,count"
     ],
 )
 def test_usage_reports_are_as_declared(
-    client: httpx.Client, url: str, path: str, status: int
+    client: httpx.Client, neighbours: dict[str, Any], url: str, path: str, status: int
 ) -> None:
     """But for `record_types`, which Telnyx's own example has null, against its schema."""
-    document = json.loads(NEIGHBOURS_SPEC.read_text(encoding="utf-8"))
     answer = client.get(url)
     assert answer.status_code == status
-    schema = answer_schema(document, "get", path, str(status))
-    assert problems(document, schema, answer.json()) == []
+    schema = answer_schema(neighbours, "get", path, str(status))
+    assert problems(neighbours, schema, answer.json()) == []
 
 
 NOTIFICATIONS = ("channels", "event_conditions", "events", "profiles", "settings")
@@ -211,14 +210,6 @@ NEIGHBOURS = [
     ("/spend_limits", "/spend_limits"),
     *((f"/notification_{name}",) * 2 for name in NOTIFICATIONS),
 ]
-
-
-@pytest.fixture(scope="module")
-def neighbours() -> dict[str, Any]:
-    if not NEIGHBOURS_SPEC.exists():
-        pytest.skip(f"Telnyx's OpenAPI document is not at {NEIGHBOURS_SPEC}")
-    document: dict[str, Any] = json.loads(NEIGHBOURS_SPEC.read_text(encoding="utf-8"))
-    return document
 
 
 @pytest.mark.parametrize(("url", "path"), NEIGHBOURS)
