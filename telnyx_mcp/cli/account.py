@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from telnyx_mcp.cli.errors import CommandError
 from telnyx_mcp.cli.terminal import Terminal
 from telnyx_mcp.config.tool_groups import TOOL_GROUPS, ToolGroup, tool_groups
+from telnyx_mcp.process.leaving import on_leaving
 
 if TYPE_CHECKING:
     from telnyx_mcp.config.profiles import ConfiguredAccounts
@@ -89,10 +90,9 @@ def run_with_account(
 
     from telnyx_mcp.sandbox import running_sandbox
 
-    with (
-        TemporaryDirectory(prefix="telnyx-account-mcp-", ignore_cleanup_errors=True) as folder,
-        running_sandbox() as sandbox,
-    ):
+    temporary = TemporaryDirectory(prefix="telnyx-account-mcp-", ignore_cleanup_errors=True)
+    on_leaving(temporary.cleanup)
+    with temporary as folder, running_sandbox() as sandbox:
         account = {
             "api_key": SecretStr(sandbox.key),
             "key_from": "auto",

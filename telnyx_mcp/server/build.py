@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence, Set
@@ -39,6 +38,7 @@ from telnyx_mcp.config.environment import misspelt, why_blocked
 from telnyx_mcp.config.keys import KeyUnavailable, has_key, remember_keys, with_key
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.config.tool_groups import TOOL_GROUPS, ToolGroup
+from telnyx_mcp.process.leaving import leave
 from telnyx_mcp.process.signals import stopping_signals
 from telnyx_mcp.server import resources
 from telnyx_mcp.server.completions import Completer
@@ -329,11 +329,8 @@ async def changes_recorded(server: AccountServer) -> None:
 
 
 def leave_process(server: AccountServer) -> NoReturn:
-    """Ends the process with status 0, whatever its threads still wait for."""
+    """Closes the ledgers and pages, and ends the process with status 0."""
     for each in server.accounts.made:
         with suppress(Exception):
             each.gate.close()
-    atexit._run_exitfuncs()  # what a sandbox or a page left in temporary directories
-    with suppress(OSError, ValueError, AttributeError):  # it may be closed
-        sys.stderr.flush()
-    os._exit(0)
+    leave()
