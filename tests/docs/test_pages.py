@@ -132,7 +132,7 @@ EXAMPLE = {"telnyx_list_balances"}
 """The tool that docs/add-an-operation.md adds."""
 ENDLESS = ("serve", "sandbox")
 """What serves until it is stopped: started, and stopped."""
-EXIT = {"approve": (2,), "key": (2,), "resolve": (1, 2), "ledger": (0, 1)}
+EXIT = {"approve": (2,), "key": (1,), "resolve": (1, 2), "ledger": (0, 1)}
 """What needs a person at a terminal, or a change to speak of, and says so here."""
 ELSEWHERE: Mapping[str, str] = {
     "make": "run by CI; here only that there is such a target",
