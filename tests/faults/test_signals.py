@@ -306,7 +306,7 @@ async def test_a_call_whose_payment_gets_no_answer_says_that_it_is_unknown(
         between.hang()
         sends(process, signals)
         assert process.stderr
-        await process.stderr.readuntil(b"waiting for what comes of it.")
+        await process.stderr.readuntil(b"waiting for its outcome.")
         between.cut()
         between.flow()
         async with asyncio.timeout(60):

@@ -115,7 +115,7 @@ def test_a_signal_while_a_payment_is_in_flight_finishes_it_and_says_what_came_of
             assert terminal._process.poll() is None
         for each in signals:
             terminal._process.send_signal(each)
-        terminal.shows("It was sent already: waiting for what comes of it.")
+        terminal.shows("It was sent already: waiting for its outcome.")
         terminal.shows("Done: paying 120.00.")
         assert terminal.ends() == 0
     assert len(sandbox.payments) == 1

@@ -106,7 +106,7 @@ def test_resolve_as_the_assistant_says_to_type_it_shows_the_evidence_and_asks(
         terminal.types(found)
         terminal.shows(says)
         types_amount(terminal, "12.00")
-        terminal.shows(f"Resolved: pay 12.00 is {state} now.")
+        terminal.shows(f"Resolved: pay 12.00: {state}.")
         terminal.shows("Payments can be made again.")
         assert terminal.ends() == 0
     assert "then run" not in terminal.shown, "it runs already"
