@@ -191,6 +191,8 @@ class Overlaid(AccountServer):
             self._tool_manager._tools[tool.name] = tool
         for prompt in PROMPTS:
             self.add_prompt(prompt)
+        self._loaded |= {each.name for each in TOOLS}
+        self._prompts |= {each.name for each in PROMPTS}
 
     async def list_resources(self) -> list[Resource]:
         grafted = [
