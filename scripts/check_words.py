@@ -32,7 +32,7 @@ FILES = (
 
 # A regular expression, and what to write instead. A space stands for any white space.
 SUGGESTIONS = {
-    r"likewise": "also, or the same sentence again",
+    r"likewise": "also; or repeat the sentence",
     r"none such|nothing such|knows no such": "there is no ...",
     r"(?<!there\s)(?:is|are) (?-i:none)(?!\sof)": "is not, is missing",
     r"told": "the term: reported, stated, notified, configured",

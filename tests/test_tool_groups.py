@@ -151,6 +151,8 @@ async def test_every_group_alone_costs_a_model_less_than_1500_tokens(
         ("billing", ("billing",)),
         (" Usage , BILLING ,", ("billing", "usage")),
         ("audit,audit", ("audit",)),
+        ("billing;usage", ("billing", "usage")),
+        ("usage billing", ("billing", "usage")),
         ("", TOOL_GROUPS),
         (" , ", TOOL_GROUPS),
     ],

@@ -40,7 +40,7 @@ def render(result: CallToolResult) -> list[RenderableType]:
             facts[name] = _cell(value)
     long = {name: text for name, text in facts.items() if len(text) > LONG_FACT}
     short = "  ".join(f"{name} {text}" for name, text in facts.items() if name not in long)
-    sandbox = [Text("Sandbox: a sandbox account, not yours.", style="dim")]
+    sandbox = [Text("Sandbox account: these figures are not yours.", style="dim")]
     return [
         *(sandbox if "sandbox" in content else []),
         Text(short),

@@ -74,7 +74,7 @@ def key_command(action: str, profile: str | None, base_url: str) -> str:
 
 
 def place_of_key(settings: Settings) -> str:
-    """The source of the key, in words: the variable's name, or `the keyring`."""
+    """Where the key comes from: the variable's name, or `the keyring`."""
     source, _, name = settings.key_from.partition(":")
     if source == "env":
         return name

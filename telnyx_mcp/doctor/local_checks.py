@@ -167,11 +167,11 @@ def _command_of(entry: object) -> list[str]:
     """The command line of a client's entry, if it starts this server, whatever the entry's name."""
     given = entry if isinstance(entry, dict) else {}
     args = given.get("args", [])
-    words = [
+    command = [
         str(each) for each in (given.get("command"), *(args if isinstance(args, list) else []))
     ]
-    by_name = any(PurePath(each).stem == PROGRAM for each in words)
-    return words if by_name or ("-m", "telnyx_mcp") in pairwise(words) else []
+    by_name = any(PurePath(each).stem == PROGRAM for each in command)
+    return command if by_name or ("-m", "telnyx_mcp") in pairwise(command) else []
 
 
 def _check_command(client: Client, name: str, command: Sequence[str]) -> Finding:

@@ -17,13 +17,13 @@ async def test_the_option_wins_over_the_environment(environment: dict[str, str])
 def test_an_unknown_group_on_the_command_line_is_a_wrong_call(run: Run) -> None:
     done = run("serve", "--tools", "billing,biling")
     assert done.returncode == 2
-    assert "there is no tool group 'biling'. Did you mean 'billing'?" in done.stderr
+    assert "must name tool groups, and 'biling' is not one. Did you mean 'billing'?" in done.stderr
 
 
 def test_an_unknown_group_in_the_environment_ends_the_start_with_its_name(run: Run) -> None:
     done = run("serve", TELNYX_MCP_TOOLS="invoices")
     assert done.returncode == 2
-    assert "TELNYX_MCP_TOOLS there is no tool group 'invoices'." in done.stderr
+    assert "TELNYX_MCP_TOOLS must name tool groups, and 'invoices' is not one." in done.stderr
     assert "Nothing was started." in done.stderr
 
 

@@ -571,7 +571,7 @@ async def test_a_name_of_control_characters_or_100_kb_is_refused(
 ) -> None:
     for name in ("\x1b[2J\x00", "x" * 100_000, "page\nsize"):
         result = await call(server, tool, {**NEEDED[tool], name: 1})
-        check_refusal(sandbox, result, "There is no argument")
+        check_refusal(sandbox, result, "there is no argument")
 
 
 # --- what is meant well --------------------------------------------------------------------------

@@ -22,6 +22,10 @@ from tests.conftest import call, text_of
         ("telnyx_get_webhook_delivery", "id", "did you mean `delivery_id`?"),
         ("telnyx_get_invoice", "ID", "did you mean `invoice_id`?"),
         ("telnyx_get_charges_summary", "start", "did you mean `start_date`?"),
+        ("telnyx_get_charges_summary", "end", "did you mean `end_date`?"),
+        ("telnyx_get_charges_breakdown", "until", "did you mean `end_date`?"),
+        ("telnyx_summarize_spend", "from", "did you mean `start_date`?"),
+        ("telnyx_list_audit_events", "created", "did you mean `created_after`?"),
     ],
 )
 async def test_a_guessed_argument_is_answered_with_what_to_do_instead(

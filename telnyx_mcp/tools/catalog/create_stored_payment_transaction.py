@@ -184,7 +184,7 @@ CREATE_STORED_PAYMENT_TRANSACTION = ToolSpec(
     name="telnyx_create_stored_payment_transaction",
     group="changes",
     title="Pay (moves real money)",
-    description="Charges the stored payment method and adds the amount to the balance, after a person "
+    description="Charges the stored payment method and adds the amount to the balance, after the user "
     "approves it. Call only when the user asked for a payment, once. If the state is unknown, never "
     "try again: tell the user.",
     params=PaymentParams,

@@ -9,7 +9,11 @@ from pydantic import Field
 
 from telnyx_mcp.billing.money import amount_of, format_amount
 from telnyx_mcp.telnyx.errors import TelnyxError
-from telnyx_mcp.tools.catalog.update_auto_recharge_preferences import MOST_RECHARGES_A_DAY, Charge
+from telnyx_mcp.tools.catalog.update_auto_recharge_preferences import (
+    MOST_RECHARGES_A_DAY,
+    Charge,
+    PreferencesRow,
+)
 from telnyx_mcp.tools.framework.arguments import Params
 from telnyx_mcp.tools.framework.results import Result, Row, copy_fields
 from telnyx_mcp.tools.framework.spec import Call, ToolSpec
@@ -34,17 +38,7 @@ class ChargedAtMost(Row):
     )
 
 
-class PreferencesResult(Result):
-    enabled: bool | None = Field(None, description="Whether Telnyx recharges automatically.")
-    threshold_amount: str | None = Field(
-        None, description="Available credit below which Telnyx recharges, as a decimal string."
-    )
-    recharge_amount: str | None = Field(
-        None,
-        description="Charged on top of what is missing up to the threshold, as a decimal string.",
-    )
-    preference: str | None = Field(None, description="How it is paid: credit_paypal or ach.")
-    invoice_enabled: bool | None = Field(None, description="Whether recharges are invoiced.")
+class PreferencesResult(Result, PreferencesRow):
     balance: str | None = Field(None, description="Balance as a decimal string.")
     available_credit: str | None = Field(
         None, description="Balance plus credit limit, as a decimal string."

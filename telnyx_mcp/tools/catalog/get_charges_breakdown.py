@@ -33,9 +33,11 @@ class BreakdownParams(Params):
 
     start_date: Day = Field(description="First day, YYYY-MM-DD.")
     end_date: Day | None = Field(None, description=END_DESCRIPTION + " Default: a month later.")
-    sort: Literal["number", "cost"] = Field("number", description="cost: the dearest first.")
+    sort: Literal["number", "cost"] = Field(
+        "number", description="Order of the numbers; cost: highest cost first."
+    )
     top: int | None = Field(
-        None, ge=1, le=MOST_NUMBERS, description="Only this many, the dearest first."
+        None, ge=1, le=MOST_NUMBERS, description="Only this many numbers, highest cost first."
     )
     unused: bool = Field(
         False, description="Only numbers without calls, messages or other usage in this time."

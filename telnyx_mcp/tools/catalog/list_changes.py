@@ -23,7 +23,7 @@ NOT_LINKED = (
 
 
 class ChangesParams(Params):
-    limit: int = Field(10, ge=1, le=100, description="How many, newest first.")
+    limit: int = Field(10, ge=1, le=100, description="How many changes to list, newest first.")
 
 
 class ChangeRow(Row):

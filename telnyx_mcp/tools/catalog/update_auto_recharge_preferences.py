@@ -62,7 +62,10 @@ class UpdateParams(Params):
         None,
         description="Charged on top of what is missing up to the threshold, e.g. 100.00.",
     )
-    preference: Literal["credit_paypal", "ach"] | None = Field(None, description="How to pay.")
+    preference: Literal["credit_paypal", "ach"] | None = Field(
+        None,
+        description="How Telnyx is paid: credit_paypal (card or PayPal) or ach (bank account).",
+    )
     invoice_enabled: bool | None = Field(None, description="Whether recharges are invoiced.")
 
 

@@ -73,7 +73,11 @@ def parse(params: type[P], tool: str, arguments: Mapping[str, Any]) -> P:
     )
 
 
-_SYNONYMS = {"limit": "page_size", "per_page": "page_size", "count": "page_size"}
+_SYNONYMS: Mapping[str, str] = {
+    **dict.fromkeys(("limit", "per_page", "count"), "page_size"),
+    **dict.fromkeys(("from", "since", "begin"), "start_date"),
+    **dict.fromkeys(("to", "until", "till"), "end_date"),
+}
 
 
 def nearest(text: str, known: list[str]) -> str | None:
@@ -86,12 +90,16 @@ def nearest(text: str, known: list[str]) -> str | None:
 def _unknown(name: str, given: Mapping[str, Any], params: type[Params]) -> str:
     low = name.lower()[:80]
     if low in params.instead:
-        return f"There is no argument `{quote(name)}`. {params.instead[low]}"
+        return f"there is no argument `{quote(name)}`. {params.instead[low]}"
     free = [each for each in params.model_fields if each not in given]
-    near = [each for each in free if each == _SYNONYMS.get(low) or each.endswith(f"_{low}")]
+    near = [
+        each
+        for each in free
+        if each == _SYNONYMS.get(low) or each.startswith(f"{low}_") or each.endswith(f"_{low}")
+    ]
     near = near or get_close_matches(low, free, 1, 0.6)
     hint = f"; did you mean `{near[0]}`?" if near else "."
-    return f"There is no argument `{quote(name)}`{hint}"
+    return f"there is no argument `{quote(name)}`{hint}"
 
 
 def _words(detail: ErrorDetails, params: type[Params]) -> str:

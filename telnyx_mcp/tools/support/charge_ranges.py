@@ -13,7 +13,7 @@ from telnyx_mcp.tools.framework.spec import Call
 MOST_PARTS = 24
 
 
-END_DESCRIPTION = "Day after the last one."
+END_DESCRIPTION = "Day after the last one, YYYY-MM-DD."
 
 
 def check_range(start: date, end: date | None, call: Call[Any]) -> None:

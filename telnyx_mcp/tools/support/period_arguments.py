@@ -27,7 +27,7 @@ class PeriodParams(Params):
         description="2026-05, 2026-Q2, last month, last 7 days, year to date, ...",
     )
     start_date: Day | None = Field(None, description="First day, YYYY-MM-DD.")
-    end_date: Day | None = Field(None, description="Day after the last one.")
+    end_date: Day | None = Field(None, description="Day after the last one, YYYY-MM-DD.")
 
 
 def check_one_range(period: object, start: object, end: object) -> None:
