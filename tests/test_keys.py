@@ -24,7 +24,8 @@ from telnyx_mcp.config import keys
 from telnyx_mcp.config.keys import KeyUnavailable, key_of, with_key
 from telnyx_mcp.config.settings import Settings, usable_key, usable_token
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server.build import AccountServer, build_server
+from telnyx_mcp.server.account_server import AccountServer
+from telnyx_mcp.server.build import build_server
 from telnyx_mcp.server.prompts import read_prompts
 from telnyx_mcp.untrusted.known import without_keys
 from tests.conftest import KEY, Mode, connected, content_of, text_of

@@ -15,7 +15,8 @@ from pydantic import SecretStr
 from telnyx_mcp.config.profiles import SettingsError, configured
 from telnyx_mcp.config.settings import TELNYX_API, Settings
 from telnyx_mcp.sandbox import Sandbox, running_sandbox
-from telnyx_mcp.server.build import AccountServer, build_server
+from telnyx_mcp.server.account_server import AccountServer
+from telnyx_mcp.server.build import build_server
 from tests.conftest import KEY, NOW, TODAY, Mode, connected, content_of, text_of
 
 PAYMENT = "telnyx_create_stored_payment_transaction"

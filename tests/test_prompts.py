@@ -12,7 +12,7 @@ from mcp_types import PromptReference, ResourceTemplateReference, TextContent
 
 from telnyx_mcp.billing.records import RECORD_TYPES
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server.build import AccountServer
+from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.prompts import read_prompts
 from telnyx_mcp.tools import TOOLS
 from tests.conftest import Mode, connected

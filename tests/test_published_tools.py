@@ -18,7 +18,8 @@ from benchmarks.tokens import MOST_SEEN, MOST_SEEN_OF_ONE, seen_of
 from scripts.generate.contract import contract_files, published_tools, stale_files
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server.build import AccountServer, build_server
+from telnyx_mcp.server.account_server import AccountServer
+from telnyx_mcp.server.build import build_server
 from telnyx_mcp.tools import TOOLS
 from telnyx_mcp.tools.framework.output_schema import output_schema
 from telnyx_mcp.tools.framework.tokens import about_tokens

@@ -13,7 +13,7 @@ import pytest
 
 from scripts.generate.spec import FOLDER, NAMES
 from telnyx_mcp.sandbox import Sandbox, SeenRequest
-from telnyx_mcp.server.build import AccountServer
+from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.errors import TelnyxError
 

@@ -14,7 +14,8 @@ from pydantic import SecretStr
 
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import running_sandbox
-from telnyx_mcp.server.build import AccountServer, build_server
+from telnyx_mcp.server.account_server import AccountServer
+from telnyx_mcp.server.build import build_server
 from tests.conftest import NOW, TODAY, Mode, connected
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import anyio
 
 from telnyx_mcp.config.settings import Settings
-from telnyx_mcp.server.build import build_server, serve_stdio
+from telnyx_mcp.server.build import build_server
+from telnyx_mcp.server.stdio import serve_stdio
 from telnyx_mcp.telnyx.transport import Transport
 
 if __name__ == "__main__":

@@ -17,10 +17,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
-from mcp.server.mcpserver import Context
 from mcp_types import InputRequiredResult
 
 from telnyx_mcp.approval.change import STANDING, WAITING, Change, State
@@ -31,6 +30,7 @@ from telnyx_mcp.approval.proposals import MOST_ROUNDS, Proposals
 from telnyx_mcp.approval.reasons import NotAllowed
 from telnyx_mcp.approval.request import ChangeRequest, RequestFactory
 from telnyx_mcp.approval.sender import Sender
+from telnyx_mcp.request_context import RequestContext
 
 if TYPE_CHECKING:
     from telnyx_mcp.approval.ledger import Decision, Ledger
@@ -73,7 +73,7 @@ class Gate(Sender):
         return self._ledger
 
     async def carry_out(
-        self, request: ChangeRequest, context: Context[Any, Any]
+        self, request: ChangeRequest, context: RequestContext
     ) -> Outcome | InputRequiredResult:
         """The outcome of the change, or the question that the client shows to the user.
 
@@ -101,7 +101,7 @@ class Gate(Sender):
         )
 
     async def _ask_and_send(
-        self, ledger: Ledger, change: Change, request: ChangeRequest, context: Context[Any, Any]
+        self, ledger: Ledger, change: Change, request: ChangeRequest, context: RequestContext
     ) -> Outcome | InputRequiredResult:
         """The outcome of one question: sent, not approved, or `void` if it was no longer true."""
         asked: AskOutcome | None = None
@@ -162,7 +162,7 @@ class Gate(Sender):
         self._ledger = None
 
     async def _ask(
-        self, ledger: Ledger, change: Change, context: Context[Any, Any]
+        self, ledger: Ledger, change: Change, context: RequestContext
     ) -> tuple[AskOutcome | InputRequiredResult | None, Decision | None]:
         """The outcome of asking, and the decision to claim the change with. A decision made on the page
         or at the terminal is in the ledger instead."""

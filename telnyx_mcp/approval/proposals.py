@@ -6,14 +6,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
-
-from mcp.server.mcpserver import Context
+from typing import TYPE_CHECKING
 
 from telnyx_mcp.approval.change import Change, State
 from telnyx_mcp.approval.ledger_async import in_thread, reread
 from telnyx_mcp.approval.reasons import Blocked, NotAllowed, UnknownPayment
 from telnyx_mcp.approval.request import CannotCheck, ChangeRequest
+from telnyx_mcp.request_context import RequestContext
 
 if TYPE_CHECKING:
     from telnyx_mcp.approval.ledger import Ledger
@@ -32,7 +31,7 @@ class Proposals:
         self._show_page = show_page
 
     async def find(
-        self, ledger: Ledger, request: ChangeRequest, context: Context[Any, Any]
+        self, ledger: Ledger, request: ChangeRequest, context: RequestContext
     ) -> Change | None:
         """The change that this call is about, or None. It is `void` if another change was sent since its
         question was written."""

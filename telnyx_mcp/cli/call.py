@@ -26,7 +26,8 @@ from telnyx_mcp.cli.terminal import Terminal
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.config.tool_groups import ToolGroup
 from telnyx_mcp.process.signals import stopping_signals_heard
-from telnyx_mcp.server.build import AccountServer, build_server
+from telnyx_mcp.server.account_server import AccountServer
+from telnyx_mcp.server.build import build_server
 from telnyx_mcp.tools import TOOLS
 from telnyx_mcp.untrusted import visible
 

@@ -41,7 +41,8 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     gc.disable()
     import anyio
 
-    from telnyx_mcp.server.build import build_server, serve_stdio
+    from telnyx_mcp.server.build import build_server
+    from telnyx_mcp.server.stdio import serve_stdio
 
     if (options.token_file or options.no_token) and not options.http:
         raise CommandError("--token-file and --no-token go with --http")

@@ -24,8 +24,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.server import HANDLED_SIGNALS
 
 from telnyx_mcp.process.signals import stopping_signals
-from telnyx_mcp.server.build import AccountServer, changes_recorded, leave_process
+from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.http_token import VARIABLE, Token
+from telnyx_mcp.server.stdio import changes_recorded, leave_process
 
 CALL_GRACE_SECONDS = 1.0
 """How long calls may go on when the server is asked to leave; one that asks a person has no end."""

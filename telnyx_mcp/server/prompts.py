@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.prompts.base import Message, Prompt, PromptArgument, UserMessage
 from mcp.shared.exceptions import MCPError
-from mcp_types import INVALID_PARAMS
+from mcp_types import (
+    INVALID_PARAMS,
+    GetPromptResult,
+    Prompt,
+    PromptArgument,
+    PromptMessage,
+    TextContent,
+)
 
 _PACKAGE = Path(__file__).parents[1]
 FOLDERS = (_PACKAGE / "_prompts", _PACKAGE.parent / "prompts")
 """Where the prompts are: inside an installed package, or at the top of a checkout."""
 
 
-class TextPrompt(Prompt):
+@dataclass(frozen=True, slots=True)
+class TextPrompt:
     """A prompt whose text holds its arguments as `{name}`."""
 
+    name: str
+    title: str
+    description: str
+    arguments: Sequence[PromptArgument]
     text: str
 
     @property
@@ -28,20 +39,26 @@ class TextPrompt(Prompt):
         """The tools that its text names."""
         return frozenset(re.findall(r"telnyx_[a-z_]+", self.text))
 
-    async def render(
-        self, arguments: dict[str, Any] | None, context: Context[Any, Any]
-    ) -> list[Message]:
+    def listed(self) -> Prompt:
+        """The prompt as `prompts/list` shows it."""
+        return Prompt(
+            name=self.name,
+            title=self.title,
+            description=self.description,
+            arguments=list(self.arguments),
+        )
+
+    def render(self, given: Mapping[str, str]) -> GetPromptResult:
         """The prompt as one message of the user's. Raises -32602 for a missing argument."""
-        given = arguments or {}
-        declared = self.arguments or []
         if missing := [
-            each.name for each in declared if each.required and not given.get(each.name)
+            each.name for each in self.arguments if each.required and not given.get(each.name)
         ]:
             raise MCPError(INVALID_PARAMS, f"missing argument: {', '.join(missing)}")
         text = self.text
-        for each in declared:
-            text = text.replace(f"{{{each.name}}}", str(given.get(each.name, "")))
-        return [UserMessage(text)]
+        for each in self.arguments:
+            text = text.replace(f"{{{each.name}}}", given.get(each.name, ""))
+        message = PromptMessage(role="user", content=TextContent(type="text", text=text))
+        return GetPromptResult(description=self.description, messages=[message])
 
 
 def read_prompts() -> list[TextPrompt]:
@@ -57,7 +74,8 @@ def _read(file: Path) -> TextPrompt:
         name=file.stem,
         title=about["title"],
         description=about["description"],
-        arguments=[PromptArgument(**each) for each in about.get("arguments", [])],
-        fn=str,
+        arguments=[
+            PromptArgument(**{"required": False} | each) for each in about.get("arguments", [])
+        ],
         text=text.strip(),
     )

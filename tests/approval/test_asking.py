@@ -14,7 +14,6 @@ import httpx
 import pytest
 from mcp import Client
 from mcp.client.session import ClientRequestContext
-from mcp.server.mcpserver import Context
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     CallToolResult,
@@ -26,8 +25,10 @@ from mcp_types import (
 
 from telnyx_mcp.approval.reasons import NotAllowed
 from telnyx_mcp.config.settings import Settings
+from telnyx_mcp.request_context import RequestContext
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server.build import AccountServer, build_server
+from telnyx_mcp.server.account_server import AccountServer
+from telnyx_mcp.server.build import build_server
 from tests.conftest import Mode, connected
 
 PAY = "telnyx_create_stored_payment_transaction"
@@ -335,7 +336,7 @@ async def test_an_approval_brought_with_another_amount_pays_nothing(
     ledger = await gate.ledger()
     (change,) = ledger.newest(1, time())
     another = gate._request_for(change.operation, {"amount": "120.00"})
-    answering = cast(Context[Any, Any], SimpleNamespace(request_state=change.id))
+    answering = cast(RequestContext, SimpleNamespace(request_state=change.id))
     with pytest.raises(NotAllowed, match="the answer belongs to another change"):
         await gate._proposals.find(ledger, another, answering)
     assert sandbox.payments == []

@@ -38,7 +38,8 @@ from telnyx_mcp.approval.policy import Policy
 from telnyx_mcp.approval.process_identity import ProcessIdentity
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server.build import AccountServer, build_server
+from telnyx_mcp.server.account_server import AccountServer
+from telnyx_mcp.server.build import build_server
 from telnyx_mcp.storage.store import Store
 from telnyx_mcp.telnyx import operations as op
 from telnyx_mcp.telnyx.client import TelnyxClient

@@ -24,7 +24,8 @@ from telnyx_mcp.approval.question import Question
 from telnyx_mcp.approval.reasons import NotAllowed
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server.build import AccountServer, build_server
+from telnyx_mcp.server.account_server import AccountServer
+from telnyx_mcp.server.build import build_server
 from telnyx_mcp.storage.store import StoreError, changes
 from tests.approval.test_asking import DECLINES, PAY, Person, Time, ask, said, state_of, types
 from tests.approval.test_page import Desk

@@ -13,7 +13,8 @@ from telnyx_mcp.approval.ledger import Ledger
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.approval.question import Question
 from telnyx_mcp.config.settings import Settings
-from telnyx_mcp.server.build import AccountServer, build_server
+from telnyx_mcp.server.account_server import AccountServer
+from telnyx_mcp.server.build import build_server
 from telnyx_mcp.tools.catalog.list_changes import ChangesParams
 from tests.conftest import Mode, connected, content_of
 

@@ -35,7 +35,8 @@ from telnyx_mcp.approval.process_identity import ProcessIdentity
 from telnyx_mcp.approval.question import Fact, Question
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server.build import AccountServer, build_server
+from telnyx_mcp.server.account_server import AccountServer
+from telnyx_mcp.server.build import build_server
 from telnyx_mcp.storage.store import Store, StoreError
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.transport import Transport

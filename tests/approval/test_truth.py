@@ -22,7 +22,8 @@ from telnyx_mcp.approval.ledger import History, Ledger
 from telnyx_mcp.approval.ledger_queries import LedgerQueries
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server.build import AccountServer, build_server
+from telnyx_mcp.server.account_server import AccountServer
+from telnyx_mcp.server.build import build_server
 from tests.approval.test_asking import (
     DECLINES,
     PAY,

@@ -28,7 +28,7 @@ from pydantic import BaseModel, SecretStr
 
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox, running_sandbox
-from telnyx_mcp.server.build import AccountServer
+from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.tools import TOOLS
 from telnyx_mcp.tools.framework.results import Result, Row
 from telnyx_mcp.tools.framework.tokens import about_tokens

@@ -21,7 +21,8 @@ from telnyx_mcp.cli.terminal import Terminal
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.doctor.checks import run_checks
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server.build import AccountServer, build_server
+from telnyx_mcp.server.account_server import AccountServer
+from telnyx_mcp.server.build import build_server
 from telnyx_mcp.storage.store import Store, StoreError, changes
 from tests.approval.test_asking import PAY, said
 from tests.approval.test_store_replaced import pays, running

@@ -14,7 +14,8 @@ from mcp_types import ElicitResult
 from telnyx_mcp.approval.channels.browser import BrowserPages
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server.build import AccountServer, build_server
+from telnyx_mcp.server.account_server import AccountServer
+from telnyx_mcp.server.build import build_server
 from telnyx_mcp.telnyx import operations as op
 from telnyx_mcp.telnyx.transport import SANDBOX_HEADER, _classify
 from tests.approval.test_asking import (

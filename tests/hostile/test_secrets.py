@@ -18,7 +18,8 @@ from pydantic import SecretStr
 
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox, running_sandbox
-from telnyx_mcp.server.build import AccountServer, build_server
+from telnyx_mcp.server.account_server import AccountServer
+from telnyx_mcp.server.build import build_server
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.rate_limit.pacer import Pacer
 from telnyx_mcp.telnyx.rate_limit.stores import SqliteStore

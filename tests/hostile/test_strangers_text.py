@@ -15,7 +15,8 @@ from rich.console import Console, Group
 from telnyx_mcp.cli.tables import render, text_of
 from telnyx_mcp.config.keys import with_key
 from telnyx_mcp.config.settings import Settings
-from telnyx_mcp.server.build import AccountServer, build_server
+from telnyx_mcp.server.account_server import AccountServer
+from telnyx_mcp.server.build import build_server
 from tests.conftest import NOW, Scripted, answer, connected
 from tests.conftest import text_of as told_in
 from tests.hostile.test_secrets import CALLS, ID

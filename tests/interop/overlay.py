@@ -11,32 +11,50 @@ import base64
 import json
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import anyio
-from mcp.server.lowlevel.helper_types import ReadResourceContents
-from mcp.server.mcpserver import Context
+from mcp.server import ServerRequestContext
+from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.prompts.base import Message, Prompt, UserMessage
 from mcp.server.mcpserver.tools import Tool
+from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp_types import (
     AudioContent,
+    BlobResourceContents,
+    CallToolRequestParams,
     CallToolResult,
     ContentBlock,
     EmbeddedResource,
+    GetPromptRequestParams,
     ImageContent,
+    InputResponseRequestParams,
+    ListPromptsResult,
+    ListResourcesResult,
+    ListResourceTemplatesResult,
+    ListToolsResult,
+    PaginatedRequestParams,
+    ReadResourceRequestParams,
+    ReadResourceResult,
     Resource,
     ResourceTemplate,
     TextContent,
     TextResourceContents,
 )
-from pydantic import AnyUrl
 
 from telnyx_mcp.config.settings import Settings
-from telnyx_mcp.server.build import AccountServer, build_server
+from telnyx_mcp.server.account_server import AccountServer
+from telnyx_mcp.server.build import build_server
 from telnyx_mcp.server.http import serve_http
 from tests.interop import overlay_asking, overlay_schemas
+
+Request = ServerRequestContext[None]
+Own = Callable[[Request, Any], Awaitable[Any]]
+"""The handler of the server itself."""
+AnyContext = Context[None, Any]
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 WAV = base64.b64encode(
@@ -173,55 +191,116 @@ PROMPTS: tuple[Prompt, ...] = tuple(
 
 # --- resources -------------------------------------------------------------------------------------
 
-STATIC: dict[str, ReadResourceContents] = {
-    "test://static-text": ReadResourceContents(
-        "This is the content of the static text resource.", "text/plain"
+STATIC: dict[str, TextResourceContents | BlobResourceContents] = {
+    "test://static-text": TextResourceContents(
+        uri="test://static-text",
+        text="This is the content of the static text resource.",
+        mime_type="text/plain",
     ),
-    "test://static-binary": ReadResourceContents(base64.b64decode(PNG), "image/png"),
+    "test://static-binary": BlobResourceContents(
+        uri="test://static-binary", blob=PNG, mime_type="image/png"
+    ),
 }
 TEMPLATE = "test://template/{id}/data"
 
 
-class Overlaid(AccountServer):
-    """The server, and the fixtures. Nothing of the server is replaced."""
+def fixtures() -> MCPServer[None]:
+    """The suite's tools and prompts, as the SDK serves them."""
+    server = MCPServer[None]("fixtures", tools=list(TOOLS), log_level="WARNING")
+    for prompt in PROMPTS:
+        server.add_prompt(prompt)
+    return server
 
-    def __init__(self, plain: AccountServer) -> None:
-        super().__init__(plain.accounts, read_only=False)
-        for tool in TOOLS:
-            self._tool_manager._tools[tool.name] = tool
-        for prompt in PROMPTS:
-            self.add_prompt(prompt)
-        self._loaded |= {each.name for each in TOOLS}
-        self._prompts |= {each.name for each in PROMPTS}
 
-    async def list_resources(self) -> list[Resource]:
+class Overlaid:
+    """Grafts the fixtures onto a server: each handler answers for them, and asks the server's own
+    for everything else. Nothing of the server is replaced."""
+
+    def __init__(self, server: AccountServer) -> None:
+        self._fixtures = fixtures()
+        for method, params, handler in (
+            ("tools/list", PaginatedRequestParams, self._list_tools),
+            ("tools/call", CallToolRequestParams, self._call_tool),
+            ("prompts/list", PaginatedRequestParams, self._list_prompts),
+            ("prompts/get", GetPromptRequestParams, self._get_prompt),
+            ("resources/list", PaginatedRequestParams, self._list_resources),
+            ("resources/templates/list", PaginatedRequestParams, self._list_templates),
+            ("resources/read", ReadResourceRequestParams, self._read_resource),
+        ):
+            entry = server.get_request_handler(method)
+            assert entry is not None
+            server.add_request_handler(method, params, partial(handler, entry.handler))
+        own_schema = server.get_tool_input_schema
+        assert own_schema is not None
+        schemas = {each.name: each.parameters for each in TOOLS}
+        server.get_tool_input_schema = lambda name: schemas.get(name) or own_schema(name)
+
+    def _context(self, context: Request, params: InputResponseRequestParams) -> AnyContext:
+        bus = InMemorySubscriptionBus()
+        return Context(
+            request_context=context,
+            mcp_server=self._fixtures,
+            input_params=params,
+            subscriptions=bus,
+        )
+
+    async def _list_tools(self, own: Own, context: Request, params: Any) -> ListToolsResult:
+        listed: ListToolsResult = await own(context, params)
+        return ListToolsResult(tools=[*listed.tools, *await self._fixtures.list_tools()])
+
+    async def _call_tool(self, own: Own, context: Request, params: CallToolRequestParams) -> Any:
+        if params.name not in {each.name for each in TOOLS}:
+            return await own(context, params)
+        try:
+            return await self._fixtures.call_tool(
+                params.name, params.arguments or {}, self._context(context, params)
+            )
+        except ToolError as error:
+            return CallToolResult(content=[text(str(error))], is_error=True)
+
+    async def _list_prompts(self, own: Own, context: Request, params: Any) -> ListPromptsResult:
+        listed: ListPromptsResult = await own(context, params)
+        return ListPromptsResult(prompts=[*listed.prompts, *await self._fixtures.list_prompts()])
+
+    async def _get_prompt(self, own: Own, context: Request, params: GetPromptRequestParams) -> Any:
+        if params.name not in {each.name for each in PROMPTS}:
+            return await own(context, params)
+        return await self._fixtures.get_prompt(
+            params.name, params.arguments, self._context(context, params)
+        )
+
+    async def _list_resources(self, own: Own, context: Request, params: Any) -> ListResourcesResult:
+        listed: ListResourcesResult = await own(context, params)
         grafted = [
             Resource(uri=uri, name=uri, description="For the suite.", mime_type=contents.mime_type)
             for uri, contents in STATIC.items()
         ]
-        return [*await super().list_resources(), *grafted]
+        return ListResourcesResult(resources=[*listed.resources, *grafted])
 
-    async def list_resource_templates(self) -> list[ResourceTemplate]:
+    async def _list_templates(
+        self, own: Own, context: Request, params: Any
+    ) -> ListResourceTemplatesResult:
+        listed: ListResourceTemplatesResult = await own(context, params)
         grafted = ResourceTemplate(uri_template=TEMPLATE, name="template")
-        return [*await super().list_resource_templates(), grafted]
+        return ListResourceTemplatesResult(resource_templates=[*listed.resource_templates, grafted])
 
-    async def read_resource(
-        self, uri: AnyUrl | str, context: Context[None, Any] | None = None
-    ) -> Iterable[ReadResourceContents]:
-        if (static := STATIC.get(str(uri))) is not None:
-            return [static]
-        if found := re.fullmatch(r"test://template/([^/]+)/data", str(uri)):
-            data = {
-                "id": found[1],
-                "templateTest": True,
-                "data": f"Data for ID: {found[1]}",
-            }
-            return [ReadResourceContents(json.dumps(data), "application/json")]
-        return await super().read_resource(uri, context)
+    async def _read_resource(
+        self, own: Own, context: Request, params: ReadResourceRequestParams
+    ) -> Any:
+        uri = params.uri
+        if (static := STATIC.get(uri)) is not None:
+            return ReadResourceResult(contents=[static])
+        if found := re.fullmatch(r"test://template/([^/]+)/data", uri):
+            data = {"id": found[1], "templateTest": True, "data": f"Data for ID: {found[1]}"}
+            kind = "application/json"
+            contents = TextResourceContents(uri=uri, text=json.dumps(data), mime_type=kind)
+            return ReadResourceResult(contents=[contents])
+        return await own(context, params)
 
 
 def main(address: str) -> None:
-    server = Overlaid(build_server(Settings()))
+    server = build_server(Settings())
+    Overlaid(server)
     host, port = address.split(":")
     anyio.run(serve_http, server, host, int(port), None)  # the suite sends no token
 

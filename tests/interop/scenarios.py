@@ -74,12 +74,10 @@ WITH_FIXTURES: Mapping[str, Revisions] = {
 }
 
 _NO_LOGGING = (
-    "The server declares no `logging`, deprecated in 2026-07-28, and the SDK's MCPServer answers "
+    "The server declares no `logging`, deprecated in 2026-07-28, and the SDK answers "
     "logging/setLevel, with which the scenario begins, with -32601."
 )
-_NO_SUBSCRIPTIONS = (
-    "The server declares no `resources.subscribe`, and the SDK's MCPServer has no handler for it."
-)
+_NO_SUBSCRIPTIONS = "The server declares no `resources.subscribe`, and has no handler for it."
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import pytest
 from mcp import Client
 
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server.build import AccountServer
+from telnyx_mcp.server.account_server import AccountServer
 from tests.interop.processes import NODE_MODULES, OPEN, OVERLAID, run, serving
 from tests.interop.scenarios import (
     EXPECTED_FAILURES,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server.build import AccountServer
+from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.telnyx import account_models
 from telnyx_mcp.telnyx.account_models import AccountModel
 from telnyx_mcp.telnyx.client import TelnyxClient

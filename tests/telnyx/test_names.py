@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server.build import AccountServer
+from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.names import KEPT, MOST_PAGES, NameCache, Named, Names
 from tests.conftest import Scripted, Time, answer, complaint

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server.build import AccountServer
+from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.telnyx.account_models import SessionEvent
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError

@@ -12,7 +12,7 @@ from mcp.client.session import ClientRequestContext
 from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult
 
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server.build import AccountServer
+from telnyx_mcp.server.account_server import AccountServer
 from tests.conftest import Mode, call, connected, content_of, text_of
 
 BALANCE = "telnyx_get_balance"

@@ -23,7 +23,8 @@ from telnyx_mcp.approval.sender import CONFIRMED
 from telnyx_mcp.cli.change_texts import facts_of, record_of, sent_or_asked
 from telnyx_mcp.cli.terminal import escape_controls
 from telnyx_mcp.config.settings import Settings
-from telnyx_mcp.server.build import AccountServer, build_server
+from telnyx_mcp.server.account_server import AccountServer
+from telnyx_mcp.server.build import build_server
 from telnyx_mcp.tools.catalog.list_changes import row_of
 from telnyx_mcp.tools.support.changes import _message
 from tests.approval.ledgers import NOW

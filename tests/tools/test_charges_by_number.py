@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server.build import AccountServer
+from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.tools.framework.tokens import about_tokens
 from tests import raw
 from tests.conftest import Scripted, answer, call, complaint, content_of, text_of

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server.build import AccountServer, build_server
+from telnyx_mcp.server.account_server import AccountServer
+from telnyx_mcp.server.build import build_server
 from telnyx_mcp.tools.framework.failure import ToolFailure
 from telnyx_mcp.tools.support import csv_export
 from telnyx_mcp.tools.support.csv_export import Export, cells

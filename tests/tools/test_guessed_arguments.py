@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server.build import AccountServer
+from telnyx_mcp.server.account_server import AccountServer
 from tests.conftest import call, text_of
 
 

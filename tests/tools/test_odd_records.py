@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telnyx_mcp.billing.records import amounts_of, cost_of, mark_of, moment_of
-from telnyx_mcp.server.build import AccountServer
+from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.telnyx.pagination import Deduplicator
 from telnyx_mcp.tools.support.group_by import ALIASES, Groups, tally_row
 from tests.conftest import Scripted, answer, call, content_of

@@ -9,7 +9,8 @@ import pytest
 
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server.build import AccountServer, build_server
+from telnyx_mcp.server.account_server import AccountServer
+from telnyx_mcp.server.build import build_server
 from telnyx_mcp.tools.framework.tokens import about_tokens
 from tests.conftest import (
     KEY,

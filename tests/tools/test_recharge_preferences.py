@@ -13,7 +13,7 @@ import pytest
 
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.sandbox.neighbours.notifications import CHANNELS
-from telnyx_mcp.server.build import AccountServer
+from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.tools.support.low_credit import masked
 from tests.conftest import Scripted, answer, call, complaint, content_of, text_of
 

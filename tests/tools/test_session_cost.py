@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server.build import AccountServer
+from telnyx_mcp.server.account_server import AccountServer
 from tests import raw
 from tests.conftest import Scripted, call, complaint, content_of, text_of
 

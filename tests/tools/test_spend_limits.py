@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server.build import AccountServer
+from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.telnyx.account_models import SpendLimit
 from telnyx_mcp.tools.support.spend_limits import KEPT, SECONDS, SpendLimitCache, blocked, close
 from tests import raw

@@ -12,7 +12,8 @@ import pytest
 
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox, running_sandbox
-from telnyx_mcp.server.build import AccountServer, build_server
+from telnyx_mcp.server.account_server import AccountServer
+from telnyx_mcp.server.build import build_server
 from telnyx_mcp.tools.framework.tokens import about_tokens
 from tests import raw
 from tests.conftest import NOW, Scripted, answer, call, content_of, text_of

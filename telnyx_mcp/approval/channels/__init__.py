@@ -19,10 +19,10 @@ from telnyx_mcp.approval.change import Change, State
 from telnyx_mcp.approval.ledger_async import in_thread
 
 if TYPE_CHECKING:
-    from mcp.server.mcpserver import Context
     from mcp_types import InputRequiredResult
 
     from telnyx_mcp.approval.ledger import Ledger
+    from telnyx_mcp.request_context import RequestContext
 
 ChannelName = Literal["auto", "elicitation", "browser", "terminal"]
 
@@ -100,7 +100,7 @@ class Channels:
         self,
         change: Change,
         ledger: Ledger,
-        context: Context[Any, Any],
+        context: RequestContext,
         check: Check | None,
         now: Callable[[], datetime],
     ) -> AskOutcome | InputRequiredResult:
@@ -128,7 +128,7 @@ class Channels:
         return bool(allowed and self._pages and await self._pages.show(change, ledger, check))
 
     async def _ask_client(
-        self, change: Change, context: Context[Any, Any], now: datetime
+        self, change: Change, context: RequestContext, now: datetime
     ) -> AskOutcome | InputRequiredResult:
         from telnyx_mcp.approval.channels import elicitation
 
@@ -158,7 +158,7 @@ class Channels:
         self,
         change: Change,
         ledger: Ledger,
-        context: Context[Any, Any],
+        context: RequestContext,
         now: Callable[[], datetime],
         wait: float,
     ) -> None:

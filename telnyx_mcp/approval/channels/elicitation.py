@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Any
 
 import anyio
-from mcp.server.mcpserver import Context
 from mcp.shared.exceptions import MCPError
 from mcp_types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
@@ -18,37 +17,38 @@ from pydantic import ValidationError
 
 from telnyx_mcp.approval.change import Change
 from telnyx_mcp.approval.channels import AskOutcome, typed_matches
+from telnyx_mcp.request_context import RequestContext
 from telnyx_mcp.untrusted import one_line
 
 _KEY = "approval"
 _PROGRESS_SECONDS = 10.0
 
 
-def client_name(context: Context[Any, Any]) -> str:
+def client_name(context: RequestContext) -> str:
     """The client's name and version, as it calls itself; "" if it does not."""
     params = context.session.client_params
     info = params.client_info if params else None
     return one_line(f"{info.name} {info.version}".strip()) if info else ""
 
 
-def can_ask(context: Context[Any, Any]) -> bool:
+def can_ask(context: RequestContext) -> bool:
     """Whether the client declared that it can show a form."""
     capabilities = context.client_capabilities
     declared = capabilities.elicitation if capabilities else None
     return declared is not None and (declared.form is not None or declared.url is None)
 
 
-def is_modern(context: Context[Any, Any]) -> bool:
+def is_modern(context: RequestContext) -> bool:
     """Whether the client speaks revision 2026-07-28 or later."""
     return context.protocol_version in MODERN_PROTOCOL_VERSIONS
 
 
-def brings_answer(change: Change, context: Context[Any, Any]) -> bool:
+def brings_answer(change: Change, context: RequestContext) -> bool:
     """Whether a modern client calls again with the user's answer to this change."""
     return context.request_state == change.id and bool(context.input_responses)
 
 
-def answer(change: Change, context: Context[Any, Any]) -> AskOutcome:
+def answer(change: Change, context: RequestContext) -> AskOutcome:
     """The answer that a modern client brings."""
     return _outcome((context.input_responses or {}).get(_KEY), change)
 
@@ -61,7 +61,7 @@ def question(change: Change) -> InputRequiredResult:
     )
 
 
-async def ask_and_wait(change: Change, context: Context[Any, Any], seconds: float) -> AskOutcome:
+async def ask_and_wait(change: Change, context: RequestContext, seconds: float) -> AskOutcome:
     """What a client of revision 2025-11-25 answers within this time; `NO_ANSWER` if nothing."""
     answered: object = None
     with anyio.move_on_after(seconds) as waiting:
@@ -78,7 +78,7 @@ async def ask_and_wait(change: Change, context: Context[Any, Any], seconds: floa
     return AskOutcome.NO_ANSWER if waiting.cancelled_caught else _outcome(answered, change)
 
 
-async def _report_waiting(context: Context[Any, Any], seconds: float) -> None:
+async def _report_waiting(context: RequestContext, seconds: float) -> None:
     """Reports progress while the user thinks, so that the host does not give up."""
     passed = 0.0
     while True:

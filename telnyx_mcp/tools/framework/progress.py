@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from math import ceil
-from typing import Any
 
-from mcp.server.mcpserver import Context
+from telnyx_mcp.request_context import RequestContext
 
 
 class Progress:
     """The progress of one call. Nothing is sent to a client that did not ask for progress."""
 
-    def __init__(self, context: Context[Any, Any]) -> None:
+    def __init__(self, context: RequestContext) -> None:
         self._context = context
         self._done = 0.0
         self._total: float | None = None

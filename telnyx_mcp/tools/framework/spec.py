@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Generic, TypeVar
 
-from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.tools import Tool
-from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
-from mcp_types import CallToolResult, InputRequiredResult, ToolAnnotations
+from mcp_types import CallToolResult, InputRequiredResult, Tool, ToolAnnotations
 
 from telnyx_mcp.config.tool_groups import ToolGroup
+from telnyx_mcp.request_context import RequestContext
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.deadline import CALL_SECONDS, MANY_SECONDS
 from telnyx_mcp.telnyx.errors import TelnyxError
@@ -41,7 +39,7 @@ class Call(Generic[P]):
 
     params: P
     services: Services
-    context: Context[Any, Any]
+    context: RequestContext
     client: TelnyxClient
     progress: Progress
 
@@ -90,53 +88,36 @@ class ToolSpec(Generic[P, R]):
             open_world_hint=True,
         )
 
-    def bind(self, accounts: AccountRegistry) -> AccountTool:
-        """The tool as the SDK takes it, at work with these accounts."""
+    def listed(self, accounts: AccountRegistry) -> Tool:
+        """The tool as `tools/list` shows it, with an argument for the account if there are several."""
         parameters = input_schema(self.params)
         if accounts.names and not self.changes:
             properties = parameters["properties"] | {ARGUMENT: accounts.schema()}
             parameters = parameters | {"properties": properties}
-        return AccountTool(
-            fn=self.run,
+        return Tool(
             name=self.name,
             description=self.description,
-            parameters=parameters,
-            fn_metadata=FuncMetadata(
-                arg_model=ArgModelBase, output_schema=output_schema(self.result)
-            ),
-            is_async=True,
+            input_schema=parameters,
+            output_schema=output_schema(self.result),
             annotations=self.annotations(),
-        ).at_work(self, accounts)
+        )
 
-
-class AccountTool(Tool):
-    """The SDK's tool, with arguments, results and errors handled as this project wants them."""
-
-    _spec: ToolSpec[Any, Any]
-    _accounts: AccountRegistry
-
-    def at_work(self, spec: ToolSpec[Any, Any], accounts: AccountRegistry) -> AccountTool:
-        self._spec, self._accounts = spec, accounts
-        return self
-
-    async def run(
-        self,
-        arguments: dict[str, Any],
-        context: Context[Any, Any],
-        convert_result: bool = False,
+    async def call(
+        self, accounts: AccountRegistry, arguments: dict[str, Any], context: RequestContext
     ) -> CallToolResult | InputRequiredResult:
-        spec, progress = self._spec, Progress(context)
+        """What the tool answers to these arguments; every expected failure is an error result."""
+        progress = Progress(context)
         try:
-            services, rest = await self._accounts.chosen(arguments, changes=spec.changes)
-            if spec.changes and services.changes_blocked:
+            services, rest = await accounts.chosen(arguments, changes=self.changes)
+            if self.changes and services.changes_blocked:
                 return failed(f"Nothing was done. {services.changes_blocked} Tell the user.")
-            params = parse(spec.params, self.name, rest)
+            params = parse(self.params, self.name, rest)
         except ToolFailure as error:
             return failed(str(error))
         seconds = MANY_SECONDS if params.reads_many else CALL_SECONDS
         client = TelnyxClient(services.transport, progress.waiting).within(seconds)
         try:
-            result = await spec.run(Call(params, services, context, client, progress))
+            result = await self.run(Call(params, services, context, client, progress))
         except ToolFailure as error:
             return failed(str(error))
         except TelnyxError as error:
