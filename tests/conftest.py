@@ -7,9 +7,11 @@ for what people do; `scripted`, which answers byte for byte as told, for what go
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import signal
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -335,6 +337,33 @@ def scripted_server(scripted: Scripted, transport: Transport, tmp_path: Path) ->
         state_url=SecretStr(f"sqlite:///{tmp_path}/state.sqlite3"),
     )
     return build_server(settings, transport=transport, now=lambda: NOW)
+
+
+# --- a command -----------------------------------------------------------------------------------
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command with these variables in this process, where no terminal is and stdin is empty: a
+    process of its own would take a second to start."""
+    from telnyx_mcp.cli.main import main
+
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+
+    def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        try:
+            status = main(arguments)
+        except SystemExit as left:  # argparse's way
+            status = int(left.code or 0)
+        out, err = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, status, out, err)
+
+    return run
 
 
 # --- profiles ------------------------------------------------------------------------------------

@@ -299,20 +299,14 @@ async def test_two_sources_of_a_token_are_refused(tmp_path: Path) -> None:
     "With `--no-token`, a client approves its own question",
     "Nothing is changed",
 )
-@pytest.mark.parametrize(("tool", "arguments"), CHANGES)
 @pytest.mark.parametrize("approval", ["auto", "elicitation", "terminal"])
 async def test_with_no_token_a_client_that_answers_its_own_question_changes_nothing(
-    sandbox: Sandbox,
-    tmp_path: Path,
-    mode: Mode,
-    approval: str,
-    tool: str,
-    arguments: dict[str, Any],
+    sandbox: Sandbox, tmp_path: Path, mode: Mode, approval: str
 ) -> None:
     environment = {**environment_for(sandbox, tmp_path), "TELNYX_MCP_APPROVAL": approval}
     async with open_port("--no-token", environment=environment) as (url, server):
         async with Client(url, mode=mode, elicitation_callback=answers_itself) as client:
-            for _ in range(2):
+            for tool, arguments in (*CHANGES, *CHANGES):
                 result = await client.call_tool(tool, arguments)
                 assert "approv" in text_of(result)
         shown = await said(server)

@@ -30,6 +30,7 @@ from tests.conftest import (
     TODAY,
     Answer,
     Mode,
+    Run,
     Scripted,
     Time,
     answer,
@@ -364,7 +365,6 @@ COMMANDS: tuple[tuple[tuple[str, ...], dict[str, str]], ...] = (
     (("uninstall", "cursor", "--yes"), {}),
     (("key", "remove"), {}),
     (("doctor", "--json"), {}),
-    (("demo",), {}),
     (("serve",), {"TELNYX_MCP_APPROVAL": KEYED, "TELNYX_MCP_TIMEZONE": KEYED}),
     (("ledger",), {"TELNYX_MCP_STATE_URL": f"postgresql+psycopg://u:{PASSWORD}@127.0.0.1:1/d"}),
     (("ledger",), {"TELNYX_MCP_STATE_URL": f"mysql://u:{PASSWORD}@h/d"}),
@@ -384,23 +384,46 @@ def keyed() -> Iterator[Sandbox]:
         yield sandbox
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="its temporary files are elsewhere")
-@pytest.mark.parametrize(("arguments", "more"), COMMANDS)
-async def test_no_command_and_no_wrong_setting_tells_a_secret(
-    keyed: Sandbox, tmp_path: Path, arguments: tuple[str, ...], more: dict[str, str]
-) -> None:
+def check_command(folder: Path, status: int, out: str, err: str, *, wrong: bool) -> None:
+    """A command with a wrong setting fails, and no command shows a secret or writes one down."""
+    assert not (wrong and status == 0)
+    assert "Traceback" not in out + err
+    assert PASSWORD not in out + err
+    check_silent(KEYED, out, err)
+    for name, content in all_bytes(folder):
+        check_silent(KEYED, name, content)
+
+
+@pytest.fixture
+def environment(keyed: Sandbox, tmp_path: Path) -> dict[str, str]:
+    """The environment of a command that works on this account, with a home of its own."""
     home = tmp_path / "home"
     home.mkdir()
-    environment = environment_for(keyed, tmp_path) | {"HOME": str(home), "COLUMNS": "200"}
-    # `demo` answers eight questions: seconds alone, and more on a loaded machine.
-    async with started(*arguments, environment=environment | more, seconds=90) as process:
+    return environment_for(keyed, tmp_path) | {"HOME": str(home), "COLUMNS": "200"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its temporary files are elsewhere")
+@pytest.mark.parametrize(("arguments", "more"), COMMANDS)
+def test_no_command_and_no_wrong_setting_tells_a_secret(
+    run: Run,
+    environment: dict[str, str],
+    tmp_path: Path,
+    arguments: tuple[str, ...],
+    more: dict[str, str],
+) -> None:
+    done = run(*arguments, **environment | more)
+    check_command(tmp_path, done.returncode, done.stdout, done.stderr, wrong=bool(more))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="its temporary files are elsewhere")
+@pytest.mark.parametrize(("arguments", "more"), COMMANDS)
+async def test_no_process_of_a_command_tells_a_secret(
+    environment: dict[str, str], tmp_path: Path, arguments: tuple[str, ...], more: dict[str, str]
+) -> None:
+    async with started(*arguments, environment=environment | more) as process:
         status, out, err = await process.ended()
-    assert not (more and status == 0)
-    assert b"Traceback" not in out + err
-    assert PASSWORD.encode() not in out + err
-    check_silent(KEYED, out, err)
-    for name, content in all_bytes(tmp_path):
-        check_silent(KEYED, name, content)
+    check_command(tmp_path, status, out.decode(), err.decode(), wrong=bool(more))
 
 
 async def test_the_sandbox_account_shows_its_own_key_only(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,13 +13,11 @@ from telnyx_mcp.approval.accounts import Identity
 from telnyx_mcp.approval.ledger import Ledger
 from telnyx_mcp.approval.policy import Policy
 from telnyx_mcp.approval.process_identity import ProcessIdentity
-from telnyx_mcp.cli.main import main
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.storage.store import Store
+from tests.conftest import Run
 from tests.process.harness import environment_for
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
@@ -29,25 +27,13 @@ def environment(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def run(
-    environment: dict[str, str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Run:
-    """Runs a command in this process, where no terminal is, as that is much faster."""
-    monkeypatch.setenv("COLUMNS", "200")
+def run(run: Run, environment: dict[str, str]) -> Run:
+    """Runs a command on the sandbox, in this process."""
 
-    def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-        for name, value in (environment | more).items():
-            monkeypatch.setenv(name, value)
-        try:
-            status = main(arguments)
-        except SystemExit as left:  # argparse's way
-            status = int(left.code or 0)
-        out, err = capsys.readouterr()
-        return subprocess.CompletedProcess(arguments, status, out, err)
+    def on_sandbox(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return run(*arguments, **environment | more)
 
-    return run
+    return on_sandbox
 
 
 @pytest.fixture
@@ -65,3 +51,19 @@ def ledger(settings: Settings) -> Iterator[Ledger]:
     opened.identify(Identity(), datetime.now(UTC))
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def untouched(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """An environment in which a program that leaves something behind is seen to."""
+    home, scratch = tmp_path / "home", tmp_path / "scratch"
+    home.mkdir()
+    scratch.mkdir()
+    yield {
+        "HOME": str(home),
+        "XDG_STATE_HOME": str(home / "state"),
+        "TMPDIR": str(scratch),
+        "COLUMNS": "100",
+    }
+    assert list(home.iterdir()) == []
+    assert list(scratch.iterdir()) == []

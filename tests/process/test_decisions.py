@@ -17,8 +17,8 @@ from telnyx_mcp.approval.change import LIFETIME, RECHARGE, Change, State
 from telnyx_mcp.approval.ledger import Ledger
 from telnyx_mcp.approval.question import Question
 from telnyx_mcp.sandbox import Sandbox
+from tests.conftest import Run
 from tests.process.changes import paid, payment, state_of, unknown, unknown_setting
-from tests.process.conftest import Run
 
 if sys.platform == "win32":
     pytest.skip("pseudo-terminals are POSIX's", allow_module_level=True)

@@ -118,15 +118,6 @@ async def test_call_without_a_tool_says_which_there_are() -> None:
     assert b"invoice_id*" in out
 
 
-async def test_the_demo_answers_its_questions_and_shows_a_decline() -> None:
-    async with started("demo", environment={"COLUMNS": "100"}) as server:
-        status, out, err = await server.ended()
-    text = out.decode()
-    assert (status, err) == (0, b"")
-    for shown in ("What did we spend in May?", "recurring", "unpaid", "Top us up", "declined"):
-        assert shown in text
-
-
 async def test_the_version_and_help_are_shown_without_a_key() -> None:
     for argument, shown in (("--version", b"telnyx-account-mcp 0."), ("--help", b"examples:")):
         async with started(argument, environment={}) as server:

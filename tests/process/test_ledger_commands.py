@@ -9,7 +9,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -23,8 +23,8 @@ from telnyx_mcp.approval.ledger import Ledger
 from telnyx_mcp.approval.question import Fact, Question
 from telnyx_mcp.approval.reasons import Reason, UnknownPayment
 from telnyx_mcp.sandbox import Sandbox
+from tests.conftest import Run
 from tests.process.changes import BALANCE, QUESTION, SEEN, payment, state_of, unknown
-from tests.process.conftest import Run
 from tests.process.harness import ServerProcess, started
 
 if sys.platform == "win32":
@@ -680,34 +680,9 @@ def test_help_says_what_it_is_for_and_what_its_exit_status_means(command: str, r
     assert "exit status: 0 done" in done.stdout
 
 
-@pytest.fixture
-def untouched(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """An environment in which a program that leaves something behind is seen to."""
-    home, scratch = tmp_path / "home", tmp_path / "scratch"
-    home.mkdir()
-    scratch.mkdir()
-    yield {
-        "HOME": str(home),
-        "XDG_STATE_HOME": str(home / "state"),
-        "TMPDIR": str(scratch),
-        "COLUMNS": "100",
-    }
-    assert list(home.iterdir()) == []
-    assert list(scratch.iterdir()) == []
-
-
 def test_a_call_on_the_sandbox_leaves_nothing_behind(untouched: dict[str, str]) -> None:
     done = piped("call", "--sandbox", PAY, "amount=120", environment=untouched)
     assert "needs the user's approval" in " ".join(done.stdout.split())
-
-
-def test_the_demo_leaves_nothing_behind_even_where_a_store_is_set(
-    untouched: dict[str, str], tmp_path: Path
-) -> None:
-    store = tmp_path / "mine.sqlite3"
-    done = piped("demo", environment=untouched | {"TELNYX_MCP_STATE_URL": f"sqlite:///{store}"})
-    assert "declined" in done.stdout
-    assert not store.exists()
 
 
 @pytest.mark.parametrize("way", ["end of input", "signal"])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox
-from tests.process.conftest import Run
+from tests.conftest import Run
 
 if sys.platform == "win32":
     pytest.skip("pseudo-terminals are POSIX's", allow_module_level=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.process.conftest import Run
+from tests.conftest import Run
 from tests.process.harness import started
 
 
