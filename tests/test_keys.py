@@ -29,7 +29,7 @@ from telnyx_mcp.server.build import build_server
 from telnyx_mcp.server.prompts import read_prompts
 from telnyx_mcp.untrusted.known import without_keys
 from tests.conftest import KEY, Mode, connected, content_of, text_of
-from tests.process.harness import environment_for, started
+from tests.support.server_process import environment_for, started
 
 
 def secret(settings: Settings, **environment: str) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tests.approval.test_fault_matrix import ROWS, SUBJECTS
-from tests.marked import ROOT, marked
+from tests.support.marked_tests import ROOT, marked
 
 PAGE = ROOT / "docs" / "faults.md"
 HEAD = """\

@@ -6,7 +6,7 @@ writes the page; a test compares.
 
 from __future__ import annotations
 
-from tests.marked import ROOT, Marked, marked
+from tests.support.marked_tests import ROOT, Marked, marked
 
 PAGE = ROOT / "docs" / "security-tests.md"
 HEAD = """\

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.approval import ledgers
+from tests.support import ledgers
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -17,7 +17,7 @@ from telnyx_mcp.approval.policy import Policy
 from telnyx_mcp.approval.process_identity import ProcessIdentity
 from telnyx_mcp.approval.reasons import Blocked, ReferenceTaken, UnknownPayment, UnlinkedKey
 from telnyx_mcp.storage.store import Store, accounts, keys
-from tests.approval.ledgers import ADDRESS, NOW, OWNER, QUESTION, opened
+from tests.support.ledgers import ADDRESS, NOW, OWNER, QUESTION, opened
 
 POLICY = Policy(one_question=False)
 NOBODY = Identity()

@@ -22,8 +22,8 @@ from telnyx_mcp.approval.channels import (
 )
 from telnyx_mcp.approval.channels.browser import open_in_browser, users_browser
 from telnyx_mcp.approval.question import Question
-from tests.approval.ledgers import NOW
 from tests.approval.test_words import change
+from tests.support.ledgers import NOW
 
 PAYMENT = change(question=Question("Pay?", typed="120.00", action="Pay 120.00"))
 SETTING = change(question=Question("Turn it off?", action="Turn it off"))

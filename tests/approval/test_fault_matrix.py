@@ -50,7 +50,7 @@ from telnyx_mcp.tools.framework.accounts import Account, AccountRegistry
 from telnyx_mcp.tools.framework.services import Services
 from telnyx_mcp.tools.support.change_requests import Surroundings
 from tests.conftest import KEY, NOW, Time, connected, text_of
-from tests.process.harness import environment_for, started
+from tests.support.server_process import environment_for, started
 
 SHORT = 0.3
 """Seconds that a change has for its answer where none comes."""

@@ -44,7 +44,7 @@ from telnyx_mcp.approval.question import Question
 from telnyx_mcp.approval.reasons import Blocked, NotAllowed
 from telnyx_mcp.approval.request import CannotCheck, ChangeRequest, Draft, SendFailed
 from telnyx_mcp.storage.store import Store, changes, ticks
-from tests.approval.ledgers import OWNER, opened, postgresql, sqlite
+from tests.support.ledgers import OWNER, opened, postgresql, sqlite
 
 POLICY = Policy(
     max_payment=Decimal(500),

@@ -22,7 +22,7 @@ from telnyx_mcp.approval.policy import Policy
 from telnyx_mcp.approval.process_identity import ProcessIdentity
 from telnyx_mcp.approval.reasons import Blocked, ReferenceTaken, UnknownPayment, UnlinkedKey
 from telnyx_mcp.storage.store import REVISION, Store, ticks
-from tests.approval.ledgers import ADDRESS, NOW, OWNER, QUESTION, opened
+from tests.support.ledgers import ADDRESS, NOW, OWNER, QUESTION, opened
 
 SALT = "0123456789abcdef0123456789abcdef"
 POLICY = Policy(one_question=False)

@@ -29,7 +29,7 @@ from telnyx_mcp.approval.policy import DAY, MONTH, Policy, Spent
 from telnyx_mcp.approval.process_identity import ProcessIdentity, _stat
 from telnyx_mcp.approval.reasons import Blocked, OverCap, QuestionOpen, RecentlyDeclined
 from telnyx_mcp.storage.store import Store, changes
-from tests.approval.ledgers import NOW, QUESTION, opened
+from tests.support.ledgers import NOW, QUESTION, opened
 
 TICK = timedelta(milliseconds=1)
 CENT = Decimal("0.01")

@@ -27,9 +27,9 @@ from telnyx_mcp.approval.policy import Policy
 from telnyx_mcp.approval.reasons import Blocked
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.storage.store import Store, keys
-from tests.approval import ledgers
-from tests.approval.ledgers import NOW, QUESTION, opened
-from tests.process.harness import ServerProcess, environment_for, started
+from tests.support import ledgers
+from tests.support.ledgers import NOW, QUESTION, opened
+from tests.support.server_process import ServerProcess, environment_for, started
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext

@@ -20,7 +20,7 @@ from telnyx_mcp.approval.ledger import Decision, Ledger
 from telnyx_mcp.approval.policy import Policy
 from telnyx_mcp.approval.signature import LedgerSigner
 from telnyx_mcp.storage.store import Store, changes, ticks
-from tests.approval.ledgers import NOW, QUESTION, opened
+from tests.support.ledgers import NOW, QUESTION, opened
 
 TICK = timedelta(milliseconds=1)
 SEVERAL = Policy(one_question=False)

@@ -26,7 +26,7 @@ from telnyx_mcp.approval.ledger import MARK, Decision, Ledger
 from telnyx_mcp.approval.policy import DAY, MONTH, Policy
 from telnyx_mcp.approval.question import Fact, Question
 from telnyx_mcp.storage.store import Store, StoreError, changes
-from tests.approval.ledgers import NOW, QUESTION, opened
+from tests.support.ledgers import NOW, QUESTION, opened
 
 TICK = timedelta(milliseconds=1)
 POLICY = Policy(standing_per_payment=Decimal(50), standing_per_day=Decimal(80), one_question=False)

@@ -26,9 +26,9 @@ from telnyx_mcp.tools.support.change_requests import (
     quoted,
     send_failure,
 )
-from tests.approval.ledgers import NOW
 from tests.approval.test_asking import DECLINES, PAY, UPDATE, Person, Time, ask, said, types
 from tests.approval.test_words import change
+from tests.support.ledgers import NOW
 
 PREFERENCES = {
     "enabled": True,

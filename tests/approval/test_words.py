@@ -25,7 +25,7 @@ from telnyx_mcp.approval.reasons import (
     title_of,
 )
 from telnyx_mcp.approval.replies import ANSWERED, NOT_ANSWERED, REPLIES
-from tests.approval.ledgers import NOW
+from tests.support.ledgers import NOW
 
 
 def change(**told: Any) -> Change:

@@ -29,7 +29,7 @@ from telnyx_mcp.telnyx.models import ApiModel  # noqa: F401 - of the documentati
 from telnyx_mcp.telnyx.operations import Operation  # noqa: F401
 from telnyx_mcp.tools import TOOLS
 from telnyx_mcp.tools.framework.spec import Call, ToolSpec  # noqa: F401
-from tests.process.harness import environment_for
+from tests.support.server_process import environment_for
 
 ALL_PAGES = (*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md")
 NAMES = [str(page.relative_to(ROOT)) for page in ALL_PAGES]

@@ -13,7 +13,7 @@ import pytest
 
 from telnyx_mcp.cli.main import main
 from telnyx_mcp.sandbox import Sandbox
-from tests.process.harness import environment_for
+from tests.support.server_process import environment_for
 
 Run = Callable[..., int]
 

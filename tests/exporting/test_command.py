@@ -22,9 +22,9 @@ from telnyx_mcp.exporting import part
 from telnyx_mcp.exporting.failure import ExportFailure
 from telnyx_mcp.exporting.question import ExportOptions, command_line, question_of
 from telnyx_mcp.sandbox import Sandbox
-from tests import raw
 from tests.conftest import NOW
 from tests.exporting.conftest import Run, files_of, rows_of
+from tests.support import raw_api
 
 FIRST_DAYS = "2026-05-01 to 2026-05-06"
 """100 messages: two pages."""
@@ -42,10 +42,10 @@ def test_every_record_of_the_period_is_in_the_file_once(
     run: Run, sandbox: Sandbox, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("--to", tmp_path / name) == 0
-    truth = raw.records(sandbox, "messaging", "created_at", "2026-05-01", "2026-06-01")
+    truth = raw_api.records(sandbox, "messaging", "created_at", "2026-05-01", "2026-06-01")
     rows = rows_of(tmp_path / name)
     assert sorted(row["uuid"] for row in rows) == sorted(each["uuid"] for each in truth)
-    assert sum(Decimal(row["cost"]) for row in rows) == sum(map(raw.cost, truth))
+    assert sum(Decimal(row["cost"]) for row in rows) == sum(map(raw_api.cost, truth))
     assert files_of(tmp_path) == {name}
     assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600 or os.name == "nt"
     assert f"{len(truth)} messaging records" in capsys.readouterr().out
@@ -62,7 +62,7 @@ def test_each_type_is_exported_by_its_own_time(
 def test_filters_are_those_of_the_search_tool(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
     filters = ("--filter", "direction=outbound", "--filter", "cld~+1")
     assert run("--to", tmp_path / "may.csv", *filters) == 0
-    truth = raw.records(sandbox, "messaging", "created_at", "2026-05-01", "2026-06-01")
+    truth = raw_api.records(sandbox, "messaging", "created_at", "2026-05-01", "2026-06-01")
     meant = [each for each in truth if each["direction"] == "outbound" and "+1" in each["cld"]]
     assert 0 < len(meant) < len(truth)
     assert {row["uuid"] for row in rows_of(tmp_path / "may.csv")} == {e["uuid"] for e in meant}
@@ -287,7 +287,9 @@ def test_a_running_period_ends_where_it_was_when_the_export_was_started(
         run_export(settings, wish, now=lambda: NOW)
     sandbox.faults.clear()
     assert run_export(settings, wish, now=lambda: NOW + timedelta(hours=3)) == 0
-    truth = raw.records(sandbox, "messaging", "created_at", "2026-06-01", "2026-06-15T11:55:00Z")
+    truth = raw_api.records(
+        sandbox, "messaging", "created_at", "2026-06-01", "2026-06-15T11:55:00Z"
+    )
     rows = rows_of(tmp_path / "may.csv")
     assert sorted(row["uuid"] for row in rows) == sorted(each["uuid"] for each in truth)
     assert "until 2026-06-15T11:55:00Z, as the period was not over" in capsys.readouterr().out
@@ -301,7 +303,7 @@ def test_days_are_those_of_the_zone_and_times_their_own(
         "messaging", tmp_path / "may.csv", start="2026-05-01", end="2026-05-03T00:00:00Z"
     )
     assert run_export(settings, wish, now=lambda: NOW) == 0
-    truth = raw.records(
+    truth = raw_api.records(
         sandbox, "messaging", "created_at", "2026-05-01T04:00:00Z", "2026-05-03T00:00:00Z"
     )
     assert len(rows_of(tmp_path / "may.csv")) == len(truth) < 40
@@ -374,7 +376,9 @@ def test_an_export_without_an_end_goes_on_until_where_it_was_started(
         run_export(settings, wish, now=lambda: NOW)
     sandbox.faults.clear()
     assert run_export(settings, wish, now=lambda: NOW + timedelta(hours=3)) == 0
-    truth = raw.records(sandbox, "messaging", "created_at", "2026-06-08", "2026-06-15T11:55:00Z")
+    truth = raw_api.records(
+        sandbox, "messaging", "created_at", "2026-06-08", "2026-06-15T11:55:00Z"
+    )
     assert len(rows_of(tmp_path / "may.csv")) == len(truth)
 
 

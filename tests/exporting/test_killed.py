@@ -15,7 +15,7 @@ import pytest
 from telnyx_mcp.exporting.part import journal_of, read_journal
 from telnyx_mcp.sandbox import Sandbox
 from tests.exporting.conftest import files_of
-from tests.process.harness import KEPT, SECONDS, environment_for
+from tests.support.server_process import KEPT, SECONDS, environment_for
 
 pytestmark = [
     pytest.mark.slow,

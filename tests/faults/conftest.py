@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox
-from tests.faults.clusters import Cluster, running_cluster
-from tests.faults.proxy import Proxy, proxy_to, to_port
-from tests.process.harness import environment_for
+from tests.support.postgresql_cluster import Cluster, running_cluster
+from tests.support.proxy import Proxy, proxy_to, to_port
+from tests.support.server_process import environment_for
 
 
 @pytest.fixture

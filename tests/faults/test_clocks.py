@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox
-from tests.faults.fake_time import FakeClock
-from tests.faults.hosts import PAY, POST, hosted, posts, state_of, text_of, told_truly, until
+from tests.support.fake_clock import FakeClock
+from tests.support.mcp_host import PAY, POST, hosted, posts, state_of, text_of, told_truly, until
 
 pytestmark = pytest.mark.faults
 

@@ -12,7 +12,8 @@ from contextlib import suppress
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox
-from tests.faults.hosts import (
+from tests.faults.test_signals import BUDGET, command
+from tests.support.mcp_host import (
     PAY,
     Ended,
     hosted,
@@ -21,8 +22,7 @@ from tests.faults.hosts import (
     text_of,
     told_truly,
 )
-from tests.faults.proxy import Proxy
-from tests.faults.test_signals import BUDGET, command
+from tests.support.proxy import Proxy
 
 pytestmark = [
     pytest.mark.faults,

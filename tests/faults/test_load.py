@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox
-from tests.faults.hosts import hosted
 from tests.faults.test_signals import serving
-from tests.process.harness import client_of
+from tests.support.mcp_host import hosted
+from tests.support.server_process import client_of
 
 pytestmark = [
     pytest.mark.faults,

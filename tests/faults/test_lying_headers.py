@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox
-from tests.faults.hosts import Host, hosted, text_of
+from tests.support.mcp_host import Host, hosted, text_of
 
 pytestmark = pytest.mark.faults
 

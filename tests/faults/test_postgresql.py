@@ -18,8 +18,8 @@ import pytest
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.storage.store import Store, StoreError
 from telnyx_mcp.telnyx.rate_limit.stores import pace_store
-from tests.faults.clusters import Cluster
-from tests.faults.hosts import (
+from tests.process.test_http import free_port
+from tests.support.mcp_host import (
     PAY,
     POST,
     Ended,
@@ -30,9 +30,9 @@ from tests.faults.hosts import (
     told_truly,
     until,
 )
-from tests.faults.proxy import Proxy, proxy_to
-from tests.process.harness import environment_for
-from tests.process.test_http import free_port
+from tests.support.postgresql_cluster import Cluster
+from tests.support.proxy import Proxy, proxy_to
+from tests.support.server_process import environment_for
 
 pytestmark = pytest.mark.faults
 

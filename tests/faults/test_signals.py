@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox
-from tests.faults.hosts import (
+from tests.process.test_http import accepts, free_port
+from tests.process.test_http_leaving import approves
+from tests.support.mcp_host import (
     PAY,
     POST,
     Ended,
@@ -22,10 +24,8 @@ from tests.faults.hosts import (
     until,
     whole,
 )
-from tests.faults.proxy import Proxy
-from tests.process.harness import OVER_HTTP, client_of
-from tests.process.test_http import accepts, free_port
-from tests.process.test_http_leaving import approves
+from tests.support.proxy import Proxy
+from tests.support.server_process import OVER_HTTP, client_of
 
 pytestmark = [
     pytest.mark.faults,

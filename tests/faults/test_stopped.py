@@ -15,8 +15,8 @@ import pytest
 import trustme
 
 from telnyx_mcp.sandbox import Sandbox
-from tests.faults.fake_time import FakeClock
-from tests.faults.hosts import (
+from tests.support.fake_clock import FakeClock
+from tests.support.mcp_host import (
     PAY,
     POST,
     Host,
@@ -28,7 +28,7 @@ from tests.faults.hosts import (
     told_truly,
     until,
 )
-from tests.faults.proxy import Proxy, proxy_to, to_port
+from tests.support.proxy import Proxy, proxy_to, to_port
 
 pytestmark = [
     pytest.mark.faults,

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox
-from tests.faults.hosts import PAY, POST, hosted, posts, state_of, text_of, told_truly, until
-from tests.process.harness import environment_for
+from tests.support.mcp_host import PAY, POST, hosted, posts, state_of, text_of, told_truly, until
+from tests.support.server_process import environment_for
 
 pytestmark = [
     pytest.mark.faults,

@@ -13,9 +13,19 @@ from pathlib import Path
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox
-from tests.faults.hosts import PAY, POST, hosted, posts, state_of, text_of, told_truly, until, whole
 from tests.faults.test_signals import BUDGET
 from tests.process.test_stderr import broken, closed, full, unread
+from tests.support.mcp_host import (
+    PAY,
+    POST,
+    hosted,
+    posts,
+    state_of,
+    text_of,
+    told_truly,
+    until,
+    whole,
+)
 
 pytestmark = [
     pytest.mark.faults,

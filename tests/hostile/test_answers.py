@@ -33,8 +33,9 @@ from telnyx_mcp.tools import TOOLS
 from telnyx_mcp.tools.framework.results import Result, Row
 from telnyx_mcp.tools.framework.tokens import about_tokens
 from tests.conftest import TODAY, Answer, Scripted, answer, call, content_of, text_of
-from tests.hostile.arguments import Arguments, nested
-from tests.hostile.calling import (
+from tests.hostile.test_stdio_wire import MEBIBYTE, check_end, held, peak
+from tests.support.hostile_arguments import Arguments, nested
+from tests.support.hostile_caller import (
     DECLINES,
     MOST_BYTES,
     MOST_TOKENS,
@@ -44,8 +45,7 @@ from tests.hostile.calling import (
     calling,
     check_answer,
 )
-from tests.hostile.test_stdio_wire import MEBIBYTE, check_end, held, peak
-from tests.process.harness import started
+from tests.support.server_process import started
 
 QUICK, LONG = 25, 200
 """Examples for each call."""

@@ -19,8 +19,8 @@ from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox, running_sandbox
 from telnyx_mcp.tools import TOOLS
 from tests.conftest import REVISIONS, TODAY
-from tests.hostile.arguments import Arguments, Schema, fitting, hostile, huge
-from tests.hostile.calling import DECLINES, SECRET_KEY, Caller, calling, check_answer
+from tests.support.hostile_arguments import Arguments, Schema, fitting, hostile, huge
+from tests.support.hostile_caller import DECLINES, SECRET_KEY, Caller, calling, check_answer
 
 PAY = "telnyx_create_stored_payment_transaction"
 QUICK, LONG = 12, 150

@@ -21,7 +21,8 @@ from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult
 from telnyx_mcp.sandbox import Sandbox
 from tests.conftest import Mode, text_of
 from tests.hostile.test_http_wire import CALL, HEADERS, INITIALIZE
-from tests.process.harness import (
+from tests.process.test_http import accepts, free_port
+from tests.support.server_process import (
     BEARER,
     OVER_HTTP,
     TOKEN,
@@ -30,7 +31,6 @@ from tests.process.harness import (
     environment_for,
     started,
 )
-from tests.process.test_http import accepts, free_port
 
 PAY = "telnyx_create_stored_payment_transaction"
 CHANGES = [

@@ -18,7 +18,8 @@ import pytest
 from telnyx_mcp.sandbox import Sandbox
 from tests.conftest import REVISIONS
 from tests.hostile.test_stdio_wire import MEBIBYTE, held, peak
-from tests.process.harness import (
+from tests.process.test_http import accepts, free_port
+from tests.support.server_process import (
     BEARER,
     OVER_HTTP,
     TOKEN,
@@ -27,7 +28,6 @@ from tests.process.harness import (
     environment_for,
     started,
 )
-from tests.process.test_http import accepts, free_port
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="what a process holds is told by /proc"

@@ -12,7 +12,7 @@ from telnyx_mcp.config.stricter import STRICTER
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.build import build_server
 from tests.conftest import NOW, Mode, call, content_of, text_of
-from tests.process.harness import environment_for, started
+from tests.support.server_process import environment_for, started
 
 PAYMENT = "telnyx_create_stored_payment_transaction"
 RECHARGE = "telnyx_update_auto_recharge_preferences"

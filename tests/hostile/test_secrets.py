@@ -38,7 +38,7 @@ from tests.conftest import (
     hang_up,
     text_of,
 )
-from tests.process.harness import environment_for, started
+from tests.support.server_process import environment_for, started
 
 PLAIN_KEY = "KEY0199ABCDEF0123456789_hostileTestsSecret"
 ODD_KEY = 'KEY0199/hostile+tests=="quoted"\\back&amp;<x>\'%2F'

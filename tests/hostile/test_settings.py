@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from telnyx_mcp.config.settings import VARIABLES, Settings
 from telnyx_mcp.sandbox import Sandbox
 from tests.conftest import KEY
-from tests.process.harness import environment_for, started
+from tests.support.server_process import environment_for, started
 
 PAYMENT = "telnyx_create_stored_payment_transaction"
 OTHER_VALUES: Mapping[str, str] = {

@@ -22,7 +22,7 @@ import pytest
 
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.tools import TOOLS
-from tests.process.harness import ServerProcess, environment_for, started
+from tests.support.server_process import ServerProcess, environment_for, started
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="what a process holds is told by /proc"

@@ -14,7 +14,7 @@ from telnyx_mcp.config.profiles import ConfiguredAccounts, SettingsError, config
 from telnyx_mcp.config.settings import VARIABLES, Settings
 from telnyx_mcp.config.stricter import STRICTER
 from telnyx_mcp.sandbox import Sandbox
-from tests.process.harness import environment_for, started
+from tests.support.server_process import environment_for, started
 
 PAYMENT = "telnyx_create_stored_payment_transaction"
 

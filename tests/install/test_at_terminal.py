@@ -12,7 +12,7 @@ from mcp import Client, StdioServerParameters
 
 from telnyx_mcp.sandbox import Sandbox
 from tests.conftest import content_of
-from tests.process.harness import SECONDS
+from tests.support.server_process import SECONDS
 
 terminals = pytest.importorskip(
     "tests.process.test_ledger_commands", reason="pseudo-terminals are POSIX's"

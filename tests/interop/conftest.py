@@ -8,7 +8,7 @@ import pytest
 
 from telnyx_mcp.sandbox import Sandbox
 from tests.interop.processes import NODE_MODULES, OLDEST_NODE, find_node
-from tests.process.harness import TOKEN, environment_for
+from tests.support.server_process import TOKEN, environment_for
 
 
 @pytest.fixture(scope="session")

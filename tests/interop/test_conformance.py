@@ -23,7 +23,7 @@ from tests.interop.scenarios import (
     WITH_FIXTURES,
     Revisions,
 )
-from tests.process.harness import environment_for
+from tests.support.server_process import environment_for
 
 pytestmark = pytest.mark.interop
 

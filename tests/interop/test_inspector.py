@@ -15,7 +15,7 @@ from telnyx_mcp.server.prompts import read_prompts
 from telnyx_mcp.server.resources import READABLE
 from telnyx_mcp.tools import TOOLS
 from tests.interop.processes import NODE_MODULES, PLAIN, run, serving
-from tests.process.harness import TOKEN
+from tests.support.server_process import TOKEN
 
 pytestmark = pytest.mark.interop
 

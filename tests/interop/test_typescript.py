@@ -16,9 +16,9 @@ import pytest
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.prompts import read_prompts
 from telnyx_mcp.tools import TOOLS
-from tests import raw
 from tests.interop.processes import HERE, PLAIN, run, serving
-from tests.process.harness import TOKEN
+from tests.support import raw_api
+from tests.support.server_process import TOKEN
 
 pytestmark = pytest.mark.interop
 
@@ -126,10 +126,10 @@ def transport(request: pytest.FixtureRequest) -> str:
 def reading_calls(sandbox: Sandbox) -> list[Call]:
     """A call of each tool that only reads."""
     newest = {"page[number]": 1, "page[size]": 1}
-    invoice = raw.get(sandbox, "invoices", newest)["data"][0]["invoice_id"]
-    delivery = raw.get(sandbox, "webhook_deliveries", newest)["data"][0]["id"]
+    invoice = raw_api.get(sandbox, "invoices", newest)["data"][0]["invoice_id"]
+    delivery = raw_api.get(sandbox, "webhook_deliveries", newest)["data"][0]["id"]
     recent = {"filter[record_type]": "recording", **newest}
-    session = raw.get(sandbox, "detail_records", recent)["data"][0]["call_session_id"]
+    session = raw_api.get(sandbox, "detail_records", recent)["data"][0]["call_session_id"]
     month = {"start_date": "2026-05-01", "end_date": "2026-06-01"}
     given: Mapping[str, Mapping[str, Any]] = {
         "telnyx_summarize_spend": {"period": "2026-05"},

@@ -17,7 +17,7 @@ from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.storage.store import Store
 from tests.conftest import Run
-from tests.process.harness import environment_for
+from tests.support.server_process import environment_for
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox
-from tests.process.harness import environment_for
+from tests.support.server_process import environment_for
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal is POSIX's"),
 ]
-terminals = pytest.importorskip("tests.process.terminal")
+terminals = pytest.importorskip("tests.support.terminal")
 
 PAY = ("call", "telnyx_create_stored_payment_transaction", "amount=120")
 UPDATE = ("call", "telnyx_update_auto_recharge_preferences")

@@ -18,12 +18,12 @@ from telnyx_mcp.approval.ledger import Ledger
 from telnyx_mcp.approval.question import Question
 from telnyx_mcp.sandbox import Sandbox
 from tests.conftest import Run
-from tests.process.changes import paid, payment, state_of, unknown, unknown_setting
+from tests.support.changes import paid, payment, state_of, unknown, unknown_setting
 
 if sys.platform == "win32":
     pytest.skip("pseudo-terminals are POSIX's", allow_module_level=True)
 
-from tests.process.terminal import Terminal, at_terminal, told_to_run
+from tests.support.terminal import Terminal, at_terminal, told_to_run
 
 pytestmark = pytest.mark.slow  # real processes, a second each
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.process.harness import started
+from tests.support.server_process import started
 
 
 async def test_the_demo_answers_shows_a_decline_and_leaves_nothing_behind(

@@ -12,7 +12,7 @@ import pytest
 
 from telnyx_mcp.approval.channels.browser import open_in_browser
 from telnyx_mcp.clients.entry import own_command
-from tests.process.harness import KEPT, SECONDS
+from tests.support.server_process import KEPT, SECONDS
 
 pytestmark = pytest.mark.slow  # real processes, a second each
 

@@ -13,7 +13,7 @@ import pytest
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.tools import TOOLS
 from tests.conftest import Mode
-from tests.process.harness import BEARER, OVER_HTTP, client_of, environment_for, started
+from tests.support.server_process import BEARER, OVER_HTTP, client_of, environment_for, started
 
 
 def free_port() -> int:

@@ -24,7 +24,9 @@ from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
 from tests.conftest import Mode
-from tests.process.harness import (
+from tests.process.test_http import accepts, free_port
+from tests.process.test_stdio import arrives
+from tests.support.server_process import (
     BEARER,
     OVER_HTTP,
     TOKEN,
@@ -33,8 +35,6 @@ from tests.process.harness import (
     environment_for,
     started,
 )
-from tests.process.test_http import accepts, free_port
-from tests.process.test_stdio import arrives
 
 pytestmark = [
     pytest.mark.slow,

@@ -33,7 +33,7 @@ from tests.approval.test_fault_matrix import (
     Trial,
 )
 from tests.conftest import connected
-from tests.process.harness import ServerProcess, environment_for, started
+from tests.support.server_process import ServerProcess, environment_for, started
 
 pytestmark = [
     pytest.mark.slow,

@@ -24,15 +24,15 @@ from telnyx_mcp.approval.question import Fact, Question
 from telnyx_mcp.approval.reasons import Reason, UnknownPayment
 from telnyx_mcp.sandbox import Sandbox
 from tests.conftest import Run
-from tests.process.changes import BALANCE, QUESTION, SEEN, payment, state_of, unknown
-from tests.process.harness import ServerProcess, started
+from tests.support.changes import BALANCE, QUESTION, SEEN, payment, state_of, unknown
+from tests.support.server_process import ServerProcess, started
 
 if sys.platform == "win32":
     pytest.skip("pseudo-terminals are POSIX's", allow_module_level=True)
 
 import pty
 
-from tests.process.terminal import SECONDS, at_terminal, piped, told_to_run, whole
+from tests.support.terminal import SECONDS, at_terminal, piped, told_to_run, whole
 
 PAY = "telnyx_create_stored_payment_transaction"
 TYPE_AMOUNT = "type the amount, 120.00"

@@ -15,7 +15,7 @@ from tests.conftest import Run
 if sys.platform == "win32":
     pytest.skip("pseudo-terminals are POSIX's", allow_module_level=True)
 
-from tests.process.terminal import at_terminal, piped, told_to_run
+from tests.support.terminal import at_terminal, piped, told_to_run
 
 PAY = "telnyx_create_stored_payment_transaction"
 POST = "create_stored_payment_transaction"

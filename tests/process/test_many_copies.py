@@ -15,7 +15,7 @@ import pytest
 
 from telnyx_mcp.sandbox import Sandbox, running_sandbox
 from tests.conftest import TODAY
-from tests.process.harness import SECONDS, ServerProcess, environment_for, started
+from tests.support.server_process import SECONDS, ServerProcess, environment_for, started
 
 BALANCE = {"name": "telnyx_get_balance", "arguments": {}}
 LIMIT, WINDOW = 30, 2.0

@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from telnyx_mcp.storage.store import Store, schema_version
-from tests.process.harness import ServerProcess, started
+from tests.support.server_process import ServerProcess, started
 
 PAY = "telnyx_create_stored_payment_transaction"
 
@@ -79,7 +79,7 @@ def test_a_link_to_a_file_that_is_not_there_yet_is_followed(tmp_path: Path) -> N
 async def test_a_server_of_two_accounts_sees_what_was_approved_at_the_terminal(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
-    from tests.process.terminal import at_terminal, piped
+    from tests.support.terminal import at_terminal, piped
 
     file = tmp_path / "profiles.toml"
     file.write_text("".join(f'[profiles.{name}]\nkey_from = "env:KEY"\n' for name in ("eu", "us")))

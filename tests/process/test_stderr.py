@@ -14,7 +14,7 @@ import anyio
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox
-from tests.process.harness import KEPT, SECONDS, ServerProcess, environment_for
+from tests.support.server_process import KEPT, SECONDS, ServerProcess, environment_for
 
 pytestmark = [
     pytest.mark.slow,

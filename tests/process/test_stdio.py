@@ -11,7 +11,7 @@ import pytest
 
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.tools import TOOLS
-from tests.process.harness import environment_for, started
+from tests.support.server_process import environment_for, started
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.conftest import Run
-from tests.process.harness import started
+from tests.support.server_process import started
 
 
 async def test_the_option_wins_over_the_environment(environment: dict[str, str]) -> None:

@@ -26,7 +26,7 @@ import pytest
 from benchmarks.memory import kibibytes
 from telnyx_mcp.sandbox import Sandbox, running_sandbox
 from tests.conftest import TODAY
-from tests.process.harness import ServerProcess, environment_for
+from tests.support.server_process import ServerProcess, environment_for
 
 pytestmark = [
     pytest.mark.soak,

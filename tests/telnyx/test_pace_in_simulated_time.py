@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from telnyx_mcp.telnyx.rate_limit.stores import SqliteStore
-from tests.telnyx.simulation import (
+from tests.support.rate_limit_simulation import (
     Changing,
     FixedWindow,
     Limited,

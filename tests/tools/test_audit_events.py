@@ -9,8 +9,8 @@ import pytest
 
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
-from tests import raw
 from tests.conftest import Scripted, answer, call, complaint, content_of, text_of
+from tests.support import raw_api
 
 AUDIT = "telnyx_list_audit_events"
 PAYMENT = "stored_payment_transaction"
@@ -28,11 +28,11 @@ async def refused(server: AccountServer, **arguments: Any) -> str:
 
 def events_of(sandbox: Sandbox, **asked: str) -> list[dict[str, Any]]:
     """All events, the newest first."""
-    return raw.everything(sandbox, "audit_events", {"sort": "desc", **asked}, 250)
+    return raw_api.everything(sandbox, "audit_events", {"sort": "desc", **asked}, 250)
 
 
 def users_of(sandbox: Sandbox) -> dict[str, str]:
-    users = raw.everything(sandbox, "organizations/users", {}, 250)
+    users = raw_api.everything(sandbox, "organizations/users", {}, 250)
     return {each["id"]: each["email"] for each in users}
 
 

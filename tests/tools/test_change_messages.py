@@ -27,9 +27,9 @@ from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
 from telnyx_mcp.tools.catalog.list_changes import row_of
 from telnyx_mcp.tools.support.changes import _message
-from tests.approval.ledgers import NOW
 from tests.approval.test_words import change
 from tests.conftest import call, content_of
+from tests.support.ledgers import NOW
 
 LATER = NOW + timedelta(minutes=1)
 SETTING: dict[str, Any] = {"operation": RECHARGE, "arguments": {"enabled": False}, "amount": None}

@@ -11,8 +11,8 @@ import pytest
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.tools.framework.tokens import about_tokens
-from tests import raw
 from tests.conftest import Scripted, answer, call, complaint, content_of, text_of
+from tests.support import raw_api
 
 BREAKDOWN = "telnyx_get_charges_breakdown"
 SUMMARY = "telnyx_get_charges_summary"
@@ -34,7 +34,7 @@ async def all_pages(server: AccountServer, **arguments: Any) -> list[dict[str, A
 
 
 def in_sandbox(sandbox: Sandbox) -> dict[str, dict[str, Any]]:
-    results = raw.get(sandbox, "charges_breakdown", MAY)["data"]["results"]
+    results = raw_api.get(sandbox, "charges_breakdown", MAY)["data"]["results"]
     return {each["tn"]: each for each in results}
 
 
@@ -76,7 +76,7 @@ async def test_the_dearest_numbers_come_first(server: AccountServer, sandbox: Sa
 async def test_an_owner_is_named_where_it_is_not_the_accounts_own_user(
     server: AccountServer, sandbox: Sandbox
 ) -> None:
-    account = raw.get(sandbox, "charges_breakdown", MAY)["data"]["user_email"]
+    account = raw_api.get(sandbox, "charges_breakdown", MAY)["data"]["user_email"]
     truth = in_sandbox(sandbox)
     rows = await all_pages(server)
     assert {each.get("owner_email", account) for each in rows} != {account}
@@ -167,7 +167,7 @@ def with_usage(sandbox: Sandbox) -> set[str]:
     records = [
         each
         for record_type, field in TIMES.items()
-        for each in raw.records(
+        for each in raw_api.records(
             sandbox, record_type, field, "2026-05-01T00:00:00Z", "2026-06-01T00:00:00Z"
         )
     ]

@@ -11,8 +11,8 @@ import pytest
 
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
-from tests import raw
 from tests.conftest import call, content_of
+from tests.support import raw_api
 
 SEARCH = "telnyx_search_detail_records"
 DAY = ("2026-06-14T00:00:00Z", "2026-06-15T00:00:00Z")
@@ -80,7 +80,7 @@ async def test_filters_are_called_as_groups_are_on_every_type(
 async def test_a_phone_number_may_be_spelled_as_people_do(
     server: AccountServer, sandbox: Sandbox
 ) -> None:
-    number = raw.records(sandbox, "messaging", "created_at", *DAY)[0]["cld"]
+    number = raw_api.records(sandbox, "messaging", "created_at", *DAY)[0]["cld"]
     spelled = f"({number[2:5]}) {number[5:8]}-{number[8:]}"
     exact = await found(server, record_type="messaging", filters=[f"cld={number}"])
     told = await found(server, record_type="messaging", filters=[f"to={spelled}"])
@@ -91,7 +91,7 @@ async def test_a_phone_number_may_be_spelled_as_people_do(
 async def test_amounts_are_compared_in_all_four_ways(
     server: AccountServer, sandbox: Sandbox, operator: str
 ) -> None:
-    records = raw.records(sandbox, "verify", "created_at", *DAY)
+    records = raw_api.records(sandbox, "verify", "created_at", *DAY)
     bound = sorted(datetime.fromisoformat(each["created_at"]) for each in records)[5]
     compare: dict[str, Callable[[datetime, datetime], bool]] = {
         ">=": ge,

@@ -25,8 +25,8 @@ from telnyx_mcp.tools.framework.failure import ToolFailure
 from telnyx_mcp.tools.support import csv_export
 from telnyx_mcp.tools.support.csv_export import Export, cells
 from telnyx_mcp.untrusted import sanitize
-from tests import raw
 from tests.conftest import NOW, call, content_of, text_of
+from tests.support import raw_api
 
 SEARCH = "telnyx_search_detail_records"
 FILTERS = ["created_at>=2026-06-01", "created_at<2026-06-08"]
@@ -59,12 +59,12 @@ async def test_all_records_that_match_are_in_the_file(
     exporting: AccountServer, sandbox: Sandbox, folder: Path
 ) -> None:
     told = content_of(await call(exporting, SEARCH, WEEK))
-    records = raw.records(sandbox, "messaging", "created_at", "2026-06-01", "2026-06-08")
+    records = raw_api.records(sandbox, "messaging", "created_at", "2026-06-01", "2026-06-08")
     rows = rows_of(told["file"]["path"])
     assert told["file"]["rows"] == len(rows) == len(records)
     assert told["file"]["complete"] is True
     assert {row["uuid"] for row in rows} == {each["uuid"] for each in records}
-    assert sum(Decimal(row["cost"]) for row in rows) == sum(map(raw.cost, records))
+    assert sum(Decimal(row["cost"]) for row in rows) == sum(map(raw_api.cost, records))
     assert rows[0]["cli"].startswith("+"), "a phone number is left as it is"
     assert told["items"] == []
     assert os.listdir(folder) == [Path(told["file"]["path"]).name]  # noqa: PTH208
@@ -76,7 +76,9 @@ async def test_a_breakdown_has_a_row_for_each_service_of_each_number(
 ) -> None:
     arguments = {"start_date": "2026-05-01", "export": True}
     told = content_of(await call(exporting, "telnyx_get_charges_breakdown", arguments))
-    truth = raw.get(sandbox, "charges_breakdown", {"start_date": "2026-05-01"})["data"]["results"]
+    truth = raw_api.get(sandbox, "charges_breakdown", {"start_date": "2026-05-01"})["data"][
+        "results"
+    ]
     rows = rows_of(told["file"]["path"])
     costs = [Decimal(each["cost"]) for number in truth for each in number["services"]]
     assert [Decimal(row["cost"]) for row in rows] == costs

@@ -8,8 +8,8 @@ from typing import Any
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.tools.framework.tokens import about_tokens
-from tests import raw
 from tests.conftest import Scripted, answer, call, complaint, content_of, text_of
+from tests.support import raw_api
 
 INVOICES = "telnyx_list_invoices"
 LINKS = {"include_download_links": True}
@@ -25,12 +25,12 @@ async def test_the_unpaid_invoices_come_with_their_links(
     told = await asked(server, unpaid_only=True, **LINKS)
     unpaid = [
         each["invoice_id"]
-        for each in raw.everything(sandbox, "invoices", {"sort": "-period_start"}, 250)
+        for each in raw_api.everything(sandbox, "invoices", {"sort": "-period_start"}, 250)
         if not each["paid"]
     ]
     assert [each["invoice_id"] for each in told["items"]] == unpaid
     for each in told["items"]:
-        link = raw.get(sandbox, f"invoices/{each['invoice_id']}", {"action": "link"})["data"]
+        link = raw_api.get(sandbox, f"invoices/{each['invoice_id']}", {"action": "link"})["data"]
         assert each["download_url"] == link["download_url"]
     assert "short time" in told["note"]
     assert "user only" in told["note"]

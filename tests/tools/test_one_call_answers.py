@@ -9,15 +9,15 @@ import pytest
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.telnyx import pagination
-from tests import raw
 from tests.conftest import Scripted, answer, call, content_of, text_of
+from tests.support import raw_api
 
 
 async def test_the_unpaid_invoices_are_all_of_them(server: AccountServer, sandbox: Sandbox) -> None:
     told = content_of(await call(server, "telnyx_list_invoices", {"unpaid_only": True}))
     truth = [
         each["invoice_id"]
-        for each in raw.everything(sandbox, "invoices", {"sort": "-period_start"}, 5)
+        for each in raw_api.everything(sandbox, "invoices", {"sort": "-period_start"}, 5)
         if not each["paid"]
     ]
     assert [each["invoice_id"] for each in told["items"]] == truth
@@ -33,7 +33,7 @@ async def test_events_are_found_by_any_text_in_them(
 ) -> None:
     arguments = {"contains": [text], "page_size": 250}
     told = content_of(await call(server, "telnyx_list_audit_events", arguments))
-    events = raw.everything(sandbox, "audit_events", {"sort": "desc"}, 250)
+    events = raw_api.everything(sandbox, "audit_events", {"sort": "desc"}, 250)
     for each in events:
         each.pop("organization_id")
     found = [each["id"] for each in events if text.lower() in str(each).lower()]

@@ -12,8 +12,8 @@ import pytest
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.tools.catalog import list_phone_numbers
-from tests import raw
 from tests.conftest import Scripted, answer, call, complaint, content_of, text_of
+from tests.support import raw_api
 
 TOOL = "telnyx_list_phone_numbers"
 Json = dict[str, Any]
@@ -23,7 +23,7 @@ Numbers = list[Json]
 @pytest.fixture
 def numbers(sandbox: Sandbox) -> Numbers:
     """Every active number as Telnyx lists it."""
-    found = raw.everything(sandbox, "phone_numbers", {}, 250)
+    found = raw_api.everything(sandbox, "phone_numbers", {}, 250)
     sandbox.log.clear()
     return found
 
@@ -49,7 +49,7 @@ def listed(told: Json) -> list[str]:
 
 
 def names_of(sandbox: Sandbox, path: str) -> dict[str, str]:
-    return {each["id"]: each["name"] for each in raw.get(sandbox, path, {})["data"]}
+    return {each["id"]: each["name"] for each in raw_api.get(sandbox, path, {})["data"]}
 
 
 def kind(number: Json) -> str:
@@ -119,7 +119,7 @@ async def test_a_number_that_was_released_is_still_found_and_its_status_told(
     server: AccountServer, sandbox: Sandbox
 ) -> None:
     for status in ("deleted", "ported-out"):
-        gone = raw.get(sandbox, "phone_numbers", {"filter[status]": status})["data"][0]
+        gone = raw_api.get(sandbox, "phone_numbers", {"filter[status]": status})["data"][0]
         told = await ask(server, number=gone["phone_number"])
         assert [(each["phone_number"], each["status"]) for each in told["items"]] == [
             (gone["phone_number"], status)
@@ -224,7 +224,7 @@ async def test_a_part_of_several_names_is_an_error_that_lists_their_ids(
 ) -> None:
     result = await call(server, TOOL, {"connection": "e"})
     assert result.is_error
-    connections = raw.get(sandbox, "connections", {})["data"]
+    connections = raw_api.get(sandbox, "connections", {})["data"]
     for each in connections:
         assert (each["id"] in text_of(result)) == ("e" in each["connection_name"].lower())
 
@@ -251,7 +251,7 @@ async def test_names_that_can_not_be_read_leave_ids_as_they_are(
 def used_since(sandbox: Sandbox, start: str) -> set[str]:
     """The numbers that any usage report names from that day on."""
     used = set()
-    for product, option in raw.options(sandbox).items():
+    for product, option in raw_api.options(sandbox).items():
         if "tn" in option["product_dimensions"]:
             asked = {
                 "product": product,
@@ -260,7 +260,9 @@ def used_since(sandbox: Sandbox, start: str) -> set[str]:
                 "start_date": f"{start}T00:00:00Z",
                 "end_date": "2026-06-15T11:55:00Z",
             }
-            used |= {each["tn"] for each in raw.everything(sandbox, "usage_reports", asked, 5000)}
+            used |= {
+                each["tn"] for each in raw_api.everything(sandbox, "usage_reports", asked, 5000)
+            }
     return used
 
 
@@ -339,7 +341,7 @@ async def test_any_status_counts_also_what_the_account_no_longer_has(
     assert found.pop("active") == len(numbers)
     for status, count in found.items():
         asked = {"filter[status]": status}
-        assert count == len(raw.everything(sandbox, "phone_numbers", asked, 250))
+        assert count == len(raw_api.everything(sandbox, "phone_numbers", asked, 250))
     assert set(found) == {"deleted", "ported-out"}
 
 

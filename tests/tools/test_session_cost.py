@@ -9,8 +9,8 @@ import pytest
 
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
-from tests import raw
 from tests.conftest import Scripted, call, complaint, content_of, text_of
+from tests.support import raw_api
 
 TOOL = "telnyx_get_session_cost"
 SOMETHING = "48eff763-ea80-4345-b688-78249eb165a8"
@@ -27,7 +27,7 @@ async def ask(server: AccountServer, **arguments: Any) -> Json:
 
 def latest(sandbox: Sandbox, record_type: str) -> Json:
     asked = {"filter[record_type]": record_type, "page[size]": 1}
-    (record,) = raw.get(sandbox, "detail_records", asked)["data"]
+    (record,) = raw_api.get(sandbox, "detail_records", asked)["data"]
     sandbox.log.clear()
     return dict(record)
 
@@ -38,9 +38,9 @@ def costs(sandbox: Sandbox, session: str) -> dict[str, Decimal]:
     for kind in ("call-control", *PARTS):
         field = "id" if kind == "call-control" else "call_session_id"
         asked = {"filter[record_type]": kind, f"filter[{field}]": session}
-        records = raw.everything(sandbox, "detail_records", asked, 50)
+        records = raw_api.everything(sandbox, "detail_records", asked, 50)
         if records:
-            found[kind] = sum((raw.cost(each) for each in records), Decimal(0))
+            found[kind] = sum((raw_api.cost(each) for each in records), Decimal(0))
     return found
 
 
@@ -67,7 +67,7 @@ async def test_one_record_is_asked_for_by_its_type_in_any_word(
 ) -> None:
     record = latest(sandbox, "sip-trunking")
     told = await ask(server, session_id=record["id"], record_type=word)
-    assert Decimal(told["total"]) == raw.cost(record)
+    assert Decimal(told["total"]) == raw_api.cost(record)
     assert told["events"][0]["id"] == record["id"]
 
 

@@ -15,8 +15,8 @@ from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
 from telnyx_mcp.tools.framework.tokens import about_tokens
-from tests import raw
 from tests.conftest import Scripted, answer, call, content_of, text_of
+from tests.support import raw_api
 
 SPEND = "telnyx_summarize_spend"
 FIRSTS = [f"{year}-{month:02}-01" for year in (2025, 2026) for month in range(1, 13)]
@@ -35,10 +35,10 @@ def spent_in(told: Mapping[str, Any]) -> dict[str, Any]:
 
 def expected(sandbox: Sandbox, *months: tuple[str, str]) -> dict[str, Decimal]:
     """The figures of some months, from Telnyx's raw answers."""
-    charged = raw.charged(sandbox, *months)
+    charged = raw_api.charged(sandbox, *months)
     used: dict[str, Decimal] = {}
     for month in months:
-        for product, cost in raw.usage(sandbox, *month).items():
+        for product, cost in raw_api.usage(sandbox, *month).items():
             used[product] = used.get(product, Decimal(0)) + cost
     figures: dict[str, Decimal] = {
         "usage": sum(used.values(), Decimal(0)),
@@ -90,7 +90,7 @@ async def test_the_usage_of_a_product_is_what_its_records_cost(
         ("wireless", "wireless", "created_at"),
         ("verify-2fa", "verify", "created_at"),
     ):
-        costs = sum(map(raw.cost, raw.records(sandbox, record_type, field, *may)))
+        costs = sum(map(raw_api.cost, raw_api.records(sandbox, record_type, field, *may)))
         assert Decimal(told["usage_by_product"][product]) == costs
 
 
@@ -100,14 +100,14 @@ async def test_products_come_largest_first_and_the_small_ones_together(
     products = spent_in(await spend(server, period="2026-05"))["usage_by_product"]
     costs = [Decimal(cost) for name, cost in products.items() if "others" not in name]
     assert costs == sorted(costs, reverse=True)
-    named = sum(1 for cost in raw.usage(sandbox, "2026-05-01", "2026-06-01").values() if cost)
+    named = sum(1 for cost in raw_api.usage(sandbox, "2026-05-01", "2026-06-01").values() if cost)
     assert f"{named - len(costs)} others" in products
 
 
 async def test_may_takes_one_report_for_each_product_beside_options_and_charges(
     server: AccountServer, sandbox: Sandbox
 ) -> None:
-    products = [o for o in raw.options(sandbox).values() if raw.money_metric(o)]
+    products = [o for o in raw_api.options(sandbox).values() if raw_api.money_metric(o)]
     before = len(sandbox.requests)
     await spend(server, period="2026-05")
     asked = [each.operation for each in sandbox.requests[before:]]
@@ -159,7 +159,7 @@ async def test_the_products_and_lines_that_changed_most_are_named(
     told = await spend(server, period="2026-05", compare_to="previous")
     (row,) = told["compared"]["differences"]
     may, april = (
-        raw.lines(sandbox, *month) | raw.usage(sandbox, *month)
+        raw_api.lines(sandbox, *month) | raw_api.usage(sandbox, *month)
         for month in (MONTHS["2026-05-01"], MONTHS["2026-04-01"])
     )
     changes = {
@@ -207,7 +207,7 @@ async def test_adjustments_are_shown_apart_with_their_text_and_date(
 ) -> None:
     told = spent_in(await spend(server, period="2026-05"))
     asked = {"start_date": "2026-05-01", "end_date": "2026-06-01"}
-    shown = raw.get(sandbox, "charges_summary", asked)["data"]["summary"]["adjustments"]
+    shown = raw_api.get(sandbox, "charges_summary", asked)["data"]["summary"]["adjustments"]
     assert shown
     assert told["adjustments_made"] == [
         {"date": each["event_date"], "amount": each["amount"], "text": each["description"]}
@@ -244,7 +244,7 @@ async def test_a_period_that_goes_on_says_until_when_and_what_to_expect(
     told = await spend(server, period="this month")
     assert told["usage_until"] == "2026-06-15T11:55:00Z"
     assert "not over" in told["note"]
-    week = sum(raw.usage(sandbox, "2026-06-08", "2026-06-15").values(), Decimal(0))
+    week = sum(raw_api.usage(sandbox, "2026-06-08", "2026-06-15").values(), Decimal(0))
     left = Decimal(15) + Decimal(12 * 3600 + 300) / 86_400
     row = spent_in(told)
     estimate = Decimal(row["charged"]) + left * week / 7
@@ -282,7 +282,7 @@ async def test_a_product_that_fails_is_named_and_the_rest_is_part_of_what_was_ch
     (missing,) = told["incomplete"]
     assert "HTTP 500" in told["incomplete"][missing]
     whole = expected(sandbox, MONTHS["2026-05-01"])
-    lost = raw.usage(sandbox, "2026-05-01", "2026-06-01")[missing]
+    lost = raw_api.usage(sandbox, "2026-05-01", "2026-06-01")[missing]
     assert Decimal(row["part_charged"]) == whole["charged"] - lost
     assert Decimal(row["part_usage"]) == whole["usage"] - lost
     assert f"lacks {missing}" in told["note"]
@@ -302,7 +302,7 @@ async def test_a_product_that_was_read_in_part_is_marked_where_its_figure_stands
     told = await spend(server, period="2026-Q1")
     products = spent_in(told)["usage_by_product"]
     months = [MONTHS[first] for first in ("2026-01-01", "2026-02-01", "2026-03-01")]
-    costs = [raw.usage(sandbox, *month)["ai-voice-assistant"] for month in months]
+    costs = [raw_api.usage(sandbox, *month)["ai-voice-assistant"] for month in months]
     assert "ai-voice-assistant" not in products
     assert Decimal(products["ai-voice-assistant (part)"]) in [
         sum(costs, Decimal(0)) - each for each in costs
@@ -316,7 +316,7 @@ async def test_charges_stand_where_no_usage_can_be_had(
     sandbox.fault("get_usage_report_options", "status", status=403, times=None)
     told = await spend(server, period="2026-05")
     row = spent_in(told)
-    charged = raw.charged(sandbox, MONTHS["2026-05-01"])
+    charged = raw_api.charged(sandbox, MONTHS["2026-05-01"])
     assert Decimal(row["part_charged"]) == charged["new_mrc"] + charged["existing_mrc"] + (
         charged["new_otc"] + charged["other"]
     )
@@ -330,7 +330,7 @@ async def test_usage_stands_where_no_charges_can_be_had(
     sandbox.fault("get_charges_summary", "status", status=500, times=None)
     told = await spend(server, period="2026-05")
     row = spent_in(told)
-    used = sum(raw.usage(sandbox, "2026-05-01", "2026-06-01").values(), Decimal(0))
+    used = sum(raw_api.usage(sandbox, "2026-05-01", "2026-06-01").values(), Decimal(0))
     assert Decimal(row["part_charged"]) == Decimal(row["usage"]) == used
     assert "2026-05-01 to 2026-06-01 could not be read" in told["note"]
 

@@ -12,8 +12,8 @@ from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.telnyx.account_models import SpendLimit
 from telnyx_mcp.tools.support.spend_limits import KEPT, SECONDS, SpendLimitCache, blocked, close
-from tests import raw
 from tests.conftest import Scripted, answer, call, content_of
+from tests.support import raw_api
 
 TOOL = "telnyx_get_balance"
 Json = dict[str, Any]
@@ -32,7 +32,7 @@ async def test_a_blocked_product_is_told_with_its_limit_and_until_when(
     server: AccountServer, sandbox: Sandbox, period: str
 ) -> None:
     sandbox.block("inference", period)
-    rows = raw.get(sandbox, "spend_limits", {})["data"]
+    rows = raw_api.get(sandbox, "spend_limits", {})["data"]
     truth = next(each for each in rows if each["blocked"])
     assert (await ask(server))["blocked_by_spend_limit"] == [
         {

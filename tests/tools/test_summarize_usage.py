@@ -15,8 +15,8 @@ from telnyx_mcp.sandbox import Sandbox, running_sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
 from telnyx_mcp.tools.framework.tokens import about_tokens
-from tests import raw
 from tests.conftest import NOW, Scripted, answer, call, content_of, text_of
+from tests.support import raw_api
 
 USAGE = "telnyx_summarize_usage"
 MAY = ("2026-05-01T00:00:00Z", "2026-06-01T00:00:00Z")
@@ -26,12 +26,12 @@ async def usage(server: AccountServer, **arguments: Any) -> dict[str, Any]:
     return content_of(await call(server, USAGE, arguments))
 
 
-def costs_by(records: list[raw.Json], field: str) -> dict[str, tuple[int, Decimal]]:
+def costs_by(records: list[raw_api.Json], field: str) -> dict[str, tuple[int, Decimal]]:
     """How many records have each value of a field, and what they cost."""
     found: dict[str, tuple[int, Decimal]] = defaultdict(lambda: (0, Decimal(0)))
     for record in records:
         count, cost = found[str(record[field])]
-        found[str(record[field])] = count + 1, cost + raw.cost(record)
+        found[str(record[field])] = count + 1, cost + raw_api.cost(record)
     return found
 
 
@@ -43,12 +43,12 @@ async def test_a_product_is_added_up_whole_in_one_request_after_the_options(
     server: AccountServer, sandbox: Sandbox, product: str
 ) -> None:
     told = await usage(server, product=product, period="2026-05")
-    records = raw.records(sandbox, "messaging", "created_at", *MAY)
+    records = raw_api.records(sandbox, "messaging", "created_at", *MAY)
     assert told["product"] == "messaging"
     assert told["source"] == "usage reports"
     assert told["all"]["count"] == len(records)
     assert told["all"]["parts"] == sum(record["parts"] for record in records)
-    assert Decimal(told["all"]["cost"]) == sum(map(raw.cost, records))
+    assert Decimal(told["all"]["cost"]) == sum(map(raw_api.cost, records))
     reports = [each for each in sandbox.requests if each.operation == "get_usage_report"]
     assert len(reports) == 1
     assert "part" not in told["all"]
@@ -59,7 +59,7 @@ async def test_groups_are_those_of_the_records(
     server: AccountServer, sandbox: Sandbox, group: str, field: str
 ) -> None:
     told = await usage(server, product="messaging", period="2026-05", group_by=[group], top=100)
-    truth = costs_by(raw.records(sandbox, "messaging", "created_at", *MAY), field)
+    truth = costs_by(raw_api.records(sandbox, "messaging", "created_at", *MAY), field)
     rows = {row[group]: (row["count"], Decimal(row["cost"])) for row in told["groups"]}
     assert rows == truth
     costs = [Decimal(row["cost"]) for row in told["groups"]]
@@ -69,7 +69,7 @@ async def test_groups_are_those_of_the_records(
 async def test_numbers_are_the_accounts_own(server: AccountServer, sandbox: Sandbox) -> None:
     told = await usage(server, product="calls", period="2026-05", group_by=["number"], top=100)
     counts: dict[str, int] = defaultdict(int)
-    for record in raw.records(sandbox, "sip-trunking", "started_at", *MAY):
+    for record in raw_api.records(sandbox, "sip-trunking", "started_at", *MAY):
         counts[record["cld" if record["direction"] == "inbound" else "cli"]] += 1
     for row in told["groups"]:
         assert row["count"] == counts[row["number"]]
@@ -79,7 +79,7 @@ async def test_every_day_is_there_in_order_also_one_without_usage(
     server: AccountServer, sandbox: Sandbox
 ) -> None:
     told = await usage(server, product="messaging", period="2026-05", group_by=["day"])
-    records = raw.records(sandbox, "messaging", "created_at", *MAY)
+    records = raw_api.records(sandbox, "messaging", "created_at", *MAY)
     days: dict[str, int] = {f"2026-05-{day:02}": 0 for day in range(1, 32)}
     for record in records:
         days[record["created_at"][:10]] += 1
@@ -113,7 +113,7 @@ async def test_the_days_are_those_of_the_zone_that_is_asked_for(
         timezone="America/New_York",
     )
     day = ("2026-05-10T04:00:00Z", "2026-05-11T04:00:00Z")
-    records = raw.records(sandbox, "sip-trunking", "started_at", *day)
+    records = raw_api.records(sandbox, "sip-trunking", "started_at", *day)
     assert told["zone"] == "America/New_York"
     assert told["groups"] == [
         {"day": "2026-05-10"}
@@ -127,7 +127,7 @@ async def test_a_time_to_the_second_may_be_asked_for(
 ) -> None:
     between = ("2026-05-10T08:00:00Z", "2026-05-10T17:30:00Z")
     told = await usage(server, product="messaging", start_date=between[0], end_date=between[1])
-    records = raw.records(sandbox, "messaging", "created_at", *between)
+    records = raw_api.records(sandbox, "messaging", "created_at", *between)
     assert told["all"]["count"] == len(records)
     assert told["start_date"] == "2026-05-10T08:00:00+00:00"
 
@@ -151,9 +151,9 @@ async def test_filters_keep_what_they_name(
     server: AccountServer, sandbox: Sandbox, filters: list[str], keeps: Any
 ) -> None:
     told = await usage(server, product="messaging", period="2026-05", filters=filters)
-    records = [r for r in raw.records(sandbox, "messaging", "created_at", *MAY) if keeps(r)]
+    records = [r for r in raw_api.records(sandbox, "messaging", "created_at", *MAY) if keeps(r)]
     assert told["all"]["count"] == len(records)
-    assert Decimal(told["all"]["cost"]) == sum(map(raw.cost, records))
+    assert Decimal(told["all"]["cost"]) == sum(map(raw_api.cost, records))
 
 
 async def test_a_filter_that_nothing_passes_says_how_to_find_the_values(
@@ -168,7 +168,7 @@ async def test_rates_say_what_was_delivered_and_what_a_part_cost(
     server: AccountServer, sandbox: Sandbox
 ) -> None:
     told = (await usage(server, product="messaging", period="2026-05"))["all"]
-    records = raw.records(sandbox, "messaging", "created_at", *MAY)
+    records = raw_api.records(sandbox, "messaging", "created_at", *MAY)
     out = [record for record in records if record["direction"] == "outbound"]
     delivered = sum(record["status"] == "delivered" for record in out)
     assert told["delivered_percent"] == f"{delivered / len(out) * 100:.1f}"
@@ -197,7 +197,7 @@ async def test_two_times_are_compared_and_groups_show_what_they_were(
 
 async def test_any_metric_may_be_added_up_alone(server: AccountServer, sandbox: Sandbox) -> None:
     told = await usage(server, product="calls", period="2026-05", sum=["billed seconds"])
-    records = raw.records(sandbox, "sip-trunking", "started_at", *MAY)
+    records = raw_api.records(sandbox, "sip-trunking", "started_at", *MAY)
     assert told["all"] == {"billed_seconds": sum(record["billed_sec"] for record in records)}
 
 
@@ -273,7 +273,7 @@ async def test_ten_million_records_are_read_whole_in_two_requests(
         "filter[created_at][gte]": MAY[0],
         "filter[created_at][lt]": MAY[1],
     }
-    counted = raw.get(large_account, "detail_records", asked | {"page[size]": 1})["meta"]
+    counted = raw_api.get(large_account, "detail_records", asked | {"page[size]": 1})["meta"]
     assert told["all"]["count"] == counted["total_results"] > 4_000_000
     assert sum(row["count"] for row in told["groups"]) == told["all"]["count"]
 
@@ -312,7 +312,7 @@ async def test_a_month_that_fails_makes_the_sum_a_part_and_is_named(
     assert all(row["part"] is True for row in told["groups"])
     assert "PART ONLY: usage from 2026-02-01 to 2026-03-01 could not be read" in told["note"]
     january, march = [
-        len(raw.records(sandbox, "messaging", "created_at", f"{a}T00:00:00Z", f"{b}T00:00:00Z"))
+        len(raw_api.records(sandbox, "messaging", "created_at", f"{a}T00:00:00Z", f"{b}T00:00:00Z"))
         for a, b in (("2026-01-01", "2026-02-01"), ("2026-03-01", "2026-04-01"))
     ]
     assert told["all"]["count"] == january + march
@@ -366,7 +366,7 @@ async def test_what_reports_cannot_tell_apart_is_read_from_records(
 ) -> None:
     told = await usage(server, product="messaging", period="yesterday", group_by=["error"])
     day = ("2026-06-14T00:00:00Z", "2026-06-15T00:00:00Z")
-    records = raw.records(sandbox, "messaging", "created_at", *day)
+    records = raw_api.records(sandbox, "messaging", "created_at", *day)
     assert told["source"] == "detail records"
     assert told["all"]["count"] == len(records)
     errors = [error for record in records for error in record["errors"] or ["(none)"]]
@@ -408,7 +408,7 @@ async def test_a_record_type_without_reports_is_read_from_its_records(
 ) -> None:
     told = await usage(server, product="embedding", period="yesterday")
     day = ("2026-06-14T00:00:00Z", "2026-06-15T00:00:00Z")
-    records = raw.records(sandbox, "embedding", "created_at", *day)
+    records = raw_api.records(sandbox, "embedding", "created_at", *day)
     assert told["source"] == "detail records"
     assert told["all"]["count"] == len(records)
 
@@ -475,7 +475,7 @@ async def test_last_nights_hours_in_the_users_zone(settings: Settings, sandbox: 
     await server.accounts.aclose()
     assert (told["today"], told["start_date"]) == ("2026-06-15", "2026-06-14")
     day = ("2026-06-13T22:00:00Z", "2026-06-14T22:00:00Z")
-    assert told["all"]["count"] == len(raw.records(sandbox, "sip-trunking", "started_at", *day))
+    assert told["all"]["count"] == len(raw_api.records(sandbox, "sip-trunking", "started_at", *day))
     assert [row["hour"] for row in told["groups"]] == [f"2026-06-14T{h:02}" for h in range(24)]
 
 
@@ -495,7 +495,7 @@ async def test_days_of_a_zone_of_half_hours_are_read_from_records(
     assert (told["source"], whole["source"]) == ("detail records", "usage reports")
     for day in (10, 11):
         between = (f"2026-06-{day - 1:02}T18:30:00Z", f"2026-06-{day}T18:30:00Z")
-        records = raw.records(sandbox, "sip-trunking", "started_at", *between)
+        records = raw_api.records(sandbox, "sip-trunking", "started_at", *between)
         (row,) = (row for row in told["groups"] if row["day"] == f"2026-06-{day}")
         assert row["count"] == len(records)
     assert told["all"]["count"] == whole["all"]["count"]

@@ -11,8 +11,8 @@ import pytest
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.tools.framework.tokens import about_tokens
-from tests import raw
 from tests.conftest import Scripted, answer, call, content_of, text_of
+from tests.support import raw_api
 
 DELIVERIES = "telnyx_list_webhook_deliveries"
 GROUPED = {"group_failures": True}
@@ -32,7 +32,7 @@ def url_of(delivery: dict[str, Any]) -> str:
 def in_sandbox(sandbox: Sandbox, **asked: str) -> dict[str, list[dict[str, Any]]]:
     """All deliveries by URL, read one page after the other."""
     by_url = defaultdict(list)
-    for each in raw.everything(sandbox, "webhook_deliveries", asked, 250):
+    for each in raw_api.everything(sandbox, "webhook_deliveries", asked, 250):
         by_url[url_of(each)].append(each)
     return by_url
 

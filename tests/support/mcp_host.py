@@ -14,7 +14,7 @@ from typing import Any
 import anyio
 
 from telnyx_mcp.sandbox import Sandbox
-from tests.process.harness import KEPT, ServerProcess
+from tests.support.server_process import KEPT, ServerProcess
 
 PAY = "telnyx_create_stored_payment_transaction"
 POST = "create_stored_payment_transaction"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.proxy import Streams
+from tests.support.proxy import Streams
 
 USER = "postgres"
 SECONDS = 60

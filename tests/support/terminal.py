@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
-from tests.process.harness import KEPT
+from tests.support.server_process import KEPT
 
 SECONDS = 20
 

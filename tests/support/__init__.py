@@ -1,0 +1,1 @@
+"""What several test files share: servers, clients, users and stand-ins for Telnyx. No tests."""
