@@ -13,7 +13,7 @@ import os
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -28,6 +28,8 @@ from mcp.client.session import ElicitationFnT
 from mcp_types import CallToolResult
 from pydantic import SecretStr
 
+from telnyx_mcp.approval.ledger import Ledger
+from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.config import profiles
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.server.account_server import AccountServer
@@ -160,6 +162,13 @@ async def server(settings: Settings) -> AsyncIterator[AccountServer]:
     built = build_server(settings, now=lambda: NOW)
     yield built
     await built.accounts.aclose()
+
+
+@pytest.fixture
+def ledger(settings: Settings) -> Iterator[Ledger]:
+    """The ledger of `server`, as another process of the same user opens it."""
+    with closing(open_ledger(settings)) as opened:
+        yield opened
 
 
 # --- a Telnyx that answers as told ---------------------------------------------------------------

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tests.approval.test_fault_matrix import ROWS, SUBJECTS
+from tests.support.fault_matrix import ROWS, SUBJECTS
 from tests.support.marked_tests import ROOT, marked
 
 PAGE = ROOT / "docs" / "faults.md"

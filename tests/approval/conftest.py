@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from telnyx_mcp.config.settings import Settings
+from telnyx_mcp.server.account_server import AccountServer
+from telnyx_mcp.server.build import build_server
 from tests.support import ledgers
+from tests.support.clock import Clock
+
+
+@pytest.fixture
+def now() -> Clock:
+    """The clock of `server`."""
+    return Clock()
+
+
+@pytest.fixture
+async def server(settings: Settings, now: Clock) -> AsyncIterator[AccountServer]:
+    """A server for the sandbox whose clock tests turn."""
+    built = build_server(settings, now=now)
+    yield built
+    await built.accounts.aclose()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

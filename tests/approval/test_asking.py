@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any, cast
@@ -13,12 +11,9 @@ import anyio
 import httpx
 import pytest
 from mcp import Client
-from mcp.client.session import ClientRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     CallToolResult,
-    ElicitRequestFormParams,
-    ElicitRequestParams,
     ElicitResult,
     InputRequiredResult,
 )
@@ -29,81 +24,23 @@ from telnyx_mcp.request_context import RequestContext
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
-from tests.conftest import Mode, connected
+from tests.conftest import Mode, connected, text_of
+from tests.support.clock import Clock
+from tests.support.person import (
+    CANCELS,
+    DECLINES,
+    PAY,
+    UPDATE,
+    Person,
+    answer_question,
+    ask,
+    pending_question,
+    state_of,
+    types,
+)
+from tests.support.sandbox_requests import arrives, posts
 
-PAY = "telnyx_create_stored_payment_transaction"
-UPDATE = "telnyx_update_auto_recharge_preferences"
 REVISIONS = ("legacy", "auto")
-
-
-class Person:
-    """Answers questions, and remembers them."""
-
-    def __init__(self, *answers: ElicitResult | Callable[[str], ElicitResult]) -> None:
-        self.answers = list(answers)
-        self.questions: list[str] = []
-
-    async def __call__(
-        self, context: ClientRequestContext, params: ElicitRequestParams
-    ) -> ElicitResult:
-        assert isinstance(params, ElicitRequestFormParams)
-        self.questions.append(params.message)
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        return answer(params.message) if callable(answer) else answer
-
-
-def types(text: str) -> ElicitResult:
-    return ElicitResult(action="accept", content={"amount": text})
-
-
-TICKS = ElicitResult(action="accept", content={"approve": True})
-DECLINES = ElicitResult(action="decline")
-CANCELS = ElicitResult(action="cancel")
-
-
-class Time:
-    """A clock that tests turn."""
-
-    def __init__(self) -> None:
-        self.moment = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.moment
-
-    def passes(self, **span: float) -> None:
-        self.moment += timedelta(**span)
-
-
-@pytest.fixture
-def time() -> Time:
-    return Time()
-
-
-@pytest.fixture
-async def server(settings: Settings, time: Time) -> AsyncIterator[AccountServer]:
-    built = build_server(settings, now=time)
-    yield built
-    await built.accounts.aclose()
-
-
-async def ask(
-    server: AccountServer,
-    person: Person | None,
-    tool: str,
-    arguments: dict[str, Any],
-    mode: str = "auto",
-) -> CallToolResult:
-    with anyio.fail_after(10):
-        async with Client(server, mode=mode, elicitation_callback=person) as client:
-            return await client.call_tool(tool, arguments)
-
-
-def state_of(result: CallToolResult) -> str:
-    return str((result.structured_content or {}).get("state"))
-
-
-def said(result: CallToolResult) -> str:
-    return "".join(block.text for block in result.content if block.type == "text")
 
 
 @pytest.mark.parametrize("mode", REVISIONS)
@@ -147,7 +84,7 @@ async def test_nothing_is_paid_unless_the_amount_is_typed(
     server: AccountServer, sandbox: Sandbox, mode: str, answer: ElicitResult
 ) -> None:
     result = await ask(server, Person(answer), PAY, {"amount": "120.00"}, mode)
-    assert said(result).find("Nothing was sent") >= 0
+    assert text_of(result).find("Nothing was sent") >= 0
     assert sandbox.payments == []
 
 
@@ -160,7 +97,7 @@ async def test_a_client_that_cannot_ask_gets_nothing_done_and_is_told_what_the_p
 ) -> None:
     result = await ask(server, None, tool, arguments, mode)
     assert state_of(result) == "proposed"
-    assert "telnyx-account-mcp approve" in said(result)
+    assert "telnyx-account-mcp approve" in text_of(result)
     assert all(request.method == "GET" for request in sandbox.requests)
 
 
@@ -182,34 +119,34 @@ async def test_the_question_shows_amount_account_balance_and_what_was_paid_today
 
 
 async def test_the_same_payment_within_ten_minutes_is_told_and_not_made_again(
-    server: AccountServer, sandbox: Sandbox, time: Time
+    server: AccountServer, sandbox: Sandbox, now: Clock
 ) -> None:
     person = Person(types("120.00"))
     await ask(server, person, PAY, {"amount": "120.00"})
-    time.passes(minutes=9)
+    now.passes(minutes=9)
     again = await ask(server, person, PAY, {"amount": "120"})
-    assert "Nothing new was done" in said(again)
+    assert "Nothing new was done" in text_of(again)
     assert len(sandbox.payments) == 1
     assert len(person.questions) == 1
 
 
 async def test_the_same_payment_later_is_asked_again_and_the_question_warns_of_the_first(
-    server: AccountServer, sandbox: Sandbox, time: Time
+    server: AccountServer, sandbox: Sandbox, now: Clock
 ) -> None:
     person = Person(types("120.00"))
     await ask(server, person, PAY, {"amount": "120.00"})
-    time.passes(minutes=11)
+    now.passes(minutes=11)
     await ask(server, person, PAY, {"amount": "120.00"})
     assert len(sandbox.payments) == 2
     assert "NOTE: 120.00 was already paid" in person.questions[1]
 
 
 async def test_a_reference_is_never_paid_twice(
-    server: AccountServer, sandbox: Sandbox, time: Time
+    server: AccountServer, sandbox: Sandbox, now: Clock
 ) -> None:
     person = Person(types("120.00"))
     await ask(server, person, PAY, {"amount": "120.00", "reference": "may"})
-    time.passes(days=3)
+    now.passes(days=3)
     again = await ask(server, person, PAY, {"amount": "120.00", "reference": "may"})
     assert state_of(again) == "succeeded"
     assert len(sandbox.payments) == 1
@@ -222,19 +159,19 @@ async def test_a_reference_with_another_amount_is_refused(
     await ask(server, person, PAY, {"amount": "120.00", "reference": "may"})
     other = await ask(server, person, PAY, {"amount": "50.00", "reference": "may"})
     assert other.is_error
-    assert "already names another change" in said(other)
+    assert "already names another change" in text_of(other)
     assert len(sandbox.payments) == 1
 
 
 async def test_after_a_decline_the_same_call_does_not_ask_again_for_ten_minutes(
-    server: AccountServer, sandbox: Sandbox, time: Time
+    server: AccountServer, sandbox: Sandbox, now: Clock
 ) -> None:
     person = Person(DECLINES)
     first = await ask(server, person, PAY, {"amount": "120.00"})
     second = await ask(server, person, PAY, {"amount": "120.00"})
     assert state_of(first) == state_of(second) == "declined"
     assert len(person.questions) == 1
-    time.passes(minutes=11)
+    now.passes(minutes=11)
     await ask(server, person, PAY, {"amount": "120.00"})
     assert len(person.questions) == 2
     assert sandbox.payments == []
@@ -252,36 +189,15 @@ async def test_a_mistyped_amount_can_be_typed_again(
 
 
 async def test_an_approval_that_comes_too_late_pays_nothing(
-    server: AccountServer, sandbox: Sandbox, time: Time
+    server: AccountServer, sandbox: Sandbox, now: Clock
 ) -> None:
     def late(_question: str) -> ElicitResult:
-        time.passes(minutes=10)
+        now.passes(minutes=10)
         return types("120.00")
 
     result = await ask(server, Person(late), PAY, {"amount": "120.00"}, "legacy")
     assert state_of(result) == "expired"
     assert sandbox.payments == []
-
-
-async def _asked(client: Client, arguments: dict[str, Any]) -> InputRequiredResult:
-    """The question of a modern server, unanswered."""
-    required = await client.session.call_tool(PAY, arguments, allow_input_required=True)
-    assert isinstance(required, InputRequiredResult)
-    return required
-
-
-async def _answer(
-    client: Client, arguments: dict[str, Any], asked: InputRequiredResult, answer: ElicitResult
-) -> CallToolResult:
-    result = await client.session.call_tool(
-        PAY,
-        arguments,
-        input_responses={"approval": answer},
-        request_state=asked.request_state,
-        allow_input_required=True,
-    )
-    assert isinstance(result, CallToolResult)
-    return result
 
 
 async def test_one_approval_replayed_in_parallel_pays_once(
@@ -291,10 +207,10 @@ async def test_one_approval_replayed_in_parallel_pays_once(
     results: list[CallToolResult] = []
     with anyio.fail_after(10):
         async with Client(server, elicitation_callback=Person(DECLINES)) as client:
-            asked = await _asked(client, arguments)
+            asked = await pending_question(client, arguments)
 
             async def replay() -> None:
-                results.append(await _answer(client, arguments, asked, types("120.00")))
+                results.append(await answer_question(client, arguments, asked, types("120.00")))
 
             async with anyio.create_task_group() as tasks:
                 for _ in range(8):
@@ -305,26 +221,26 @@ async def test_one_approval_replayed_in_parallel_pays_once(
 
 
 async def test_an_approval_replayed_after_the_payment_tells_its_outcome(
-    server: AccountServer, sandbox: Sandbox, time: Time
+    server: AccountServer, sandbox: Sandbox, now: Clock
 ) -> None:
     arguments = {"amount": "120.00"}
     with anyio.fail_after(10):
         async with Client(server, elicitation_callback=Person(DECLINES)) as client:
-            asked = await _asked(client, arguments)
-            await _answer(client, arguments, asked, types("120.00"))
-            time.passes(minutes=30)
-            again = await _answer(client, arguments, asked, types("120.00"))
+            asked = await pending_question(client, arguments)
+            await answer_question(client, arguments, asked, types("120.00"))
+            now.passes(minutes=30)
+            again = await answer_question(client, arguments, asked, types("120.00"))
     assert state_of(again) == "succeeded"
-    assert "Nothing new was done" in said(again)
+    assert "Nothing new was done" in text_of(again)
     assert len(sandbox.payments) == 1
 
 
 async def test_an_approval_brought_with_another_amount_pays_nothing(
-    server: AccountServer, sandbox: Sandbox, time: Time
+    server: AccountServer, sandbox: Sandbox, now: Clock
 ) -> None:
     gate = (await server.accounts.main.services()).gate
     async with connected(server, "auto", Person(DECLINES)) as client:
-        asked = await _asked(client, {"amount": "12.00"})
+        asked = await pending_question(client, {"amount": "12.00"})
         with pytest.raises(MCPError):  # the SDK's seal holds first
             await client.session.call_tool(
                 PAY,
@@ -334,7 +250,7 @@ async def test_an_approval_brought_with_another_amount_pays_nothing(
                 allow_input_required=True,
             )
     ledger = await gate.ledger()
-    (change,) = ledger.newest(1, time())
+    (change,) = ledger.newest(1, now())
     another = gate._request_for(change.operation, {"amount": "120.00"})
     answering = cast(RequestContext, SimpleNamespace(request_state=change.id))
     with pytest.raises(NotAllowed, match="the answer belongs to another change"):
@@ -343,17 +259,17 @@ async def test_an_approval_brought_with_another_amount_pays_nothing(
 
 
 async def test_a_late_answer_leads_to_a_question_that_replaces_the_newest_void_one(
-    server: AccountServer, sandbox: Sandbox, time: Time
+    server: AccountServer, sandbox: Sandbox, now: Clock
 ) -> None:
     gate = (await server.accounts.main.services()).gate
     ledger = await gate.ledger()
     with anyio.fail_after(10):
         async with Client(server, elicitation_callback=Person(DECLINES)) as client:
-            asked = await _asked(client, {"amount": "120.00"})
-            (first,) = ledger.newest(1, time())
+            asked = await pending_question(client, {"amount": "120.00"})
+            (first,) = ledger.newest(1, now())
             sandbox.account.balance += 50
             second = await gate.check(first.id)
-            ledger.void(second.id, "It is void for a second reason.", time())
+            ledger.void(second.id, "It is void for a second reason.", now())
             fresh = await client.session.call_tool(
                 PAY,
                 {"amount": "120.00"},
@@ -374,9 +290,9 @@ async def test_an_approval_after_a_decline_pays_nothing(
     arguments = {"amount": "120.00"}
     with anyio.fail_after(10):
         async with Client(server, elicitation_callback=Person(DECLINES)) as client:
-            asked = await _asked(client, arguments)
-            await _answer(client, arguments, asked, DECLINES)
-            replayed = await _answer(client, arguments, asked, types("120.00"))
+            asked = await pending_question(client, arguments)
+            await answer_question(client, arguments, asked, DECLINES)
+            replayed = await answer_question(client, arguments, asked, types("120.00"))
     assert state_of(replayed) == "declined"
     assert sandbox.payments == []
 
@@ -387,9 +303,9 @@ async def test_a_client_that_does_not_declare_elicitation_cannot_use_an_answer(
     arguments = {"amount": "120.00"}
     with anyio.fail_after(10):
         async with Client(server, elicitation_callback=Person(DECLINES)) as asking:
-            asked = await _asked(asking, arguments)
+            asked = await pending_question(asking, arguments)
             async with Client(server) as mute:
-                replayed = await _answer(mute, arguments, asked, types("120.00"))
+                replayed = await answer_question(mute, arguments, asked, types("120.00"))
     assert state_of(replayed) == "proposed"
     assert sandbox.payments == []
 
@@ -406,9 +322,9 @@ async def test_the_question_is_the_same_text_on_every_round(
     arguments = {"amount": "120.00"}
     with anyio.fail_after(10):
         async with Client(server, elicitation_callback=Person(DECLINES)) as client:
-            first = await _asked(client, arguments)
+            first = await pending_question(client, arguments)
             await _pay_elsewhere(sandbox)
-            second = await _asked(client, arguments)
+            second = await pending_question(client, arguments)
     assert first.input_requests == second.input_requests
 
 
@@ -469,7 +385,7 @@ async def test_auto_recharge_is_not_changed_without_a_tick(
     server: AccountServer, sandbox: Sandbox, mode: str, answer: ElicitResult
 ) -> None:
     result = await ask(server, Person(answer), UPDATE, {"enabled": False}, mode)
-    assert "Nothing was sent" in said(result)
+    assert "Nothing was sent" in text_of(result)
     assert all(request.method == "GET" for request in sandbox.requests)
 
 
@@ -485,9 +401,9 @@ async def test_a_payment_whose_answer_is_lost_is_unknown_and_sent_once(
     again = await ask(server, person, PAY, {"amount": "120.00"})
     assert lost.is_error
     assert state_of(lost) == state_of(again) == "unknown"
-    assert "Don't try again" in said(lost)
-    assert "Trying again may help" not in said(lost)
-    assert len([r for r in sandbox.requests if r.method == "POST"]) == 1
+    assert "Don't try again" in text_of(lost)
+    assert "Trying again may help" not in text_of(lost)
+    assert posts(sandbox) == 1
 
 
 async def test_a_payment_that_telnyx_refuses_may_be_tried_again_with_a_new_approval(
@@ -498,7 +414,7 @@ async def test_a_payment_that_telnyx_refuses_may_be_tried_again_with_a_new_appro
     refused = await ask(server, person, PAY, {"amount": "120.00"})
     paid = await ask(server, person, PAY, {"amount": "120.00"})
     assert (state_of(refused), state_of(paid)) == ("refused", "succeeded")
-    assert "payment method is stored" in said(refused)
+    assert "payment method is stored" in text_of(refused)
     assert len(person.questions) == 2
 
 
@@ -511,8 +427,7 @@ async def test_a_payment_in_flight_finishes_when_the_call_is_cancelled(
             with anyio.CancelScope() as scope:
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(client.call_tool, PAY, {"amount": "120.00"})
-                    while not any(r.method == "POST" for r in sandbox.requests):
-                        await anyio.sleep(0.01)
+                    await arrives(sandbox, "POST")
                     scope.cancel()
             await (await server.accounts.main.services()).gate.idle()
             again = await client.call_tool(PAY, {"amount": "120.00"})
@@ -534,14 +449,14 @@ async def test_the_first_call_never_says_that_it_only_repeats_an_outcome(
 ) -> None:
     result = await ask(server, Person(answer), PAY, {"amount": "120.00"}, mode)
     assert (result.structured_content or {})["message"].startswith(message)
-    assert "Nothing new was done" not in said(result)
+    assert "Nothing new was done" not in text_of(result)
 
 
 async def test_a_payment_from_the_standing_budget_is_not_called_a_repeat(
-    settings: Settings, sandbox: Sandbox, time: Time
+    settings: Settings, sandbox: Sandbox, now: Clock
 ) -> None:
     budget = {"standing_budget_per_payment": "50.00", "standing_budget_per_day": "50.00"}
-    server = build_server(settings.model_copy(update=budget_of(budget)), now=time)
+    server = build_server(settings.model_copy(update=budget_of(budget)), now=now)
     result = await ask(server, None, PAY, {"amount": "50.00"})
     assert (result.structured_content or {})["message"] == "Done: paying 50.00."
     assert len(sandbox.payments) == 1

@@ -22,7 +22,7 @@ from telnyx_mcp.approval.channels import (
 )
 from telnyx_mcp.approval.channels.browser import open_in_browser, users_browser
 from telnyx_mcp.approval.question import Question
-from tests.approval.test_words import change
+from tests.support.changes import change
 from tests.support.ledgers import NOW
 
 PAYMENT = change(question=Question("Pay?", typed="120.00", action="Pay 120.00"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from types import SimpleNamespace
@@ -30,34 +30,12 @@ from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
 from telnyx_mcp.storage.store import StoreError
-from tests.approval.test_asking import (
-    DECLINES,
-    PAY,
-    TICKS,
-    UPDATE,
-    Person,
-    Time,
-    ask,
-    said,
-    state_of,
-    types,
-)
-from tests.conftest import Mode, Scripted, answer, connected
+from tests.conftest import Mode, Scripted, answer, connected, text_of
+from tests.support.clock import Clock
+from tests.support.person import DECLINES, PAY, TICKS, UPDATE, Person, ask, state_of, types
 
 PAYS = Person(types("120.00"))
 CALL = {"amount": "120.00"}
-
-
-@pytest.fixture
-def wall() -> Time:
-    return Time()
-
-
-@pytest.fixture
-async def server(settings: Settings, wall: Time) -> AsyncIterator[AccountServer]:
-    built = build_server(settings, now=wall)
-    yield built
-    await built.accounts.aclose()
 
 
 @pytest.fixture
@@ -70,11 +48,11 @@ def other(settings: Settings) -> Iterator[Ledger]:
 
 
 async def test_a_refusal_dated_later_does_not_hide_a_payment_that_was_made(
-    server: AccountServer, sandbox: Sandbox, wall: Time
+    server: AccountServer, sandbox: Sandbox, now: Clock
 ) -> None:
     sandbox.fault("create_stored_payment_transaction", "status", status=403)
     assert state_of(await ask(server, PAYS, PAY, CALL)) == "refused"
-    wall.passes(minutes=-5)
+    now.passes(minutes=-5)
     for _ in range(4):
         assert state_of(await ask(server, PAYS, PAY, CALL)) == "succeeded"
     assert len(sandbox.payments) == 1
@@ -97,16 +75,16 @@ def sending(ledger: Ledger, at: datetime) -> Change:
 
 
 async def test_a_payment_lost_on_monday_is_looked_for_on_monday(
-    server: AccountServer, settings: Settings, other: Ledger, wall: Time
+    server: AccountServer, settings: Settings, other: Ledger, now: Clock
 ) -> None:
-    sent = wall.moment
+    sent = now.moment
     lost = sending(other, sent)
     other.landed(lost.id)  # as if the process that sent it had ended
-    wall.passes(days=3)
+    now.passes(days=3)
     refused = await ask(server, PAYS, PAY, {"amount": "50.00"})
-    assert f"at {sent:%Y-%m-%d %H:%M} UTC" in said(refused)
-    other.resolve(lost.id, paid=True, note="", now=wall.moment)
-    assert other.spent(wall.moment).day == 0
+    assert f"at {sent:%Y-%m-%d %H:%M} UTC" in text_of(refused)
+    other.resolve(lost.id, paid=True, note="", now=now.moment)
+    assert other.spent(now.moment).day == 0
 
 
 def change_of(result: CallToolResult) -> str:
@@ -124,14 +102,14 @@ async def test_a_payment_that_cannot_be_written_down_is_told_as_made(
     result = await ask(server, PAYS, PAY, CALL)
     assert len(sandbox.payments) == 1
     assert state_of(result) == "succeeded"
-    assert "This is not in the ledger yet. It is written as soon as the store takes it" in said(
+    assert "This is not in the ledger yet. It is written as soon as the store takes it" in text_of(
         result
     )
-    assert "Nothing was sent" not in said(result)
+    assert "Nothing was sent" not in text_of(result)
 
 
 async def test_an_outcome_that_fails_to_be_written_once_is_written_again(
-    server: AccountServer, other: Ledger, wall: Time, monkeypatch: pytest.MonkeyPatch
+    server: AccountServer, other: Ledger, now: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record: Callable[..., Change | None] = Ledger.record
 
@@ -141,8 +119,8 @@ async def test_an_outcome_that_fails_to_be_written_once_is_written_again(
 
     monkeypatch.setattr(Ledger, "record", fails_once)
     result = await ask(server, PAYS, PAY, CALL)
-    assert "not in the ledger yet" not in said(result)
-    (change,) = other.newest(1, wall.moment)
+    assert "not in the ledger yet" not in text_of(result)
+    (change,) = other.newest(1, now.moment)
     assert change.state is State.SUCCEEDED
 
 
@@ -155,17 +133,19 @@ async def test_the_smallest_payment_that_telnyx_takes_is_made(
 
 
 async def test_no_payment_is_made_until_the_outcome_of_the_last_is_written_and_then_it_is(
-    server: AccountServer, sandbox: Sandbox, wall: Time, monkeypatch: pytest.MonkeyPatch
+    server: AccountServer, sandbox: Sandbox, now: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = {"amount": "50.00"}
     async with connected(server, "legacy", PAYS) as client:
         with monkeypatch.context() as full:
             full.setattr(Ledger, "record", refuses)
             lost = await client.call_tool(PAY, CALL)
-            wall.passes(minutes=2)
+            now.passes(minutes=2)
             blocked = await client.call_tool(PAY, other)
         assert blocked.is_error
-        assert f"Nothing new was sent: change {change_of(lost)} was sent earlier" in said(blocked)
+        assert f"Nothing new was sent: change {change_of(lost)} was sent earlier" in text_of(
+            blocked
+        )
         assert len(sandbox.payments) == 1
         again = await client.call_tool(PAY, CALL)
     assert state_of(again) == "succeeded"
@@ -174,23 +154,23 @@ async def test_no_payment_is_made_until_the_outcome_of_the_last_is_written_and_t
 
 
 async def test_an_outcome_that_was_never_written_is_unknown_once_the_server_ended(
-    server: AccountServer, other: Ledger, wall: Time, monkeypatch: pytest.MonkeyPatch
+    server: AccountServer, other: Ledger, now: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as full:
         full.setattr(Ledger, "record", refuses)
         await ask(server, PAYS, PAY, CALL)
-    (change,) = other.newest(1, wall.moment + SENDING_LEASE)
+    (change,) = other.newest(1, now.moment + SENDING_LEASE)
     assert change.state is State.UNKNOWN
 
 
 def test_an_answer_that_is_recorded_twice_after_a_person_resolved_it_says_the_same_twice(
-    other: Ledger, wall: Time
+    other: Ledger, now: Clock
 ) -> None:
-    now = wall.moment
-    lost = sending(other, now)
-    other.record(lost.id, State.UNKNOWN, "No answer came.", {}, now)
-    other.resolve(lost.id, paid=False, note="", now=now)
-    answers = [other.record(lost.id, State.SUCCEEDED, "It came.", {}, now) for _ in range(2)]
+    at = now.moment
+    lost = sending(other, at)
+    other.record(lost.id, State.UNKNOWN, "No answer came.", {}, at)
+    other.resolve(lost.id, paid=False, note="", now=at)
+    answers = [other.record(lost.id, State.SUCCEEDED, "It came.", {}, at) for _ in range(2)]
     for change in answers:
         assert change
         assert change.happened == "It came. You had resolved it as not paid before."
@@ -220,7 +200,7 @@ async def test_a_claim_that_was_not_written_sends_nothing_and_keeps_the_proposal
         with monkeypatch.context() as full:
             full.setattr(Ledger, "claim", refuses)
             failed = await client.call_tool(PAY, CALL)
-        assert "Nothing was sent" in said(failed)
+        assert "Nothing was sent" in text_of(failed)
         assert sandbox.payments == []
         assert state_of(await client.call_tool(PAY, CALL)) == "succeeded"
 
@@ -229,7 +209,7 @@ async def test_a_claim_that_nobody_can_look_for_is_not_sent_and_never_unknown(
     server: AccountServer,
     sandbox: Sandbox,
     other: Ledger,
-    wall: Time,
+    now: Clock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     claim: Callable[..., Change | None] = Ledger.claim
@@ -243,12 +223,12 @@ async def test_a_claim_that_nobody_can_look_for_is_not_sent_and_never_unknown(
             away.setattr(Ledger, "claim", loses_the_answer)
             away.setattr(Ledger, "claimed", refuses)
             failed = await client.call_tool(PAY, CALL)
-        assert "Nothing was sent" in said(failed)
-        assert "UNKNOWN" not in said(failed)
+        assert "Nothing was sent" in text_of(failed)
+        assert "UNKNOWN" not in text_of(failed)
         other_one = {**CALL, "reference": "another"}
         assert state_of(await client.call_tool(PAY, other_one)) == "succeeded"
     assert len(sandbox.payments) == 1
-    states = [each.state for each in other.newest(2, wall.moment)]
+    states = [each.state for each in other.newest(2, now.moment)]
     assert sorted(states) == [State.NOT_SENT, State.SUCCEEDED]
 
 
@@ -258,46 +238,46 @@ async def test_evidence_that_cannot_be_had_changes_no_outcome(
     monkeypatch.setattr(Ledger, "add_evidence", refuses)
     result = await ask(server, PAYS, PAY, CALL)
     assert (state_of(result), result.is_error) == ("succeeded", False)
-    assert "written down" not in said(result)
+    assert "written down" not in text_of(result)
 
 
 async def test_an_answer_that_comes_after_a_person_resolved_it_is_told_and_kept_as_what_it_is(
-    server: AccountServer, other: Ledger, wall: Time, monkeypatch: pytest.MonkeyPatch
+    server: AccountServer, other: Ledger, now: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record: Callable[..., Change | None] = Ledger.record
 
     def late(self: Ledger, id: str, *told: Any) -> Change | None:
-        assert other.resolve(id, paid=False, note="", now=wall.moment + SENDING_LEASE)
+        assert other.resolve(id, paid=False, note="", now=now.moment + SENDING_LEASE)
         return record(self, id, *told)
 
     monkeypatch.setattr(Ledger, "record", late)
     result = await ask(server, PAYS, PAY, CALL)
     assert state_of(result) == "succeeded"
-    assert "Telnyx confirmed it. You had resolved it as not paid before." in said(result)
-    (change,) = other.newest(1, wall.moment)
+    assert "Telnyx confirmed it. You had resolved it as not paid before." in text_of(result)
+    (change,) = other.newest(1, now.moment)
     assert change.state is State.SUCCEEDED
     assert change.evidence["transaction_id"]
-    assert other.spent(wall.moment).day == 120
+    assert other.spent(now.moment).day == 120
 
 
 async def test_an_uncertain_answer_after_a_person_resolved_it_changes_nothing(
     server: AccountServer,
     sandbox: Sandbox,
     other: Ledger,
-    wall: Time,
+    now: Clock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     record: Callable[..., Change | None] = Ledger.record
 
     def late(self: Ledger, id: str, *told: Any) -> Change | None:
-        assert other.resolve(id, paid=True, note="", now=wall.moment + SENDING_LEASE)
+        assert other.resolve(id, paid=True, note="", now=now.moment + SENDING_LEASE)
         return record(self, id, *told)
 
     monkeypatch.setattr(Ledger, "record", late)
     sandbox.fault("create_stored_payment_transaction", "drop_after")
     result = await ask(server, PAYS, PAY, CALL)
     assert state_of(result) == "succeeded"
-    (change,) = other.newest(1, wall.moment)
+    (change,) = other.newest(1, now.moment)
     assert change.evidence["late_answer"].startswith("unknown: ")
 
 
@@ -323,11 +303,11 @@ async def test_a_setting_that_is_as_asked_is_told_and_not_set_again(
 
 
 async def test_a_person_who_declines_in_the_client_is_heard_though_it_was_approved_elsewhere(
-    server: AccountServer, sandbox: Sandbox, other: Ledger, wall: Time, mode: Mode
+    server: AccountServer, sandbox: Sandbox, other: Ledger, now: Clock, mode: Mode
 ) -> None:
     def approved_at_the_terminal(_question: str) -> ElicitResult:
-        (waiting,) = other.newest(1, wall.moment)
-        assert other.approve(waiting.id, "terminal", wall.moment)
+        (waiting,) = other.newest(1, now.moment)
+        assert other.approve(waiting.id, "terminal", now.moment)
         return DECLINES
 
     result = await ask(server, Person(approved_at_the_terminal), PAY, CALL, mode)
@@ -336,18 +316,18 @@ async def test_a_person_who_declines_in_the_client_is_heard_though_it_was_approv
 
 
 async def test_a_payment_that_another_process_sent_while_the_person_answered_is_called_a_repeat(
-    server: AccountServer, sandbox: Sandbox, other: Ledger, wall: Time
+    server: AccountServer, sandbox: Sandbox, other: Ledger, now: Clock
 ) -> None:
     def meanwhile(_question: str) -> ElicitResult:
-        (change,) = other.newest(1, wall.moment)
-        assert other.approve(change.id, "terminal", wall.moment)
-        assert other.claim(change.id, wall.moment)
-        assert other.record(change.id, State.SUCCEEDED, "Telnyx confirmed it.", {}, wall.moment)
+        (change,) = other.newest(1, now.moment)
+        assert other.approve(change.id, "terminal", now.moment)
+        assert other.claim(change.id, now.moment)
+        assert other.record(change.id, State.SUCCEEDED, "Telnyx confirmed it.", {}, now.moment)
         return types("120.00")
 
     result = await ask(server, Person(meanwhile), PAY, CALL, "legacy")
     assert state_of(result) == "succeeded"
-    assert "Nothing new was done by this call" in said(result)
+    assert "Nothing new was done by this call" in text_of(result)
     assert sandbox.payments == []
 
 
@@ -381,7 +361,7 @@ async def test_what_else_telnyx_tells_of_the_preferences_has_no_part_in_a_change
     person = Person(seen_again)
     result = await ask(server, person, UPDATE, {"enabled": False})
     assert state_of(result) == "succeeded"
-    assert "seen_at" not in person.questions[0] + said(result)
+    assert "seen_at" not in person.questions[0] + text_of(result)
 
 
 async def test_a_question_does_not_call_auto_recharge_off_where_telnyx_does_not_say(
@@ -415,7 +395,7 @@ async def test_a_receipt_is_read_before_it_is_believed(
     scripted.will(account, balance, account, balance, answer(200, {"data": receipt}), balance)
     result = await ask(scripted_server, PAYS, PAY, CALL)
     assert state_of(result) == state
-    assert says in said(result)
+    assert says in text_of(result)
 
 
 @pytest.mark.parametrize(
@@ -429,11 +409,11 @@ async def test_what_is_no_plain_amount_is_not_taken_for_one(
 
 
 async def test_a_reference_is_the_same_in_any_case(
-    server: AccountServer, sandbox: Sandbox, wall: Time
+    server: AccountServer, sandbox: Sandbox, now: Clock
 ) -> None:
     for reference in ("Invoice  7", " invoice \uff17"):
         await ask(server, PAYS, PAY, CALL | {"reference": reference})
-        wall.passes(days=1)
+        now.passes(days=1)
     assert len(sandbox.payments) == 1
 
 
@@ -443,24 +423,24 @@ async def test_changes_that_cannot_be_read_are_not_called_unsent(
     monkeypatch.setattr(Ledger, "newest", refuses)
     result = await ask(server, None, "telnyx_list_changes", {})
     assert result.is_error
-    assert "so it is not known what was sent" in said(result)
-    assert "Nothing was sent" not in said(result)
+    assert "so it is not known what was sent" in text_of(result)
+    assert "Nothing was sent" not in text_of(result)
 
 
 async def test_a_machine_that_slept_between_claim_and_sending_sends_nothing(
-    server: AccountServer, sandbox: Sandbox, wall: Time, monkeypatch: pytest.MonkeyPatch
+    server: AccountServer, sandbox: Sandbox, now: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claim: Callable[..., Change | None] = Ledger.claim
 
     def then_sleep(self: Ledger, *told: Any) -> Change | None:
         claimed = claim(self, *told)
-        wall.passes(seconds=20)
+        now.passes(seconds=20)
         return claimed
 
     monkeypatch.setattr(Ledger, "claim", then_sleep)
     result = await ask(server, PAYS, PAY, CALL)
     assert state_of(result) == "not_sent"
-    assert "This machine slept" in said(result)
+    assert "This machine slept" in text_of(result)
     assert sandbox.payments == []
 
 
@@ -468,46 +448,46 @@ async def test_a_machine_that_slept_between_claim_and_sending_sends_nothing(
 
 
 async def test_the_ledger_says_which_client_asked_and_which_decided(
-    server: AccountServer, other: Ledger, wall: Time
+    server: AccountServer, other: Ledger, now: Clock
 ) -> None:
     await ask(server, PAYS, PAY, CALL)
-    (change,) = other.newest(1, wall.moment)
+    (change,) = other.newest(1, now.moment)
     assert change.requested_via
     assert change.decided_by == change.requested_via
 
 
 async def test_an_approval_whose_figures_moved_before_it_was_used_is_asked_again(
-    server: AccountServer, sandbox: Sandbox, other: Ledger, wall: Time
+    server: AccountServer, sandbox: Sandbox, other: Ledger, now: Clock
 ) -> None:
     await ask(server, None, PAY, CALL)
-    (proposed,) = other.newest(1, wall.moment)
-    assert other.approve(proposed.id, "terminal", wall.moment)
+    (proposed,) = other.newest(1, now.moment)
+    assert other.approve(proposed.id, "terminal", now.moment)
     sandbox.account.balance += 50
     person = Person(DECLINES)
     assert state_of(await ask(server, person, PAY, CALL)) == "declined"
     assert "NOTE: This question replaces an earlier one. The balance moved" in person.questions[0]
     assert sandbox.payments == []
-    stale = other.get(proposed.id, wall.moment)
+    stale = other.get(proposed.id, now.moment)
     assert stale
     assert stale.state is State.VOID
 
 
 async def test_a_reference_whose_question_ran_out_can_name_another_payment(
-    server: AccountServer, sandbox: Sandbox, wall: Time
+    server: AccountServer, sandbox: Sandbox, now: Clock
 ) -> None:
     await ask(server, None, PAY, {"amount": "50.00", "reference": "invoice 7"})
-    wall.passes(minutes=11)
+    now.passes(minutes=11)
     result = await ask(server, PAYS, PAY, {**CALL, "reference": "invoice 7"})
     assert state_of(result) == "succeeded"
 
 
 async def test_a_fixed_channel_that_reaches_nobody_is_an_error(
-    settings: Settings, sandbox: Sandbox, wall: Time
+    settings: Settings, sandbox: Sandbox, now: Clock
 ) -> None:
-    server = build_server(settings.model_copy(update={"approval": "elicitation"}), now=wall)
+    server = build_server(settings.model_copy(update={"approval": "elicitation"}), now=now)
     result = await ask(server, None, PAY, CALL)
     assert result.is_error
-    assert "can't be used here. Calling again will not help." in said(result)
+    assert "can't be used here. Calling again will not help." in text_of(result)
     assert sandbox.payments == []
 
 
@@ -515,15 +495,15 @@ async def test_a_payment_that_was_approved_elsewhere_meanwhile_is_no_error(
     settings: Settings,
     sandbox: Sandbox,
     other: Ledger,
-    wall: Time,
+    now: Clock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def approved_at_the_terminal(_self: Channels, change: Change, *_: object) -> AskOutcome:
-        assert other.approve(change.id, "terminal", wall.moment)
+        assert other.approve(change.id, "terminal", now.moment)
         return AskOutcome.CANNOT_ASK
 
     monkeypatch.setattr(Channels, "ask", approved_at_the_terminal)
-    server = build_server(settings.model_copy(update={"approval": "elicitation"}), now=wall)
+    server = build_server(settings.model_copy(update={"approval": "elicitation"}), now=now)
     result = await ask(server, None, PAY, CALL)
     assert (state_of(result), result.is_error) == ("succeeded", False)
     assert len(sandbox.payments) == 1
@@ -543,7 +523,7 @@ async def test_a_question_about_preferences_names_what_changes_and_nothing_else(
 
 @pytest.mark.parametrize("limit", [None, "", "much"])
 async def test_a_recharge_whose_largest_charge_is_not_known_is_not_proposed(
-    settings: Settings, scripted: Scripted, wall: Time, limit: str | None
+    settings: Settings, scripted: Scripted, now: Clock, limit: str | None
 ) -> None:
     """Without a credit limit nobody knows how far below zero a recharge starts."""
     balance = {"balance": "10.00", "currency": "USD"} | (
@@ -551,10 +531,10 @@ async def test_a_recharge_whose_largest_charge_is_not_known_is_not_proposed(
     )
     preferences = {"enabled": True, "threshold_amount": "20.00", "recharge_amount": "50.00"}
     scripted.will(answer(200, {"data": preferences}), answer(200, {"data": balance}))
-    server = build_server(settings.model_copy(update={"base_url": scripted.base_url}), now=wall)
+    server = build_server(settings.model_copy(update={"base_url": scripted.base_url}), now=now)
     result = await ask(server, Person(TICKS), UPDATE, {"threshold_amount": "30.00"})
     assert result.is_error
-    assert "the largest charge can't be computed" in said(result)
+    assert "the largest charge can't be computed" in text_of(result)
     assert {each.method for each in scripted.requests} == {"GET"}
 
 

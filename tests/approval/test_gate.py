@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -19,7 +19,6 @@ from telnyx_mcp.approval.change import PAYMENT, RECHARGE, Change, State
 from telnyx_mcp.approval.channels.browser import BrowserPages
 from telnyx_mcp.approval.gate import Gate
 from telnyx_mcp.approval.ledger import Decision, HistoryMoved, Ledger
-from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.approval.question import Question
 from telnyx_mcp.approval.reasons import NotAllowed
 from telnyx_mcp.config.settings import Settings
@@ -27,36 +26,17 @@ from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
 from telnyx_mcp.storage.store import StoreError, changes
-from tests.approval.test_asking import DECLINES, PAY, Person, Time, ask, said, state_of, types
-from tests.approval.test_page import Desk
-from tests.conftest import Mode
+from tests.conftest import Mode, text_of
+from tests.support.approval_page import Desk
+from tests.support.clock import Clock
+from tests.support.person import DECLINES, PAY, Person, ask, state_of, types
 
 CALL = {"amount": "120.00"}
 
 
 @pytest.fixture
-def time() -> Time:
-    return Time()
-
-
-@pytest.fixture
-async def server(settings: Settings, time: Time) -> AsyncIterator[AccountServer]:
-    built = build_server(settings, now=time)
-    yield built
-    await built.accounts.aclose()
-
-
-@pytest.fixture
 async def gate(server: AccountServer) -> Gate:
     return (await server.accounts.main.services()).gate
-
-
-@pytest.fixture
-def ledger(settings: Settings) -> Iterator[Ledger]:
-    """The same ledger, as another process has it."""
-    opened = open_ledger(settings)
-    yield opened
-    opened.close()
 
 
 def proposed(ledger: Ledger, at: datetime, **told: Any) -> Change:
@@ -98,13 +78,13 @@ async def test_a_user_without_an_id_or_an_address_is_not_noted_as_one(
 
 
 async def test_a_check_of_what_cannot_be_asked_about_says_why(
-    gate: Gate, ledger: Ledger, time: Time
+    gate: Gate, ledger: Ledger, now: Clock
 ) -> None:
     with pytest.raises(
         NotAllowed, match=r"^Nothing was sent: the ledger has no change with this id\.$"
     ):
         await gate.check("0123456789abcdef")
-    change = proposed(ledger, time(), operation="some_other_operation", arguments={})
+    change = proposed(ledger, now(), operation="some_other_operation", arguments={})
     with pytest.raises(NotAllowed) as refused:
         await gate.check(change.id)
     assert str(refused.value) == (
@@ -114,16 +94,16 @@ async def test_a_check_of_what_cannot_be_asked_about_says_why(
 
 @pytest.mark.parametrize("state", [State.APPROVED, State.DECLINED, State.SUCCEEDED, State.UNKNOWN])
 async def test_a_check_of_what_was_answered_leaves_it_as_it_is(
-    gate: Gate, ledger: Ledger, sandbox: Sandbox, time: Time, state: State
+    gate: Gate, ledger: Ledger, sandbox: Sandbox, now: Clock, state: State
 ) -> None:
-    change = proposed(ledger, time(), basis={"balance": "another"})
+    change = proposed(ledger, now(), basis={"balance": "another"})
     if state is State.APPROVED:
-        ledger.approve(change.id, "terminal", time())
+        ledger.approve(change.id, "terminal", now())
     elif state is State.DECLINED:
-        ledger.decline(change.id, "terminal", time())
+        ledger.decline(change.id, "terminal", now())
     else:
-        ledger.claim(change.id, time(), Decision("terminal", ""))
-        ledger.record(change.id, state, "", {}, time())
+        ledger.claim(change.id, now(), Decision("terminal", ""))
+        ledger.record(change.id, state, "", {}, now())
     before = len(sandbox.requests)
     checked = await gate.check(change.id)
     assert (checked.id, checked.state) == (change.id, state)
@@ -131,9 +111,9 @@ async def test_a_check_of_what_was_answered_leaves_it_as_it_is(
 
 
 async def test_a_check_follows_the_questions_that_replaced_one_another_to_the_last(
-    gate: Gate, ledger: Ledger, sandbox: Sandbox, time: Time
+    gate: Gate, ledger: Ledger, sandbox: Sandbox, now: Clock
 ) -> None:
-    first = proposed(ledger, time(), basis={"balance": "another"}, requested_via="client 1")
+    first = proposed(ledger, now(), basis={"balance": "another"}, requested_via="client 1")
     second = await gate.check(first.id)
     assert second.id != first.id
     assert second.requested_via == "client 1"
@@ -152,12 +132,12 @@ async def test_a_check_follows_the_questions_that_replaced_one_another_to_the_la
     ],
 )
 async def test_a_link_to_another_change_is_not_followed(
-    gate: Gate, ledger: Ledger, time: Time, other: dict[str, Any]
+    gate: Gate, ledger: Ledger, now: Clock, other: dict[str, Any]
 ) -> None:
-    first = proposed(ledger, time())
-    ledger.void(first.id, "The balance moved.", time())
-    another = proposed(ledger, time(), **other)
-    ledger.close_question(another.id, time())
+    first = proposed(ledger, now())
+    ledger.void(first.id, "The balance moved.", now())
+    another = proposed(ledger, now(), **other)
+    ledger.close_question(another.id, now())
     with ledger._store.write() as connection:
         row = changes.update().where(changes.c.id == first.id)
         connection.execute(row.values(replaced_by=another.id))
@@ -167,10 +147,10 @@ async def test_a_link_to_another_change_is_not_followed(
 
 
 async def test_a_link_to_a_change_that_is_not_there_is_not_followed(
-    gate: Gate, ledger: Ledger, time: Time
+    gate: Gate, ledger: Ledger, now: Clock
 ) -> None:
-    first = proposed(ledger, time())
-    ledger.void(first.id, "The balance moved.", time())
+    first = proposed(ledger, now())
+    ledger.void(first.id, "The balance moved.", now())
     with ledger._store.write() as connection:
         row = changes.update().where(changes.c.id == first.id)
         connection.execute(row.values(replaced_by="0123456789abcdef"))
@@ -195,13 +175,13 @@ async def test_a_ledger_that_moves_all_the_time_is_told_and_nothing_is_asked(
     person = Person(types("120.00"))
     refused = await ask(server, person, PAY, CALL)
     assert refused.is_error
-    assert said(refused) == "Nothing was sent: other payments are being made now. Call again."
+    assert text_of(refused) == "Nothing was sent: other payments are being made now. Call again."
     assert len(drafts) == 3
     assert not person.questions
 
 
 async def test_a_change_that_went_away_while_the_user_read_is_told_as_gone(
-    server: AccountServer, sandbox: Sandbox, ledger: Ledger, time: Time
+    server: AccountServer, sandbox: Sandbox, ledger: Ledger, now: Clock
 ) -> None:
     def meanwhile(_question: str) -> ElicitResult:
         with ledger._store.write() as connection:
@@ -210,37 +190,39 @@ async def test_a_change_that_went_away_while_the_user_read_is_told_as_gone(
 
     refused = await ask(server, Person(meanwhile), PAY, CALL, "legacy")
     assert refused.is_error
-    assert "Nothing was sent by this call: change " in said(refused)
-    assert "is no longer in the ledger" in said(refused)
+    assert "Nothing was sent by this call: change " in text_of(refused)
+    assert "is no longer in the ledger" in text_of(refused)
     assert sandbox.payments == []
 
 
 async def test_what_was_declared_void_while_the_user_read_is_asked_anew_with_the_reason(
-    server: AccountServer, sandbox: Sandbox, ledger: Ledger, time: Time, mode: Mode
+    server: AccountServer, sandbox: Sandbox, ledger: Ledger, now: Clock, mode: Mode
 ) -> None:
     """And the answer to the question that is void pays nothing."""
 
     def meanwhile(_question: str) -> ElicitResult:
-        (waiting,) = ledger.newest(1, time(), state=State.PROPOSED)
-        ledger.void(waiting.id, "Somebody said so.", time())
+        (waiting,) = ledger.newest(1, now(), state=State.PROPOSED)
+        ledger.void(waiting.id, "Somebody text_of so.", now())
         return types("120.00")
 
     person = Person(meanwhile, DECLINES)
     assert state_of(await ask(server, person, PAY, CALL, mode)) == "declined"
-    assert "NOTE: This question replaces an earlier one. Somebody said so." in person.questions[1]
+    assert (
+        "NOTE: This question replaces an earlier one. Somebody text_of so." in person.questions[1]
+    )
     assert sandbox.payments == []
 
 
 async def test_an_approval_of_the_page_is_used_by_the_next_call_without_asking_again(
-    server: AccountServer, sandbox: Sandbox, ledger: Ledger, time: Time, mode: Mode
+    server: AccountServer, sandbox: Sandbox, ledger: Ledger, now: Clock, mode: Mode
 ) -> None:
     person = Person(ElicitResult(action="cancel"))
     assert state_of(await ask(server, person, PAY, CALL, mode)) == "proposed"
-    (waiting,) = ledger.newest(1, time())
-    ledger.approve(waiting.id, "terminal", time(), "ann")
+    (waiting,) = ledger.newest(1, now())
+    ledger.approve(waiting.id, "terminal", now(), "ann")
     assert state_of(await ask(server, person, PAY, CALL, mode)) == "succeeded"
     assert len(person.questions) == 1
-    (sent,) = ledger.newest(1, time())
+    (sent,) = ledger.newest(1, now())
     assert (sent.id, sent.channel, sent.decided_by) == (waiting.id, "terminal", "ann")
 
 
@@ -259,37 +241,37 @@ async def test_a_question_that_still_waits_is_no_error(
 
 @pytest.mark.parametrize("kind", ["none", "drop_after", "refused"])
 async def test_only_a_payment_of_unknown_outcome_opens_a_page_after_the_client_answered(
-    settings: Settings, sandbox: Sandbox, time: Time, kind: str
+    settings: Settings, sandbox: Sandbox, now: Clock, kind: str
 ) -> None:
     if kind == "drop_after":
         sandbox.fault("create_stored_payment_transaction", "drop_after")
     elif kind == "refused":
         sandbox.fault("create_stored_payment_transaction", "status", status=403)
     desk = Desk()
-    server = build_server(settings, now=time, pages=BrowserPages(time, desk))
+    server = build_server(settings, now=now, pages=BrowserPages(now, desk))
     await ask(server, Person(types("120.00")), PAY, CALL)
     assert len(desk.files) == (1 if kind == "drop_after" else 0)
     await server.accounts.aclose()
 
 
 async def test_what_the_standing_budget_pays_asks_telnyx_for_the_balance_once_before_and_once_after(
-    settings: Settings, sandbox: Sandbox, ledger: Ledger, time: Time
+    settings: Settings, sandbox: Sandbox, ledger: Ledger, now: Clock
 ) -> None:
     """Nobody reads its question, so nothing is checked again before it is sent."""
     budget = {"standing_budget_per_payment": 200, "standing_budget_per_day": 200}
-    server = build_server(settings.model_copy(update=budget), now=time)
+    server = build_server(settings.model_copy(update=budget), now=now)
     assert state_of(await ask(server, None, PAY, CALL)) == "succeeded"
     await server.accounts.aclose()
     asked = [each.path for each in sandbox.requests]
     assert [each.rpartition("/")[2] for each in asked].count("balance") == 2
-    (sent,) = ledger.newest(1, time())
+    (sent,) = ledger.newest(1, now())
     assert (sent.channel, sent.decided_by) == ("standing", "standing budget")
 
 
 async def test_a_sender_renews_its_lease_again_and_again_while_it_waits(
-    gate: Gate, ledger: Ledger, time: Time, monkeypatch: pytest.MonkeyPatch
+    gate: Gate, ledger: Ledger, now: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    change = proposed(ledger, time())
+    change = proposed(ledger, now())
     seen: list[str] = []
     enough = anyio.Event()
 
@@ -309,17 +291,17 @@ async def test_a_sender_renews_its_lease_again_and_again_while_it_waits(
     assert set(seen) == {change.id}
 
 
-def test_an_outcome_that_was_written_already_is_no_late_answer(ledger: Ledger, time: Time) -> None:
-    change = proposed(ledger, time())
-    ledger.claim(change.id, time(), Decision("terminal", ""))
+def test_an_outcome_that_was_written_already_is_no_late_answer(ledger: Ledger, now: Clock) -> None:
+    change = proposed(ledger, now())
+    ledger.claim(change.id, now(), Decision("terminal", ""))
     after = replace(change, state=State.SUCCEEDED, happened="It came.", evidence={"a": 1})
     for _ in range(2):
-        sending._record(ledger, after, time())
-        stored = ledger.get(change.id, time())
+        sending._record(ledger, after, now())
+        stored = ledger.get(change.id, now())
         assert stored
         assert (stored.state, stored.evidence) == (State.SUCCEEDED, {"a": 1})
-    sending._record(ledger, replace(after, state=State.UNKNOWN, happened="Lost."), time())
-    stored = ledger.get(change.id, time())
+    sending._record(ledger, replace(after, state=State.UNKNOWN, happened="Lost."), now())
+    stored = ledger.get(change.id, now())
     assert stored
     assert stored.state is State.SUCCEEDED
     assert stored.evidence == {"a": 1, "late_answer": "unknown: Lost."}

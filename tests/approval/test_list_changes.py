@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,29 +9,12 @@ import pytest
 from pydantic import ValidationError
 
 from telnyx_mcp.approval.ledger import Ledger
-from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.approval.question import Question
-from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.server.account_server import AccountServer
-from telnyx_mcp.server.build import build_server
 from telnyx_mcp.tools.catalog.list_changes import ChangesParams
 from tests.conftest import Mode, connected, content_of
 
 NOW = datetime(2026, 6, 15, 12, 0, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-async def server(settings: Settings) -> AsyncIterator[AccountServer]:
-    built = build_server(settings, now=lambda: NOW)
-    yield built
-    await built.accounts.aclose()
-
-
-@pytest.fixture
-def ledger(settings: Settings) -> Iterator[Ledger]:
-    ledger = open_ledger(settings)
-    yield ledger
-    ledger.close()
 
 
 def declined(ledger: Ledger, days_ago: int) -> str:

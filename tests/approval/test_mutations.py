@@ -24,8 +24,8 @@ from telnyx_mcp.storage.store import ticks
 from telnyx_mcp.telnyx import operations as op
 from telnyx_mcp.telnyx.errors import Fate
 from telnyx_mcp.tools.support import change_requests
-from tests.approval.test_fault_matrix import PAYMENT, RECHARGE, ROWS, Row, Subject, check
-from tests.approval.test_ledger_machine import LedgerMachine, OnSqlite, run
+from tests.support.fault_matrix import PAYMENT, RECHARGE, ROWS, Row, Subject, check
+from tests.support.ledger_machine import LedgerMachine, OnSqlite, run
 
 LOST = next(row for row in ROWS if row.kind == "drop_after")
 

@@ -11,6 +11,7 @@ import pytest
 from telnyx_mcp.approval.outcomes import OutcomeWriter
 from telnyx_mcp.approval.reasons import NotAllowed
 from telnyx_mcp.storage.store import StoreError
+from tests.support.polling import until
 
 SECONDS = 20
 
@@ -44,9 +45,7 @@ async def test_what_is_refused_twice_is_said_and_written_later_by_itself() -> No
     assert refused.value.reason == "The disk is full."
     assert writer.unwritten == ["a"]
     assert await anyio.to_thread.run_sync(work.done.wait, SECONDS)
-    with anyio.fail_after(SECONDS):
-        while writer.unwritten:
-            await anyio.sleep(0.01)
+    await until(lambda: not writer.unwritten)
     writer.close()
 
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
-import stat
 import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from functools import partial
-from html import unescape
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -21,23 +18,19 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from mcp_types import CallToolResult
 
-from telnyx_mcp.approval.change import PAYMENT, Change, State
+from telnyx_mcp.approval.change import Change, State
 from telnyx_mcp.approval.channels import Channels
 from telnyx_mcp.approval.channels import browser as browser_channel
 from telnyx_mcp.approval.channels.browser import BrowserPages, open_in_browser, users_browser
 from telnyx_mcp.approval.gate import Gate
 from telnyx_mcp.approval.ledger import Ledger
 from telnyx_mcp.approval.opening import open_ledger
-from telnyx_mcp.approval.policy import Policy
-from telnyx_mcp.approval.process_identity import ProcessIdentity
-from telnyx_mcp.approval.question import Fact, Question
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
-from telnyx_mcp.storage.store import Store, StoreError
+from telnyx_mcp.storage.store import StoreError
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.transport import Transport
 from telnyx_mcp.tools import requests_for
@@ -45,135 +38,24 @@ from telnyx_mcp.tools.framework.accounts import Account, AccountRegistry
 from telnyx_mcp.tools.framework.services import Services
 from telnyx_mcp.tools.support.change_requests import Surroundings
 from tests.conftest import Mode, connected, text_of
-
-PAY = "telnyx_create_stored_payment_transaction"
-PAYMENT_QUESTION = Question(
-    "Pay 120.00 USD from the stored payment method into your Telnyx account?",
-    (
-        Fact("SANDBOX", "a sandbox account, no real money"),
-        Fact("Account", "billing@acme.example"),
-        Fact("Balance now", "84.10 USD"),
-        Fact("Balance after", "204.10 USD"),
-        Fact("Reference", '<b>June</b> & "top-up"'),
-        Fact("Paid through this server in the last 24 hours", "120.00 USD"),
-    ),
-    ("120.00 was already paid at 2026-06-15 09:12 UTC.",),
-    "To approve, type the amount: 120.00",
-    "120.00",
-    "Pay 120.00 USD",
+from tests.support.approval_page import (
+    DECLINES,
+    PAYMENT_QUESTION,
+    PAYS,
+    RECHARGE_QUESTION,
+    TICKS,
+    Desk,
+    Page,
+    answer_when_shown,
+    answers,
+    fetch,
+    open_ledger_in,
+    propose,
+    shown,
+    visible,
 )
-RECHARGE_QUESTION = Question(
-    "Change when Telnyx charges your stored payment method automatically?",
-    (Fact("Auto-recharge", "on -> off"), Fact("Charged automatically after that", "nothing")),
-)
-PAYS = {"decision": "approve", "amount": "120.00"}
-DECLINES = {"decision": "decline"}
-TICKS = {"decision": "approve", "approve": "yes"}
-
-
-class Clock:
-    """A clock that tests turn."""
-
-    def __init__(self, moment: datetime = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)) -> None:
-        self.moment = moment
-
-    def __call__(self) -> datetime:
-        return self.moment
-
-    def passes(self, **span: float) -> None:
-        self.moment += timedelta(**span)
-
-
-@dataclass
-class Desk:
-    """A person's browser, which remembers the files it was given."""
-
-    opens: bool = True
-    files: list[Path] = field(default_factory=list)
-    links: list[str] = field(default_factory=list)
-    modes: list[tuple[int, int]] = field(default_factory=list)
-
-    def __call__(self, file: Path) -> bool:
-        text = file.read_text(encoding="utf-8")
-        self.files.append(file)
-        self.modes.append((_mode(file), _mode(file.parent)))
-        self.links += re.findall(r'url=(http://[^"]+)"', text)
-        return self.opens
-
-
-def _mode(path: Path) -> int:
-    return stat.S_IMODE(path.stat().st_mode)
-
-
-@dataclass
-class Page:
-    """A question, open on its page."""
-
-    change: Change
-    ledger: Ledger
-    desk: Desk
-    now: Clock
-    pages: BrowserPages
-    link: str
-
-    @property
-    def origin(self) -> str:
-        return self.link.partition("/change/")[0]
-
-    def state(self) -> State:
-        found = self.ledger.get(self.change.id, self.now())
-        assert found
-        return found.state
-
-    def get(self, **headers: str) -> httpx.Response:
-        return fetch("GET", self.link, headers=headers)
-
-    def post(self, data: dict[str, str], **headers: str) -> httpx.Response:
-        """As the page's own form does."""
-        return fetch("POST", self.link, data=data, headers={"origin": self.origin} | headers)
-
-    def show_again(self) -> bool:
-        return anyio.run(self.pages.show, self.change, self.ledger)
-
-
-def fetch(method: str, url: str, **more: Any) -> httpx.Response:
-    """The answer, redirects followed. There is no TLS here, so no certificates are loaded."""
-    with httpx.Client(trust_env=False, verify=False, follow_redirects=True) as client:
-        return client.request(method, url, **more)
-
-
-def open_ledger_in(directory: Path) -> Ledger:
-    store = Store(f"sqlite:///{directory}/state.sqlite3")
-    policy = Policy(one_question=False)
-    return Ledger.of(
-        store, "KEY0123", "https://telnyx.test", ProcessIdentity.this_process(), policy
-    )
-
-
-def propose(ledger: Ledger, now: Clock, amount: str | None = "120.00") -> Change:
-    """A payment of this amount; without one, a change of the auto-recharge."""
-    return ledger.propose(
-        PAYMENT if amount else "update_auto_recharge_preferences",
-        {"amount": amount} if amount else {"enabled": True},
-        reference=None,
-        amount=Decimal(amount) if amount else None,
-        question=PAYMENT_QUESTION if amount else RECHARGE_QUESTION,
-        basis={},
-        now=now(),
-    )
-
-
-def shown(
-    ledger: Ledger, pages: BrowserPages, desk: Desk, now: Clock, amount: str | None = "120.00"
-) -> Page:
-    change = propose(ledger, now, amount)
-    assert anyio.run(pages.show, change, ledger)
-    return Page(change, ledger, desk, now, pages, desk.links[-1])
-
-
-@pytest.fixture
-def now() -> Clock:
-    return Clock()
+from tests.support.clock import Clock
+from tests.support.person import PAY, state_of
 
 
 @pytest.fixture
@@ -205,12 +87,6 @@ def page(ledger: Ledger, pages: BrowserPages, desk: Desk, now: Clock) -> Page:
 def recharge(ledger: Ledger, pages: BrowserPages, desk: Desk, now: Clock) -> Page:
     """The page of a change of the auto-recharge."""
     return shown(ledger, pages, desk, now, None)
-
-
-def visible(answer: httpx.Response) -> str:
-    """The text of a page, without its markup."""
-    body = answer.text.partition("</head>")[2]
-    return " ".join(unescape(re.sub(r"<[^>]+>", "", body)).split())
 
 
 # --- what it shows
@@ -840,21 +716,6 @@ def wire(settings: Settings, now: Clock, *, wait: float) -> Wired:
     gate = Gate(partial(open_ledger, settings), channels, now, requests)
     accounts = AccountRegistry(Account.ready(Services(transport, gate, now)))
     return Wired(AccountServer(accounts, read_only=False), desk, pages)
-
-
-def answers(link: str, form: dict[str, str]) -> httpx.Response:
-    headers = {"origin": link.partition("/change/")[0]}
-    return fetch("POST", link, data=form, headers=headers)
-
-
-async def answer_when_shown(desk: Desk, form: dict[str, str]) -> None:
-    while not desk.links:
-        await anyio.sleep(0.01)
-    await anyio.to_thread.run_sync(answers, desk.links[-1], form)
-
-
-def state_of(result: CallToolResult) -> str:
-    return str((result.structured_content or {}).get("state"))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ import pytest
 
 from telnyx_mcp.approval.channels.browser import BrowserPages
 from telnyx_mcp.approval.page import bounded
-from tests.approval.test_page import PAYS, Clock, Desk, fetch, open_ledger_in, propose
+from tests.support.approval_page import PAYS, Desk, fetch, open_ledger_in, propose
+from tests.support.clock import Clock
 
 SECONDS = 10.0
 

@@ -11,7 +11,6 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 
 import httpx
@@ -20,16 +19,19 @@ import pytest
 from telnyx_mcp.approval.change import State
 from telnyx_mcp.approval.channels.browser import BrowserPages, open_in_browser
 from telnyx_mcp.approval.ledger import Ledger
-from tests.approval.test_page import (
+from tests.support.approval_page import (
     PAYMENT_QUESTION,
     RECHARGE_QUESTION,
-    Clock,
     Desk,
     Page,
     open_ledger_in,
     shown,
 )
+from tests.support.clock import Clock
+from tests.support.polling import wait_until
 
+PATIENCE = 20.0
+"""Seconds that the browser has to show a page."""
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = [
     pytest.mark.slow,
@@ -88,10 +90,8 @@ class Browser:
 
     def shows(self, heading: str) -> None:
         """Waits for the page with this heading."""
-        until = monotonic() + 10
-        while (found := self.value_of("document.querySelector('h1')?.textContent")) != heading:
-            assert monotonic() < until, found
-            sleep(0.02)
+        now = "document.querySelector('h1')?.textContent"
+        wait_until(lambda: self.value_of(now) == heading, PATIENCE)
 
     def click(self, css: str) -> None:
         self.ask("POST", f"{self.element(css)}/click")
@@ -178,12 +178,11 @@ def _chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 def _port(log: Path, driver: subprocess.Popen[bytes]) -> str:
-    until = monotonic() + 20
-    while monotonic() < until and driver.poll() is None:
-        if found := re.search(r"successfully on port (\d+)", log.read_text("utf-8")):
-            return found[1]
-        sleep(0.05)
-    raise AssertionError(f"chromedriver did not start: {log.read_text('utf-8')}")
+    started = re.compile(r"successfully on port (\d+)")
+    wait_until(lambda: started.search(log.read_text("utf-8")) or driver.poll() is not None)
+    found = started.search(log.read_text("utf-8"))
+    assert found, f"chromedriver did not start: {log.read_text('utf-8')}"
+    return found[1]
 
 
 @pytest.fixture
@@ -196,11 +195,6 @@ def browser(_chromium: Browser) -> Iterator[Browser]:
     yield _chromium
     _chromium.devtools("Emulation.setScriptExecutionDisabled", value=False)
     assert _chromium.complaints() == []
-
-
-@pytest.fixture
-def now() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -252,10 +246,7 @@ def test_a_browser_started_with_the_file_loads_the_page_and_no_process_names_the
     pages = BrowserPages(now, lambda file: desk(file) and open_in_browser(file))
     try:
         page = shown(ledger, pages, desk, now)
-        until = monotonic() + 20
-        while page.desk.files[0].exists():
-            assert monotonic() < until, "the page was not loaded"
-            sleep(0.02)
+        wait_until(lambda: not page.desk.files[0].exists(), PATIENCE)
         processes = [_read(each) for each in Path("/proc").glob("[0-9]*/cmdline")]
         secret = page.link.rpartition("/")[2].encode()
         assert any(page.desk.files[0].name.encode() in each for each in processes)
@@ -477,10 +468,8 @@ def test_it_can_not_be_framed(browser: Browser, page: Page, tmp_path: Path) -> N
 
 def arrives(browser: Browser, url: str) -> None:
     """Waits until the browser is there."""
-    until = monotonic() + 10
-    while (browser.url, browser.value_of("document.readyState")) != (url, "complete"):
-        assert monotonic() < until, browser.url
-        sleep(0.05)
+    there = (url, "complete")
+    wait_until(lambda: (browser.url, browser.value_of("document.readyState")) == there, PATIENCE)
 
 
 CONTRAST = """

@@ -12,7 +12,7 @@ import pytest
 from telnyx_mcp.approval.change import RECHARGE, Change, State
 from telnyx_mcp.approval.page import render
 from telnyx_mcp.approval.question import Fact, Question
-from tests.approval.test_words import change
+from tests.support.changes import change
 from tests.support.ledgers import NOW
 
 QUESTION = Question(

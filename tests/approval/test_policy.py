@@ -29,7 +29,7 @@ from telnyx_mcp.approval.policy import DAY, MONTH, Policy, Spent
 from telnyx_mcp.approval.process_identity import ProcessIdentity, _stat
 from telnyx_mcp.approval.reasons import Blocked, OverCap, QuestionOpen, RecentlyDeclined
 from telnyx_mcp.storage.store import Store, changes
-from tests.support.ledgers import NOW, QUESTION, opened
+from tests.support.ledgers import ELSEWHERE, NOW, QUESTION, dead_owner, opened
 
 TICK = timedelta(milliseconds=1)
 CENT = Decimal("0.01")
@@ -460,13 +460,6 @@ def test_a_number_that_no_process_can_have_fails_nothing() -> None:
 def test_a_host_name_may_hold_anything(host: str) -> None:
     me = ProcessIdentity.this_process()
     assert ProcessIdentity(host, me.pid, me.started).lives(f"{host}/{me.pid}/{me.started}")
-
-
-ELSEWHERE = ProcessIdentity("another machine", 1, "1")
-
-
-def dead_owner() -> ProcessIdentity:
-    return ProcessIdentity(ProcessIdentity.this_process().host, 2**22 + 1, "1")
 
 
 def state_of(ledger: Ledger, change: Change, at: datetime) -> State | None:

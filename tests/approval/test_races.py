@@ -29,6 +29,7 @@ from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.storage.store import Store, keys
 from tests.support import ledgers
 from tests.support.ledgers import NOW, QUESTION, opened
+from tests.support.sandbox_requests import posts
 from tests.support.server_process import ServerProcess, environment_for, started
 
 if TYPE_CHECKING:
@@ -353,7 +354,7 @@ async def test_servers_that_pay_the_same_at_once_send_it_once(
         async with anyio.create_task_group() as tasks:
             for server in servers:
                 tasks.start_soon(pay, server, ready, asked)
-    assert sum(each.method == "POST" for each in sandbox.requests) == 1
+    assert posts(sandbox) == 1
     assert len({each["change_id"] for each in results}) == 1
     assert sorted({each["state"] for each in results} - {"approved"}) in (
         ["sending", "succeeded"],

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from mcp import Client
 from mcp_types import ElicitResult
 
 from telnyx_mcp.approval.change import Change
@@ -21,16 +19,14 @@ from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.approval.store_memory import Remembered, StoreMemory
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server.build import build_server
 from telnyx_mcp.storage.url import database_at
-from tests.approval.test_asking import PAY, TICKS, UPDATE, Person, Time, said, types
-from tests.conftest import connected, content_of
+from tests.conftest import content_of, text_of
+from tests.support.clock import Clock
+from tests.support.person import UPDATE, pays, running, types
 
 CALL = {"amount": "120.00"}
 OTHER = {"amount": "50.00"}
 LIST = "telnyx_list_changes"
-
-Answer = ElicitResult | Callable[[str], ElicitResult]
 
 
 @pytest.fixture
@@ -40,28 +36,6 @@ def file(settings: Settings) -> Path:
     found = database_at(settings.state_url.get_secret_value()).file
     assert found
     return found
-
-
-def agrees(question: str) -> ElicitResult:
-    """The answer of a user who approves whatever is asked."""
-    found = re.search(r"type the amount: ([0-9.]+)", question)
-    return types(found[1]) if found else TICKS
-
-
-@asynccontextmanager
-async def running(settings: Settings, *answers: Answer) -> AsyncIterator[Client]:
-    """A client of a server that was just started."""
-    server = build_server(settings, now=Time())
-    try:
-        async with connected(server, elicitation=Person(*(answers or (agrees,)))) as client:
-            yield client
-    finally:
-        await server.accounts.aclose()
-
-
-async def pays(client: Client, **call: str) -> str:
-    """What the model reads of a payment."""
-    return said(await client.call_tool(PAY, call))
 
 
 def bytes_of(file: Path) -> bytes | None:
@@ -177,7 +151,7 @@ async def test_after_a_restart_an_emptied_store_pays_nothing_until_the_user_acce
     goes(file)
     async with running(settings) as client:
         answer = await pays(client, **CALL)
-        setting = said(await client.call_tool(UPDATE, {"enabled": False}))
+        setting = text_of(await client.call_tool(UPDATE, {"enabled": False}))
         assert content_of(await client.call_tool(LIST, {}))["items"] == [], "reading goes on"
     for text in (answer, setting):
         assert "Nothing was sent" in text
@@ -311,7 +285,7 @@ async def test_a_store_of_an_earlier_version_leaves_its_log_and_loses_nothing(
         await pays(client, **CALL)
     leaves_its_log(file)
     with closing(open_ledger(settings)) as ledger:
-        (change,) = ledger.newest(1, Time()())
+        (change,) = ledger.newest(1, Clock()())
         assert change.note == "in the log"
         assert [each.name for each in file.parent.glob(f"{file.name}-*")] == []
 
@@ -329,6 +303,6 @@ async def test_an_earlier_version_that_still_uses_the_store_is_no_reason_to_fail
             assert "Done" in await pays(client, amount="20.00")
     assert len(sandbox.payments) == 4
     with closing(open_ledger(settings)) as ledger:
-        assert len(ledger.newest(9, Time()())) == 4
+        assert len(ledger.newest(9, Clock()())) == 4
     with closing(sqlite3.connect(file)) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)

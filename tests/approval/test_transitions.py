@@ -219,7 +219,7 @@ def test_a_change_that_was_declined_says_so_and_is_signed_no_more(
 
 
 def test_a_change_whose_sender_ended_says_so(store: Store) -> None:
-    from tests.approval.test_policy import dead_owner
+    from tests.support.ledgers import dead_owner
 
     dead = opened(store, POLICY, owner=dead_owner())
     lost = proposed(dead)
@@ -460,7 +460,7 @@ def test_a_payment_that_does_not_say_when_it_was_sent_counts(
 
 
 def test_only_the_sender_elsewhere_renews_its_lease(store: Store) -> None:
-    from tests.approval.test_policy import ELSEWHERE
+    from tests.support.ledgers import ELSEWHERE
 
     there, here = opened(store, POLICY, owner=ELSEWHERE), opened(store, POLICY)
     busy = proposed(there)

@@ -24,41 +24,29 @@ from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
-from tests.approval.test_asking import (
+from tests.conftest import Mode, connected, text_of
+from tests.support.approval_page import Desk, answers, fetch, visible
+from tests.support.clock import Clock
+from tests.support.person import (
     DECLINES,
     PAY,
     TICKS,
     UPDATE,
     Person,
-    Time,
-    _asked,
+    answer_question,
     ask,
-    said,
+    pending_question,
     state_of,
     types,
 )
-from tests.approval.test_page import Desk, answers, fetch, visible
-from tests.conftest import Mode, connected
 
 CALL = {"amount": "120.00"}
 
 
 @pytest.fixture
-def time() -> Time:
-    return Time()
-
-
-@pytest.fixture
-async def server(settings: Settings, time: Time) -> AsyncIterator[AccountServer]:
-    built = build_server(settings, now=time)
-    yield built
-    await built.accounts.aclose()
-
-
-@pytest.fixture
-async def other(settings: Settings, time: Time) -> AsyncIterator[AccountServer]:
+async def other(settings: Settings, now: Clock) -> AsyncIterator[AccountServer]:
     """A second server on the same ledger, as another window of the same user has."""
-    built = build_server(settings, now=time)
+    built = build_server(settings, now=now)
     yield built
     await built.accounts.aclose()
 
@@ -140,7 +128,7 @@ async def test_an_account_that_moves_all_the_time_is_not_asked_about_for_ever(
     person = Person(meanwhile)
     result = await ask(server, person, PAY, CALL, "legacy")
     assert result.is_error
-    assert "keep changing while the question waits. Call again" in said(result)
+    assert "keep changing while the question waits. Call again" in text_of(result)
     assert len(person.questions) == 3
     assert sandbox.payments == []
 
@@ -157,10 +145,10 @@ async def test_nothing_is_sent_while_the_balance_cannot_be_checked(
         return types("120.00")
 
     refused = await ask(server, Person(meanwhile), PAY, CALL)
-    assert "could not be checked just before sending" in said(refused)
-    assert "call again with the same arguments" in said(refused)
-    assert "stays good" not in said(refused), "the client's answer is not kept"
-    assert "the user is asked again" in said(refused)
+    assert "could not be checked just before sending" in text_of(refused)
+    assert "call again with the same arguments" in text_of(refused)
+    assert "stays good" not in text_of(refused), "the client's answer is not kept"
+    assert "the user is asked again" in text_of(refused)
     assert sandbox.payments == []
     sandbox.faults.clear()
     again = Person(types("120.00"))
@@ -170,12 +158,12 @@ async def test_nothing_is_sent_while_the_balance_cannot_be_checked(
 
 
 async def test_an_approval_on_the_page_stays_good_while_the_balance_cannot_be_checked(
-    settings: Settings, time: Time, sandbox: Sandbox
+    settings: Settings, now: Clock, sandbox: Sandbox
 ) -> None:
-    async with on_page(settings, time) as page:
+    async with on_page(settings, now) as page:
         await page.answer(decision="approve", amount="120.00")
         sandbox.fault("get_balance", "status", status=500, times=9)
-        refused = said(await page.pay())
+        refused = text_of(await page.pay())
         assert "The approval stays good until 12:10 UTC" in refused
         sandbox.faults.clear()
         assert state_of(await page.pay()) == "succeeded"
@@ -213,7 +201,7 @@ async def test_a_payment_by_another_server_voids_the_question_that_waits(
     server: AccountServer,
     other: AccountServer,
     sandbox: Sandbox,
-    time: Time,
+    now: Clock,
     mode: Mode,
     outcome: str,
 ) -> None:
@@ -223,13 +211,13 @@ async def test_a_payment_by_another_server_voids_the_question_that_waits(
     def meanwhile(question: str) -> ElicitResult:
         steps.append(question)
         if len(steps) == 1:
-            _pay_at_once(ledger, time, outcome)
+            _pay_at_once(ledger, now, outcome)
         return types("120.00")
 
     person = Person(meanwhile)
     result = await ask(server, person, PAY, CALL, mode)
     if outcome == "unknown":
-        assert "outcome of the payment of 50.00" in said(result)
+        assert "outcome of the payment of 50.00" in text_of(result)
         assert sandbox.payments == []
         return
     assert "last 24 hours: 0.00" in person.questions[0]
@@ -242,39 +230,39 @@ async def test_a_payment_by_another_server_voids_the_question_that_waits(
 
 
 async def test_a_question_that_another_payment_made_untrue_is_not_asked_again_by_the_next_call(
-    server: AccountServer, other: AccountServer, time: Time
+    server: AccountServer, other: AccountServer, now: Clock
 ) -> None:
     ledger = await (await other.accounts.main.services()).gate.ledger()
     async with connected(server, "auto", Person(DECLINES)) as client:
-        await _asked(client, CALL)
-        _pay_at_once(ledger, time, "succeeded")
-        fresh = await _asked(client, CALL)
+        await pending_question(client, CALL)
+        _pay_at_once(ledger, now, "succeeded")
+        fresh = await pending_question(client, CALL)
     question = str(fresh.input_requests)
     assert "This question replaces an earlier one." in question
     assert "last 24 hours: 50.00" in question
 
 
 async def test_a_payment_sent_while_the_question_is_written_is_in_the_question(
-    server: AccountServer, other: AccountServer, time: Time, monkeypatch: pytest.MonkeyPatch
+    server: AccountServer, other: AccountServer, now: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     elsewhere = await (await other.accounts.main.services()).gate.ledger()
     seen: list[History] = []
 
-    def history(self: Ledger, now: datetime) -> History:
-        found = LedgerQueries.history(self, now)
+    def history(self: Ledger, at: datetime) -> History:
+        found = LedgerQueries.history(self, at)
         if not seen:
-            _pay_at_once(elsewhere, time, "succeeded")
+            _pay_at_once(elsewhere, now, "succeeded")
         seen.append(found)
         return found
 
     monkeypatch.setattr(Ledger, "history", history)
     async with connected(server, "auto", Person(DECLINES)) as client:
-        asked = await _asked(client, CALL)
+        asked = await pending_question(client, CALL)
     assert "last 24 hours: 50.00" in str(asked.input_requests)
     assert len(seen) == 2
 
 
-def _pay_at_once(ledger: Any, time: Time, outcome: str) -> None:
+def _pay_at_once(ledger: Any, now: Clock, outcome: str) -> None:
     """A payment that another process makes while a question waits: the standing budget of that
     process covers it, so it asks nobody."""
     from decimal import Decimal
@@ -292,10 +280,10 @@ def _pay_at_once(ledger: Any, time: Time, outcome: str) -> None:
         amount=Decimal("50.00"),
         question=Question("?"),
         basis={},
-        now=time(),
+        now=now(),
     )
-    assert ledger.claim(change.id, time(), Decision("standing", ""))
-    assert ledger.record(change.id, State(outcome), "It was sent.", {}, time())
+    assert ledger.claim(change.id, now(), Decision("standing", ""))
+    assert ledger.record(change.id, State(outcome), "It was sent.", {}, now())
     ledger.landed(change.id)
 
 
@@ -307,15 +295,15 @@ def _pay_at_once(ledger: Any, time: Time, outcome: str) -> None:
     "One page opens; the other calls name the question that waits",
 )
 async def test_thirty_calls_at_once_open_one_page(
-    settings: Settings, sandbox: Sandbox, time: Time
+    settings: Settings, sandbox: Sandbox, now: Clock
 ) -> None:
     desk = Desk()
-    server = build_server(settings, now=time, pages=BrowserPages(time, desk))
+    server = build_server(settings, now=now, pages=BrowserPages(now, desk))
     (await server.accounts.main.services()).gate._channels._wait = 0.05
     results: list[str] = []
 
     async def pay(amount: int) -> None:
-        results.append(said(await client.call_tool(PAY, {"amount": f"{amount}.00"})))
+        results.append(text_of(await client.call_tool(PAY, {"amount": f"{amount}.00"})))
 
     async with connected(server) as client, anyio.create_task_group() as tasks:
         for number in range(30):
@@ -333,9 +321,9 @@ async def test_a_further_call_is_told_which_question_waits(
     first = await ask(server, None, PAY, CALL)
     second = await ask(server, Person(TICKS), UPDATE, {"enabled": False})
     assert state_of(first) == "proposed"
-    assert "another change waits for the user's answer: pay 120.00" in said(second)
+    assert "another change waits for the user's answer: pay 120.00" in text_of(second)
     change_id = (first.structured_content or {})["change_id"]
-    assert f"telnyx-account-mcp approve {change_id}" in said(second)
+    assert f"telnyx-account-mcp approve {change_id}" in text_of(second)
 
 
 async def test_a_question_that_was_closed_makes_room_for_another(
@@ -354,34 +342,34 @@ async def test_a_question_that_was_closed_makes_room_for_another(
 )
 @pytest.mark.parametrize("next_call", [{"amount": "50.00"}, CALL | {"reference": "other"}])
 async def test_after_a_decline_no_payment_is_proposed_for_ten_minutes(
-    server: AccountServer, sandbox: Sandbox, time: Time, mode: Mode, next_call: dict[str, str]
+    server: AccountServer, sandbox: Sandbox, now: Clock, mode: Mode, next_call: dict[str, str]
 ) -> None:
     person = Person(DECLINES, types(next_call["amount"]))
     await ask(server, person, PAY, CALL, mode)
-    time.passes(minutes=9)
+    now.passes(minutes=9)
     refused = await ask(server, person, PAY, next_call, mode)
     assert refused.is_error
-    assert "the user declined a payment of 120.00" in said(refused)
+    assert "the user declined a payment of 120.00" in text_of(refused)
     assert len(person.questions) == 1
-    time.passes(minutes=2)
+    now.passes(minutes=2)
     assert state_of(await ask(server, person, PAY, next_call, mode)) == "succeeded"
 
 
 async def test_a_no_to_a_question_that_stopped_being_true_meanwhile_is_a_no(
-    server: AccountServer, other: AccountServer, sandbox: Sandbox, time: Time, mode: Mode
+    server: AccountServer, other: AccountServer, sandbox: Sandbox, now: Clock, mode: Mode
 ) -> None:
     ledger = await (await other.accounts.main.services()).gate.ledger()
 
     def meanwhile(_question: str) -> ElicitResult:
-        (waiting,) = ledger.newest(1, time())
-        assert ledger.void(waiting.id, "The balance moved.", time())
+        (waiting,) = ledger.newest(1, now())
+        assert ledger.void(waiting.id, "The balance moved.", now())
         return DECLINES
 
     person = Person(meanwhile, types("120.00"))
     declined = await ask(server, person, PAY, CALL, mode)
     assert state_of(declined) == "declined"
     again = await ask(server, person, PAY, {"amount": "50.00"}, mode)
-    assert "the user declined a payment of 120.00" in said(again)
+    assert "the user declined a payment of 120.00" in text_of(again)
     assert len(person.questions) == 1
     assert sandbox.payments == []
 
@@ -389,7 +377,7 @@ async def test_a_no_to_a_question_that_stopped_being_true_meanwhile_is_a_no(
 async def test_a_declined_setting_is_not_said_to_forbid_payments(
     server: AccountServer, sandbox: Sandbox
 ) -> None:
-    declined = said(await ask(server, Person(DECLINES), UPDATE, {"enabled": False}))
+    declined = text_of(await ask(server, Person(DECLINES), UPDATE, {"enabled": False}))
     assert "the same call only repeats this" in declined
     assert "no payment" not in declined
     assert state_of(await ask(server, Person(types("120.00")), PAY, CALL)) == "succeeded"
@@ -429,9 +417,9 @@ class OnPage:
 
 
 @asynccontextmanager
-async def on_page(settings: Settings, time: Time) -> AsyncIterator[OnPage]:
+async def on_page(settings: Settings, now: Clock) -> AsyncIterator[OnPage]:
     desk = Desk()
-    server = build_server(settings, now=time, pages=BrowserPages(time, desk))
+    server = build_server(settings, now=now, pages=BrowserPages(now, desk))
     gate = (await server.accounts.main.services()).gate
     gate._channels._wait = 0.05
     async with connected(server) as client:
@@ -440,9 +428,9 @@ async def on_page(settings: Settings, time: Time) -> AsyncIterator[OnPage]:
 
 
 async def test_a_page_that_is_loaded_again_shows_a_fresh_question_once_the_balance_moved(
-    settings: Settings, time: Time, sandbox: Sandbox
+    settings: Settings, now: Clock, sandbox: Sandbox
 ) -> None:
-    async with on_page(settings, time) as page:
+    async with on_page(settings, now) as page:
         assert "replaces" not in visible(await page.see())
         sandbox.account.balance += 50
         again = visible(await page.see())
@@ -451,11 +439,11 @@ async def test_a_page_that_is_loaded_again_shows_a_fresh_question_once_the_balan
 
 
 async def test_an_old_link_leads_to_the_newest_question_and_each_one_names_who_asked(
-    settings: Settings, time: Time, sandbox: Sandbox
+    settings: Settings, now: Clock, sandbox: Sandbox
 ) -> None:
-    async with on_page(settings, time) as page:
+    async with on_page(settings, now) as page:
         gate = page.gate
-        (first,) = (await gate.ledger()).newest(1, time())
+        (first,) = (await gate.ledger()).newest(1, now())
         assert first.requested_via
         for step in (50, 70):
             sandbox.account.balance += step
@@ -465,18 +453,18 @@ async def test_an_old_link_leads_to_the_newest_question_and_each_one_names_who_a
 
 
 async def test_a_question_stays_as_it_is_while_telnyx_cannot_be_asked_whether_it_is_true(
-    settings: Settings, time: Time, sandbox: Sandbox
+    settings: Settings, now: Clock, sandbox: Sandbox
 ) -> None:
-    async with on_page(settings, time) as page:
-        (asked,) = (await page.gate.ledger()).newest(1, time())
+    async with on_page(settings, now) as page:
+        (asked,) = (await page.gate.ledger()).newest(1, now())
         sandbox.fault("get_balance", "status", status=500, times=99)
         assert await page.gate.check(asked.id) == asked
 
 
 async def test_an_approval_on_the_page_is_void_once_the_balance_moved(
-    settings: Settings, time: Time, sandbox: Sandbox
+    settings: Settings, now: Clock, sandbox: Sandbox
 ) -> None:
-    async with on_page(settings, time) as page:
+    async with on_page(settings, now) as page:
         assert "Approved" in visible(await page.answer(decision="approve", amount="120.00"))
         sandbox.account.balance += 50
         assert state_of(await page.pay()) == "proposed"
@@ -490,9 +478,9 @@ async def test_an_approval_on_the_page_is_void_once_the_balance_moved(
     "Nothing is approved; the page shows a fresh question",
 )
 async def test_a_page_whose_question_is_void_does_not_ask_it_where_no_fresh_one_can_be_written(
-    settings: Settings, time: Time, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, now: Clock, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with on_page(settings, time) as page:
+    async with on_page(settings, now) as page:
         await page.see()
         sandbox.account.balance += 50
         real, read = sandbox.account.balance_data, list[int]()
@@ -508,9 +496,9 @@ async def test_a_page_whose_question_is_void_does_not_ask_it_where_no_fresh_one_
 
 
 async def test_a_click_on_a_page_whose_question_is_no_longer_true_approves_nothing(
-    settings: Settings, time: Time, sandbox: Sandbox
+    settings: Settings, now: Clock, sandbox: Sandbox
 ) -> None:
-    async with on_page(settings, time) as page:
+    async with on_page(settings, now) as page:
         await page.see()
         sandbox.account.balance += 50
         shown = await page.answer(decision="approve", amount="120.00")
@@ -528,9 +516,9 @@ async def test_a_click_on_a_page_whose_question_is_no_longer_true_approves_nothi
 
 
 async def test_an_approval_is_withdrawn_on_the_page_until_it_is_sent(
-    settings: Settings, time: Time, sandbox: Sandbox
+    settings: Settings, now: Clock, sandbox: Sandbox
 ) -> None:
-    async with on_page(settings, time) as page:
+    async with on_page(settings, now) as page:
         approved = await page.answer(decision="approve", amount="120.00")
         assert "Withdraw the approval" in approved.text
         withdrawn = await page.answer(decision="withdraw")
@@ -541,9 +529,9 @@ async def test_an_approval_is_withdrawn_on_the_page_until_it_is_sent(
 
 
 async def test_a_payment_that_was_sent_is_not_withdrawn(
-    settings: Settings, time: Time, sandbox: Sandbox
+    settings: Settings, now: Clock, sandbox: Sandbox
 ) -> None:
-    async with on_page(settings, time) as page:
+    async with on_page(settings, now) as page:
         await page.answer(decision="approve", amount="120.00")
         await page.pay()
         told = await page.answer(decision="withdraw")
@@ -552,9 +540,9 @@ async def test_a_payment_that_was_sent_is_not_withdrawn(
 
 
 async def test_the_page_of_a_payment_is_its_receipt(
-    settings: Settings, time: Time, sandbox: Sandbox
+    settings: Settings, now: Clock, sandbox: Sandbox
 ) -> None:
-    async with on_page(settings, time) as page:
+    async with on_page(settings, now) as page:
         await page.answer(decision="approve", amount="120.00")
         await page.pay()
         receipt = visible(await page.see())
@@ -565,9 +553,9 @@ async def test_the_page_of_a_payment_is_its_receipt(
 
 
 async def test_an_unknown_payment_is_resolved_on_the_page(
-    settings: Settings, time: Time, sandbox: Sandbox
+    settings: Settings, now: Clock, sandbox: Sandbox
 ) -> None:
-    async with on_page(settings, time) as page:
+    async with on_page(settings, now) as page:
         sandbox.fault("create_stored_payment_transaction", "drop_after")
         await page.answer(decision="approve", amount="120.00")
         assert state_of(await page.pay()) == "unknown"
@@ -582,19 +570,19 @@ async def test_an_unknown_payment_is_resolved_on_the_page(
 
 
 async def test_a_payment_blocked_by_an_unknown_one_opens_the_page_that_asks_what_came_of_it(
-    settings: Settings, sandbox: Sandbox, time: Time
+    settings: Settings, sandbox: Sandbox, now: Clock
 ) -> None:
     desk = Desk()
-    server = build_server(settings, now=time, pages=BrowserPages(time, desk))
+    server = build_server(settings, now=now, pages=BrowserPages(now, desk))
     sandbox.fault("create_stored_payment_transaction", "drop_after")
     async with connected(server, "auto", Person(types("120.00"))) as client:
         assert state_of(await client.call_tool(PAY, CALL)) == "unknown"
         assert len(desk.links) == 1
         asked = await anyio.to_thread.run_sync(fetch, "GET", desk.links[0])
         assert "It did not happen" in asked.text
-        time.passes(minutes=30)
+        now.passes(minutes=30)
         blocked = await client.call_tool(PAY, {"amount": "50.00"})
-        assert "no other payment is made until a person has found out" in said(blocked)
+        assert "no other payment is made until a person has found out" in text_of(blocked)
         assert len(desk.links) == 2
         again = await anyio.to_thread.run_sync(fetch, "GET", desk.links[1])
         assert "It did not happen" in again.text
@@ -608,7 +596,7 @@ async def test_a_payment_blocked_by_an_unknown_one_opens_the_page_that_asks_what
     "The next channel follows; a late answer counts for nothing",
 )
 async def test_a_client_that_declared_elicitation_and_is_silent_is_left_for_the_next_channel(
-    settings: Settings, sandbox: Sandbox, time: Time, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, sandbox: Sandbox, now: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
     answered = anyio.Event()
@@ -620,7 +608,7 @@ async def test_a_client_that_declared_elicitation_and_is_silent_is_left_for_the_
         return types("120.00")
 
     desk = Desk()
-    server = build_server(settings, now=time, pages=BrowserPages(time, desk))
+    server = build_server(settings, now=now, pages=BrowserPages(now, desk))
     channels = (await server.accounts.main.services()).gate._channels
     channels._client_wait = 0.1
     monkeypatch.setattr("telnyx_mcp.approval.channels.PAGE_SECONDS_AFTER_CLIENT", 0.1)
@@ -629,7 +617,7 @@ async def test_a_client_that_declared_elicitation_and_is_silent_is_left_for_the_
             first = await client.call_tool(PAY, CALL)
         channels._wait = 0.1
         assert state_of(first) == "proposed"
-        assert "a page in the user's browser" in said(first)
+        assert "a page in the user's browser" in text_of(first)
         assert len(desk.links) == len(asked) == 1
         second = await client.call_tool(PAY, CALL)
         assert state_of(second) == "proposed"
@@ -643,20 +631,19 @@ async def test_a_client_that_declared_elicitation_and_is_silent_is_left_for_the_
 
 
 async def test_a_modern_client_that_never_brings_an_answer_is_left_and_a_late_answer_is_too_late(
-    settings: Settings, sandbox: Sandbox, time: Time
+    settings: Settings, sandbox: Sandbox, now: Clock
 ) -> None:
-    from tests.approval.test_asking import _answer
 
     desk = Desk()
-    server = build_server(settings, now=time, pages=BrowserPages(time, desk))
+    server = build_server(settings, now=now, pages=BrowserPages(now, desk))
     (await server.accounts.main.services()).gate._channels._wait = 0.05
     async with connected(server, "auto", Person(DECLINES)) as client:
-        asked = await _asked(client, CALL)
-        time.passes(seconds=46)
+        asked = await pending_question(client, CALL)
+        now.passes(seconds=46)
         moved_on = await client.session.call_tool(PAY, CALL)
         assert state_of(moved_on) == "proposed"
         assert len(desk.links) == 1
-        late = await _answer(client, CALL, asked, types("120.00"))
-        assert "the answer came too late" in said(late)
+        late = await answer_question(client, CALL, asked, types("120.00"))
+        assert "the answer came too late" in text_of(late)
     assert sandbox.payments == []
     await server.accounts.aclose()

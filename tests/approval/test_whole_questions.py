@@ -26,9 +26,11 @@ from telnyx_mcp.tools.support.change_requests import (
     quoted,
     send_failure,
 )
-from tests.approval.test_asking import DECLINES, PAY, UPDATE, Person, Time, ask, said, types
-from tests.approval.test_words import change
+from tests.conftest import text_of
+from tests.support.changes import change
+from tests.support.clock import Clock
 from tests.support.ledgers import NOW
+from tests.support.person import DECLINES, PAY, UPDATE, Person, ask, types
 
 PREFERENCES = {
     "enabled": True,
@@ -50,13 +52,13 @@ def account(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]
 
 
 async def question_about(
-    settings: Settings, tool: str, arguments: dict[str, Any], time: Time | None = None
+    settings: Settings, tool: str, arguments: dict[str, Any], time: Clock | None = None
 ) -> list[str]:
-    server = build_server(settings, now=time or Time())
+    server = build_server(settings, now=time or Clock())
     person = Person(DECLINES)
     result = await ask(server, person, tool, arguments)
     await server.accounts.aclose()
-    assert person.questions, said(result)
+    assert person.questions, text_of(result)
     return person.questions[0].splitlines()
 
 
@@ -66,7 +68,7 @@ async def question_about(
 async def test_the_question_of_a_payment_says_whose_account_what_for_and_what_was_paid_before(
     settings: Settings, sandbox: Sandbox, account: dict[str, Any]
 ) -> None:
-    time = Time()
+    time = Clock()
     server = build_server(settings, now=time)
     for amount in ("30.00", "120.00"):
         arguments = {"amount": amount, "reference": f"may {amount}"}
@@ -341,7 +343,7 @@ def test_an_amount_has_its_currency_and_what_is_no_amount_none(value: object, te
 async def test_the_result_of_a_payment_is_its_whole_receipt(
     settings: Settings, sandbox: Sandbox, account: dict[str, Any]
 ) -> None:
-    server = build_server(settings, now=Time())
+    server = build_server(settings, now=Clock())
     wish = {"amount": "120", "reference": "may"}
     result = await ask(server, Person(types("120.00")), PAY, wish)
     (change,) = (await (await server.accounts.main.services()).gate.ledger()).newest(2, NOW)
@@ -389,7 +391,7 @@ def test_a_receipt_for_another_amount_is_told(cents: int | None, note: str | Non
 async def test_the_result_of_a_recharge_says_how_it_was_and_how_it_is(
     settings: Settings, sandbox: Sandbox, account: dict[str, Any]
 ) -> None:
-    server = build_server(settings, now=Time())
+    server = build_server(settings, now=Clock())
     result = await ask(server, Person(types("90.00")), UPDATE, {"recharge_amount": "60"})
     content = dict(result.structured_content or {})
     assert content["before"] == PREFERENCES
@@ -410,7 +412,7 @@ async def test_a_preference_that_is_not_as_asked_afterwards_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sandbox.account, "change_preferences", lambda _: dict(PREFERENCES))
-    server = build_server(settings, now=Time())
+    server = build_server(settings, now=Clock())
     wish = {"recharge_amount": "60", "enabled": True, "invoice_enabled": True}
     result = await ask(server, Person(types("90.00")), UPDATE, wish)
     await server.accounts.aclose()
@@ -424,15 +426,15 @@ async def test_a_preference_that_is_not_as_asked_afterwards_is_told(
 async def test_a_change_of_nothing_names_what_can_be_changed(
     settings: Settings, sandbox: Sandbox, account: dict[str, Any]
 ) -> None:
-    server = build_server(settings, now=Time())
+    server = build_server(settings, now=Clock())
     nothing = await ask(server, Person(DECLINES), UPDATE, {})
     as_it_is = await ask(server, Person(DECLINES), UPDATE, {"enabled": True, "recharge_amount": 50})
     await server.accounts.aclose()
-    assert said(nothing) == (
+    assert text_of(nothing) == (
         "Nothing was sent: there is nothing to change. Give at least one of enabled, "
         "threshold_amount, recharge_amount, preference, invoice_enabled. Call again."
     )
-    assert said(as_it_is) == (
+    assert text_of(as_it_is) == (
         "Nothing was sent: it is already as asked. Calling again will not help."
     )
 

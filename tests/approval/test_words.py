@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from decimal import Decimal
 from string import Formatter
-from typing import Any
 
 import pytest
 
-from telnyx_mcp.approval.change import PAYMENT, RECHARGE, Change, State
+from telnyx_mcp.approval.change import RECHARGE, Change, State
 from telnyx_mcp.approval.question import Fact, Question
 from telnyx_mcp.approval.reasons import (
     Blocked,
@@ -25,34 +23,8 @@ from telnyx_mcp.approval.reasons import (
     title_of,
 )
 from telnyx_mcp.approval.replies import ANSWERED, NOT_ANSWERED, REPLIES
+from tests.support.changes import change
 from tests.support.ledgers import NOW
-
-
-def change(**told: Any) -> Change:
-    """A payment of 120.00 that was proposed at noon."""
-    payment = Change(
-        id="0123456789abcdef",
-        operation=PAYMENT,
-        arguments={"amount": "120.00"},
-        reference=None,
-        amount=Decimal("120.00"),
-        question=Question("Pay?"),
-        basis={},
-        state=State.PROPOSED,
-        channel="",
-        requested_via="",
-        decided_by="",
-        owner="",
-        happened="",
-        evidence={},
-        note="",
-        proposed_at=NOW,
-        decided_at=None,
-        sent_at=None,
-        updated_at=NOW,
-    )
-    return replace(payment, **told)
-
 
 APPROVED = change(state=State.APPROVED, decided_at=NOW + timedelta(minutes=3))
 SETTING = change(operation=RECHARGE, arguments={"enabled": False}, amount=None)

@@ -8,7 +8,6 @@ import os
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import tomllib
@@ -29,6 +28,7 @@ from telnyx_mcp.telnyx.models import ApiModel  # noqa: F401 - of the documentati
 from telnyx_mcp.telnyx.operations import Operation  # noqa: F401
 from telnyx_mcp.tools import TOOLS
 from telnyx_mcp.tools.framework.spec import Call, ToolSpec  # noqa: F401
+from tests.support.ports import free_port
 from tests.support.server_process import environment_for
 
 ALL_PAGES = (*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md")
@@ -153,11 +153,6 @@ ELSEWHERE: Mapping[str, str] = {
     "claude": "another program's",
     "docker": "needs an engine",
 }
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @pytest.mark.slow

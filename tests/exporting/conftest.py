@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -30,14 +26,3 @@ def run(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ru
         return main([*words, *map(str, arguments)])
 
     return export
-
-
-def rows_of(file: Path) -> list[dict[str, Any]]:
-    text = file.read_text(encoding="utf-8")
-    if file.name.startswith("may.jsonl"):
-        return [json.loads(line) for line in text.splitlines()]
-    return list(csv.DictReader(io.StringIO(text, newline="")))
-
-
-def files_of(folder: Path) -> set[str]:
-    return {each.name for each in folder.glob("may*")}

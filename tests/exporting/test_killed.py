@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import signal
 import subprocess
@@ -14,8 +13,8 @@ import pytest
 
 from telnyx_mcp.exporting.part import journal_of, read_journal
 from telnyx_mcp.sandbox import Sandbox
-from tests.exporting.conftest import files_of
-from tests.support.server_process import KEPT, SECONDS, environment_for
+from tests.support.exported_files import files_of
+from tests.support.server_process import SECONDS, environment_for, whole
 
 pytestmark = [
     pytest.mark.slow,
@@ -26,8 +25,7 @@ EXPORT = ("export", "detail-records", "--type", "messaging", "--period", "2026-0
 
 @pytest.fixture
 def environment(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-    return {**kept, **environment_for(sandbox, tmp_path)}
+    return whole(environment_for(sandbox, tmp_path))
 
 
 def started(*arguments: str, environment: Mapping[str, str]) -> subprocess.Popen[str]:

@@ -23,7 +23,7 @@ from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.telnyx.transport import Transport
 from tests.conftest import TODAY, Answer, Scripted, Time, answer, complaint, hang_up
-from tests.exporting.conftest import rows_of
+from tests.support.exported_files import rows_of
 
 UNTIL = "2026-06-01T00:00:00Z"
 

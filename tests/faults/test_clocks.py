@@ -9,7 +9,9 @@ import pytest
 
 from telnyx_mcp.sandbox import Sandbox
 from tests.support.fake_clock import FakeClock
-from tests.support.mcp_host import PAY, POST, hosted, posts, state_of, text_of, told_truly, until
+from tests.support.mcp_host import PAY, POST, hosted, state_of, text_of, told_truly
+from tests.support.polling import until
+from tests.support.sandbox_requests import posts
 
 pytestmark = pytest.mark.faults
 

@@ -12,17 +12,18 @@ from contextlib import suppress
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox
-from tests.faults.test_signals import BUDGET, command
 from tests.support.mcp_host import (
+    BUDGET,
     PAY,
     Ended,
+    command,
     hosted,
-    posts,
     state_of,
     text_of,
     told_truly,
 )
 from tests.support.proxy import Proxy
+from tests.support.sandbox_requests import posts, sent
 
 pytestmark = [
     pytest.mark.faults,
@@ -76,13 +77,13 @@ async def test_a_kill_at_any_message_sets_auto_recharge_at_most_once(
         between.at_piece(piece, host.process.kill)
         with suppress(Ended, ConnectionError):
             await host.call(update, threshold_amount="50.00")
-    sent = sum(each.method == "PATCH" for each in sandbox.requests)
-    assert sent <= 1
+    patches = sent(sandbox, "PATCH")
+    assert patches <= 1
     async with hosted(through) as host:
         changes = await host.changes()
         state = changes[0]["state"] if changes else None
-        assert sent or state in (None, "proposed", "approved", "unknown")
-        assert not sent or state in ("succeeded", "unknown")
+        assert patches or state in (None, "proposed", "approved", "unknown")
+        assert not patches or state in ("succeeded", "unknown")
 
 
 @PIECES

@@ -10,13 +10,13 @@ import os
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox
-from tests.faults.test_signals import serving
-from tests.support.mcp_host import hosted
+from tests.support.mcp_host import hosted, serving
+from tests.support.polling import until
+from tests.support.process_memory import descriptors, status_of
 from tests.support.server_process import client_of
 
 pytestmark = [
@@ -33,10 +33,7 @@ MORE_DESCRIPTORS = 5
 
 def held_by(pid: int) -> tuple[int, int]:
     """Resident kibibytes and open descriptors."""
-    process = Path(f"/proc/{pid}")
-    status = (process / "status").read_text(encoding="ascii").splitlines()
-    resident = next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
-    return resident, sum(1 for _ in (process / "fd").iterdir())
+    return status_of(pid, "VmRSS"), descriptors(pid)
 
 
 @pytest.mark.fault("200 calls at once on stdio", "each is answered, none fails, nothing held grows")
@@ -89,8 +86,9 @@ async def test_fifty_clients_are_answered_and_nothing_grows(
                     served[number] += 1
 
         async def measured() -> tuple[int, int]:
-            while time.monotonic() < warm or len(served) < CLIENTS:
-                await asyncio.sleep(0.1)
+            await until(
+                lambda: time.monotonic() >= warm and len(served) == CLIENTS, LOAD_SECONDS + 120
+            )
             return held_by(process.pid)
 
         async with asyncio.timeout(LOAD_SECONDS + 120), asyncio.TaskGroup() as tasks:

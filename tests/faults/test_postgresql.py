@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -18,20 +16,12 @@ import pytest
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.storage.store import Store, StoreError
 from telnyx_mcp.telnyx.rate_limit.stores import pace_store
-from tests.process.test_http import free_port
-from tests.support.mcp_host import (
-    PAY,
-    POST,
-    Ended,
-    hosted,
-    posts,
-    state_of,
-    text_of,
-    told_truly,
-    until,
-)
+from tests.support.mcp_host import PAY, POST, Ended, hosted, state_of, text_of, told_truly
+from tests.support.polling import until, wait_until
+from tests.support.ports import free_port, listens
 from tests.support.postgresql_cluster import Cluster
 from tests.support.proxy import Proxy, proxy_to
+from tests.support.sandbox_requests import posts
 from tests.support.server_process import environment_for
 
 pytestmark = pytest.mark.faults
@@ -438,20 +428,10 @@ ignore_startup_parameters = {ignores}
         cwd=cluster.folder,
     ) as process:
         try:
-            _accepts(port)
+            wait_until(lambda: listens(port))
             yield port
         finally:
             process.terminate()
-
-
-def _accepts(port: int) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        with socket.socket() as one:
-            if one.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.02)
-    raise TimeoutError
 
 
 @pytest.mark.fault(

@@ -5,27 +5,19 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox
-from tests.process.test_http import accepts, free_port
-from tests.process.test_http_leaving import approves
-from tests.support.mcp_host import (
-    PAY,
-    POST,
-    Ended,
-    hosted,
-    posts,
-    told_truly,
-    until,
-    whole,
-)
+from tests.support.mcp_host import BUDGET, PAY, POST, Ended, command, hosted, serving, told_truly
+from tests.support.person import Person, agrees
+from tests.support.polling import until
 from tests.support.proxy import Proxy
-from tests.support.server_process import OVER_HTTP, client_of
+from tests.support.sandbox_requests import posts
+from tests.support.server_process import client_of
 
 pytestmark = [
     pytest.mark.faults,
@@ -159,29 +151,6 @@ async def test_the_end_of_stdin_lets_a_payment_finish(
 # --- serve, over HTTP ----------------------------------------------------------------------------
 
 
-@asynccontextmanager
-async def serving(environment: Mapping[str, str]) -> AsyncIterator[tuple[Any, str]]:
-    """A server over HTTP that is ready, and its address."""
-    port = free_port()
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "telnyx_mcp", "serve", "--http", str(port)),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=whole({**environment, **OVER_HTTP}),
-    )
-    try:
-        async with asyncio.timeout(60):
-            await accepts(port)
-            assert process.stderr
-            await process.stderr.readuntil(b"\n}\n")
-        yield process, f"http://127.0.0.1:{port}/mcp"
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
-
-
 @SIGNALS
 @pytest.mark.fault("signals while `serve --http` is idle", "it leaves at once, with status 0")
 async def test_a_server_over_http_leaves_at_once(
@@ -232,7 +201,7 @@ async def test_a_server_over_http_finishes_a_payment_and_tells_its_client(
 
     async def pays(url: str) -> None:
         with suppress(BaseExceptionGroup):  # the client fails at its end: the server has left
-            async with client_of(url, elicitation_callback=approves) as client:
+            async with client_of(url, elicitation_callback=Person(agrees)) as client:
                 await client.list_tools()  # or it would ask for them after the result
                 told.append(await client.call_tool(PAY, {"amount": "120.00"}))
 
@@ -265,12 +234,6 @@ async def test_a_call_that_reads_stops_at_once(
     assert out == b""
     assert "stopped" in err.decode()
     assert "Traceback" not in err.decode()
-
-
-BUDGET = {
-    "TELNYX_MCP_STANDING_BUDGET_PER_PAYMENT": "200",
-    "TELNYX_MCP_STANDING_BUDGET_PER_DAY": "200",
-}
 
 
 @SIGNALS
@@ -314,23 +277,3 @@ async def test_a_call_whose_payment_gets_no_answer_says_that_it_is_unknown(
     assert process.returncode == 1, err
     assert b'"unknown"' in out
     assert await told_truly(through, sandbox) == "unknown"
-
-
-@asynccontextmanager
-async def command(
-    environment: Mapping[str, str], *arguments: str
-) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A command without a terminal."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "telnyx_mcp", *arguments),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=whole(environment),
-    )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.communicate()

@@ -16,19 +16,10 @@ import trustme
 
 from telnyx_mcp.sandbox import Sandbox
 from tests.support.fake_clock import FakeClock
-from tests.support.mcp_host import (
-    PAY,
-    POST,
-    Host,
-    file_of,
-    hosted,
-    posts,
-    state_of,
-    text_of,
-    told_truly,
-    until,
-)
+from tests.support.mcp_host import PAY, POST, Host, file_of, hosted, state_of, text_of, told_truly
+from tests.support.polling import until
 from tests.support.proxy import Proxy, proxy_to, to_port
+from tests.support.sandbox_requests import posts
 
 pytestmark = [
     pytest.mark.faults,

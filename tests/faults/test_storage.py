@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox
-from tests.support.mcp_host import PAY, POST, hosted, posts, state_of, text_of, told_truly, until
+from tests.support.mcp_host import PAY, POST, hosted, state_of, text_of, told_truly
+from tests.support.polling import until
+from tests.support.sandbox_requests import posts
 from tests.support.server_process import environment_for
 
 pytestmark = [

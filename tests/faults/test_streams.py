@@ -13,19 +13,11 @@ from pathlib import Path
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox
-from tests.faults.test_signals import BUDGET
-from tests.process.test_stderr import broken, closed, full, unread
-from tests.support.mcp_host import (
-    PAY,
-    POST,
-    hosted,
-    posts,
-    state_of,
-    text_of,
-    told_truly,
-    until,
-    whole,
-)
+from tests.support.broken_streams import broken, closed, full, unread
+from tests.support.mcp_host import BUDGET, PAY, POST, hosted, state_of, text_of, told_truly
+from tests.support.polling import until
+from tests.support.sandbox_requests import posts
+from tests.support.server_process import whole
 
 pytestmark = [
     pytest.mark.faults,

@@ -33,7 +33,6 @@ from telnyx_mcp.tools import TOOLS
 from telnyx_mcp.tools.framework.results import Result, Row
 from telnyx_mcp.tools.framework.tokens import about_tokens
 from tests.conftest import TODAY, Answer, Scripted, answer, call, content_of, text_of
-from tests.hostile.test_stdio_wire import MEBIBYTE, check_end, held, peak
 from tests.support.hostile_arguments import Arguments, nested
 from tests.support.hostile_caller import (
     DECLINES,
@@ -45,7 +44,8 @@ from tests.support.hostile_caller import (
     calling,
     check_answer,
 )
-from tests.support.server_process import started
+from tests.support.process_memory import MEBIBYTE, held, peak
+from tests.support.server_process import check_end, started
 
 QUICK, LONG = 25, 200
 """Examples for each call."""

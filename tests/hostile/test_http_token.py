@@ -7,8 +7,6 @@ import json
 import os
 import re
 import stat
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +18,8 @@ from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult
 
 from telnyx_mcp.sandbox import Sandbox
 from tests.conftest import Mode, text_of
-from tests.hostile.test_http_wire import CALL, HEADERS, INITIALIZE
-from tests.process.test_http import accepts, free_port
+from tests.support.http_messages import CALL, HEADERS, INITIALIZE
+from tests.support.ports import free_port
 from tests.support.server_process import (
     BEARER,
     OVER_HTTP,
@@ -30,6 +28,7 @@ from tests.support.server_process import (
     client_of,
     environment_for,
     started,
+    started_http,
 )
 
 PAY = "telnyx_create_stored_payment_transaction"
@@ -38,17 +37,6 @@ CHANGES = [
     ("telnyx_update_auto_recharge_preferences", {"threshold_amount": "50.00"}),
 ]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="modes of files are POSIX's")
-
-
-@asynccontextmanager
-async def open_port(
-    *arguments: str, environment: dict[str, str]
-) -> AsyncIterator[tuple[str, ServerProcess]]:
-    """The address of a server, and its process."""
-    port = free_port()
-    async with started("serve", "--http", str(port), *arguments, environment=environment) as server:
-        await accepts(port)
-        yield f"http://127.0.0.1:{port}/mcp", server
 
 
 async def said(server: ServerProcess) -> str:
@@ -101,7 +89,7 @@ async def test_without_the_token_nothing_is_answered(sandbox: Sandbox, tmp_path:
     environment = {**environment_for(sandbox, tmp_path), **OVER_HTTP}
     plain = {name: value for name, value in HEADERS.items() if name != "authorization"}
     async with (
-        open_port(environment=environment) as (url, server),
+        started_http(environment=environment) as (server, url),
         httpx.AsyncClient(timeout=5) as client,
     ):
         attempts = [("POST", "/mcp", each) for each in NOT_THE_TOKEN]
@@ -131,7 +119,7 @@ async def test_a_session_that_was_opened_with_the_token_is_not_used_without(
 ) -> None:
     environment = {**environment_for(sandbox, tmp_path), **OVER_HTTP}
     async with (
-        open_port(environment=environment) as (url, _),
+        started_http(environment=environment) as (_, url),
         httpx.AsyncClient(timeout=5) as client,
     ):
         opened = await client.post(url, headers=HEADERS, json=INITIALIZE)
@@ -149,7 +137,7 @@ async def test_a_session_that_was_opened_with_the_token_is_not_used_without(
     "more", ["Content-Length: 100000000", "Transfer-Encoding: chunked", "Expect: 100-continue"]
 )
 async def test_no_body_is_waited_for_without_the_token(more: str) -> None:
-    async with open_port(environment=OVER_HTTP) as (url, _):
+    async with started_http(environment=OVER_HTTP) as (_, url):
         address = httpx.URL(url)
         reader, writer = await asyncio.open_connection(address.host, address.port)
         more = more if "Expect" not in more else f"{more}\r\nContent-Length: 1000"
@@ -163,7 +151,7 @@ async def test_no_body_is_waited_for_without_the_token(more: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
 async def test_the_scheme_is_taken_in_any_case(scheme: str) -> None:
-    async with open_port(environment=OVER_HTTP) as (url, _), httpx.AsyncClient() as client:
+    async with started_http(environment=OVER_HTTP) as (_, url), httpx.AsyncClient() as client:
         headers = {**HEADERS, "authorization": f"{scheme} {TOKEN}"}
         assert (await client.post(url, headers=headers, json=INITIALIZE)).status_code == 200
 
@@ -176,7 +164,7 @@ async def test_a_new_token_is_made_and_shown_once_in_an_entry_that_works(
 ) -> None:
     tokens = set()
     for _ in range(2):
-        async with open_port(environment=environment_for(sandbox, tmp_path)) as (url, server):
+        async with started_http(environment=environment_for(sandbox, tmp_path)) as (server, url):
             assert server.process.stderr
             shown = (await server.process.stderr.readuntil(b"\n}\n")).decode()
             [entry] = json.loads(shown[shown.index("{") :])["mcpServers"].values()
@@ -192,7 +180,7 @@ async def test_a_new_token_is_made_and_shown_once_in_an_entry_that_works(
 
 async def test_a_token_of_the_environment_is_not_shown(sandbox: Sandbox, tmp_path: Path) -> None:
     environment = {**environment_for(sandbox, tmp_path), **OVER_HTTP}
-    async with open_port(environment=environment) as (url, server):
+    async with started_http(environment=environment) as (server, url):
         assert not (await balance(url)).is_error
         shown = await said(server)
     assert TOKEN not in shown
@@ -221,7 +209,10 @@ async def test_a_token_file_is_made_for_its_user_alone_and_used_again(
     environment = environment_for(sandbox, tmp_path)
     tokens = set()
     for _ in range(2):
-        async with open_port("--token-file", str(file), environment=environment) as (url, server):
+        async with started_http("--token-file", str(file), environment=environment) as (
+            server,
+            url,
+        ):
             token = file.read_text("ascii").strip()
             assert not (await balance(url, token=token)).is_error
             shown = await said(server)
@@ -304,7 +295,7 @@ async def test_with_no_token_a_client_that_answers_its_own_question_changes_noth
     sandbox: Sandbox, tmp_path: Path, mode: Mode, approval: str
 ) -> None:
     environment = {**environment_for(sandbox, tmp_path), "TELNYX_MCP_APPROVAL": approval}
-    async with open_port("--no-token", environment=environment) as (url, server):
+    async with started_http("--no-token", environment=environment) as (server, url):
         async with Client(url, mode=mode, elicitation_callback=answers_itself) as client:
             for tool, arguments in (*CHANGES, *CHANGES):
                 result = await client.call_tool(tool, arguments)
@@ -323,7 +314,10 @@ async def test_with_no_token_a_standing_budget_is_spent_by_nobody(
         "TELNYX_MCP_STANDING_BUDGET_PER_PAYMENT": "200.00",
         "TELNYX_MCP_STANDING_BUDGET_PER_DAY": "500.00",
     }
-    async with open_port("--no-token", environment=environment) as (url, _), Client(url) as client:
+    async with (
+        started_http("--no-token", environment=environment) as (_, url),
+        Client(url) as client,
+    ):
         await client.call_tool(PAY, {"amount": "120.00"})
     assert sandbox.payments == []
 
@@ -333,7 +327,7 @@ async def test_with_the_token_the_question_is_the_clients_to_answer(
 ) -> None:
     environment = {**environment_for(sandbox, tmp_path), **OVER_HTTP}
     async with (
-        open_port(environment=environment) as (url, _),
+        started_http(environment=environment) as (_, url),
         client_of(url, mode, elicitation_callback=answers_itself) as client,
     ):
         result = await client.call_tool(PAY, {"amount": "120.00"})

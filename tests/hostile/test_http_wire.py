@@ -17,16 +17,15 @@ import pytest
 
 from telnyx_mcp.sandbox import Sandbox
 from tests.conftest import REVISIONS
-from tests.hostile.test_stdio_wire import MEBIBYTE, held, peak
-from tests.process.test_http import accepts, free_port
+from tests.support.http_messages import CALL, HEADERS, INITIALIZE
+from tests.support.process_memory import MEBIBYTE, held, peak
 from tests.support.server_process import (
-    BEARER,
     OVER_HTTP,
     TOKEN,
     ServerProcess,
     client_of,
     environment_for,
-    started,
+    started_http,
 )
 
 pytestmark = pytest.mark.skipif(
@@ -37,34 +36,18 @@ KEPT = 32 * MEBIBYTE
 """At most this much more is held, at any time: bodies end at 4 MiB, the SDK's bound. 18 were measured."""
 PER_SESSION = 150 * 1024
 """An open session of the revision 2025-11-25; 45 KiB were measured. It is closed when idle."""
-HEADERS = {
-    **BEARER,
-    "accept": "application/json, text/event-stream",
-    "content-type": "application/json",
-}
-INITIALIZE = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-11-25",
-        "capabilities": {},
-        "clientInfo": {"name": "test", "version": "1"},
-    },
-}
-CALL = {"name": "telnyx_get_balance", "arguments": {}}
 
 
 @dataclass(frozen=True)
 class Port:
     """Where a server listens, and its process."""
 
-    number: int
+    url: str
     server: ServerProcess
 
     @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.number}/mcp"
+    def number(self) -> int:
+        return int(self.url.partition("127.0.0.1:")[2].partition("/")[0])
 
     async def says(self, content: bytes) -> bytes:
         """What is answered to these bytes, after which nothing more comes from here."""
@@ -82,11 +65,9 @@ class Port:
 @asynccontextmanager
 async def serving(sandbox: Sandbox, folder: Path) -> AsyncIterator[Port]:
     """A server that afterwards must answer both revisions, and end when told."""
-    port = free_port()
     environment = {**environment_for(sandbox, folder), **OVER_HTTP}
-    async with started("--http", f"127.0.0.1:{port}", environment=environment) as server:
-        await accepts(port)
-        made = Port(port, server)
+    async with started_http(environment=environment) as (server, url):
+        made = Port(url, server)
         yield made
         for mode in REVISIONS:
             async with client_of(made.url, mode) as client:

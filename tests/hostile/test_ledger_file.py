@@ -24,9 +24,8 @@ from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
 from telnyx_mcp.storage.store import Store, StoreError, changes
-from tests.approval.test_asking import PAY, said
-from tests.approval.test_store_replaced import pays, running
-from tests.conftest import NOW, call
+from tests.conftest import NOW, call, text_of
+from tests.support.person import PAY, pays, running
 
 SMALL, LARGE = {"amount": "20.00"}, {"amount": "450.00"}
 
@@ -37,13 +36,6 @@ async def server(settings: Settings) -> AsyncIterator[AccountServer]:
     built = build_server(fixed, now=lambda: NOW)
     yield built
     await built.accounts.aclose()
-
-
-@pytest.fixture
-def ledger(settings: Settings) -> Iterator[Ledger]:
-    """The ledger as the person's terminal opens it, with the key."""
-    with closing(open_ledger(settings)) as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -124,7 +116,7 @@ async def test_a_row_that_is_put_back_as_it_was_is_not_sent_again(
     write(store, **before)
     again = await call(server, PAY, SMALL)
     assert len(sandbox.payments) == 1
-    assert "Done" not in said(again)
+    assert "Done" not in text_of(again)
 
 
 async def test_a_question_that_another_program_wrote_is_read_by_nobody(
@@ -182,9 +174,9 @@ async def test_a_damaged_row_that_waits_is_listed_and_sends_nothing(
 ) -> None:
     change = await approved(server, ledger)
     write(store, change.id, **{column: value})
-    listed = said(await call(server, "telnyx_list_changes"))
+    listed = text_of(await call(server, "telnyx_list_changes"))
     assert change.id in listed
-    assert "Traceback" not in listed + said(await call(server, PAY, {"amount": "30.00"}))
+    assert "Traceback" not in listed + text_of(await call(server, PAY, {"amount": "30.00"}))
     assert sandbox.payments == []
 
 
@@ -208,14 +200,14 @@ async def test_a_damaged_row_of_a_payment_hides_no_other_and_blocks_until_a_pers
     if column != "note":  # which says nothing of money
         assert found.state is State.UNKNOWN
         assert "can't be read" in found.happened
-        blocked = said(await call(server, PAY, {"amount": "30.00"}))
+        blocked = text_of(await call(server, PAY, {"amount": "30.00"}))
         assert f"resolve {paid.id}" in blocked
         assert ledger.resolve(paid.id, paid=True, note="Found.", now=NOW)
     after = ledger.get(paid.id, NOW)
     assert after
     assert after.state is State.SUCCEEDED
     assert ledger.spent(NOW).day >= 20
-    assert "30.00" in said(await call(server, PAY, {"amount": "30.00"}))
+    assert "30.00" in text_of(await call(server, PAY, {"amount": "30.00"}))
     listed = {each.id for each in ledger.newest(9, NOW)}
     assert len(listed) == 2
     assert len(sandbox.payments) == 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
@@ -18,20 +17,10 @@ from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
 from telnyx_mcp.telnyx import operations as op
 from telnyx_mcp.telnyx.transport import SANDBOX_HEADER, _classify
-from tests.approval.test_asking import (
-    DECLINES,
-    PAY,
-    TICKS,
-    UPDATE,
-    Person,
-    Time,
-    ask,
-    said,
-    state_of,
-    types,
-)
-from tests.approval.test_page import Desk, fetch
-from tests.conftest import connected
+from tests.conftest import connected, text_of
+from tests.support.approval_page import Desk, fetch
+from tests.support.clock import Clock
+from tests.support.person import DECLINES, PAY, TICKS, UPDATE, Person, ask, state_of, types
 
 OWN_LINES = {
     "SANDBOX",
@@ -81,13 +70,6 @@ def telling(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Telling:
     return Telling(sandbox, monkeypatch)
 
 
-@pytest.fixture
-async def server(settings: Settings) -> AsyncIterator[AccountServer]:
-    built = build_server(settings, now=Time())
-    yield built
-    await built.accounts.aclose()
-
-
 def names_of(question: str) -> list[str]:
     """What stands before the colon of each line but the first."""
     return [line.partition(":")[0] for line in question.splitlines()[1:]]
@@ -98,7 +80,7 @@ async def question_about(
 ) -> str:
     person = Person(DECLINES)
     result = await ask(server, person, tool, arguments or {"amount": "120.00"})
-    assert person.questions, said(result)
+    assert person.questions, text_of(result)
     return person.questions[0]
 
 
@@ -186,7 +168,7 @@ async def test_the_page_shows_markup_of_strangers_as_text_and_isolates_its_direc
 ) -> None:
     telling.summary = {"user_email": "<img src=x onerror=alert(1)> \u05d0"}
     desk = Desk()
-    server = build_server(settings, now=Time(), pages=BrowserPages(Time(), desk))
+    server = build_server(settings, now=Clock(), pages=BrowserPages(Clock(), desk))
     (await server.accounts.main.services()).gate._channels._wait = 0.05
     async with connected(server) as client:
         await client.call_tool(PAY, {"amount": "120.00"})
@@ -240,8 +222,8 @@ async def test_no_recharge_can_exceed_the_cap_of_a_payment(
 ) -> None:
     result = await ask(server, Person(TICKS), UPDATE, wish)
     assert result.is_error
-    assert "would exceed the cap of 500.00 for one payment" in said(result)
-    assert "TELNYX_MCP_MAX_PAYMENT" in said(result)
+    assert "would exceed the cap of 500.00 for one payment" in text_of(result)
+    assert "TELNYX_MCP_MAX_PAYMENT" in text_of(result)
     assert all(request.method == "GET" for request in sandbox.requests)
 
 
@@ -249,10 +231,10 @@ async def test_no_recharge_can_exceed_the_cap_of_a_payment(
 async def test_no_recharge_can_exceed_the_cap_of_a_day_or_a_month(
     settings: Settings, sandbox: Sandbox, setting: str
 ) -> None:
-    server = build_server(settings.model_copy(update={setting: 300}), now=Time())
+    server = build_server(settings.model_copy(update={setting: 300}), now=Clock())
     wish = {"threshold_amount": "50.00", "recharge_amount": "100.00"}
     result = await ask(server, Person(TICKS), UPDATE, wish)
-    assert f"TELNYX_MCP_{setting.upper()}" in said(result)
+    assert f"TELNYX_MCP_{setting.upper()}" in text_of(result)
     assert all(request.method == "GET" for request in sandbox.requests)
 
 
@@ -288,7 +270,7 @@ async def test_a_recharge_is_not_ticked_but_its_largest_charge_typed(
 ) -> None:
     wish = {"threshold_amount": "50.00", "recharge_amount": "100.00"}
     result = await ask(server, Person(answer), UPDATE, wish)
-    assert "Nothing was sent" in said(result)
+    assert "Nothing was sent" in text_of(result)
     assert all(request.method == "GET" for request in sandbox.requests)
 
 
@@ -302,7 +284,7 @@ async def test_a_balance_far_below_the_credit_limit_makes_the_largest_charge_lar
     telling.balance = {"balance": "-2000.00"}
     wish = {"threshold_amount": "50.00", "recharge_amount": "100.00"}
     result = await ask(server, Person(TICKS), UPDATE, wish)
-    assert "2150.00 would exceed the cap of 500.00" in said(result)
+    assert "2150.00 would exceed the cap of 500.00" in text_of(result)
 
 
 async def test_what_would_be_charged_at_once_is_told_by_the_available_credit(
@@ -332,7 +314,7 @@ async def test_a_recharge_whose_largest_charge_is_not_known_is_refused(
     sandbox.account.preferences[missing] = "NaN"
     result = await ask(server, Person(TICKS), UPDATE, {"enabled": True, "invoice_enabled": True})
     assert result.is_error
-    assert "can't be computed" in said(result)
+    assert "can't be computed" in text_of(result)
 
 
 @pytest.mark.parametrize("amount", ["9.99", "0.01", "1", "5.00"])
@@ -341,7 +323,7 @@ async def test_a_payment_below_the_smallest_that_telnyx_takes_asks_nobody(
 ) -> None:
     person = Person(types(amount))
     result = await ask(server, person, PAY, {"amount": amount})
-    assert "must be 10.00 or more" in said(result)
+    assert "must be 10.00 or more" in text_of(result)
     assert not person.questions
     assert sandbox.requests == []
 
@@ -352,5 +334,5 @@ async def test_a_reference_is_a_name_in_printable_ascii(
 ) -> None:
     result = await ask(server, Person(DECLINES), PAY, {"amount": "120", "reference": reference})
     assert result.is_error
-    assert "must be a name of ASCII letters" in said(result)
+    assert "must be a name of ASCII letters" in text_of(result)
     assert sandbox.requests == []

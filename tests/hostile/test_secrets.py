@@ -6,9 +6,8 @@ import base64
 import json
 import logging
 import sys
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -24,7 +23,6 @@ from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.rate_limit.pacer import Pacer
 from telnyx_mcp.telnyx.rate_limit.stores import SqliteStore
 from telnyx_mcp.telnyx.transport import Transport
-from telnyx_mcp.tools import TOOLS
 from tests.conftest import (
     NOW,
     TODAY,
@@ -39,31 +37,12 @@ from tests.conftest import (
     text_of,
 )
 from tests.support.server_process import environment_for, started
+from tests.support.tool_calls import CALLS, ID
 
 PLAIN_KEY = "KEY0199ABCDEF0123456789_hostileTestsSecret"
 ODD_KEY = 'KEY0199/hostile+tests=="quoted"\\back&amp;<x>\'%2F'
 """No key of Telnyx's looks so; but every way to spell it is another text."""
 LINK_SECRET = "X-Amz-Signature=9f86d081884c7d659a2feaa0c55ad015"
-ID = "48eff763-ea80-4345-b688-78249eb165a8"
-CALLS: Mapping[str, dict[str, Any]] = {each.name: {} for each in TOOLS} | {
-    "telnyx_summarize_spend": {"period": "2026-05", "compare_to": "previous"},
-    "telnyx_get_charges_summary": {"start_date": "2026-05-01", "end_date": "2026-06-01"},
-    "telnyx_get_charges_breakdown": {"start_date": "2026-05-01", "export": True},
-    "telnyx_get_invoice": {"invoice_id": ID, "include_download_link": True},
-    "telnyx_summarize_usage": {"product": "messaging", "period": "yesterday"},
-    "telnyx_search_detail_records": {
-        "record_type": "messaging",
-        "date_range": "yesterday",
-        "export": True,
-    },
-    "telnyx_list_audit_events": {"contains": ["a"]},
-    "telnyx_list_webhook_deliveries": {"group_failures": True},
-    "telnyx_get_webhook_delivery": {"delivery_id": ID, "include_payload": True},
-    "telnyx_list_phone_numbers": {"profile": "none"},
-    "telnyx_get_session_cost": {"session_id": ID},
-    "telnyx_update_auto_recharge_preferences": {"threshold_amount": "50.00"},
-    "telnyx_create_stored_payment_transaction": {"amount": "10.00"},
-}
 
 
 @pytest.fixture(params=[PLAIN_KEY, ODD_KEY], ids=["plain key", "odd key"])

@@ -22,13 +22,13 @@ import pytest
 
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.tools import TOOLS
-from tests.support.server_process import ServerProcess, environment_for, started
+from tests.support.process_memory import MEBIBYTE, held, peak
+from tests.support.server_process import ServerProcess, check_end, environment_for, started
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="what a process holds is told by /proc"
 )
 
-MEBIBYTE = 1024 * 1024
 KEPT = 64 * MEBIBYTE
 """At most this much more is held after the storm than before it; 35 were measured."""
 PER_BYTE_OF_TEXT = 6
@@ -41,23 +41,6 @@ measured."""
 
 CALL = {"name": "telnyx_get_balance", "arguments": {}}
 BALANCE = {"jsonrpc": "2.0", "id": "the last", "method": "tools/call", "params": CALL}
-
-
-def held(server: ServerProcess) -> int:
-    return _told(server, "VmRSS")
-
-
-def peak(server: ServerProcess) -> int:
-    """The most that it has ever held."""
-    return _told(server, "VmHWM")
-
-
-def _told(server: ServerProcess, name: str) -> int:
-    """Bytes, as /proc tells them."""
-    status = Path(f"/proc/{server.process.pid}/status").read_text(encoding="ascii")
-    return next(
-        int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith(f"{name}:")
-    )
 
 
 async def settled(server: ServerProcess) -> None:
@@ -78,14 +61,6 @@ async def serving(sandbox: Sandbox, folder: Path) -> AsyncIterator[ServerProcess
         yield server
         assert held(server) < before + KEPT
         check_end(*await server.ended())
-
-
-def check_end(status: int, out: bytes, err: bytes) -> None:
-    """An end in peace: all that was said is JSON-RPC, and a log of warnings at most."""
-    assert status == 0
-    assert all(json.loads(line)["jsonrpc"] == "2.0" for line in out.splitlines())
-    assert b"Traceback" not in err
-    assert b"ERROR" not in err
 
 
 async def stormed(server: ServerProcess, *lines: bytes) -> list[dict[str, Any]]:

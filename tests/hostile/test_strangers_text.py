@@ -19,7 +19,7 @@ from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
 from tests.conftest import NOW, Scripted, answer, connected
 from tests.conftest import text_of as told_in
-from tests.hostile.test_secrets import CALLS, ID
+from tests.support.tool_calls import CALLS, ID
 
 PLANTED = "pl4ntedSecret"
 LEAKS = [

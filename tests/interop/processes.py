@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
+
+from tests.support.polling import wait_until
+from tests.support.ports import free_port, listens
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -68,7 +69,8 @@ def serving(*arguments: str, environment: Environment) -> Iterator[str]:
 
     It must end cleanly when it is told to.
     """
-    address = f"127.0.0.1:{_free_port()}"
+    port = free_port()
+    address = f"127.0.0.1:{port}"
     with TemporaryFile("w+", encoding="utf-8") as told:
         process = subprocess.Popen(
             [sys.executable, *arguments, address],
@@ -78,7 +80,8 @@ def serving(*arguments: str, environment: Environment) -> Iterator[str]:
             stderr=told,
         )
         try:
-            if not _accepts(address, process):
+            wait_until(lambda: listens(port) or process.poll() is not None, SECONDS)
+            if process.poll() is not None:
                 told.seek(0)
                 raise AssertionError(f"no server came up at {address}: {told.read()}")
             yield f"http://{address}/mcp"
@@ -87,23 +90,3 @@ def serving(*arguments: str, environment: Environment) -> Iterator[str]:
         finally:
             process.kill()
             process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
-
-
-def _accepts(address: str, process: subprocess.Popen[bytes]) -> bool:
-    """True once something listens there; False if the server ended, or took too long."""
-    host, port = address.split(":")
-    until = time.monotonic() + SECONDS
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            socket.create_connection((host, int(port))).close()
-        except OSError:
-            time.sleep(0.02)
-        else:
-            return True
-    return False

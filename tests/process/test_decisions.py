@@ -19,6 +19,7 @@ from telnyx_mcp.approval.question import Question
 from telnyx_mcp.sandbox import Sandbox
 from tests.conftest import Run
 from tests.support.changes import paid, payment, state_of, unknown, unknown_setting
+from tests.support.sandbox_requests import posts
 
 if sys.platform == "win32":
     pytest.skip("pseudo-terminals are POSIX's", allow_module_level=True)
@@ -56,10 +57,6 @@ def stored(ledger: Ledger, id: str) -> Change:
     found = ledger.get(id, datetime.now(UTC))
     assert found
     return found
-
-
-def posts(sandbox: Sandbox) -> int:
-    return sum(each.method == "POST" for each in sandbox.requests)
 
 
 # --- resolve, as the assistant says to type it ----------------------------------------------------

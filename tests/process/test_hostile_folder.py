@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import sysconfig
@@ -12,7 +11,7 @@ import pytest
 
 from telnyx_mcp.approval.channels.browser import open_in_browser
 from telnyx_mcp.clients.entry import own_command
-from tests.support.server_process import KEPT, SECONDS
+from tests.support.server_process import SECONDS, whole
 
 pytestmark = pytest.mark.slow  # real processes, a second each
 
@@ -35,7 +34,7 @@ def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def ran(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command,
-        env={name: os.environ[name] for name in KEPT if name in os.environ},
+        env=whole({}),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",

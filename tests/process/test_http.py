@@ -3,34 +3,16 @@
 from __future__ import annotations
 
 import json
-import socket
 from pathlib import Path
 
-import anyio
 import httpx
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.tools import TOOLS
 from tests.conftest import Mode
+from tests.support.ports import accepts, free_port
 from tests.support.server_process import BEARER, OVER_HTTP, client_of, environment_for, started
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
-
-
-async def accepts(port: int) -> None:
-    """Returns once something listens on the port."""
-    while True:
-        try:
-            await (await anyio.connect_tcp("127.0.0.1", port)).aclose()
-        except OSError:
-            await anyio.sleep(0.02)
-        else:
-            return
 
 
 async def test_it_serves_both_revisions_over_http_on_loopback(

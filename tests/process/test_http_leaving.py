@@ -15,17 +15,15 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from mcp.client.session import ClientRequestContext
 from mcp.shared.exceptions import MCPError
-from mcp_types import ElicitRequestParams, ElicitResult
 
 from telnyx_mcp.approval.change import State
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
 from tests.conftest import Mode
-from tests.process.test_http import accepts, free_port
-from tests.process.test_stdio import arrives
+from tests.support.person import Person, agrees
+from tests.support.sandbox_requests import arrives
 from tests.support.server_process import (
     BEARER,
     OVER_HTTP,
@@ -33,7 +31,8 @@ from tests.support.server_process import (
     ServerProcess,
     client_of,
     environment_for,
-    started,
+    printed_its_configuration,
+    started_http,
 )
 
 pytestmark = [
@@ -74,16 +73,13 @@ class Port:
 
 @asynccontextmanager
 async def serving(environment: dict[str, str]) -> AsyncIterator[Port]:
-    number = free_port()
     async with (
-        started("serve", "--http", str(number), environment=environment | OVER_HTTP) as server,
+        started_http(environment=environment | OVER_HTTP) as (server, url),
         httpx.AsyncClient(headers={**BEARER, **ACCEPT}, timeout=20) as http,
         AsyncExitStack() as stack,
     ):
-        await accepts(number)
-        assert server.process.stderr
-        await server.process.stderr.readuntil(b"\n}\n")
-        yield Port(f"http://127.0.0.1:{number}/mcp", server, http, stack)
+        await printed_its_configuration(server.process)
+        yield Port(url, server, http, stack)
 
 
 @pytest.fixture
@@ -188,10 +184,6 @@ async def test_it_leaves_at_once_and_quietly_though_a_client_holds(
 # --- what is on its way ---------------------------------------------------------------------------
 
 
-async def approves(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
-    return ElicitResult(action="accept", content={"amount": "120.00"})
-
-
 @pytest.mark.parametrize("number", SIGNALS)
 async def test_a_payment_that_was_sent_is_recorded_and_its_outcome_reaches_the_client(
     environment: dict[str, str],
@@ -206,7 +198,7 @@ async def test_a_payment_that_was_sent_is_recorded_and_its_outcome_reaches_the_c
         async def pay() -> None:
             # The client fails at its end, as the server has left by then.
             with suppress(BaseExceptionGroup):
-                async with client_of(port.url, mode, elicitation_callback=approves) as client:
+                async with client_of(port.url, mode, elicitation_callback=Person(agrees)) as client:
                     await client.list_tools()  # which it would ask for after the result
                     outcomes.append(await client.call_tool(PAY, {"amount": "120.00"}))
 

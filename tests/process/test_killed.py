@@ -24,15 +24,11 @@ from telnyx_mcp.approval.process_identity import ProcessIdentity
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.build import build_server
-from tests.approval.test_fault_matrix import (
-    ASKS_AND_SENDS,
-    BLOCKED,
-    PAY,
-    TOLD_AGAIN,
-    Agreeable,
-    Trial,
-)
 from tests.conftest import connected
+from tests.support.fault_matrix import ASKS_AND_SENDS, BLOCKED, TOLD_AGAIN, Trial
+from tests.support.person import PAY, UPDATE, Person, agrees
+from tests.support.polling import until
+from tests.support.sandbox_requests import arrives, posts, requests_of, sent
 from tests.support.server_process import ServerProcess, environment_for, started
 
 pytestmark = [
@@ -41,7 +37,6 @@ pytestmark = [
 ]
 
 POST = "create_stored_payment_transaction"
-UPDATE = "telnyx_update_auto_recharge_preferences"
 SAME = {"amount": "120.00"}
 OTHER = {"amount": "80.00"}
 
@@ -64,10 +59,6 @@ def ledger(settings: Settings) -> Iterator[Ledger]:
     opened.close()
 
 
-def posts(sandbox: Sandbox) -> int:
-    return sum(each.method == "POST" for each in sandbox.requests)
-
-
 def newest(ledger: Ledger) -> list[Change]:
     """The newest two changes as they stand."""
     return ledger.newest(2, datetime.now(UTC))
@@ -75,10 +66,8 @@ def newest(ledger: Ledger) -> list[Change]:
 
 async def becomes(ledger: Ledger, state: State) -> Change:
     """The only change, once it is in this state."""
-    while not (found := newest(ledger)) or found[0].state is not state:
-        await anyio.sleep(0.005)
-    (change,) = found
-    return change
+    await until(lambda: [each.state for each in newest(ledger)] == [state])
+    return newest(ledger)[0]
 
 
 async def kill(server: ServerProcess) -> None:
@@ -90,7 +79,7 @@ async def kill(server: ServerProcess) -> None:
 async def restarted(settings: Settings, sandbox: Sandbox) -> AsyncIterator[Trial]:
     """A client of the next server on the same state, and a person who approves everything."""
     sandbox.faults.clear()
-    person = Agreeable()
+    person = Person(agrees)
     async with connected(build_server(settings), elicitation=person) as client:
         yield Trial(client, sandbox, person)
 
@@ -158,7 +147,7 @@ async def test_killed_when_it_was_approved_and_not_claimed_it_is_paid_once_witho
         result = await trial.client.call_tool(PAY, SAME)
         assert (result.structured_content or {})["state"] == "succeeded"
         assert await trial.next("POST", PAY, SAME) == TOLD_AGAIN
-        assert trial.person.questions == 0
+        assert trial.person.questions == []
     assert len(sandbox.payments) == 1
 
 
@@ -171,8 +160,7 @@ async def test_killed_while_the_answered_question_is_checked_auto_recharge_is_as
     wanted = {"threshold_amount": "50.00"}
     async with started(environment=environment) as server:
         await accept(server, await question(server, UPDATE, wanted), {"amount": "500.00"})
-        while [each.operation for each in sandbox.requests].count(preferences) < 2:
-            await anyio.sleep(0.005)
+        await until(lambda: requests_of(sandbox, preferences) == 2)
         await kill(server)
     (before,) = newest(ledger)
     assert before.state is State.PROPOSED
@@ -180,7 +168,7 @@ async def test_killed_while_the_answered_question_is_checked_auto_recharge_is_as
         assert await trial.next("PATCH", UPDATE, wanted) == ASKS_AND_SENDS
         assert await trial.next("PATCH", UPDATE, wanted) == TOLD_AGAIN
     assert [each.id for each in newest(ledger)] == [before.id]
-    assert sum(each.method == "PATCH" for each in sandbox.requests) == 1
+    assert sent(sandbox, "PATCH") == 1
 
 
 # --- while it is sent ----------------------------------------------------------------------------
@@ -255,9 +243,7 @@ async def test_killed_while_it_is_in_flight_it_is_unknown_and_never_sent_again(
     async with started(environment=environment) as server:
         await server.initialize()
         await server.start_payment("120.00")
-        while not posts(sandbox):
-            assert not sandbox.payments
-            await anyio.sleep(0.005)
+        await arrives(sandbox, "POST")
         assert newest(ledger)[0].state is State.SENDING
         await kill(server)
     assert (posts(sandbox), len(sandbox.payments)) == (1, int(applied))
@@ -284,11 +270,9 @@ async def test_killed_after_the_answer_and_before_it_is_recorded_it_is_unknown(
     async with started(environment=environment) as server:
         await server.initialize()
         await server.start_payment("120.00")
-        while not posts(sandbox):
-            await anyio.sleep(0.005)
+        await arrives(sandbox, "POST")
         with locked(state_file):
-            while sandbox.counts.get("200", 0) < len(sandbox.requests):
-                await anyio.sleep(0.005)
+            await until(lambda: sandbox.counts.get("200", 0) == len(sandbox.requests))
             await anyio.sleep(0.2)  # the answer is there; its record waits for the lock
             await kill(server)
     assert len(sandbox.payments) == 1
@@ -324,8 +308,7 @@ async def test_a_signal_in_flight_lets_the_outcome_be_recorded(
     async with started(environment=environment) as server:
         await server.initialize()
         await server.start_payment("120.00")
-        while not posts(sandbox):
-            await anyio.sleep(0.005)
+        await arrives(sandbox, "POST")
         server.process.send_signal(number)
         assert await server.process.wait() == 0
     (change,) = newest(ledger)
@@ -340,8 +323,7 @@ async def test_a_host_that_does_not_wait_for_it_after_the_signal_leaves_it_unkno
     async with started(environment=environment) as server:
         await server.initialize()
         await server.start_payment("120.00")
-        while not posts(sandbox):
-            await anyio.sleep(0.005)
+        await arrives(sandbox, "POST")
         server.process.terminate()
         await anyio.sleep(0.2)
         assert server.process.returncode is None

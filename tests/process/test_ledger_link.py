@@ -11,6 +11,7 @@ import pytest
 
 from telnyx_mcp.sandbox import Sandbox
 from tests.conftest import Run
+from tests.support.sandbox_requests import posts
 
 if sys.platform == "win32":
     pytest.skip("pseudo-terminals are POSIX's", allow_module_level=True)
@@ -43,10 +44,6 @@ def approve(environment: dict[str, str], amount: str) -> None:
         terminal.shows(f"type the amount, {amount}")
         terminal.types(amount)
         assert terminal.ends() == 0
-
-
-def posts(sandbox: Sandbox) -> int:
-    return sum(each.method == "POST" for each in sandbox.requests)
 
 
 def replace_key(

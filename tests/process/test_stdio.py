@@ -6,11 +6,11 @@ import signal
 import sys
 from pathlib import Path
 
-import anyio
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.tools import TOOLS
+from tests.support.sandbox_requests import arrives
 from tests.support.server_process import environment_for, started
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
@@ -23,12 +23,6 @@ def environment(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
 
 def files_in(folder: Path) -> list[Path]:
     return list(folder.iterdir())
-
-
-async def arrives(sandbox: Sandbox, method: str) -> None:
-    """Returns once a request of this method has reached the sandbox."""
-    while not any(each.method == method for each in sandbox.requests):
-        await anyio.sleep(0.01)
 
 
 async def test_it_answers_on_stdout_and_ends_with_stdin(environment: dict[str, str]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Callable
 
 import httpx
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.sandbox.faults import KINDS
 from telnyx_mcp.sandbox.operations import OPERATIONS
+from tests.support.polling import wait_until
 
 PAYMENT = "create_stored_payment_transaction"
 
@@ -260,11 +260,3 @@ def test_every_operation_has_an_id_of_its_own_and_can_fail(sandbox: Sandbox) -> 
     assert len({each.id for each in OPERATIONS}) == len(OPERATIONS)
     for each in OPERATIONS:
         assert sandbox.fault(each.id, "slow").operation == each.id
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """What another thread is about to do has been done."""
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)

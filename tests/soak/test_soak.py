@@ -23,10 +23,10 @@ from typing import Any
 import anyio
 import pytest
 
-from benchmarks.memory import kibibytes
 from telnyx_mcp.sandbox import Sandbox, running_sandbox
 from tests.conftest import TODAY
-from tests.support.server_process import ServerProcess, environment_for
+from tests.support.process_memory import descriptors, status_of
+from tests.support.server_process import COMMAND, ServerProcess, environment_for, spawned
 
 pytestmark = [
     pytest.mark.soak,
@@ -63,10 +63,8 @@ class Held:
 
 
 def held_by(server: ServerProcess) -> Held:
-    process = Path(f"/proc/{server.process.pid}")
-    status = (process / "status").read_text(encoding="ascii").splitlines()
-    threads = next(int(line.split()[1]) for line in status if line.startswith("Threads:"))
-    return Held(kibibytes(server.process.pid), sum(1 for _ in (process / "fd").iterdir()), threads)
+    pid = server.process.pid
+    return Held(status_of(pid, "VmRSS"), descriptors(pid), status_of(pid, "Threads"))
 
 
 class Host:
@@ -216,22 +214,9 @@ def sizes(folder: Path) -> dict[str, int]:
 
 @asynccontextmanager
 async def running(sandbox: Sandbox, folder: Path) -> AsyncIterator[ServerProcess]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "telnyx_mcp",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={"PATH": os.environ["PATH"], **environment_for(sandbox, folder)},
-        limit=2**22,
-    )
-    try:
+    environment, nothing = environment_for(sandbox, folder), asyncio.subprocess.DEVNULL
+    async with spawned(*COMMAND, environment=environment, stderr=nothing) as process:
         yield ServerProcess(process)
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
 
 
 async def test_nothing_grows_under_mixed_load(tmp_path: Path) -> None:

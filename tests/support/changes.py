@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from telnyx_mcp.approval.change import PAYMENT, RECHARGE, Change, State
 from telnyx_mcp.approval.ledger import MARK, Decision, Ledger
 from telnyx_mcp.approval.question import Fact, Question
+from tests.support.ledgers import NOW
 
 BALANCE = "384.60"
 """The sandbox's balance at the start: a question that shows another is not true."""
@@ -90,3 +93,29 @@ def state_of(ledger: Ledger, change: Change) -> State:
     found = ledger.get(change.id, datetime.now(UTC))
     assert found
     return found.state
+
+
+def change(**told: Any) -> Change:
+    """A payment of 120.00 that was proposed at noon."""
+    payment = Change(
+        id="0123456789abcdef",
+        operation=PAYMENT,
+        arguments={"amount": "120.00"},
+        reference=None,
+        amount=Decimal("120.00"),
+        question=Question("Pay?"),
+        basis={},
+        state=State.PROPOSED,
+        channel="",
+        requested_via="",
+        decided_by="",
+        owner="",
+        happened="",
+        evidence={},
+        note="",
+        proposed_at=NOW,
+        decided_at=None,
+        sent_at=None,
+        updated_at=NOW,
+    )
+    return replace(payment, **told)

@@ -61,3 +61,10 @@ def postgresql() -> Iterator[str]:
     with engine.begin() as connection:
         connection.execute(sa.schema.DropSchema(schema, cascade=True))
     engine.dispose()
+
+
+ELSEWHERE = ProcessIdentity("another machine", 1, "1")
+
+
+def dead_owner() -> ProcessIdentity:
+    return ProcessIdentity(ProcessIdentity.this_process().host, 2**22 + 1, "1")

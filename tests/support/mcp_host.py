@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import anyio
-
 from telnyx_mcp.sandbox import Sandbox
-from tests.support.server_process import KEPT, ServerProcess
+from tests.support.sandbox_requests import posts
+from tests.support.server_process import (
+    COMMAND,
+    OVER_HTTP,
+    ServerProcess,
+    printed_its_configuration,
+    spawned,
+    started_http,
+)
 
 PAY = "telnyx_create_stored_payment_transaction"
 POST = "create_stored_payment_transaction"
+BUDGET = {
+    "TELNYX_MCP_STANDING_BUDGET_PER_PAYMENT": "200",
+    "TELNYX_MCP_STANDING_BUDGET_PER_DAY": "200",
+}
+"""With it, `call` pays without asking."""
 SECONDS = 60.0
 """How long any call may take on a machine under load, and what a test waits for at most."""
 AS_SHELLS_START = 'trap - HUP INT; exec "$0" "$@"'
@@ -113,11 +123,6 @@ class Host(ServerProcess):
         await self.send({"jsonrpc": "2.0", "id": message["id"], "result": result})
 
 
-def whole(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment, with what no process can do without."""
-    return {name: os.environ[name] for name in KEPT if name in os.environ} | dict(environment)
-
-
 @asynccontextmanager
 async def hosted(
     environment: Mapping[str, str], *, by: Sequence[str] = (), stderr: int = asyncio.subprocess.PIPE
@@ -126,22 +131,32 @@ async def hosted(
 
     `by` is a command that starts another: the server's follows.
     """
-    process = await asyncio.create_subprocess_exec(
-        *by,
-        *(sys.executable, "-m", "telnyx_mcp"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=stderr,
-        env=whole(environment),
-        limit=2**24,
-    )
-    host = Host(process)
-    try:
+    async with spawned(*by, *COMMAND, environment=environment, stderr=stderr) as process:
+        host = Host(process)
+        try:
+            async with asyncio.timeout(SECONDS):
+                await host.opens()
+            yield host
+        finally:
+            await host.close()
+
+
+@asynccontextmanager
+async def serving(environment: Mapping[str, str]) -> AsyncIterator[tuple[Process, str]]:
+    """A server over HTTP that is ready, and its address."""
+    with_token = {**environment, **OVER_HTTP}
+    async with started_http(environment=with_token, seconds=None) as (server, url):
         async with asyncio.timeout(SECONDS):
-            await host.opens()
-        yield host
-    finally:
-        await host.close()
+            await printed_its_configuration(server.process)
+        yield server.process, url
+
+
+@asynccontextmanager
+async def command(environment: Mapping[str, str], *arguments: str) -> AsyncIterator[Process]:
+    """A command without a terminal."""
+    nothing = asyncio.subprocess.DEVNULL
+    async with spawned(*COMMAND, *arguments, environment=environment, stdin=nothing) as process:
+        yield process
 
 
 def text_of(result: Mapping[str, Any]) -> str:
@@ -152,18 +167,6 @@ def state_of(result: Mapping[str, Any]) -> str | None:
     """The state of the change that a call made, as the model is told."""
     state = (result.get("structuredContent") or {}).get("state")
     return None if state is None else str(state)
-
-
-def posts(sandbox: Sandbox) -> int:
-    """Payments that reached Telnyx, done or not."""
-    return sum(each.operation == POST for each in sandbox.requests)
-
-
-async def until(is_so: Callable[[], object]) -> None:
-    """Returns once it is so. Raises `TimeoutError` after `SECONDS`."""
-    with anyio.fail_after(SECONDS):
-        while not is_so():
-            await anyio.sleep(0.01)
 
 
 NOTHING_SENT = frozenset({"proposed", "approved", "not_sent", "declined", "expired", "void"})

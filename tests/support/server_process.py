@@ -17,8 +17,10 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from telnyx_mcp.sandbox import Sandbox
+from tests.support.ports import accepts, free_port
 
 SECONDS = 20
+COMMAND = (sys.executable, "-m", "telnyx_mcp")
 KEPT = ("PATH", "HOME", "TELNYX_MCP_PROFILES", "PYTHON_KEYRING_BACKEND")
 
 
@@ -124,31 +126,71 @@ class ServerProcess:
         return self.process.returncode or 0, out, err
 
 
+def whole(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment, with what no process can do without."""
+    return {name: os.environ[name] for name in KEPT if name in os.environ} | dict(environment)
+
+
+@asynccontextmanager
+async def spawned(
+    *command: str,
+    environment: Mapping[str, str],
+    cwd: str | None = None,
+    stdin: int = asyncio.subprocess.PIPE,
+    stderr: int | None = asyncio.subprocess.PIPE,
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A process, killed at the latest when the test is over."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=stdin,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=stderr,
+        env=whole(environment),
+        cwd=cwd,
+        limit=2**24,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
 @asynccontextmanager
 async def started(
     *arguments: str,
     environment: Mapping[str, str],
     cwd: str | None = None,
-    seconds: float = SECONDS,
+    seconds: float | None = SECONDS,
 ) -> AsyncIterator[ServerProcess]:
     """A server process, killed when the test is over, or after so many seconds."""
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     with anyio.fail_after(seconds):
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "telnyx_mcp",
-            *arguments,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={**kept, **environment},
-            cwd=cwd,
-            limit=2**22,
-        )
-        try:
+        async with spawned(*COMMAND, *arguments, environment=environment, cwd=cwd) as process:
             yield ServerProcess(process)
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.communicate()
+
+
+@asynccontextmanager
+async def started_http(
+    *arguments: str, environment: Mapping[str, str], seconds: float | None = SECONDS
+) -> AsyncIterator[tuple[ServerProcess, str]]:
+    """A server over HTTP that accepts connections, and the address of its endpoint."""
+    port = free_port()
+    serve = ("serve", "--http", f"127.0.0.1:{port}", *arguments)
+    async with started(*serve, environment=environment, seconds=seconds) as server:
+        await accepts(port)
+        yield server, f"http://127.0.0.1:{port}/mcp"
+
+
+async def printed_its_configuration(process: asyncio.subprocess.Process) -> None:
+    """Returns once a server over HTTP has written the entry for clients, the last of its start."""
+    assert process.stderr
+    await process.stderr.readuntil(b"\n}\n")
+
+
+def check_end(status: int, out: bytes, err: bytes) -> None:
+    """An end in peace: all that was said is JSON-RPC, and a log of warnings at most."""
+    assert status == 0
+    assert all(json.loads(line)["jsonrpc"] == "2.0" for line in out.splitlines())
+    assert b"Traceback" not in err
+    assert b"ERROR" not in err

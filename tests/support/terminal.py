@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
-from tests.support.server_process import KEPT
+from tests.support import server_process
 
 SECONDS = 20
 
@@ -107,9 +107,9 @@ def piped(
 
 
 def whole(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment, with what no process can do without."""
-    kept = {name: os.environ[name] for name in (*KEPT, "PYTHONPATH") if name in os.environ}
-    return {**kept, "TERM": "dumb", **environment}
+    """The environment of a process with a plain terminal."""
+    kept = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
+    return server_process.whole({**kept, "TERM": "dumb", **environment})
 
 
 def told_to_run(words: str) -> list[str]:

@@ -22,7 +22,7 @@ from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.errors import Failure, Fate
 from telnyx_mcp.telnyx.transport import Transport
 from tests.conftest import KEY, SECONDS, Time
-from tests.telnyx.test_transport import failure_of
+from tests.support.transport_failures import failure_of
 
 PAYMENT = op.CREATE_STORED_PAYMENT_TRANSACTION
 NAME = "api.telnyx.test"

@@ -8,18 +8,16 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-import anyio
 import pytest
 from pydantic import SecretStr
 
 from telnyx_mcp.telnyx import operations as op
 from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.decoding import LARGEST_REPLY
-from telnyx_mcp.telnyx.errors import Failure, Fate, TelnyxError
+from telnyx_mcp.telnyx.errors import Failure, Fate
 from telnyx_mcp.telnyx.transport import SANDBOX_HEADER, Transport, _unusable
 from tests.conftest import (
     KEY,
-    SECONDS,
     Answer,
     Scripted,
     Time,
@@ -30,16 +28,10 @@ from tests.conftest import (
     raw,
     silence,
 )
+from tests.support.transport_failures import failure_of
 
 GOOD = answer(200, {"data": {"balance": "300.00"}})
 PAYMENT = op.CREATE_STORED_PAYMENT_TRANSACTION
-
-
-async def failure_of(transport: Transport, operation: op.Operation, **more: Any) -> TelnyxError:
-    """The error that a request ends in."""
-    with anyio.fail_after(SECONDS), pytest.raises(TelnyxError) as caught:
-        await transport.request(operation, **more)
-    return caught.value
 
 
 # --- what is sent --------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -16,7 +15,6 @@ from telnyx_mcp.approval.change import PAYMENT, RECHARGE, Change, State
 from telnyx_mcp.approval.channels import AskOutcome
 from telnyx_mcp.approval.gate import Outcome
 from telnyx_mcp.approval.ledger import Decision, Ledger
-from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.approval.question import Question
 from telnyx_mcp.approval.reasons import StoreReplaced
 from telnyx_mcp.approval.sender import CONFIRMED
@@ -27,8 +25,8 @@ from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
 from telnyx_mcp.tools.catalog.list_changes import row_of
 from telnyx_mcp.tools.support.changes import _message
-from tests.approval.test_words import change
 from tests.conftest import call, content_of
+from tests.support.changes import change
 from tests.support.ledgers import NOW
 
 LATER = NOW + timedelta(minutes=1)
@@ -160,14 +158,6 @@ WHOLE = change(
     updated_at=LATER,
 )
 NOON, MINUTE = "2026-06-15T12:00:00", "2026-06-15T12:01:00"
-
-
-@pytest.fixture
-def ledger(settings: Settings) -> Iterator[Ledger]:
-    """The ledger of the server's account, as another process has it."""
-    opened = open_ledger(settings)
-    yield opened
-    opened.close()
 
 
 def paid(ledger: Ledger, number: int) -> str:

@@ -1,0 +1,20 @@
+"""The files of an export of May, and their rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+
+def rows_of(file: Path) -> list[dict[str, Any]]:
+    text = file.read_text(encoding="utf-8")
+    if file.name.startswith("may.jsonl"):
+        return [json.loads(line) for line in text.splitlines()]
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def files_of(folder: Path) -> set[str]:
+    return {each.name for each in folder.glob("may*")}
