@@ -13,7 +13,7 @@ account's figures moved, the change is void and a new question replaces it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -54,8 +54,9 @@ class Gate(Sender):
         channels: Channels,
         now: Callable[[], datetime],
         request_for: RequestFactory,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
-        super().__init__(now)
+        super().__init__(now, sleep)
         self._open_ledger = open_ledger
         self._channels = channels
         self._proposals = Proposals(now, self.show_page)

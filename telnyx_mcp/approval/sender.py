@@ -7,7 +7,7 @@ failure without a certain answer is recorded as `unknown`, and nothing sends the
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -38,8 +38,13 @@ ANOTHER = "The approval in the ledger is for another change."
 class Sender:
     """Sends changes, one request per approved change."""
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        now: Callable[[], datetime],
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+    ) -> None:
         self._now = now
+        self._sleep = sleep
         self._outcomes = OutcomeWriter()
         self.has_sent = False
         """Whether a change was sent, or is about to be: its outcome must be reported."""
@@ -153,7 +158,7 @@ class Sender:
     async def _renew(self, ledger: Ledger, change: Change) -> None:
         """Renews the row, so that other machines see that this process still waits."""
         while True:
-            await anyio.sleep(RENEW_SECONDS)
+            await self._sleep(RENEW_SECONDS)
             with suppress(NotAllowed):
                 await in_thread(ledger.renew, change.id, self._now(), abandon_on_cancel=True)
 

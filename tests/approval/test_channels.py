@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from mcp_types import ElicitResult
 
@@ -145,10 +146,9 @@ def test_the_form_wants_the_figure_typed_or_the_box_ticked() -> None:
     }
 
 
-async def test_progress_is_reported_again_and_again_while_the_user_thinks(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_progress_is_reported_every_ten_seconds_while_the_user_thinks() -> None:
     told: list[tuple[float, float, str]] = []
+    slept: list[float] = []
     enough = anyio.Event()
 
     async def report(*progress: Any) -> None:
@@ -156,15 +156,22 @@ async def test_progress_is_reported_again_and_again_while_the_user_thinks(
         if len(told) == 3:
             enough.set()
 
-    monkeypatch.setattr(elicitation, "_PROGRESS_SECONDS", 1 / 64)
-    context: Any = SimpleNamespace(report_progress=report)
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        await anyio.lowlevel.checkpoint()
+
+    async def thinks(*_: object, **__: object) -> ElicitResult:
+        await enough.wait()
+        return accepts(amount="120")
+
+    session = SimpleNamespace(elicit_form=thinks)
+    context: Any = SimpleNamespace(report_progress=report, session=session, request_id=1)
     with anyio.fail_after(10):
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(elicitation._report_waiting, context, 45.0)
-            await enough.wait()
-            tasks.cancel_scope.cancel()
-    expected = [(number / 64, 45.0, "Waiting for the user's answer") for number in (1, 2, 3)]
-    assert told[:3] == expected
+        outcome = await elicitation.ask_and_wait(PAYMENT, context, 45.0, sleep)
+    assert outcome is AskOutcome.APPROVED
+    waiting = "Waiting for the user's answer"
+    assert told[:3] == [(10.0, 45.0, waiting), (20.0, 45.0, waiting), (30.0, 45.0, waiting)]
+    assert set(slept) == {10.0}
 
 
 # --- the terminal ---------------------------------------------------------------------------------

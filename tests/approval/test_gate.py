@@ -8,8 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-import anyio
-import anyio.from_thread
+import anyio.lowlevel
 import pytest
 from mcp_types import ElicitResult
 
@@ -26,8 +25,8 @@ from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
 from telnyx_mcp.storage.store import StoreError, changes
-from tests.conftest import Mode, text_of
-from tests.support.approval_page import Desk
+from tests.conftest import NOW, Mode, text_of
+from tests.support.approval_page import Desk, wire
 from tests.support.clock import Clock
 from tests.support.person import DECLINES, PAY, Person, ask, state_of, types
 
@@ -269,26 +268,29 @@ async def test_what_the_standing_budget_pays_asks_telnyx_for_the_balance_once_be
 
 
 async def test_a_sender_renews_its_lease_again_and_again_while_it_waits(
-    gate: Gate, ledger: Ledger, now: Clock, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, sandbox: Sandbox, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    change = proposed(ledger, now())
-    seen: list[str] = []
-    enough = anyio.Event()
+    renewed: list[str] = []
+    slept: list[float] = []
 
     def renew(_: Ledger, id: str, now: datetime) -> None:
-        seen.append(id)
-        if len(seen) == 1:
+        renewed.append(id)
+        if len(renewed) == 1:
             raise StoreError("The disk is full.")
-        anyio.from_thread.run_sync(enough.set)
 
-    monkeypatch.setattr(sending, "RENEW_SECONDS", 0)
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        await anyio.lowlevel.checkpoint()
+
     monkeypatch.setattr(Ledger, "renew", renew)
-    with anyio.fail_after(10):
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(gate._renew, ledger, change)
-            await enough.wait()
-            tasks.cancel_scope.cancel()
-    assert set(seen) == {change.id}
+    sandbox.fault("create_stored_payment_transaction", "slow", seconds=0.3)
+    wired = wire(settings, Clock(), sleep=sleep)
+    assert state_of(await ask(wired.server, Person(types("120.00")), PAY, CALL)) == "succeeded"
+    await wired.server.accounts.aclose()
+    (change,) = ledger.newest(2, NOW)
+    assert len(renewed) > 1
+    assert set(renewed) == {change.id}
+    assert set(slept) == {15.0}
 
 
 def test_an_outcome_that_was_written_already_is_no_late_answer(ledger: Ledger, now: Clock) -> None:

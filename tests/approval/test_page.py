@@ -8,11 +8,11 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any
 
 import anyio
@@ -20,23 +20,12 @@ import httpx
 import pytest
 
 from telnyx_mcp.approval.change import Change, State
-from telnyx_mcp.approval.channels import Channels
-from telnyx_mcp.approval.channels import browser as browser_channel
 from telnyx_mcp.approval.channels.browser import BrowserPages, open_in_browser, users_browser
-from telnyx_mcp.approval.gate import Gate
 from telnyx_mcp.approval.ledger import Ledger
-from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
 from telnyx_mcp.storage.store import StoreError
-from telnyx_mcp.telnyx.client import TelnyxClient
-from telnyx_mcp.telnyx.transport import Transport
-from telnyx_mcp.tools import requests_for
-from telnyx_mcp.tools.framework.accounts import Account, AccountRegistry
-from telnyx_mcp.tools.framework.services import Services
-from telnyx_mcp.tools.support.change_requests import Surroundings
 from tests.conftest import Mode, connected, text_of
 from tests.support.approval_page import (
     DECLINES,
@@ -53,9 +42,11 @@ from tests.support.approval_page import (
     propose,
     shown,
     visible,
+    wire,
 )
 from tests.support.clock import Clock
 from tests.support.person import PAY, state_of
+from tests.support.polling import wait_until
 
 
 @pytest.fixture
@@ -502,15 +493,10 @@ def test_a_page_that_no_browser_loads_is_not_open(page: Page) -> None:
     assert len(page.desk.files) == 1
 
 
-def test_the_file_is_deleted_when_its_time_is_over(
-    ledger: Ledger, pages: BrowserPages, desk: Desk, now: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(browser_channel, "LIFETIME", timedelta(seconds=0.05))
-    page = shown(ledger, pages, desk, now)
-    until = monotonic() + 5
-    while page.desk.files[0].parent.exists():
-        assert monotonic() < until
-        sleep(0.01)
+def test_the_file_is_deleted_when_its_time_is_over(ledger: Ledger, desk: Desk, now: Clock) -> None:
+    with closing(BrowserPages(now, desk, lifetime=timedelta(seconds=0.05))) as pages:
+        page = shown(ledger, pages, desk, now)
+        wait_until(lambda: not page.desk.files[0].parent.exists())
 
 
 def test_closing_deletes_the_file_and_frees_the_port_in_time(page: Page) -> None:
@@ -696,26 +682,6 @@ def test_the_secret_is_in_no_log_and_not_in_the_ledger(
 
 
 # --- the whole call
-
-
-@dataclass
-class Wired:
-    """A server whose questions are shown on a desk."""
-
-    server: AccountServer
-    desk: Desk
-    pages: BrowserPages
-
-
-def wire(settings: Settings, now: Clock, *, wait: float) -> Wired:
-    desk = Desk()
-    pages = BrowserPages(now, desk)
-    transport = Transport(settings.api_key, settings.base_url)
-    channels = Channels(settings.approval, pages=pages, wait=wait)
-    requests = requests_for(Surroundings(TelnyxClient(transport), now))
-    gate = Gate(partial(open_ledger, settings), channels, now, requests)
-    accounts = AccountRegistry(Account.ready(Services(transport, gate, now)))
-    return Wired(AccountServer(accounts, read_only=False), desk, pages)
 
 
 @pytest.mark.parametrize(

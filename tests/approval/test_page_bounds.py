@@ -13,10 +13,43 @@ import pytest
 
 from telnyx_mcp.approval.channels.browser import BrowserPages
 from telnyx_mcp.approval.page import bounded
+from telnyx_mcp.approval.page.bounded import BoundedProtocol
+from telnyx_mcp.approval.page.server import PageServer
 from tests.support.approval_page import PAYS, Desk, fetch, open_ledger_in, propose
 from tests.support.clock import Clock
 
 SECONDS = 10.0
+
+
+class Hasty(BoundedProtocol):
+    """Drops what is slow sooner."""
+
+    read_seconds = 0.3
+
+
+class OnePage:
+    """The only page that is open, whose question is true."""
+
+    def opens(self, _change_id: str, _secret: str) -> bool:
+        return True
+
+    def loaded(self, _change_id: str) -> None:
+        return None
+
+    def check(self, _change_id: str) -> None:
+        return None
+
+
+@pytest.fixture
+def hasty_link(tmp_path: Path) -> Iterator[str]:
+    """A page with the question of a payment, from which requests are dropped after 0.3 s."""
+    now, ledger = Clock(), open_ledger_in(tmp_path)
+    change = propose(ledger, now)
+    server = PageServer(ledger, now, OnePage(), Hasty)
+    server.start()
+    yield f"http://{server.authority}/change/{change.id}/{'s' * 43}"
+    server.stop()
+    ledger.close()
 
 
 @pytest.fixture
@@ -70,27 +103,21 @@ SLOW = {
 
 
 @pytest.mark.parametrize("kind", SLOW)
-def test_a_client_that_is_slow_to_send_is_dropped(
-    link: str, kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bounded, "READ_SECONDS", 0.3)
+def test_a_client_that_is_slow_to_send_is_dropped(hasty_link: str, kind: str) -> None:
     first, more = SLOW[kind]
-    url = httpx.URL(link)
+    url = httpx.URL(hasty_link)
     host = f"{url.host}:{url.port}"
-    with connection(link) as slow:
+    with connection(hasty_link) as slow:
         if "body" in kind:
             slow.sendall(HEAD.format(path=url.path, host=host).encode())
         slow.sendall(first)
         dripped(slow, more)
-    assert "120.00" in fetch("GET", link).text
+    assert "120.00" in fetch("GET", hasty_link).text
 
 
-def test_a_second_request_of_a_connection_is_bounded_too(
-    link: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bounded, "READ_SECONDS", 0.3)
-    url = httpx.URL(link)
-    with connection(link) as slow:
+def test_a_second_request_of_a_connection_is_bounded_too(hasty_link: str) -> None:
+    url = httpx.URL(hasty_link)
+    with connection(hasty_link) as slow:
         for _ in range(3):
             slow.sendall(f"GET {url.path} HTTP/1.1\r\nHost: {url.host}:{url.port}\r\n\r\n".encode())
             while b"</html>" not in slow.recv(100_000):

@@ -25,7 +25,7 @@ from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
 from tests.conftest import Mode, connected, text_of
-from tests.support.approval_page import Desk, answers, fetch, visible
+from tests.support.approval_page import Desk, answers, fetch, visible, wire
 from tests.support.clock import Clock
 from tests.support.person import (
     DECLINES,
@@ -596,7 +596,7 @@ async def test_a_payment_blocked_by_an_unknown_one_opens_the_page_that_asks_what
     "The next channel follows; a late answer counts for nothing",
 )
 async def test_a_client_that_declared_elicitation_and_is_silent_is_left_for_the_next_channel(
-    settings: Settings, sandbox: Sandbox, now: Clock, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, sandbox: Sandbox, now: Clock
 ) -> None:
     asked: list[str] = []
     answered = anyio.Event()
@@ -607,43 +607,36 @@ async def test_a_client_that_declared_elicitation_and_is_silent_is_left_for_the_
         await answered.wait()
         return types("120.00")
 
-    desk = Desk()
-    server = build_server(settings, now=now, pages=BrowserPages(now, desk))
-    channels = (await server.accounts.main.services()).gate._channels
-    channels._client_wait = 0.1
-    monkeypatch.setattr("telnyx_mcp.approval.channels.PAGE_SECONDS_AFTER_CLIENT", 0.1)
-    async with connected(server, "legacy", silent) as client:
+    wired = wire(settings, now, client_wait=0.1, wait_after_client=0.1)
+    async with connected(wired.server, "legacy", silent) as client:
         with anyio.fail_after(10):  # the full wait for the page would be 20 s more
             first = await client.call_tool(PAY, CALL)
-        channels._wait = 0.1
         assert state_of(first) == "proposed"
         assert "a page in the user's browser" in text_of(first)
-        assert len(desk.links) == len(asked) == 1
-        second = await client.call_tool(PAY, CALL)
-        assert state_of(second) == "proposed"
-        assert len(asked) == 1
+        assert len(wired.desk.links) == len(asked) == 1
         answered.set()
-        await anyio.to_thread.run_sync(
-            answers, desk.links[0], {"decision": "approve", "amount": "120.00"}
-        )
-        assert state_of(await client.call_tool(PAY, CALL)) == "succeeded"
+        with anyio.fail_after(10):
+            async with anyio.create_task_group() as tasks:
+                approves = {"decision": "approve", "amount": "120.00"}
+                tasks.start_soon(anyio.to_thread.run_sync, answers, wired.desk.links[0], approves)
+                second = await client.call_tool(PAY, CALL)
+        assert state_of(second) == "succeeded"
+        assert len(asked) == 1
     assert len(sandbox.payments) == 1
+    await wired.server.accounts.aclose()
 
 
 async def test_a_modern_client_that_never_brings_an_answer_is_left_and_a_late_answer_is_too_late(
     settings: Settings, sandbox: Sandbox, now: Clock
 ) -> None:
-
-    desk = Desk()
-    server = build_server(settings, now=now, pages=BrowserPages(now, desk))
-    (await server.accounts.main.services()).gate._channels._wait = 0.05
-    async with connected(server, "auto", Person(DECLINES)) as client:
+    wired = wire(settings, now, wait=0.05)
+    async with connected(wired.server, "auto", Person(DECLINES)) as client:
         asked = await pending_question(client, CALL)
         now.passes(seconds=46)
         moved_on = await client.session.call_tool(PAY, CALL)
         assert state_of(moved_on) == "proposed"
-        assert len(desk.links) == 1
+        assert len(wired.desk.links) == 1
         late = await answer_question(client, CALL, asked, types("120.00"))
         assert "the answer came too late" in text_of(late)
     assert sandbox.payments == []
-    await server.accounts.aclose()
+    await wired.server.accounts.aclose()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import stat
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,28 @@ import anyio
 import httpx
 
 from telnyx_mcp.approval.change import PAYMENT, Change, State
+from telnyx_mcp.approval.channels import (
+    CLIENT_SECONDS,
+    PAGE_SECONDS,
+    PAGE_SECONDS_AFTER_CLIENT,
+    Channels,
+)
 from telnyx_mcp.approval.channels.browser import BrowserPages
+from telnyx_mcp.approval.gate import Gate
 from telnyx_mcp.approval.ledger import Ledger
+from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.approval.policy import Policy
 from telnyx_mcp.approval.process_identity import ProcessIdentity
 from telnyx_mcp.approval.question import Fact, Question
+from telnyx_mcp.config.settings import Settings
+from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.storage.store import Store
+from telnyx_mcp.telnyx.client import TelnyxClient
+from telnyx_mcp.telnyx.transport import Transport
+from telnyx_mcp.tools import requests_for
+from telnyx_mcp.tools.framework.accounts import Account, AccountRegistry
+from telnyx_mcp.tools.framework.services import Services
+from telnyx_mcp.tools.support.change_requests import Surroundings
 from tests.support.clock import Clock
 from tests.support.polling import until
 
@@ -152,3 +170,38 @@ def answers(link: str, form: dict[str, str]) -> httpx.Response:
 async def answer_when_shown(desk: Desk, form: dict[str, str]) -> None:
     await until(lambda: desk.links)
     await anyio.to_thread.run_sync(answers, desk.links[-1], form)
+
+
+@dataclass
+class Wired:
+    """A server whose questions are shown on a desk."""
+
+    server: AccountServer
+    desk: Desk
+    pages: BrowserPages
+
+
+def wire(
+    settings: Settings,
+    now: Clock,
+    *,
+    sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+    wait: float = PAGE_SECONDS,
+    client_wait: float = CLIENT_SECONDS,
+    wait_after_client: float = PAGE_SECONDS_AFTER_CLIENT,
+) -> Wired:
+    """A server with these waits of the channels; `sleep` is what the gate waits with."""
+    desk = Desk()
+    pages = BrowserPages(now, desk)
+    transport = Transport(settings.api_key, settings.base_url)
+    channels = Channels(
+        settings.approval,
+        pages=pages,
+        wait=wait,
+        client_wait=client_wait,
+        wait_after_client=wait_after_client,
+    )
+    requests = requests_for(Surroundings(TelnyxClient(transport), now))
+    gate = Gate(partial(open_ledger, settings), channels, now, requests, sleep)
+    accounts = AccountRegistry(Account.ready(Services(transport, gate, now)))
+    return Wired(AccountServer(accounts, read_only=False), desk, pages)

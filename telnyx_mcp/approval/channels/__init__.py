@@ -83,6 +83,7 @@ class Channels:
         client_may_answer: bool = True,
         wait: float = PAGE_SECONDS,
         client_wait: float = CLIENT_SECONDS,
+        wait_after_client: float = PAGE_SECONDS_AFTER_CLIENT,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         self._fixed = fixed
@@ -90,6 +91,7 @@ class Channels:
         self._client_may_answer = client_may_answer
         self._wait = wait
         self._client_wait = client_wait
+        self._wait_after_client = wait_after_client
         self._sleep = sleep
         self._silent: set[str] = set()
         """Clients that declared elicitation and did not answer."""
@@ -109,7 +111,7 @@ class Channels:
         if self._fixed in ("auto", "elicitation"):
             outcome = await self._ask_client(change, context, now())
             if outcome is AskOutcome.NO_ANSWER:
-                wait = min(wait, PAGE_SECONDS_AFTER_CLIENT)
+                wait = min(wait, self._wait_after_client)
             elif outcome is not AskOutcome.CANNOT_ASK:
                 return outcome
             if self._fixed == "elicitation":
@@ -141,7 +143,9 @@ class Channels:
         if not elicitation.can_ask(context):
             return AskOutcome.CANNOT_ASK
         if not elicitation.is_modern(context):
-            outcome = await elicitation.ask_and_wait(change, context, self._client_wait)
+            outcome = await elicitation.ask_and_wait(
+                change, context, self._client_wait, self._sleep
+            )
         elif answers:
             self._asked.pop(change.id, None)
             return elicitation.answer(change, context)

@@ -73,9 +73,17 @@ class _Opened:
 class BrowserPages:
     """The pages of one process, on one port that is opened with the first of them."""
 
-    def __init__(self, now: Callable[[], datetime], open_file: OpenFile | None = None) -> None:
+    def __init__(
+        self,
+        now: Callable[[], datetime],
+        open_file: OpenFile | None = None,
+        *,
+        lifetime: timedelta = LIFETIME,
+    ) -> None:
+        """The file that leads to a page is deleted after `lifetime` at the latest."""
         self._now = now
         self._open_file = open_file
+        self._lifetime = lifetime
         self._lock = threading.Lock()
         self._server: PageServer | None = None
         self._open: dict[str, _Opened] = {}
@@ -156,7 +164,7 @@ class BrowserPages:
         secret = secrets.token_urlsafe(32)
         link = f"http://{authority}/change/{change_id}/{secret}"
         directory = Path(tempfile.mkdtemp(prefix="telnyx-account-mcp-", dir=_snap_directory()))
-        lifetime = LIFETIME.total_seconds()
+        lifetime = self._lifetime.total_seconds()
         timer = threading.Timer(lifetime, shutil.rmtree, [directory], {"ignore_errors": True})
         timer.daemon = True
         timer.start()

@@ -7,6 +7,7 @@ the SDK's seal, makes sure that one approval is used once.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
@@ -61,12 +62,17 @@ def question(change: Change) -> InputRequiredResult:
     )
 
 
-async def ask_and_wait(change: Change, context: RequestContext, seconds: float) -> AskOutcome:
+async def ask_and_wait(
+    change: Change,
+    context: RequestContext,
+    seconds: float,
+    sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+) -> AskOutcome:
     """What a client of revision 2025-11-25 answers within this time; `NO_ANSWER` if nothing."""
     answered: object = None
     with anyio.move_on_after(seconds) as waiting:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_report_waiting, context, seconds)
+            tasks.start_soon(_report_waiting, context, seconds, sleep)
             try:
                 answered = await context.session.elicit_form(
                     change.question.text, _form(change), related_request_id=context.request_id
@@ -78,11 +84,13 @@ async def ask_and_wait(change: Change, context: RequestContext, seconds: float) 
     return AskOutcome.NO_ANSWER if waiting.cancelled_caught else _outcome(answered, change)
 
 
-async def _report_waiting(context: RequestContext, seconds: float) -> None:
+async def _report_waiting(
+    context: RequestContext, seconds: float, sleep: Callable[[float], Awaitable[None]]
+) -> None:
     """Reports progress while the user thinks, so that the host does not give up."""
     passed = 0.0
     while True:
-        await anyio.sleep(_PROGRESS_SECONDS)
+        await sleep(_PROGRESS_SECONDS)
         passed += _PROGRESS_SECONDS
         await context.report_progress(passed, seconds, "Waiting for the user's answer")
 

@@ -23,6 +23,7 @@ class BoundedProtocol(H11Protocol):
     oldest connection without a complete request is closed instead.
     """
 
+    read_seconds = READ_SECONDS
     _reading: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -51,7 +52,7 @@ class BoundedProtocol(H11Protocol):
         if not self.owes_request:
             self._stop_timer()
         elif self._reading is None:
-            self._reading = self.loop.call_later(READ_SECONDS, self.transport.abort)
+            self._reading = self.loop.call_later(self.read_seconds, self.transport.abort)
 
     def _stop_timer(self) -> None:
         if self._reading:

@@ -76,7 +76,13 @@ class OpenPages(Protocol):
 class PageServer:
     """A thread with the port. `ledger` may be replaced by a later one of the same account."""
 
-    def __init__(self, ledger: Ledger, now: Callable[[], datetime], pages: OpenPages) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        now: Callable[[], datetime],
+        pages: OpenPages,
+        protocol: type[BoundedProtocol] = BoundedProtocol,
+    ) -> None:
         self.ledger = ledger
         self._now = now
         self._pages = pages
@@ -89,7 +95,7 @@ class PageServer:
             self._listener.close()
             raise
         self.authority = f"{HOST}:{self._listener.getsockname()[1]}"
-        self._server = _Server(self, self._ready.set)
+        self._server = _Server(self, self._ready.set, protocol)
         self._thread = threading.Thread(
             target=self._server.run,
             kwargs={"sockets": [self._listener]},
@@ -232,11 +238,13 @@ def _see(change_id: str, secret: str, query: str = "") -> Response:
 class _Server(uvicorn.Server):
     """uvicorn, saying when it is ready."""
 
-    def __init__(self, app: PageServer, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self, app: PageServer, on_ready: Callable[[], None], protocol: type[BoundedProtocol]
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
-                http=BoundedProtocol,
+                http=protocol,
                 backlog=BACKLOG,
                 ws="none",
                 loop="asyncio",
