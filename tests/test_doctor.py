@@ -17,11 +17,9 @@ from mcp_types import ElicitRequestParams, ElicitResult
 from pydantic import SecretStr
 
 from telnyx_mcp.cli.main import main
-from telnyx_mcp.clients.catalog import Host
 from telnyx_mcp.config.keys import store_key
 from telnyx_mcp.config.profiles import ConfiguredAccounts
 from telnyx_mcp.config.settings import Settings, foreign_address
-from telnyx_mcp.doctor import local_checks
 from telnyx_mcp.doctor.checks import run_checks
 from telnyx_mcp.doctor.context import Finding, Level
 from telnyx_mcp.doctor.operations import CHANGING_OPERATIONS, OPERATIONS, OPTIONAL_OPERATIONS
@@ -37,7 +35,10 @@ Findings = list[Finding]
 @pytest.fixture(autouse=True)
 def _no_clients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is installed where these tests run has no part in them."""
-    monkeypatch.setattr(local_checks, "Host", lambda: Host("linux", tmp_path, {}))
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    for name in ("XDG_CONFIG_HOME", "APPDATA", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
 
 
 async def found(settings: Settings, **others: Settings) -> Findings:

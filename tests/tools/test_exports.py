@@ -8,6 +8,7 @@ import json
 import os
 import re
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,8 @@ from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
+from telnyx_mcp.tools.framework.accounts import Account, AccountRegistry
 from telnyx_mcp.tools.framework.failure import ToolFailure
-from telnyx_mcp.tools.support import csv_export
 from telnyx_mcp.tools.support.csv_export import Export, cells
 from telnyx_mcp.untrusted import sanitize
 from tests.conftest import NOW, call, content_of, text_of
@@ -111,11 +112,10 @@ async def test_a_file_that_is_not_whole_says_so_in_its_name(
     assert told["note"].startswith("INCOMPLETE")
 
 
-async def test_a_file_ends_where_it_would_get_too_large(
-    exporting: AccountServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(csv_export, "LARGEST_FILE", 5_000)
-    told = content_of(await call(exporting, SEARCH, WEEK))
+async def test_a_file_ends_where_it_would_get_too_large(exporting: AccountServer) -> None:
+    services = replace(await exporting.accounts.main.services(), largest_file=5_000)
+    small = AccountServer(AccountRegistry(Account.ready(services)), read_only=True)
+    told = content_of(await call(small, SEARCH, WEEK))
     assert told["file"]["complete"] is False
     assert 5_000 < told["file"]["bytes"] < 6_500
 

@@ -8,7 +8,7 @@ import pytest
 
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
-from telnyx_mcp.telnyx import pagination
+from telnyx_mcp.telnyx.pagination import MOST_PAGES
 from tests.conftest import Scripted, answer, call, content_of, text_of
 from tests.support import raw_api
 
@@ -148,20 +148,13 @@ async def test_a_look_that_breaks_off_says_what_it_covered(
 
 
 async def test_a_look_ends_after_so_many_pages_and_says_so(
-    scripted: Scripted, scripted_server: AccountServer, monkeypatch: pytest.MonkeyPatch
+    scripted: Scripted, scripted_server: AccountServer
 ) -> None:
-    monkeypatch.setattr(pagination, "MOST_PAGES", 2)
+    meta = {"total_pages": 90, "total_results": 450}
     pages = [
-        answer(
-            200,
-            {
-                "data": [{"invoice_id": f"{page}-{row}", "paid": False} for row in range(250)],
-                "meta": {"total_pages": 9, "total_results": 2250},
-            },
-        )
-        for page in range(9)
+        [{"invoice_id": f"{page}-{row}", "paid": False} for row in range(5)] for page in range(90)
     ]
-    scripted.will(*pages)
+    scripted.will(*(answer(200, {"data": rows, "meta": meta}) for rows in pages))
     result = await call(scripted_server, "telnyx_list_invoices", {"unpaid_only": True})
-    assert "INCOMPLETE: looked through 500 of 2250" in text_of(result)
-    assert len(scripted.requests) == 2
+    assert "INCOMPLETE: looked through 200 of 450" in text_of(result)
+    assert len(scripted.requests) == MOST_PAGES

@@ -13,6 +13,8 @@ from telnyx_mcp.telnyx.server_clock import utc_now
 from telnyx_mcp.telnyx.transport import Transport
 from telnyx_mcp.tools.support.spend_limits import SpendLimitCache
 
+LARGEST_FILE = 50 * 1024 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
@@ -32,6 +34,8 @@ class Services:
     names: NameCache = field(default_factory=NameCache)
     """What ids stand for: e-mail addresses of users, names of connections, profiles, billing groups."""
     spend_limits: SpendLimitCache = field(default_factory=SpendLimitCache)
+    largest_file: int = LARGEST_FILE
+    """Bytes after which a file in `export_dir` ends."""
 
     async def aclose(self) -> None:
         await self.transport.aclose()

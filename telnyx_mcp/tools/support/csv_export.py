@@ -21,10 +21,10 @@ from pydantic import Field
 
 from telnyx_mcp.tools.framework.failure import ToolFailure
 from telnyx_mcp.tools.framework.results import Row
+from telnyx_mcp.tools.framework.services import LARGEST_FILE
 from telnyx_mcp.tools.framework.spec import Call
 from telnyx_mcp.untrusted import redact, to_json
 
-LARGEST_FILE = 50 * 1024 * 1024
 LONGEST_CELL = 32_000
 """Characters. Spreadsheets take 32,767."""
 _BREAKS = r"\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029"
@@ -67,7 +67,8 @@ class Exported(Row):
 def exporting(call: Call[Any], about: str) -> Iterator[Export]:
     """A file for what a call exports. Raises `ToolFailure`."""
     services = call.services
-    with Export(services.export_dir, about, services.now()) as export:
+    folder, largest = services.export_dir, services.largest_file
+    with Export(folder, about, services.now(), largest) as export:
         yield export
 
 
@@ -78,7 +79,9 @@ class Export:
     goes as JSON into the last column, `more`. Raises `ToolFailure`.
     """
 
-    def __init__(self, folder: Path | None, about: str, now: datetime) -> None:
+    def __init__(
+        self, folder: Path | None, about: str, now: datetime, largest: int = LARGEST_FILE
+    ) -> None:
         if folder is None:
             raise _not_exported(
                 "no folder for files is set.",
@@ -88,6 +91,7 @@ class Export:
         name = f"telnyx-{safe}-{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}.csv"
         self._path = folder / name
         self._draft = folder / f".{name}.part"
+        self._largest = largest
         self._file: TextIO | None = None
         self._columns: list[str] = []
         self.rows = 0
@@ -125,7 +129,7 @@ class Export:
                 self._columns = list(dict.fromkeys(name for row in batch for name in row))
                 writer.writerow([*cells(self._columns), "more"])
             for row in batch:
-                if self._file.tell() > LARGEST_FILE:
+                if self._file.tell() > self._largest:
                     self.full = True
                     return False
                 more = {name: value for name, value in row.items() if name not in self._columns}
