@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from telnyx_mcp.config.paths import default_file, private_file
 from telnyx_mcp.storage.silence import SilenceWatch
+from telnyx_mcp.storage.url import SETTING, Database, UrlError, database_at
 
 BUSY_SECONDS = 30
 SERVER_SECONDS = 15
@@ -154,11 +155,9 @@ class Store:
     def place(self) -> str:
         """Where the store is, without a password."""
         try:
-            url = self._url()
-        except SQLAlchemyError:
-            return "TELNYX_MCP_STATE_URL"
-        # What follows the question mark may hold a password too.
-        return (_is_sqlite(url) and url.database) or url.set(query={}).render_as_string()
+            return self._database().place
+        except UrlError:
+            return SETTING
 
     def salt(self) -> str:
         """What keys are hashed with here, so that a stored hash can't be looked up elsewhere."""
@@ -189,18 +188,15 @@ class Store:
         ):
             yield connection
 
-    def _url(self) -> sa.URL:
-        if self._address:
-            try:
-                return sa.make_url(self._address)
-            except ValueError:
-                raise ArgumentError("Could not parse its port") from None
-        return sa.URL.create("sqlite", database=str(default_file()))
+    def _database(self) -> Database:
+        return database_at(self._address) if self._address else Database(default_file())
 
     @contextmanager
     def _words_for_errors(self) -> Iterator[None]:
         try:
             yield
+        except UrlError as error:
+            raise StoreError(f"{SETTING} {error}.") from None
         except (SQLAlchemyError, OSError, ImportError) as error:
             raise StoreError(self._words(error)) from None
 
@@ -245,35 +241,26 @@ class Store:
             return self._engine
 
     def _new_engine(self) -> sa.Engine:
-        url = self._url()
-        if url.get_backend_name() == "postgresql":
-            return self._postgresql(url)
-        if not _is_sqlite(url):
-            raise StoreError(
-                f"TELNYX_MCP_STATE_URL names {url.get_backend_name()}, and only SQLite and "
-                "PostgreSQL can be used."
-            )
-        if not url.database or url.database.startswith((":memory:", "file:")):
-            raise StoreError(
-                "TELNYX_MCP_STATE_URL names no file, and a record that ends with the process is "
-                "none: write sqlite:////path/of/a/file."
-            )
-        private_file(Path(url.database))
-        self._file = _SqliteFile.at(Path(url.database))
+        database = self._database()
+        if database.file is None:
+            return self._postgresql(database)
+        private_file(database.file)
+        self._file = _SqliteFile.at(database.file)
+        url = sa.URL.create("sqlite", database=str(database.file))
         engine = sa.create_engine(url, connect_args={"timeout": self._busy_seconds})
         sa.event.listen(engine, "do_connect", lambda *_: self._check_file())
         sa.event.listen(engine, "connect", _prepare_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
         return engine
 
-    def _postgresql(self, url: sa.URL) -> sa.Engine:
+    def _postgresql(self, database: Database) -> sa.Engine:
         """An engine whose connections wait for nothing without end. Limits of a statement are set in
         each transaction, and nothing is prepared: so that it works through PgBouncer too."""
         most = min(self._busy_seconds, SERVER_SECONDS)
         limit = int(most * 1000)
         waits = {"connect_timeout": "10", "tcp_user_timeout": str(limit), "keepalives_idle": "30"}
         engine = sa.create_engine(
-            url.set(query={**waits, **url.query}),
+            sa.URL.create("postgresql+psycopg", query={**waits, **database.server}),
             connect_args={"autocommit": True, "prepare_threshold": None},
             use_native_hstore=False,  # which asks the server with each connection
         )
@@ -324,23 +311,13 @@ class Store:
                 connection.execute(schema_version.update().values(revision=step))
 
     def _words(self, error: Exception) -> str:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        why = " ".join(self._masked(str(cause)).split())[:200]
+        cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+        why = self._database().error_text(cause)
         low = why.lower()
         for sign, advice in _ADVICE:
             if sign in low:
                 return f"{self.place}: {why}. {advice}"
         return f"{self.place}: {why}."
-
-    def _masked(self, words: str) -> str:
-        """The driver's words without the password, which some repeat."""
-        try:
-            url = self._url()
-        except SQLAlchemyError:
-            return words
-        for password in (url.password, *url.normalized_query.get("password", ())):
-            words = words.replace(str(password), "***") if password else words
-        return words
 
 
 _MOVED = (
@@ -357,7 +334,7 @@ _ADVICE = (
     ("locked", "Another process holds it; try again."),
     ("lock timeout", "Another process holds it; try again."),
     ("no module named", "Install telnyx-account-mcp with the extra `postgres`."),
-    ("could not parse", "Write sqlite:////path/of/a/file or postgresql+psycopg://host/database."),
+    ("startup parameter", "Remove `options` from the URL: PgBouncer refuses it."),
     ("full", "Make room on the disk."),
     ("read-only", "Make the file and its directory writable."),
     ("readonly", "Make the file and its directory writable."),
@@ -368,10 +345,6 @@ _ADVICE = (
 def store_id(salt: str) -> str:
     """What distinguishes the store with this salt from another one, or from one that was created again."""
     return hashlib.sha256(f"store {salt}".encode()).hexdigest()[:16]
-
-
-def _is_sqlite(url: sa.URL) -> bool:
-    return url.get_backend_name() == "sqlite"
 
 
 class _Format(NamedTuple):

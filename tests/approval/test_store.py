@@ -253,8 +253,8 @@ def test_reading_goes_on_while_somebody_writes(store: Store, store_url: str) -> 
     ("url", "place"),
     [
         ("sqlite:////tmp/a.sqlite3", "/tmp/a.sqlite3"),
-        ("postgresql+psycopg://me:secret@h/db", "postgresql+psycopg://me:***@h/db"),
-        ("postgresql+psycopg://h/db?user=me&password=secret", "postgresql+psycopg://h/db"),
+        ("postgresql+psycopg://me:secret@h/db", "postgresql://h/db"),
+        ("postgresql+psycopg://h/db?user=me&password=secret", "postgresql://h/db"),
         ("postgresql+psycopg://me@h:secret/db", "TELNYX_MCP_STATE_URL"),
     ],
 )

@@ -545,7 +545,7 @@ async def test_a_server_that_accepts_and_never_answers_is_given_up_by_all_at_onc
         for _ in range(6):
             tasks.start_soon(ask)
     assert anyio.current_time() - began < 1
-    assert lost == ["postgresql://127.0.0.1/db: no answer within 0.05 s"] * 6
+    assert lost == [f"postgresql://127.0.0.1:{port}/db: no answer within 0.05 s"] * 6
     for each in accepted:
         each.close()
     server.close()
@@ -565,5 +565,5 @@ async def test_a_server_that_accepts_and_never_answers_is_given_up_by_all_at_onc
 async def test_no_part_of_a_password_is_in_the_words_for_a_lost_place(url: str) -> None:
     with anyio.fail_after(SECONDS), pytest.raises(StoreUnavailable) as caught:
         await pace_store(url, "k", "https://a").change(HERE, taking())
-    assert "postgresql://127.0.0.1/db: " in str(caught.value)
+    assert "postgresql://127.0.0.1:1/db: " in str(caught.value)
     assert "sesame" not in str(caught.value)

@@ -278,7 +278,7 @@ class PostgresStore:
 
     def __init__(self, database: Database, account: str) -> None:
         self.place = database.place
-        self._server = database.server
+        self._database = database
         self._account = account
         self._ahead = time.time() - time.monotonic()
         self._rows: _Rows | None = None
@@ -396,22 +396,18 @@ class PostgresStore:
                 return work(self._rows)
             except (psycopg.Error, OSError) as error:
                 self._drop()
-                raise StoreUnavailable(f"{self.place}: {self._words(error)}") from None
-
-    def _words(self, error: Exception) -> str:
-        words = " ".join(str(error).split())
-        if password := self._server.get("password"):
-            words = words.replace(password, "***")
-        return words[:200]
+                raise StoreUnavailable(
+                    f"{self.place}: {self._database.error_text(error)}"
+                ) from None
 
     def _open(self, psycopg: Any) -> _Rows:
         limit = int(PATIENCE * 1000)
         limits = f"-c lock_timeout={limit} -c statement_timeout={limit} -c synchronous_commit=off"
-        own = self._server.get("options", "")
+        own = self._database.server.get("options", "")
         server = {
             "connect_timeout": int(OPENING_PATIENCE),
             "tcp_user_timeout": limit,
-            **self._server,
+            **self._database.server,
             "options": f"{own} {limits}",
             "prepare_threshold": None,  # nothing is prepared, as a pool may change the server
         }
