@@ -21,19 +21,14 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from telnyx_mcp.config.paths import default_file, private_file
-from telnyx_mcp.storage.silence import SilenceWatch
+from telnyx_mcp.storage.postgres import LEDGER, DriverMissing, ReplyTimeout, connect, driver
 from telnyx_mcp.storage.url import SETTING, Database, UrlError, database_at
 
 BUSY_SECONDS = 30
-SERVER_SECONDS = 15
-"""The longest that a database server is waited for: it may hang with its connection open."""
 READABLE_FROM = 1
 """The oldest format that can read and write this store: version 1 ignores what was added since."""
 REVISION = 3
 """The format that this version writes."""
-# Set by us, whatever the database's default is. A writer that waited for the lock has to see what the
-# one before it wrote: under `repeatable read` it would count the payments of before, and exceed a cap.
-_WRITES, _READS = "READ COMMITTED", "REPEATABLE READ"
 _WRITERS_LOCK = 7_466_197_031
 """The advisory lock that PostgreSQL's writers take in turn; any number that is always the same."""
 _LOCK = f"SELECT pg_advisory_xact_lock({_WRITERS_LOCK})"
@@ -197,7 +192,7 @@ class Store:
             yield
         except UrlError as error:
             raise StoreError(f"{SETTING} {error}.") from None
-        except (SQLAlchemyError, OSError, ImportError) as error:
+        except (SQLAlchemyError, OSError, DriverMissing) as error:
             raise StoreError(self._words(error)) from None
 
     @contextmanager
@@ -254,36 +249,34 @@ class Store:
         return engine
 
     def _postgresql(self, database: Database) -> sa.Engine:
-        """An engine whose connections wait for nothing without end. Limits of a statement are set in
-        each transaction, and nothing is prepared: so that it works through PgBouncer too."""
-        most = min(self._busy_seconds, SERVER_SECONDS)
-        limit = int(most * 1000)
-        waits = {"connect_timeout": "10", "tcp_user_timeout": str(limit), "keepalives_idle": "30"}
+        """An engine whose connections wait for nothing without end."""
+        driver()  # or SQLAlchemy says that it is missing, in other words
+        bounds = LEDGER.at_most(self._busy_seconds)
+        timeout = ReplyTimeout()
+        # A writer that waited for the lock has to see what the one before it wrote: under `repeatable
+        # read` it would count the payments of before, and exceed a cap.
+        writes = f"BEGIN; {bounds.statements('READ COMMITTED')}{_LOCK}"
+        reads = f"BEGIN; {bounds.statements('REPEATABLE READ')}"
         engine = sa.create_engine(
-            sa.URL.create("postgresql+psycopg", query={**waits, **database.server}),
-            connect_args={"autocommit": True, "prepare_threshold": None},
+            "postgresql+psycopg://",
+            creator=lambda: connect(database.server, bounds),
             use_native_hstore=False,  # which asks the server with each connection
         )
-        names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
-        limits = "".join(f"SET LOCAL {name} = {limit}; " for name in names)
-        limits += "SET LOCAL synchronous_commit = on; "  # whatever the database's default is
-        watch = SilenceWatch()
 
         def begin(connection: sa.Connection) -> None:
-            writes = connection.get_execution_options().get("writes")
-            # Longer than the server's own limits, whose words say more.
-            watch.begins(connection.connection.dbapi_connection, most + 2)
+            timeout.start(connection.connection.dbapi_connection, bounds.reply_seconds)
             # In one message, as each costs a round trip, and a payment begins a dozen transactions.
-            level, lock = (_WRITES, _LOCK) if writes else (_READS, "")
-            connection.exec_driver_sql(f"BEGIN ISOLATION LEVEL {level}; {limits}{lock}")
+            is_write = connection.get_execution_options().get("writes")
+            connection.exec_driver_sql(writes if is_write else reads)
 
         def connected(driver: Any, _record: object) -> None:
-            watch.begins(driver, most + 2)  # the first statements come before a transaction begins
+            # SQLAlchemy's first statements come before a transaction begins.
+            timeout.start(driver, bounds.reply_seconds)
 
         sa.event.listen(engine, "connect", connected, insert=True)
         sa.event.listen(engine, "begin", begin)
-        sa.event.listen(engine, "invalidate", lambda driver, *_: watch.ends(driver))
-        sa.event.listen(engine, "checkin", lambda driver, _: watch.ends(driver))
+        sa.event.listen(engine, "invalidate", lambda driver, *_: timeout.stop(driver))
+        sa.event.listen(engine, "checkin", lambda driver, _: timeout.stop(driver))
         return engine
 
     def _migrate(self, engine: sa.Engine) -> None:
@@ -333,7 +326,6 @@ _ADVICE = (
     ('relation "telnyx', "It was emptied meanwhile: put it back, or restart the server."),
     ("locked", "Another process holds it; try again."),
     ("lock timeout", "Another process holds it; try again."),
-    ("no module named", "Install telnyx-account-mcp with the extra `postgres`."),
     ("startup parameter", "Remove `options` from the URL: PgBouncer refuses it."),
     ("full", "Make room on the disk."),
     ("read-only", "Make the file and its directory writable."),

@@ -11,10 +11,14 @@ from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.proxy import Streams
+
+if TYPE_CHECKING:
+    import psycopg
 
 USER = "postgres"
 SECONDS = 60
@@ -64,12 +68,16 @@ class Cluster:
 
     def sql(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
         """Runs one statement, and returns its rows."""
+        with self.connected(database) as connection:
+            cursor = connection.execute(statement.encode())
+            return list(cursor) if cursor.description else []
+
+    def connected(self, database: str) -> psycopg.Connection:
+        """A connection without a proxy, in autocommit."""
         import psycopg
 
         where = {"host": str(self.folder), "user": USER, "dbname": database}
-        with psycopg.connect(**where, autocommit=True, connect_timeout=SECONDS) as connection:  # type: ignore[arg-type]
-            cursor = connection.execute(statement.encode())
-            return list(cursor) if cursor.description else []
+        return psycopg.connect(**where, autocommit=True, connect_timeout=SECONDS)  # type: ignore[arg-type]
 
     def connect(self) -> Awaitable[Streams]:
         """The way of a proxy to it."""

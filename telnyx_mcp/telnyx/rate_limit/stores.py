@@ -26,12 +26,13 @@ import anyio
 from anyio import to_thread
 
 from telnyx_mcp.config.paths import default_file, private_file
+from telnyx_mcp.storage import postgres
 from telnyx_mcp.storage.url import Database, database_at
 from telnyx_mcp.telnyx.rate_limit.schedule import Pace
 
-PATIENCE = 1.0
+PATIENCE = postgres.PACE.seconds
 """Seconds after which a place that others hold, or that does not answer, is given up."""
-OPENING_PATIENCE = 3.0
+OPENING_PATIENCE = float(postgres.PACE.connect_seconds)
 """The same, where a server must be connected to first. Seconds."""
 CONTENDED_PATIENCE = 10.0
 """Seconds after which a place is given up that answers, but always lets others write first."""
@@ -126,15 +127,18 @@ _TABLE = (
 
 
 class _Rows:
-    """The rows of one account in one database. `mark` is how its driver writes a parameter."""
+    """The rows of one account in one database. `mark` is how its driver writes a parameter, `lock` a
+    statement that keeps others from making the table at the same time."""
 
-    def __init__(self, connection: Any, mark: str, clock: str, account: str) -> None:
+    def __init__(
+        self, connection: Any, mark: str, clock: str, account: str, lock: str = ""
+    ) -> None:
         self._connection = connection
         self._select, self._update, self._insert, self._all, self._save = (
             each.replace("?", mark).replace("$clock", clock)
             for each in (_SELECT, _UPDATE, _INSERT, _ALL, _SAVE)
         )
-        connection.execute(_TABLE)
+        connection.execute(lock + _TABLE)
         # Keys are kept as a salted hash only, so that it can't be looked up elsewhere.
         connection.execute(self._insert, ("", "salt", json.dumps(secrets.token_hex(16))))
         _, salt, _ = connection.execute(self._select, ("", "salt")).fetchone()
@@ -248,6 +252,27 @@ class SqliteStore:
         return StoreUnavailable(f"{self.place}: {error}")
 
 
+class _Transactions:
+    """Runs what it is given as one transaction within the bounds, in one message.
+
+    PostgreSQL takes all statements of a message as one transaction, without BEGIN and COMMIT. The
+    driver has to write the parameters into them: a message with parameters has one statement only.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._bounds = postgres.PACE.statements("READ COMMITTED")
+        self.close = connection.close
+        self.fileno = connection.fileno
+
+    def execute(self, statements: str, parameters: Sequence[object] = ()) -> Any:
+        """The result of the last statement."""
+        cursor = self._connection.execute(self._bounds + statements, parameters)
+        while cursor.nextset():
+            pass
+        return cursor
+
+
 @dataclass(eq=False, slots=True)
 class _Wanted:
     """A change that waits to be made, and what came of it."""
@@ -281,6 +306,8 @@ class PostgresStore:
         self._database = database
         self._account = account
         self._ahead = time.time() - time.monotonic()
+        self._connection: Any = None
+        """The one in use, also while it is opened."""
         self._rows: _Rows | None = None
         self._one_at_a_time = threading.Lock()
         self._answered = 0.0
@@ -359,8 +386,8 @@ class PostgresStore:
                 each.result.set_result(outcome)
 
     async def _patiently(self, work: Callable[[_Rows], T]) -> T:
-        """Done in a thread, which is left to itself when the server is silent for too long or nobody
-        waits."""
+        """Done in a thread. It is left to itself if nobody waits, and its connection is shut down if the
+        server is silent for too long: the server still acknowledges what it is sent."""
         seconds = PATIENCE if self._rows else OPENING_PATIENCE
         self._answered = began = time.monotonic()
         given_up = threading.Event()
@@ -371,6 +398,8 @@ class PostgresStore:
             while not working.done():
                 until = min(self._answered + seconds, began + CONTENDED_PATIENCE)
                 if time.monotonic() >= until:
+                    given_up.set()  # before, or the thread would connect again
+                    postgres.shut_down(self._connection)
                     raise StoreUnavailable(f"{self.place}: no answer within {seconds:g} s")
                 await asyncio.wait({working}, timeout=until - time.monotonic())
             return working.result()
@@ -380,49 +409,37 @@ class PostgresStore:
 
     def _tried(self, work: Callable[[_Rows], T], given_up: threading.Event) -> T:
         try:
-            import psycopg
-        except ImportError as error:
+            failures = (postgres.driver().Error, OSError)
+        except postgres.DriverMissing as error:
             raise StoreUnavailable(f"{self.place}: {error}") from None
         with self._one_at_a_time:
-            if given_up.is_set():
-                raise StoreUnavailable(self.place)  # no caller waits for it
             try:
                 if rows := self._rows:
                     try:
+                        self._check(given_up)
                         return work(rows)
-                    except psycopg.Error:
+                    except failures:
                         self._drop()  # mostly a connection that was cut: a new one may serve
-                self._rows = self._open(psycopg)
+                self._check(given_up)
+                self._rows = self._open()
                 return work(self._rows)
-            except (psycopg.Error, OSError) as error:
+            except failures as error:
                 self._drop()
-                raise StoreUnavailable(
-                    f"{self.place}: {self._database.error_text(error)}"
-                ) from None
+                words = self._database.error_text(error)
+                raise StoreUnavailable(f"{self.place}: {words}") from None
 
-    def _open(self, psycopg: Any) -> _Rows:
-        limit = int(PATIENCE * 1000)
-        limits = f"-c lock_timeout={limit} -c statement_timeout={limit} -c synchronous_commit=off"
-        own = self._database.server.get("options", "")
-        server = {
-            "connect_timeout": int(OPENING_PATIENCE),
-            "tcp_user_timeout": limit,
-            **self._database.server,
-            "options": f"{own} {limits}",
-            "prepare_threshold": None,  # nothing is prepared, as a pool may change the server
-        }
-        try:
-            connection = psycopg.connect(autocommit=True, **server)
-        except psycopg.OperationalError as error:
-            if "startup parameter" not in str(error):
-                raise
-            # PgBouncer refuses options, unless it is configured to ignore them.
-            connection = psycopg.connect(autocommit=True, **{**server, "options": own or None})
+    def _check(self, given_up: threading.Event) -> None:
+        if given_up.is_set():
+            raise StoreUnavailable(self.place)  # no caller waits for it
+
+    def _open(self) -> _Rows:
+        cursor = postgres.driver().ClientCursor
+        connection = postgres.connect(self._database.server, postgres.PACE, cursor_factory=cursor)
+        self._connection = connection
         clock = "extract(epoch FROM clock_timestamp())::float8"
+        lock = f"SELECT pg_advisory_xact_lock({_MAKERS_LOCK}); "
         try:
-            with connection.transaction():  # or two copies make the table at once
-                connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MAKERS_LOCK,))
-                return _Rows(connection, "%s", clock, self._account)
+            return _Rows(_Transactions(connection), "%s", clock, self._account, lock)
         except BaseException:
             connection.close()
             raise
