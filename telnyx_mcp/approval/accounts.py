@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from telnyx_mcp.approval.reasons import Blocked, UnlinkedKey
 from telnyx_mcp.config.settings import is_loopback
-from telnyx_mcp.storage.store import accounts, changes, keys, ticks
+from telnyx_mcp.storage.schema import accounts, changes, keys, ticks
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,8 @@ from telnyx_mcp.approval.question import Question
 from telnyx_mcp.approval.reasons import GONE, Blocked
 from telnyx_mcp.approval.signature import LedgerSigner
 from telnyx_mcp.approval.store_memory import Remembered, StoreMemory
-from telnyx_mcp.storage.store import Store, StoreError, changes, store_id, ticks
+from telnyx_mcp.storage.schema import changes, store_id, ticks
+from telnyx_mcp.storage.store import Store, StoreError
 
 __all__ = [
     "AT_ONCE",

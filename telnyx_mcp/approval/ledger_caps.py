@@ -13,7 +13,7 @@ from telnyx_mcp.approval.change import CLOCK_SKEW, PAYMENT, RECHARGE, STANDING, 
 from telnyx_mcp.approval.ledger_rows import LedgerRows, Row
 from telnyx_mcp.approval.policy import DAY, MONTH, Spent
 from telnyx_mcp.approval.reasons import BudgetUsedUp, Reason, StoreReplaced, UnknownPayment
-from telnyx_mcp.storage.store import schema_version, store_id, ticks
+from telnyx_mcp.storage.schema import schema_version, store_id, ticks
 
 AT_ONCE = "at_once"
 """The name in a change's basis of the largest sum that could be charged at once."""

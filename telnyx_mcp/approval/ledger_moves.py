@@ -17,7 +17,7 @@ from telnyx_mcp.approval.change import CLOCK_SKEW, LIFETIME, PAYMENT, WAITING, C
 from telnyx_mcp.approval.ledger_accounts import LedgerAccounts
 from telnyx_mcp.approval.ledger_rows import Row
 from telnyx_mcp.approval.reasons import Blocked, QuestionOpen, RecentlyDeclined
-from telnyx_mcp.storage.store import changes, ticks
+from telnyx_mcp.storage.schema import changes, ticks
 
 REPLACED = "The question was closed without an answer, and another one was asked."
 

@@ -30,7 +30,8 @@ from telnyx_mcp.approval.process_identity import ProcessIdentity
 from telnyx_mcp.approval.reasons import Blocked, ReferenceTaken
 from telnyx_mcp.approval.signature import LedgerSigner
 from telnyx_mcp.approval.store_memory import StoreMemory
-from telnyx_mcp.storage.store import Store, changes, keys
+from telnyx_mcp.storage.schema import changes, keys
+from telnyx_mcp.storage.store import Store
 
 SENDING_LEASE = timedelta(seconds=60)
 """After this a change that is still `sending` has no live sender: the request itself ends sooner."""

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from telnyx_mcp.approval.change import PAYMENT, Change, State
 from telnyx_mcp.approval.question import Question
-from telnyx_mcp.storage.store import ticks
+from telnyx_mcp.storage.schema import ticks
 
 T = TypeVar("T")
 

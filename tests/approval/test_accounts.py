@@ -16,7 +16,8 @@ from telnyx_mcp.approval.ledger import Decision, Ledger
 from telnyx_mcp.approval.policy import Policy
 from telnyx_mcp.approval.process_identity import ProcessIdentity
 from telnyx_mcp.approval.reasons import Blocked, ReferenceTaken, UnknownPayment, UnlinkedKey
-from telnyx_mcp.storage.store import Store, accounts, keys
+from telnyx_mcp.storage.schema import accounts, keys
+from telnyx_mcp.storage.store import Store
 from tests.support.ledgers import ADDRESS, NOW, OWNER, QUESTION, opened
 
 POLICY = Policy(one_question=False)

@@ -24,7 +24,8 @@ from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
-from telnyx_mcp.storage.store import StoreError, changes
+from telnyx_mcp.storage.schema import changes
+from telnyx_mcp.storage.store import StoreError
 from tests.conftest import NOW, Mode, text_of
 from tests.support.approval_page import Desk, wire
 from tests.support.clock import Clock

@@ -21,7 +21,8 @@ from telnyx_mcp.approval.ledger import Decision, Ledger
 from telnyx_mcp.approval.policy import Policy
 from telnyx_mcp.approval.process_identity import ProcessIdentity
 from telnyx_mcp.approval.reasons import Blocked, ReferenceTaken, UnknownPayment, UnlinkedKey
-from telnyx_mcp.storage.store import REVISION, Store, StoreError, ticks
+from telnyx_mcp.storage.schema import REVISION, ticks
+from telnyx_mcp.storage.store import Store, StoreError
 from tests.support.ledgers import ADDRESS, NOW, OWNER, QUESTION, opened
 
 SALT = "0123456789abcdef0123456789abcdef"

@@ -20,7 +20,7 @@ from telnyx_mcp.approval.request import ChangeRequest
 from telnyx_mcp.approval.signature import LedgerSigner
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.storage.store import ticks
+from telnyx_mcp.storage.schema import ticks
 from telnyx_mcp.telnyx import operations as op
 from telnyx_mcp.telnyx.errors import Fate
 from telnyx_mcp.tools.support import change_requests

@@ -28,7 +28,8 @@ from telnyx_mcp.approval.ledger import AT_ONCE, MARK, SENDING_LEASE, HistoryMove
 from telnyx_mcp.approval.policy import DAY, MONTH, Policy, Spent
 from telnyx_mcp.approval.process_identity import ProcessIdentity, _stat
 from telnyx_mcp.approval.reasons import Blocked, OverCap, QuestionOpen, RecentlyDeclined
-from telnyx_mcp.storage.store import Store, changes
+from telnyx_mcp.storage.schema import changes
+from telnyx_mcp.storage.store import Store
 from tests.support.ledgers import ELSEWHERE, NOW, QUESTION, dead_owner, opened
 
 TICK = timedelta(milliseconds=1)

@@ -26,7 +26,8 @@ from telnyx_mcp.approval.ledger import Decision, Ledger
 from telnyx_mcp.approval.policy import Policy
 from telnyx_mcp.approval.reasons import Blocked
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.storage.store import Store, keys
+from telnyx_mcp.storage.schema import keys
+from telnyx_mcp.storage.store import Store
 from tests.support import ledgers
 from tests.support.ledgers import NOW, QUESTION, opened
 from tests.support.sandbox_requests import posts

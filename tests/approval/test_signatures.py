@@ -19,7 +19,8 @@ from telnyx_mcp.approval.change import LIFETIME, PAYMENT, Change, State
 from telnyx_mcp.approval.ledger import Decision, Ledger
 from telnyx_mcp.approval.policy import Policy
 from telnyx_mcp.approval.signature import LedgerSigner
-from telnyx_mcp.storage.store import Store, changes, ticks
+from telnyx_mcp.storage.schema import changes, ticks
+from telnyx_mcp.storage.store import Store
 from tests.support.ledgers import NOW, QUESTION, opened
 
 TICK = timedelta(milliseconds=1)

@@ -21,15 +21,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from telnyx_mcp.storage import store as storage
-from telnyx_mcp.storage.store import (
-    READABLE_FROM,
-    REVISION,
-    Store,
-    StoreError,
-    changes,
-    schema_version,
-)
+from telnyx_mcp.storage import schema as storage
+from telnyx_mcp.storage.schema import READABLE_FROM, REVISION, changes, schema_version
+from telnyx_mcp.storage.store import Store, StoreError
 
 SECONDS = 30
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="modes and limits are POSIX's")
@@ -200,7 +194,8 @@ def test_a_step_forward_that_fails_leaves_the_older_version_whole(
 _COUNTS = """
 import sys
 import sqlalchemy as sa
-from telnyx_mcp.storage.store import Store, changes
+from telnyx_mcp.storage.schema import changes
+from telnyx_mcp.storage.store import Store
 from tests.approval.test_store import row
 
 store = Store(sys.argv[1])

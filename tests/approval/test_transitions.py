@@ -25,7 +25,8 @@ from telnyx_mcp.approval.change import (
 from telnyx_mcp.approval.ledger import MARK, Decision, Ledger
 from telnyx_mcp.approval.policy import DAY, MONTH, Policy
 from telnyx_mcp.approval.question import Fact, Question
-from telnyx_mcp.storage.store import Store, StoreError, changes
+from telnyx_mcp.storage.schema import changes
+from telnyx_mcp.storage.store import Store, StoreError
 from tests.support.ledgers import NOW, QUESTION, opened
 
 TICK = timedelta(milliseconds=1)

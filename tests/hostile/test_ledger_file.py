@@ -23,7 +23,8 @@ from telnyx_mcp.doctor.checks import run_checks
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
-from telnyx_mcp.storage.store import Store, StoreError, changes
+from telnyx_mcp.storage.schema import changes
+from telnyx_mcp.storage.store import Store, StoreError
 from tests.conftest import NOW, call, text_of
 from tests.support.person import PAY, pays, running
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from telnyx_mcp.storage.store import Store, schema_version
+from telnyx_mcp.storage.schema import schema_version
+from telnyx_mcp.storage.store import Store
 from tests.support.server_process import ServerProcess, started
 
 PAY = "telnyx_create_stored_payment_transaction"

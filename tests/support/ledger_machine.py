@@ -41,7 +41,8 @@ from telnyx_mcp.approval.process_identity import ProcessIdentity
 from telnyx_mcp.approval.question import Question
 from telnyx_mcp.approval.reasons import Blocked, NotAllowed
 from telnyx_mcp.approval.request import CannotCheck, ChangeRequest, Draft, SendFailed
-from telnyx_mcp.storage.store import Store, changes, ticks
+from telnyx_mcp.storage.schema import changes, ticks
+from telnyx_mcp.storage.store import Store
 from tests.support.ledgers import OWNER, opened, postgresql, sqlite
 
 POLICY = Policy(
