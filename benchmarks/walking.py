@@ -52,7 +52,7 @@ def _ours(base_url: str, size: int, ahead: int) -> float:
         ids: set[str | None] = set()
         pages = iter_pages(
             lambda number: client.list_invoices(page=number, page_size=size),
-            most_pages=INVOICES,
+            max_pages=INVOICES,
             ahead=ahead,
         )
         async for page in pages:

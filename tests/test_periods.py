@@ -173,7 +173,7 @@ def test_the_period_before_ends_where_this_one_begins_and_is_of_its_kind(period:
 @given(PERIODS)
 def test_the_firsts_of_a_month_in_it_are_counted(period: Period) -> None:
     days = (period.start + timedelta(days=each) for each in range(period.days))
-    assert period.firsts == sum(day.day == 1 for day in days)
+    assert period.month_starts == sum(day.day == 1 for day in days)
 
 
 @given(PERIODS)

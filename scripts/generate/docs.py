@@ -64,7 +64,7 @@ def settings() -> str:
 
 def entry(client: Assistant) -> Entry:
     """What a client gets that has the command on its path, and the key in its own place."""
-    return Entry([COMMAND], (), {KEY: ASKED if client.asks_itself else PLACEHOLDER})
+    return Entry([COMMAND], (), {KEY: ASKED if client.prompts_for_key else PLACEHOLDER})
 
 
 def client_files() -> str:

@@ -76,7 +76,7 @@ class Change:
     """Who approved or declined it: the client's name, or the user of this computer."""
     owner: str
     """The process that sends it."""
-    happened: str
+    outcome_text: str
     """What came of it, in a sentence for the model and the user."""
     evidence: Mapping[str, Any]
     note: str

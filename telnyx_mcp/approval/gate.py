@@ -26,7 +26,7 @@ from telnyx_mcp.approval.change import STANDING, WAITING, Change, State
 from telnyx_mcp.approval.channels import AskOutcome, Channels
 from telnyx_mcp.approval.channels.elicitation import client_name
 from telnyx_mcp.approval.ledger_async import in_thread, reread
-from telnyx_mcp.approval.proposals import MOST_ROUNDS, Proposals
+from telnyx_mcp.approval.proposals import MAX_ROUNDS, Proposals
 from telnyx_mcp.approval.reasons import NotAllowed
 from telnyx_mcp.approval.request import ChangeRequest, RequestFactory
 from telnyx_mcp.approval.sender import Sender
@@ -41,7 +41,7 @@ class Outcome:
     """The change after a call. `is_repeat`: this call only reports an earlier outcome."""
 
     change: Change
-    asked: AskOutcome | None = None
+    ask_outcome: AskOutcome | None = None
     is_repeat: bool = False
 
 
@@ -62,7 +62,7 @@ class Gate(Sender):
         self._proposals = Proposals(now, self.show_page)
         self._request_for = request_for
         self._ledger: Ledger | None = None
-        self._behind: Ledger | None = None
+        self._unwritten_ledger: Ledger | None = None
         """A ledger that was closed before an outcome was written. Writing it opens the store again."""
         self._opening = anyio.Lock()
 
@@ -91,7 +91,7 @@ class Gate(Sender):
             change = await self._proposals.replacement(ledger, change, request, via)
         if change.state not in WAITING | {State.VOID}:
             return Outcome(change, is_repeat=True)
-        for _ in range(MOST_ROUNDS):
+        for _ in range(MAX_ROUNDS):
             outcome = await self._ask_and_send(ledger, change, request, context)
             if isinstance(outcome, InputRequiredResult) or outcome.change.state is not State.VOID:
                 return outcome
@@ -105,24 +105,24 @@ class Gate(Sender):
         self, ledger: Ledger, change: Change, request: ChangeRequest, context: RequestContext
     ) -> Outcome | InputRequiredResult:
         """The outcome of one question: sent, not approved, or `void` if it was no longer true."""
-        asked: AskOutcome | None = None
+        ask_outcome: AskOutcome | None = None
         decision: Decision | None = None
         if change.state is State.PROPOSED or context.request_state == change.id:
             answer, decision = await self._ask(ledger, change, context)
             if isinstance(answer, InputRequiredResult):
                 return answer
-            asked = answer
+            ask_outcome = answer
             if decision is None:
                 change = await reread(ledger, change, self._now())
                 if change.state is not State.APPROVED:
-                    return Outcome(change, asked)
+                    return Outcome(change, ask_outcome)
         sent = await self._claim_and_send(ledger, change, request, decision)
         if sent is None:
-            return Outcome(await reread(ledger, change, self._now()), asked, is_repeat=True)
+            return Outcome(await reread(ledger, change, self._now()), ask_outcome, is_repeat=True)
         if sent.state is State.UNKNOWN:
             with suppress(NotAllowed):
                 await self.show_page(sent)
-        return Outcome(sent, asked)
+        return Outcome(sent, ask_outcome)
 
     async def check(self, id: str) -> Change:
         """The change as it is now, or the change that replaces it if its question is no longer true. For
@@ -157,9 +157,11 @@ class Gate(Sender):
         """Closes the pages and the ledger. A later change opens them again."""
         self._channels.close()
         self._outcomes.close()
-        for each in filter(None, (self._ledger, self._behind)):
+        for each in filter(None, (self._ledger, self._unwritten_ledger)):
             each.close()
-        self._behind = (self._ledger or self._behind) if self._outcomes.unwritten else None
+        self._unwritten_ledger = (
+            (self._ledger or self._unwritten_ledger) if self._outcomes.unwritten else None
+        )
         self._ledger = None
 
     async def _ask(
@@ -172,13 +174,13 @@ class Gate(Sender):
         now = self._now()
         if await in_thread(ledger.stands_for, change, now):
             return None, Decision(STANDING, "standing budget")
-        asked = await self._channels.ask(change, ledger, context, self.check, self._now)
+        ask_outcome = await self._channels.ask(change, ledger, context, self.check, self._now)
         via = client_name(context)
-        if asked is AskOutcome.APPROVED:
-            return asked, Decision("elicitation", via)
-        if asked is AskOutcome.DECLINED:
+        if ask_outcome is AskOutcome.APPROVED:
+            return ask_outcome, Decision("elicitation", via)
+        if ask_outcome is AskOutcome.DECLINED:
             decline = (change.id, "elicitation", self._now(), via)
             await in_thread(ledger.decline, *decline, approved_too=True)
-        elif asked is AskOutcome.CANCELLED:
+        elif ask_outcome is AskOutcome.CANCELLED:
             await in_thread(ledger.close_question, change.id, self._now())
-        return asked, None
+        return ask_outcome, None

@@ -102,7 +102,7 @@ class Ledger(LedgerMoves):
             if known := self._find(connection, operation, arguments, reference, now):
                 if known.state is not State.VOID:
                     return known
-                self._void(connection, known, known.happened, now)
+                self._void(connection, known, known.outcome_text, now)
             if basis.get(MARK) not in (None, self._mark(connection, now)):
                 raise HistoryMoved
             at_once = decimal_of(basis.get(AT_ONCE))
@@ -152,8 +152,8 @@ class Ledger(LedgerMoves):
 
     def withdraw(self, id: str, channel: str, now: datetime, by: str = "") -> Change | None:
         """The change, declined after it was approved; None if it is not approved, or already sent."""
-        happened = "The user withdrew the approval."
-        return self._decline(id, {State.APPROVED}, channel, now, by, happened)
+        outcome_text = "The user withdrew the approval."
+        return self._decline(id, {State.APPROVED}, channel, now, by, outcome_text)
 
     def close_question(self, id: str, now: datetime) -> None:
         """Records that the question was closed without an answer, so that another may replace it."""
@@ -198,7 +198,7 @@ class Ledger(LedgerMoves):
             raise Blocked(refusal, self.profile)
         if self._memory:
             self._memory.write(Remembered(self._store_id, id))
-        self._over.add(id)
+        self._finished.add(id)
         return after
 
     def claimed(self, id: str, token: str, now: datetime) -> Change | None:
@@ -206,7 +206,7 @@ class Ledger(LedgerMoves):
         claim failed, as the answer to its commit may have been lost. It waits for a commit that is
         still on its way."""
         with self._store.write() as connection:  # for the writers' lock, which that one holds
-            mine = self._mine().where(Row.id == id, Row.secret_hash == token)
+            mine = self._own_rows().where(Row.id == id, Row.secret_hash == token)
             return next(
                 self._changes(connection, mine.where(Row.state == State.SENDING), now), None
             )
@@ -223,7 +223,7 @@ class Ledger(LedgerMoves):
         self._in_flight.discard((str(self._owner), id))
 
     def record(
-        self, id: str, state: State, happened: str, evidence: Mapping[str, Any], now: datetime
+        self, id: str, state: State, outcome_text: str, evidence: Mapping[str, Any], now: datetime
     ) -> Change | None:
         """The change with its outcome; None if it has another one. An answer from
         Telnyx, however late, overrides what a person found.
@@ -234,18 +234,18 @@ class Ledger(LedgerMoves):
             change = self._get(connection, id, now)
             if change is None:
                 raise StoreError(f"{self._store.place}: {GONE.format(id=id)}")
-            columns = {"happened": happened, "evidence": rows.to_json(evidence)}
+            columns = {"happened": outcome_text, "evidence": rows.to_json(evidence)}
             for stored in (State.SENDING, State.UNKNOWN):
                 if self._move(connection, replace(change, state=stored), state, now, **columns):
                     return self._reread(connection, id, now)
-            if change.state is state and change.happened.startswith(happened):
+            if change.state is state and change.outcome_text.startswith(outcome_text):
                 return change  # recorded before, and the answer was lost
             if rows.RESOLVED_VIA not in change.evidence or state is State.UNKNOWN:
                 return None
             done = DONE.get(change.operation, "done")
             found = done if change.state is State.SUCCEEDED else f"not {done}"
             columns = {
-                "happened": f"{happened} You had resolved it as {found} before.",
+                "happened": f"{outcome_text} You had resolved it as {found} before.",
                 "evidence": rows.to_json({**change.evidence, **evidence}),
             }
             self._move(connection, change, state, now, **columns)
@@ -275,12 +275,12 @@ class Ledger(LedgerMoves):
             change = self._get(connection, id, now)
             if change is None or change.state is not State.UNKNOWN:
                 return None
-            who = {rows.RESOLVED_VIA: channel} | ({"resolved_by": by} if by else {})
-            evidence = rows.to_json({**change.evidence, **who})
+            resolver = {rows.RESOLVED_VIA: channel} | ({"resolved_by": by} if by else {})
+            evidence = rows.to_json({**change.evidence, **resolver})
             columns: dict[str, Any] = {
                 "note": note,
                 "evidence": evidence,
-                "happened": change.happened,
+                "happened": change.outcome_text,
             }
             if change.sent_at is None:  # it can't be read: the change counts from now on
                 columns["sent_at"] = ticks(now)

@@ -87,7 +87,7 @@ class LedgerCaps(LedgerRows):
         self, connection: sa.Connection, now: datetime
     ) -> list[tuple[Change, sa.RowMapping]]:
         """Payments that count against a cap, or block others, with their rows."""
-        query = self._mine().where(*_possible_payments(now - MONTH))
+        query = self._own_rows().where(*_possible_payments(now - MONTH))
         found = connection.execute(query.order_by(Row.updated_at.desc())).mappings().all()
         return [(self._as_of(rows.change_of(row), now), row) for row in found]
 

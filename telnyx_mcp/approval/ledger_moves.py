@@ -51,7 +51,7 @@ class LedgerMoves(LedgerAccounts):
 
     def _see_future_payments(self, connection: sa.Connection, now: datetime) -> None:
         """Records when a payment with a future date (a clock was ahead) was first seen."""
-        future = (self._is_mine(), Row.sent_at > ticks(now + CLOCK_SKEW), Row.seen_at.is_(None))
+        future = (self._is_own_row(), Row.sent_at > ticks(now + CLOCK_SKEW), Row.seen_at.is_(None))
         connection.execute(changes.update().where(*future).values(seen_at=ticks(now)))
 
     def _make_room(self, connection: sa.Connection, operation: str, now: datetime) -> None:
@@ -59,19 +59,19 @@ class LedgerMoves(LedgerAccounts):
 
         Raises `Blocked` while another question waits.
         """
-        waiting = self._mine().where(Row.state.in_(list(WAITING)))
+        waiting = self._own_rows().where(Row.state.in_(list(WAITING)))
         for change in list(self._changes(connection, waiting, now)):
             if change.state is State.EXPIRED:
                 self._expire(connection, change, now)
             elif change.state is State.VOID:
-                self._void(connection, change, change.happened, now)
+                self._void(connection, change, change.outcome_text, now)
             elif change.closed:
                 self._void(connection, change, REPLACED, now)
             elif self._policy.one_question:
                 raise Blocked(QuestionOpen(change), self.profile)
         if operation != PAYMENT:
             return
-        declined = self._mine().where(
+        declined = self._own_rows().where(
             Row.operation == PAYMENT,
             Row.state == State.DECLINED,
             Row.updated_at.between(ticks(now - LIFETIME) + 1, ticks(now + CLOCK_SKEW)),
@@ -91,7 +91,7 @@ class LedgerMoves(LedgerAccounts):
         return replace(
             change,
             state=State.APPROVED,
-            happened="",
+            outcome_text="",
             channel=decision.channel,
             decided_by=decision.by,
             decided_at=rows.moment_of(ticks(now)),
@@ -105,7 +105,7 @@ class LedgerMoves(LedgerAccounts):
         channel: str,
         now: datetime,
         by: str,
-        happened: str,
+        outcome_text: str,
     ) -> Change | None:
         columns = {
             "channel": channel,
@@ -113,7 +113,7 @@ class LedgerMoves(LedgerAccounts):
             "decided_at": ticks(now),
             "signature": None,
         }
-        columns |= {"happened": happened, "voided": None}
+        columns |= {"happened": outcome_text, "voided": None}
         with self._store.write() as connection:
             change = self._get(connection, id, now)
             if change is None or change.state not in start or change.replaced_by:
@@ -123,7 +123,7 @@ class LedgerMoves(LedgerAccounts):
                     connection, replace(change, state=stored), State.DECLINED, now, **columns
                 )
             after = self._reread(connection, id, now)
-        self._over.add(id)
+        self._finished.add(id)
         return after
 
     def _void(self, connection: sa.Connection, change: Change, why: str, now: datetime) -> Change:
@@ -134,7 +134,11 @@ class LedgerMoves(LedgerAccounts):
         return self._reread(connection, change.id, now)
 
     def _expire(self, connection: sa.Connection, change: Change, now: datetime) -> None:
-        columns = {"state": State.EXPIRED, "happened": change.happened, "updated_at": ticks(now)}
+        columns = {
+            "state": State.EXPIRED,
+            "happened": change.outcome_text,
+            "updated_at": ticks(now),
+        }
         for stored in WAITING:
             self._update(connection, change.id, columns, stored)
 
@@ -152,8 +156,8 @@ class LedgerMoves(LedgerAccounts):
         values: Mapping[str, Any],
         state: State | None = None,
     ) -> bool:
-        which = [Row.id == id, self._is_mine()]
+        conditions = [Row.id == id, self._is_own_row()]
         if state:
-            which.append(Row.state == state)
-        done = connection.execute(changes.update().where(*which).values(**values))
+            conditions.append(Row.state == state)
+        done = connection.execute(changes.update().where(*conditions).values(**values))
         return done.rowcount == 1

@@ -48,7 +48,7 @@ class LedgerQueries(LedgerCaps):
 
     def newest(self, most: int, now: datetime, *, state: State | None = None) -> list[Change]:
         """The newest changes, of one state if given."""
-        query = self._mine().order_by(Row.updated_at.desc(), Row.id)
+        query = self._own_rows().order_by(Row.updated_at.desc(), Row.id)
         found: list[Change] = []
         with self._store.read() as connection:
             for change in self._changes(connection, query, now):
@@ -60,7 +60,7 @@ class LedgerQueries(LedgerCaps):
 
     def damaged(self, most: int, now: datetime) -> list[Change]:
         """The newest changes whose rows can't be read in full: see `Change.damage`."""
-        query = self._mine().order_by(Row.updated_at.desc(), Row.id)
+        query = self._own_rows().order_by(Row.updated_at.desc(), Row.id)
         with self._store.read() as connection:
             damaged = (each for each in self._changes(connection, query, now) if each.damage)
             return list(islice(damaged, most))

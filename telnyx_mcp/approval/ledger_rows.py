@@ -52,7 +52,7 @@ Row = changes.c
 class LedgerRows:
     """The rows of one account. `profile` is what the user calls the account."""
 
-    _over: ClassVar[set[str]] = set()
+    _finished: ClassVar[set[str]] = set()
     """Ids that this process sent or declined, in any ledger. If another program restores an earlier row,
     it does not wait for an answer again."""
 
@@ -78,10 +78,10 @@ class LedgerRows:
         self._is_identified = False
         self._store_id = ""
 
-    def _mine(self) -> sa.Select[Any]:
-        return sa.select(changes).where(self._is_mine())
+    def _own_rows(self) -> sa.Select[Any]:
+        return sa.select(changes).where(self._is_own_row())
 
-    def _is_mine(self) -> sa.ColumnElement[bool]:
+    def _is_own_row(self) -> sa.ColumnElement[bool]:
         """Rows of the account, and those that copies of version 1 wrote with one of its keys. Another
         process may link the key at any time, so the link is looked up with the rows."""
         account = sa.select(keys.c.account).where(keys.c.key_hash == self._key.hash)
@@ -94,26 +94,26 @@ class LedgerRows:
         self, connection: sa.Connection, query: sa.Select[Any], now: datetime
     ) -> Iterator[Change]:
         for row in connection.execute(query).mappings():
-            yield self._if_signed(self._as_of(rows.change_of(row), now), row)
+            yield self._void_if_unsigned(self._as_of(rows.change_of(row), now), row)
 
-    def _if_signed(self, change: Change, row: sa.RowMapping) -> Change:
+    def _void_if_unsigned(self, change: Change, row: sa.RowMapping) -> Change:
         """The change; void if it waits, and what was just read is not what a process with the API key
         wrote, or is a row of before its end. Checked with each reading: what is read may be shown."""
         columns = rows.SIGNED_WHILE.get(change.state)
         if columns is None:
             return change
         content = {name: row[name] for name in columns}
-        if change.id in self._over or not self._signer.is_valid(content, row["signature"]):
-            return replace(change, state=State.VOID, happened=UNSIGNED)
+        if change.id in self._finished or not self._signer.is_valid(content, row["signature"]):
+            return replace(change, state=State.VOID, outcome_text=UNSIGNED)
         return change
 
     def _as_of(self, change: Change, now: datetime) -> Change:
         """The change with its current state: expired, or unknown if its sender is gone."""
         if change.is_expired(now):
-            happened = NOT_ANSWERED if change.state is State.PROPOSED else NOT_USED
-            return replace(change, state=State.EXPIRED, happened=happened)
+            outcome_text = NOT_ANSWERED if change.state is State.PROPOSED else NOT_USED
+            return replace(change, state=State.EXPIRED, outcome_text=outcome_text)
         if change.state is State.SENDING and self._is_orphaned(change, now):
-            return replace(change, state=State.UNKNOWN, happened=SENDER_ENDED)
+            return replace(change, state=State.UNKNOWN, outcome_text=SENDER_ENDED)
         return change
 
     def _is_orphaned(self, change: Change, now: datetime) -> bool:
@@ -121,15 +121,15 @@ class LedgerRows:
         renews the row while it waits for the answer."""
         if change.owner == str(self._owner):
             return (change.owner, change.id) not in self._in_flight
-        lives = self._owner.lives(change.owner)
-        if lives is not None:
-            return not lives
+        is_running = self._owner.is_running(change.owner)
+        if is_running is not None:
+            return not is_running
         # Not `sent_at`: after the clock was set back that is in the future, for hours perhaps.
         since = change.updated_at
         return not since - CLOCK_SKEW <= now < since + SENDING_LEASE
 
     def _get(self, connection: sa.Connection, id: str, now: datetime) -> Change | None:
-        return next(self._changes(connection, self._mine().where(Row.id == id), now), None)
+        return next(self._changes(connection, self._own_rows().where(Row.id == id), now), None)
 
     def _reread(self, connection: sa.Connection, id: str, now: datetime) -> Change:
         change = self._get(connection, id, now)
@@ -144,7 +144,7 @@ class LedgerRows:
         reference: str | None,
         now: datetime,
     ) -> Change | None:
-        of_kind = self._mine().where(Row.operation == operation).order_by(Row.updated_at.desc())
+        of_kind = self._own_rows().where(Row.operation == operation).order_by(Row.updated_at.desc())
         if reference:
             held = Row.state.in_(list(PENDING | MAY_HAVE_HAPPENED))
             named = of_kind.where(Row.reference == reference, held)
@@ -171,7 +171,7 @@ class LedgerRows:
         if change.operation == PAYMENT or change.state is not State.SUCCEEDED:
             return True
         newest = (
-            self._mine()
+            self._own_rows()
             .where(Row.operation == change.operation, Row.state.in_(list(MAY_HAVE_HAPPENED)))
             .order_by(Row.sent_at.desc())
             .limit(1)
@@ -181,12 +181,12 @@ class LedgerRows:
 
     def _mark(self, connection: sa.Connection, now: datetime) -> str:
         counts = sa.select(Row.state, sa.func.count(), sa.func.max(Row.sent_at)).where(
-            self._is_mine(), Row.state.in_(list(MAY_HAVE_HAPPENED))
+            self._is_own_row(), Row.state.in_(list(MAY_HAVE_HAPPENED))
         )
         found = connection.execute(counts.group_by(Row.state).order_by(Row.state)).all()
         orphaned = 0
         if any(state == State.SENDING for state, _, _ in found):
-            sending = self._mine().where(Row.state == State.SENDING)
+            sending = self._own_rows().where(Row.state == State.SENDING)
             lost = self._changes(connection, sending, now)
             orphaned = sum(change.state is State.UNKNOWN for change in lost)
         parts = [f"{state} {count} {last}" for state, count, last in found]
@@ -199,6 +199,6 @@ class LedgerRows:
         """When the latest change was sent. Every later one is sent after it, whatever the clock
         says: a payment made while the clock is wrong still counts once it is right, and no two
         histories have the same mark."""
-        readable = (self._is_mine(), Row.sent_at.between(0, rows.LAST_MOMENT))
+        readable = (self._is_own_row(), Row.sent_at.between(0, rows.LAST_MOMENT))
         query = sa.select(sa.func.coalesce(sa.func.max(Row.sent_at), 0)).where(*readable)
         return int(connection.execute(query).scalar_one())

@@ -30,7 +30,7 @@ class OutcomeWriter:
 
     def __init__(self, write_within: float = WRITE_WITHIN) -> None:
         self._write_within = write_within
-        self._waiting: dict[str, Callable[[], object]] = {}
+        self._unwritten: dict[str, Callable[[], object]] = {}
         self._lock = threading.Lock()
         self._trying = threading.Lock()
         self._closed = threading.Event()
@@ -40,7 +40,7 @@ class OutcomeWriter:
     def unwritten(self) -> list[str]:
         """The ids of the changes whose outcome is not in the ledger yet."""
         with self._lock:
-            return list(self._waiting)
+            return list(self._unwritten)
 
     async def write(self, id: str, work: Callable[[], object]) -> None:
         """Calls `work`, which writes the outcome of a change. Raises `NotAllowed` with the reason if it
@@ -54,17 +54,17 @@ class OutcomeWriter:
                     reason = error
                 else:
                     return
-        self._keep(id, work)
+        self._retry_later(id, work)
         raise reason
 
-    def try_again(self) -> None:
+    def retry(self) -> None:
         """Writes what waits, as far as the store takes it. Blocks."""
         with self._trying:
-            for change, work in self._all():
+            for change, work in self._pending():
                 with suppress(Exception):
                     work()
                     with self._lock:
-                        self._waiting.pop(change, None)
+                        self._unwritten.pop(change, None)
 
     def close(self) -> None:
         """Tries once more, and stops: the store is closed next. Blocks as long as the store does."""
@@ -74,24 +74,26 @@ class OutcomeWriter:
             thread.join(CLOSE_SECONDS)
             if thread.is_alive():  # a store that hangs will not answer now either
                 return
-        self.try_again()
+        self.retry()
         self._closed.clear()  # a gate can be used again after it was closed
 
-    def _keep(self, id: str, work: Callable[[], object]) -> None:
+    def _retry_later(self, id: str, work: Callable[[], object]) -> None:
         with self._lock:
-            self._waiting[id] = work
+            self._unwritten[id] = work
         if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._go_on, name="outcomes", daemon=True)
+            self._thread = threading.Thread(
+                target=self._retry_until_written, name="outcomes", daemon=True
+            )
             self._thread.start()
 
-    def _all(self) -> list[tuple[str, Callable[[], object]]]:
+    def _pending(self) -> list[tuple[str, Callable[[], object]]]:
         with self._lock:
-            return list(self._waiting.items())
+            return list(self._unwritten.items())
 
-    def _go_on(self) -> None:
+    def _retry_until_written(self) -> None:
         for pause in chain(_PAUSES, repeat(_PAUSES[-1])):
             if self._closed.wait(pause):
                 return
-            self.try_again()
+            self.retry()
             if not self.unwritten:
                 return

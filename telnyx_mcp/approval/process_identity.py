@@ -32,7 +32,7 @@ class ProcessIdentity:
     def __str__(self) -> str:
         return f"{self.host}/{self.pid}/{self.started}"
 
-    def lives(self, other: str) -> bool | None:
+    def is_running(self, other: str) -> bool | None:
         """Whether this process still runs. None if unknown: it is on another machine, or the system
         does not report start times and the number may belong to a new process."""
         host, pid, started = (*other.rsplit("/", 2), "", "")[:3]

@@ -17,7 +17,7 @@ from telnyx_mcp.request_context import RequestContext
 if TYPE_CHECKING:
     from telnyx_mcp.approval.ledger import Ledger
 
-MOST_ROUNDS = 3
+MAX_ROUNDS = 3
 """How many questions one call may write, if each of them stops being true."""
 
 
@@ -56,7 +56,7 @@ class Proposals:
         from telnyx_mcp.approval.ledger import AT_ONCE, MARK, HistoryMoved
 
         await self._refuse_early(ledger, request)
-        for _ in range(MOST_ROUNDS):
+        for _ in range(MAX_ROUNDS):
             history = await in_thread(ledger.history, self._now())
             draft = await request.draft(history.payments)
             question = draft.question
@@ -134,4 +134,4 @@ class Proposals:
 
 
 def _why_again(void: Change) -> str:
-    return f"This question replaces an earlier one. {void.happened}"
+    return f"This question replaces an earlier one. {void.outcome_text}"

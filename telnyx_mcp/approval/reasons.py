@@ -141,7 +141,7 @@ class StoreReplaced:
     is_another: bool
 
     @property
-    def happened(self) -> str:
+    def finding(self) -> str:
         """What was noticed."""
         how = (
             "is not the one that this computer sent changes with: that was deleted, emptied or replaced"
@@ -152,7 +152,7 @@ class StoreReplaced:
 
     def text(self, profile: str | None) -> str:
         return (
-            f"{self.happened} Payments may be missing from it, so nothing is paid or "
+            f"{self.finding} Payments may be missing from it, so nothing is paid or "
             "changed until the user puts the right one back, or, after a look into the Mission Control "
             f"Portal, runs `{command_line(ACCEPT, profile)}` in a terminal. Calling again helps after that."
         )

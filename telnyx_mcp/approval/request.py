@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class QuestionDraft:
     """A question, and the figures that it was written from."""
 
     question: Question
@@ -32,8 +32,8 @@ class CannotCheck(Exception):
 class SendFailed(Exception):
     """A change that was not confirmed: `state` is `refused`, `not_sent` or `unknown`."""
 
-    def __init__(self, state: State, happened: str, evidence: Mapping[str, Any]) -> None:
-        super().__init__(happened)
+    def __init__(self, state: State, outcome_text: str, evidence: Mapping[str, Any]) -> None:
+        super().__init__(outcome_text)
         self.state = state
         self.evidence = evidence
 
@@ -57,7 +57,7 @@ class ChangeRequest(ABC):
         """Who Telnyx says the account is; empty where it does not say."""
 
     @abstractmethod
-    async def draft(self, payments: Sequence[Change]) -> Draft:
+    async def draft(self, payments: Sequence[Change]) -> QuestionDraft:
         """The question, from the account's figures of now. `payments` are those of the last 24 hours
         through this ledger."""
 

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 _DAMAGED = (ValueError, TypeError, ArithmeticError, OSError, RecursionError)
 """Raised when a column is damaged, or was written by another program."""
-_MOST_CENTS = 10**13
+_MAX_CENTS = 10**13
 """Amounts beyond this are rejected as damaged, so that they do not use up a cap."""
 
 LAST_MOMENT = 253_000_000_000_000
@@ -102,7 +102,7 @@ def _salvaged(row: sa.RowMapping, why: str) -> Change:
         requested_via=_text_of(row["requested_via"]),
         decided_by=_text_of(row["decided_by"]),
         owner=_text_of(row["owner"]),
-        happened=UNREADABLE.format(why=why),
+        outcome_text=UNREADABLE.format(why=why),
         evidence=evidence,
         note=_text_of(row["note"]),
         proposed_at=_readable(moment_of, row["proposed_at"], updated),
@@ -113,11 +113,11 @@ def _salvaged(row: sa.RowMapping, why: str) -> Change:
     )
 
 
-def _readable(read: Callable[[Any], T], stored: Any, otherwise: T) -> T:
+def _readable(read: Callable[[Any], T], stored: Any, default: T) -> T:
     try:
         return read(stored)
     except _DAMAGED:
-        return otherwise
+        return default
 
 
 def _change(row: sa.RowMapping) -> Change:
@@ -143,7 +143,7 @@ def _change(row: sa.RowMapping) -> Change:
         requested_via=_text_of(row["requested_via"]),
         decided_by=_text_of(row["decided_by"]),
         owner=_text_of(row["owner"]),
-        happened=_text_of(row["happened"]),
+        outcome_text=_text_of(row["happened"]),
         evidence=_object(row["evidence"]),
         note=_text_of(row["note"]),
         proposed_at=moment_of(row["proposed_at"]),
@@ -169,7 +169,7 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def _amount(stored: object) -> Decimal:
-    if not isinstance(stored, int) or not 0 < stored < _MOST_CENTS:
+    if not isinstance(stored, int) or not 0 < stored < _MAX_CENTS:
         raise TypeError("its amount is not a valid number of cents")
     return amount_of(stored)
 

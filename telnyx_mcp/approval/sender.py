@@ -61,7 +61,7 @@ class Sender:
         """The change after sending, or void. None if another caller decided or sent it."""
         await self._write_outcomes()  # one may have become known while the user read the question
         standing = (decision.channel if decision else change.channel) == STANDING
-        if not standing and (why := await self._untrue(change, request)):
+        if not standing and (why := await self._why_untrue(change, request)):
             return await in_thread(ledger.void, change.id, why, self._now())
         with anyio.CancelScope(shield=True):
             self._in_flight += 1
@@ -101,7 +101,7 @@ class Sender:
                 raise
             return claimed
 
-    async def _untrue(self, change: Change, request: ChangeRequest) -> str | None:
+    async def _why_untrue(self, change: Change, request: ChangeRequest) -> str | None:
         """Why the question is no longer true; None if it is. Raises `NotAllowed` if this can't be checked."""
         try:
             return await request.void_reason(change)
@@ -126,21 +126,21 @@ class Sender:
             await self._outcomes.write(after.id, partial(_record, ledger, after, self._now()))
         except NotAllowed as error:
             lost = (
-                f"{after.happened} This is not in the ledger yet. It is written as soon as the store "
+                f"{after.outcome_text} This is not in the ledger yet. It is written as soon as the store "
                 "takes it; until then no payment is made, and if this server ends first, the ledger "
                 f"will call it unknown. Show the user this: {error.reason}"
             )
-            return replace(after, happened=lost)
+            return replace(after, outcome_text=lost)
         with suppress(Exception):  # evidence is optional: the outcome stands without it
-            learnt = await request.evidence(change)
-            return await in_thread(ledger.add_evidence, change.id, learnt, self._now())
+            evidence = await request.evidence(change)
+            return await in_thread(ledger.add_evidence, change.id, evidence, self._now())
         with suppress(NotAllowed):
             after = await reread(ledger, after, self._now())
         return after
 
     async def _outcome(self, change: Change, request: ChangeRequest) -> Change:
         """The change after sending it once, not recorded yet."""
-        state, happened = State.UNKNOWN, CUT_OFF
+        state, outcome_text = State.UNKNOWN, CUT_OFF
         evidence: Mapping[str, Any] = {}
         try:
             if self._now() - change.updated_at >= SEND_WITHIN:
@@ -148,12 +148,12 @@ class Sender:
             if not change.is_for(request.operation, request.arguments):
                 raise SendFailed(State.NOT_SENT, ANOTHER, {})
             evidence = await request.send()
-            state, happened = State.SUCCEEDED, CONFIRMED
+            state, outcome_text = State.SUCCEEDED, CONFIRMED
         except SendFailed as error:
-            state, happened, evidence = error.state, str(error), error.evidence
+            state, outcome_text, evidence = error.state, str(error), error.evidence
         except Exception as error:  # noqa: BLE001 - after any error it may have happened
-            happened = f"The answer could not be understood ({type(error).__name__})."
-        return replace(change, state=state, happened=happened, evidence=evidence)
+            outcome_text = f"The answer could not be understood ({type(error).__name__})."
+        return replace(change, state=state, outcome_text=outcome_text, evidence=evidence)
 
     async def _renew(self, ledger: Ledger, change: Change) -> None:
         """Renews the row, so that other machines see that this process still waits."""
@@ -167,7 +167,7 @@ class Sender:
         until then the ledger is out of date."""
         if not self._outcomes.unwritten:
             return
-        await in_thread(self._outcomes.try_again)
+        await in_thread(self._outcomes.retry)
         if waiting := self._outcomes.unwritten:
             raise NotAllowed(
                 f"Nothing new was sent: change {waiting[0]} was sent earlier, and its outcome is known and "
@@ -185,10 +185,13 @@ class Sender:
 def _record(ledger: Ledger, after: Change, now: datetime) -> None:
     """Records the outcome. An uncertain outcome that arrives after a person resolved the change is kept as
     evidence. May be repeated after a failure, even if that failure came after the commit."""
-    if ledger.record(after.id, after.state, after.happened, after.evidence, now) is None:
+    if ledger.record(after.id, after.state, after.outcome_text, after.evidence, now) is None:
         stands = ledger.get(after.id, now)
-        if stands is None or (stands.state, stands.happened) != (after.state, after.happened):
-            late = {**after.evidence, "late_answer": f"{after.state}: {after.happened}"}
+        if stands is None or (stands.state, stands.outcome_text) != (
+            after.state,
+            after.outcome_text,
+        ):
+            late = {**after.evidence, "late_answer": f"{after.state}: {after.outcome_text}"}
             ledger.add_evidence(after.id, late, now)
     ledger.landed(after.id)
 

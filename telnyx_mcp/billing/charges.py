@@ -90,10 +90,10 @@ async def charges_of(client: TelnyxClient, period: Period) -> Charges:
     A part that fails is named in `missing`, and the first failure in `error`.
     """
     charges = Charges()
-    few = anyio.CapacityLimiter(AT_ONCE)
+    limiter = anyio.CapacityLimiter(AT_ONCE)
 
     async def ask(part: Period) -> None:
-        async with few:
+        async with limiter:
             try:
                 charges.add(await client.get_charges_summary(part.start, part.end))
             except TelnyxError as error:

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 
 ZERO = Decimal(0)
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d{1,4})?", re.ASCII | re.IGNORECASE)
-MOST_DIGITS = MOST_DECIMALS = 15
+MAX_DIGITS = MAX_DECIMALS = 15
 """Amounts beyond these are rejected as malformed."""
 
 
@@ -23,10 +23,10 @@ def amount_of(value: object) -> Decimal | None:
         amount = Decimal(text)
     except InvalidOperation:
         return None
-    if not amount.is_finite() or amount.adjusted() > MOST_DIGITS:
+    if not amount.is_finite() or amount.adjusted() > MAX_DIGITS:
         return None
     exponent = amount.as_tuple().exponent
-    return amount if isinstance(exponent, int) and exponent >= -MOST_DECIMALS else None
+    return amount if isinstance(exponent, int) and exponent >= -MAX_DECIMALS else None
 
 
 class Sums:

@@ -48,7 +48,7 @@ class Period:
         return (self.end - self.start).days
 
     @property
-    def firsts(self) -> int:
+    def month_starts(self) -> int:
         """How many firsts of a month are in it: so often its monthly charges fall due."""
         return _months_between(self.start, self.end) + (self.start.day == 1) - (self.end.day == 1)
 
@@ -56,7 +56,7 @@ class Period:
         """The period cut at the first of each month: in order, gapless, none over 31 days."""
         start = self.start
         while start < self.end:
-            end = min(self.end, _months_on(start.replace(day=1), 1))
+            end = min(self.end, _add_months(start.replace(day=1), 1))
             yield Period(start, end, self.zone)
             start = end
 
@@ -66,11 +66,13 @@ class Period:
         Before a month or a year to date come the same days of the month or the year before.
         """
         if self.months_before:
-            start, end = (_day_before(each, self.months_before) for each in (self.start, self.end))
+            start, end = (
+                _months_earlier(each, self.months_before) for each in (self.start, self.end)
+            )
             return Period(start, end, self.zone)
         if self.start.day == self.end.day == 1:
             months = _months_between(self.start, self.end)
-            return Period(_months_on(self.start, -months), self.start, self.zone)
+            return Period(_add_months(self.start, -months), self.start, self.zone)
         return Period(self.start - (self.end - self.start), self.start, self.zone)
 
     def instants(self) -> tuple[datetime, datetime]:
@@ -81,30 +83,32 @@ class Period:
         )
 
 
-def period_of(said: str, today: date, zone: tzinfo = UTC) -> Period:
+def period_of(text: str, today: date, zone: tzinfo = UTC) -> Period:
     """The period that was said. Raises `PeriodError`."""
-    words = re.sub(r"[\s_]+", " ", said.strip().lower()).removeprefix("the ")
+    words = re.sub(r"[\s_]+", " ", text.strip().lower()).removeprefix("the ")
     words = re.sub("^(past|previous) ", "last ", words)
-    words = _SHORT.get(words, words)
-    if words in _WORDS:
-        return _sensible(*_WORDS[words](today), today, zone, _TO_DATE.get(words, 0))
+    words = _ABBREVIATIONS.get(words, words)
+    if words in _NAMED_PERIODS:
+        return _checked_period(*_NAMED_PERIODS[words](today), today, zone, _TO_DATE.get(words, 0))
     for pattern, days in _PATTERNS:
         if match := re.fullmatch(pattern, words):
             try:
-                return _sensible(*days(match, today), today, zone)
+                return _checked_period(*days(match, today), today, zone)
             except (ValueError, OverflowError) as error:
                 if isinstance(error, PeriodError):
                     raise
-                raise PeriodError(f'"{said[:40]}" is no date that exists.') from None
-    raise PeriodError(f'"{said[:40]}" is not a period. Write one such as {EXAMPLES}.')
+                raise PeriodError(f'"{text[:40]}" is no date that exists.') from None
+    raise PeriodError(f'"{text[:40]}" is not a period. Write one such as {EXAMPLES}.')
 
 
 def period_between(start: date, end: date, today: date, zone: tzinfo = UTC) -> Period:
     """The period between two days, the second not included. Raises `PeriodError`."""
-    return _sensible(start, end, today, zone)
+    return _checked_period(start, end, today, zone)
 
 
-def _sensible(start: date, end: date, today: date, zone: tzinfo, months_before: int = 0) -> Period:
+def _checked_period(
+    start: date, end: date, today: date, zone: tzinfo, months_before: int = 0
+) -> Period:
     if end <= start:
         raise PeriodError(
             f"The end, {end}, must be after the start, {start}, as it is not included itself. For "
@@ -117,7 +121,7 @@ def _sensible(start: date, end: date, today: date, zone: tzinfo, months_before: 
     return Period(start, end, zone, months_before)
 
 
-def _months_on(first: date, months: int) -> date:
+def _add_months(first: date, months: int) -> date:
     """The first day of the month that is `count` months after that of `first`."""
     count = first.year * 12 + first.month - 1 + months
     return date(count // 12, count % 12 + 1, 1)
@@ -128,18 +132,18 @@ def _months_between(start: date, end: date) -> int:
     return (end.year - start.year) * 12 + end.month - start.month
 
 
-def _day_before(day: date, months: int) -> date:
+def _months_earlier(day: date, months: int) -> date:
     """The same day some months before; of a shorter month, the first of the next."""
-    first = _months_on(day.replace(day=1), -months)
-    return min(first + timedelta(days=day.day - 1), _months_on(first, 1))
+    first = _add_months(day.replace(day=1), -months)
+    return min(first + timedelta(days=day.day - 1), _add_months(first, 1))
 
 
-def _whole(unit: int, ago: int) -> Callable[[date], Days]:
+def _whole_months(unit: int, ago: int) -> Callable[[date], Days]:
     """The days of the given number of months that hold today, or of those before."""
 
     def days(today: date) -> Days:
-        first = _months_on(date(today.year, (today.month - 1) // unit * unit + 1, 1), -unit * ago)
-        return first, _months_on(first, unit)
+        first = _add_months(date(today.year, (today.month - 1) // unit * unit + 1, 1), -unit * ago)
+        return first, _add_months(first, unit)
 
     return days
 
@@ -154,22 +158,22 @@ def _week(ago: int) -> Callable[[date], Days]:
     return days
 
 
-_WORDS: dict[str, Callable[[date], Days]] = {
+_NAMED_PERIODS: dict[str, Callable[[date], Days]] = {
     "today": lambda today: (today, today + _DAY),
     "yesterday": lambda today: (today - _DAY, today),
     "this week": _week(0),
     "last week": _week(1),
-    "this month": _whole(1, 0),
-    "last month": _whole(1, 1),
-    "this quarter": _whole(3, 0),
-    "last quarter": _whole(3, 1),
-    "this year": _whole(12, 0),
-    "last year": _whole(12, 1),
+    "this month": _whole_months(1, 0),
+    "last month": _whole_months(1, 1),
+    "this quarter": _whole_months(3, 0),
+    "last quarter": _whole_months(3, 1),
+    "this year": _whole_months(12, 0),
+    "last year": _whole_months(12, 1),
     "month to date": lambda today: (today.replace(day=1), today + _DAY),
-    "quarter to date": lambda today: (_whole(3, 0)(today)[0], today + _DAY),
+    "quarter to date": lambda today: (_whole_months(3, 0)(today)[0], today + _DAY),
     "year to date": lambda today: (date(today.year, 1, 1), today + _DAY),
 }
-_SHORT = {"mtd": "month to date", "qtd": "quarter to date", "ytd": "year to date"}
+_ABBREVIATIONS = {"mtd": "month to date", "qtd": "quarter to date", "ytd": "year to date"}
 _TO_DATE = {"month to date": 1, "quarter to date": 3, "year to date": 12}
 """Months from the same days before."""
 _Match = re.Match[str]
@@ -186,20 +190,20 @@ def _last(match: _Match, today: date) -> Days:
         monday = _week(0)(today)[0]
         return monday - timedelta(days=7 * count), monday
     first = today.replace(day=1)
-    return _months_on(first, -count), first
+    return _add_months(first, -count), first
 
 
 def _month(year: str, month: int) -> Days:
     first = date(int(year), month, 1)
-    return first, _months_on(first, 1)
+    return first, _add_months(first, 1)
 
 
 def _quarter(match: _Match, _today: date) -> Days:
     first = date(int(match["year"]), int(match["quarter"]) * 3 - 2, 1)
-    return first, _months_on(first, 3)
+    return first, _add_months(first, 3)
 
 
-def _named(match: _Match, today: date) -> Days:
+def _named_month(match: _Match, today: date) -> Days:
     """A month by its name, and the latest one that has begun where no year is said."""
     found = [n for n, name in enumerate(_MONTHS, 1) if name.startswith(match["month"])]
     if len(found) != 1 or len(match["month"]) < 3:
@@ -222,7 +226,7 @@ _PATTERNS: tuple[tuple[str, Callable[[_Match, date], Days]], ...] = (
     (r"(?P<year>\d{4})[- ]?q(?P<quarter>[1-4])", _quarter),
     (r"q(?P<quarter>[1-4]) (?P<year>\d{4})", _quarter),
     (r"(?P<year>\d{4})", lambda m, _: (date(int(m["year"]), 1, 1), date(int(m["year"]) + 1, 1, 1))),
-    (r"(?P<month>[a-z]+)(?: (?P<year>\d{4}))?", _named),
+    (r"(?P<month>[a-z]+)(?: (?P<year>\d{4}))?", _named_month),
     (r"\d{4}-\d{2}-\d{2}", _single),
     (r"(?P<start>\d{4}-\d{2}-\d{2}) ?(?:to|/) ?(?P<end>\d{4}-\d{2}-\d{2})", _two_days),
 )

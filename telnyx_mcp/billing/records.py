@@ -90,10 +90,10 @@ def time_fields(record_type: str) -> tuple[str, ...]:
 
 def moment_of(record: DetailRecord) -> datetime | None:
     """When the record was made, in UTC."""
-    return next((each for name in _ANY_TIME if (each := _moment_in(record, name))), None)
+    return next((each for name in _ANY_TIME if (each := _parse_time(record, name))), None)
 
 
-def _moment_in(record: DetailRecord, name: str) -> datetime | None:
+def _parse_time(record: DetailRecord, name: str) -> datetime | None:
     """The moment that a field of the record holds, in UTC."""
     try:
         moment = datetime.fromisoformat(str(record[name]))
@@ -114,16 +114,16 @@ def cost_of(record: DetailRecord) -> tuple[str, Decimal] | None:
 
 def has_unreadable_cost(record: DetailRecord) -> bool:
     """Whether the record states a cost that can't be read: leaving it out would make a sum wrong."""
-    told = any(record.get(name) not in (None, "") for name in _COSTS)
-    return told and cost_of(record) is None
+    states_cost = any(record.get(name) not in (None, "") for name in _COSTS)
+    return states_cost and cost_of(record) is None
 
 
 def amounts_of(record: DetailRecord) -> dict[str, Decimal]:
     """What the record counts besides itself: parts of a message, billed seconds of a call."""
     found: dict[str, Decimal] = {}
-    for name, told in _AMOUNTS:
+    for name, result_name in _AMOUNTS:
         if (amount := amount_of(record.get(name))) is not None and amount == int(amount):
-            found[told] = amount
+            found[result_name] = amount
     return found
 
 
@@ -234,11 +234,11 @@ async def read_records(
         async def page_at(number: int) -> Page[DetailRecord]:
             return first if number == 1 else await fetch(number)
 
-        async def told(_count: int, total: int | None) -> None:
+        async def report(_count: int, total: int | None) -> None:
             reading.total = total
             await progress(reading)
 
-        scan = Scan(page_at, mark_of, told, most_pages=pagination.MOST_RECORD_PAGES)
+        scan = Scan(page_at, mark_of, report, max_pages=pagination.MAX_RECORD_PAGES)
         async with aclosing(scan.rows()) as records:
             async for record in records:
                 take(record)
@@ -302,18 +302,18 @@ def _fetch_by_time(
     filters: Mapping[str, str] | None,
 ) -> Fetch[DetailRecord]:
     """Gets pages of the records whose `field` lies between two times, oldest first."""
-    times = {f"filter[{field}][gte]": _wire(start), f"filter[{field}][lt]": _wire(end)}
-    both = {**(filters or {}), **times}
+    times = {f"filter[{field}][gte]": _rfc3339(start), f"filter[{field}][lt]": _rfc3339(end)}
+    all_filters = {**(filters or {}), **times}
     return lambda number: client.search_detail_records(
-        record_type, filters=both, sort=[field], page=number
+        record_type, filters=all_filters, sort=[field], page=number
     )
 
 
 def _is_outside(record: DetailRecord, name: str, start: datetime, end: datetime) -> bool:
     """Whether a field holds a time outside of the period: then it may well find nothing in it."""
-    moment = _moment_in(record, name)
+    moment = _parse_time(record, name)
     return moment is not None and not start <= moment < end
 
 
-def _wire(moment: datetime) -> str:
+def _rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -50,7 +50,9 @@ def charge_days(today: date, monthly: Decimal) -> dict[date, Decimal]:
     return {day: monthly for day in days if day.day == 1}
 
 
-def in_words(amount: Decimal | None, rates: Rates, due: Mapping[date, Decimal], today: date) -> str:
+def describe_runway(
+    amount: Decimal | None, rates: Rates, due: Mapping[date, Decimal], today: date
+) -> str:
     """Such as `about 12 days, until 2026-06-27` or `10 to 15 days, until 2026-06-25 at the earliest`."""
     if amount is None:
         return "unknown: Telnyx stated no amount"

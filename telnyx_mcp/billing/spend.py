@@ -124,9 +124,9 @@ class RecentUsage:
             for number in range(RECENT_DAYS)
         }
         for product in self.costs.products:
-            for (its_own, day), cost in product.by_day.items():
+            for (cost_currency, day), cost in product.by_day.items():
                 for each in [day] if day in days else days:
-                    if its_own == currency:
+                    if cost_currency == currency:
                         days[each] += cost if day in days else cost / RECENT_DAYS
         return days
 

@@ -61,9 +61,9 @@ class ProductCost:
         """Adds a part. `currency` is for rows that name none."""
         for row in report.rows:
             if (cost := row[self.metric]) is not None:
-                its_own = str(row.get("currency") or currency)
-                self.costs.add(its_own, cost)
-                day = (its_own, str(row.get("date") or row.get("date_time") or "")[:10])
+                row_currency = str(row.get("currency") or currency)
+                self.costs.add(row_currency, cost)
+                day = (row_currency, str(row.get("date") or row.get("date_time") or "")[:10])
                 self.by_day[day] = self.by_day.get(day, ZERO) + cost
         report.rows = []
         self.report.merge(report)

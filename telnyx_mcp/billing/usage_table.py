@@ -73,19 +73,19 @@ def sum_of_row(
 ) -> Sum:
     """One row of a report. `metrics` maps our names to Telnyx's, `counted` names the one that counts
     messages where their status is known."""
-    made = Sum()
+    total = Sum()
     for word, name in metrics.items():
         figure = row.get(name)
         if not isinstance(figure, Decimal):
-            made.unreadable.add(word)
+            total.unreadable.add(word)
         elif word == "cost":
-            made.costs[str(row.get("currency") or currency)] = figure
+            total.costs[str(row.get("currency") or currency)] = figure
         else:
-            made.metrics[word] = figure
+            total.metrics[word] = figure
     if counted and row.get("direction") == "outbound" and "status_v2" in row:
-        made.outbound = made.metrics.get(counted, ZERO)
-        made.delivered = made.outbound if row["status_v2"] == "delivered" else ZERO
-    return made
+        total.outbound = total.metrics.get(counted, ZERO)
+        total.delivered = total.outbound if row["status_v2"] == "delivered" else ZERO
+    return total
 
 
 def table_of(

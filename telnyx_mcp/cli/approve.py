@@ -28,7 +28,7 @@ from telnyx_mcp.server.build import services_of
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.tools.framework.failure import ToolFailure
 
-MOST_WAITING = 100
+MAX_WAITING = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +66,7 @@ def _chosen(session: LedgerSession, id: str | None) -> Change | None:
         else:
             return change
         return None
-    found = session.ledger.newest(MOST_WAITING, now_utc())
+    found = session.ledger.newest(MAX_WAITING, now_utc())
     waiting = [each for each in found if each.state in WAITING]
     if not waiting:
         session.say(f"Nothing waits for approval for {session.whose}.")
@@ -136,7 +136,7 @@ def _ask(session: LedgerSession, change: Change) -> int:
         _say_standing(session, session.find(change.id))
         return NOT_DONE
     if decided.state is State.VOID:
-        session.say(f"Nothing was approved. {decided.happened}", "yellow")
+        session.say(f"Nothing was approved. {decided.outcome_text}", "yellow")
         fresh = _checked(session, decided)
         return NOT_DONE if fresh is None else _decide(session, fresh)
     session.say(

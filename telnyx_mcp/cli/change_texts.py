@@ -28,7 +28,7 @@ def record_of(change: Change) -> dict[str, Any]:
         "decided_by": change.decided_by or None,
         "requested_via": change.requested_via or None,
         "sent_by": change.owner or None,
-        "happened": change.happened or None,
+        "happened": change.outcome_text or None,
         "note": change.note or None,
         "question": change.question.text,
         "basis": dict(change.basis),
@@ -59,11 +59,11 @@ def facts_of(change: Change) -> list[tuple[str, str]]:
         ("sent", time_text(change.sent_at)),
         ("sent by", change.owner),
         ("replaced by", change.replaced_by or ""),
-        ("what happened", change.happened),
+        ("what happened", change.outcome_text),
         *((name.replace("_", " "), _value_text(value)) for name, value in sorted(evidence.items())),
         ("note", change.note),
     ]
-    return [(name, words) for name, words in facts if words]
+    return [(name, text) for name, text in facts if text]
 
 
 def table_of(changes: list[Change]) -> Table:
@@ -94,7 +94,7 @@ def standing(text: str, change: Change) -> str:
     """One of the texts of `replies` that say where a change stands, filled in."""
     return text.format(
         clause=REPLIES[change.state].clause,
-        happened=f" {change.happened}" if change.happened else "",
+        happened=f" {change.outcome_text}" if change.outcome_text else "",
         title=title_of(change),
         state=change.state,
     )

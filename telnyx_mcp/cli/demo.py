@@ -34,28 +34,28 @@ class Demo:
     client: Client
     terminal: Terminal
     calls: int = 0
-    spent: float = 0.0
+    seconds: float = 0.0
     tokens: int = 0
     first: dict[str, Any] = field(default_factory=dict)
 
-    def question(self, words: str) -> None:
-        self.terminal.show(Rule(Text(f"“{words}”", style="bold"), align="left", style="dim"))
+    def question(self, text: str) -> None:
+        self.terminal.show(Rule(Text(f"“{text}”", style="bold"), align="left", style="dim"))
 
     async def call(self, tool: str, arguments: Mapping[str, Any] | None = None) -> CallToolResult:
         """Calls a tool and prints the call, its answer as tables, and what it cost."""
-        shown = ", ".join(f"{name}={value!r}" for name, value in (arguments or {}).items())
-        self.terminal.show(Text(f"{tool}({shown})", style="cyan"))
-        begun = time.perf_counter()
+        arguments_text = ", ".join(f"{name}={value!r}" for name, value in (arguments or {}).items())
+        self.terminal.show(Text(f"{tool}({arguments_text})", style="cyan"))
+        started = time.perf_counter()
         result = await self.client.call_tool(tool, dict(arguments or {}))
-        took = time.perf_counter() - begun
+        seconds = time.perf_counter() - started
         tokens = about_tokens(text_of(result))
-        self.calls, self.spent, self.tokens = (
+        self.calls, self.seconds, self.tokens = (
             self.calls + 1,
-            self.spent + took,
+            self.seconds + seconds,
             self.tokens + tokens,
         )
         self.terminal.show(Group(*render(result)))
-        self.terminal.show(Text(f"about {tokens} tokens, {took * 1000:.0f} ms\n", style="dim"))
+        self.terminal.show(Text(f"about {tokens} tokens, {seconds * 1000:.0f} ms\n", style="dim"))
         return result
 
 
@@ -127,7 +127,7 @@ async def _ask(server: StdioServerParameters, terminal: Terminal) -> int:
         await demo.call("telnyx_get_balance", {"include_runway": True})
 
         terminal.show(
-            f"{demo.calls} calls, about {demo.tokens} tokens of answers, {demo.spent:.2f} s in all "
+            f"{demo.calls} calls, about {demo.tokens} tokens of answers, {demo.seconds:.2f} s in all "
             "(with the time you took to type).\n"
             "With your own account: put the server into your assistant, see README.md."
         )

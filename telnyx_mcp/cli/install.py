@@ -145,8 +145,8 @@ def install(
             raise SettingsError(f"--name takes up to 64 letters, digits, _ and -; got {name!r}")
         place = _place_of_key(wanted, client)
         file = ConfigFile.read(client.file(host))
-        before = _text(client, file)
-        old = _at(FORMATS[client.format].read(before), client.path(name))
+        before = _file_text(client, file)
+        old = _value_at(FORMATS[client.format].read(before), client.path(name))
         stays_read_only = not wanted.read_only and "--read-only" in args_of(old)
         entry = Entry(
             own_command(),
@@ -156,14 +156,14 @@ def install(
             _environment(wanted, place),
         )
         if wanted.print_only:
-            return _printed(terminal, client, file, wanted, entry, place)
+            return _print_entry(terminal, client, file, wanted, entry, place)
         new = entry.merged(client, old)
         if place == "client":
             new["env"][KEY] = given_key(terminal).get_secret_value()
         text = put(client.format, before, client.path(name), new)
         if place == "ask":
             text = with_input(client, text)
-        _show(terminal, client, file, name, old, new)
+        _show_change(terminal, client, file, name, old, new)
         if stays_read_only:
             terminal.say(
                 "It stays read-only, as it was; uninstall it first to have it otherwise.",
@@ -177,7 +177,7 @@ def install(
             terminal.say("It is there already; nothing was written.", error=True)
             return 0
         backup = file.write(text, now(), private=holds_secret(new))
-    terminal.say(f"Written to {file.path}.{_before(backup, old)}", error=True)
+    terminal.say(f"Written to {file.path}.{_backup_text(backup, old)}", error=True)
     if place == "profile":
         terminal.say(_from_variable(wanted), error=True)
     terminal.say(client.next_step, error=True)
@@ -199,7 +199,7 @@ def uninstall(
     client, name = CLIENTS[wanted.client], wanted.server
     with _failures_as_command_errors(client, host):
         file = ConfigFile.read(client.file(host))
-        before = _text(client, file)
+        before = _file_text(client, file)
         text = take(client.format, before, client.path(name))
         if text == before:
             terminal.say(
@@ -207,17 +207,17 @@ def uninstall(
                 error=True,
             )
             return 0
-        if client.asks_itself:
+        if client.prompts_for_key:
             text = _without_input(client, text)
-        old = _at(FORMATS[client.format].read(before), client.path(name))
-        _show(terminal, client, file, name, old, None)
+        old = _value_at(FORMATS[client.format].read(before), client.path(name))
+        _show_change(terminal, client, file, name, old, None)
         if wanted.print_only:
             return 0
         if not _may_write(wanted, terminal):
             return 1
         kept = left_in_keyring(old)
         backup = file.write(text, now(), private=False)
-    terminal.say(f"Taken out of {file.path}.{_before(backup, old)}", error=True)
+    terminal.say(f"Taken out of {file.path}.{_backup_text(backup, old)}", error=True)
     if kept:
         terminal.say(kept, error=True)
     terminal.say(f"{client.title} lets go of it when it is started again.", error=True)
@@ -246,7 +246,7 @@ def _failures_as_command_errors(client: Client, host: Host) -> Iterator[None]:
         raise not_done(error) from None
 
 
-def _text(client: Client, file: ConfigFile) -> str:
+def _file_text(client: Client, file: ConfigFile) -> str:
     return file.text if file.text.strip() else str(FORMATS[client.format].EMPTY)
 
 
@@ -263,8 +263,8 @@ def _place_of_key(wanted: InstallOptions, client: Client) -> str:
                 f"the profile {wanted.profile} says where its key is ({key_from}): leave out --key"
             )
         return place
-    if wanted.key == "client" or (wanted.key is None and client.asks_itself):
-        return "ask" if client.asks_itself else "client"
+    if wanted.key == "client" or (wanted.key is None and client.prompts_for_key):
+        return "ask" if client.prompts_for_key else "client"
     try:
         keys.keyring_name()
     except KeyUnavailable:
@@ -320,7 +320,7 @@ def _environment(wanted: InstallOptions, place: str) -> dict[str, str]:
     return given
 
 
-def _at(data: Any, path: Sequence[str]) -> Any:
+def _value_at(data: Any, path: Sequence[str]) -> Any:
     for step in path:
         data = data.get(step) if isinstance(data, dict) else None
     return data
@@ -365,7 +365,7 @@ def _input_of(inputs: object) -> int | None:
 # --- what the person sees -------------------------------------------------------------------------
 
 
-def _printed(
+def _print_entry(
     terminal: Terminal,
     client: Client,
     file: ConfigFile,
@@ -387,7 +387,7 @@ def _printed(
     return 0
 
 
-def _before(backup: Path | None, old: object) -> str:
+def _backup_text(backup: Path | None, old: object) -> str:
     """Where to find what the file was before, and what to mind of it."""
     if backup is None:
         return ""
@@ -399,7 +399,7 @@ def _before(backup: Path | None, old: object) -> str:
     return f" Before: {backup.name} beside it{secret}."
 
 
-def _show(
+def _show_change(
     terminal: Terminal, client: Client, file: ConfigFile, name: str, old: object, new: object
 ) -> None:
     """The change, as lines that go and lines that come."""

@@ -147,7 +147,7 @@ def accept(session: LedgerSession) -> int:
         "ledger accept asks the user, and there is no terminal to ask at. Nothing was accepted."
     )
     session.say(
-        f"{replaced.happened} Payments may be missing from it, and with them caps, references and "
+        f"{replaced.finding} Payments may be missing from it, and with them caps, references and "
         "unknown payments. The Mission Control Portal shows what was paid."
     )
     typed = session.terminal.ask("To go on with this ledger, type yes (Enter: do nothing): ")

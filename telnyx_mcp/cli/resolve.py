@@ -16,7 +16,7 @@ from telnyx_mcp.approval.channels import terminal as channel
 from telnyx_mcp.approval.reasons import title_of
 from telnyx_mcp.approval.signature import this_user
 from telnyx_mcp.cli.account import profile_option
-from telnyx_mcp.cli.approve import MOST_WAITING
+from telnyx_mcp.cli.approve import MAX_WAITING
 from telnyx_mcp.cli.change_texts import standing, time_text
 from telnyx_mcp.cli.errors import NOT_DONE
 from telnyx_mcp.cli.ledger_session import LedgerSession, now_utc, on_ledger
@@ -83,7 +83,7 @@ def _is_confirmed(session: LedgerSession, change: Change, *, paid: bool) -> bool
 
 
 def _say_whether_payments_go_on(session: LedgerSession) -> None:
-    others = session.ledger.newest(MOST_WAITING, now_utc(), state=State.UNKNOWN)
+    others = session.ledger.newest(MAX_WAITING, now_utc(), state=State.UNKNOWN)
     blocking = [each for each in others if each.operation == PAYMENT]
     if not blocking:
         session.say("Payments can be made again.")

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from telnyx_mcp.untrusted import visible
 
-MOST_ROWS = 250
+MAX_ROWS = 250
 LONG_FACT = 48
 
 
@@ -50,21 +50,21 @@ def render(result: CallToolResult) -> list[RenderableType]:
 
 
 def _titled(name: str, rows: list[dict[str, Any]]) -> list[RenderableType]:
-    shown = [
-        {visible(column): _cell(value) for column, value in row.items()} for row in rows[:MOST_ROWS]
+    cells = [
+        {visible(column): _cell(value) for column, value in row.items()} for row in rows[:MAX_ROWS]
     ]
     widths: dict[str, int] = {}
-    for row in shown:
+    for row in cells:
         for column, cell in row.items():
             longest_word = max(len(word) for word in column.split("_"))
             widths[column] = max(widths.get(column, longest_word), len(cell))
     wide = sum(widths.values()) + 2 * len(widths) > Console().width
     parts: list[RenderableType] = [
         Text(name, style="dim"),
-        _blocks(shown) if wide else _table(shown, list(widths)),
+        _blocks(cells) if wide else _table(cells, list(widths)),
     ]
-    if len(rows) > MOST_ROWS:
-        parts.append(Text(f"… {len(rows) - MOST_ROWS} more", style="dim"))
+    if len(rows) > MAX_ROWS:
+        parts.append(Text(f"… {len(rows) - MAX_ROWS} more", style="dim"))
     return parts
 
 

@@ -29,14 +29,14 @@ class Host:
         if word == "home":
             return self.home
         if word == "packages":
-            return self._named("LOCALAPPDATA", self.home / "AppData" / "Local") / "Packages"
+            return self._directory("LOCALAPPDATA", self.home / "AppData" / "Local") / "Packages"
         if self.system == "win32":
-            return self._named("APPDATA", self.home / "AppData" / "Roaming")
+            return self._directory("APPDATA", self.home / "AppData" / "Roaming")
         if self.system == "darwin":
             return self.home / "Library" / "Application Support"
-        return self._named("XDG_CONFIG_HOME", self.home / ".config")
+        return self._directory("XDG_CONFIG_HOME", self.home / ".config")
 
-    def _named(self, variable: str, otherwise: Path) -> Path:
+    def _directory(self, variable: str, otherwise: Path) -> Path:
         named = self.environment.get(variable, "")
         return Path(named) if named else otherwise
 
@@ -66,21 +66,21 @@ class Client:
     format: Literal["json", "toml"] = "json"
     fixed_fields: Mapping[str, Any] = field(default_factory=dict)
     """Fields that every entry of this client has, with the same value."""
-    asks_itself: bool = False
+    prompts_for_key: bool = False
     """Whether it asks for secrets and keeps them out of the file."""
 
-    def file(self, machine: Host) -> Path:
+    def file(self, host: Host) -> Path:
         """The configuration file of the person on this machine.
 
         Raises `ClientConfigError` where there are several, and nothing tells which is in use.
         """
         if self.directory_variable:
             variable, file = self.directory_variable
-            if folder := machine.environment.get(variable):
+            if folder := host.environment.get(variable):
                 return Path(folder) / file
-        word, path = self.elsewhere.get(machine.system, self.place)
-        if machine.system == "win32" and self.package:
-            found = sorted(machine.folder("packages").glob(f"{self.package}_*"))
+        word, path = self.elsewhere.get(host.system, self.place)
+        if host.system == "win32" and self.package:
+            found = sorted(host.folder("packages").glob(f"{self.package}_*"))
             if len(found) > 1:
                 names = ", ".join(each.name for each in found)
                 raise ClientConfigError(
@@ -89,7 +89,7 @@ class Client:
                 )
             if found:
                 return found[0] / PACKAGED / path
-        return machine.folder(word) / path
+        return host.folder(word) / path
 
     def path(self, name: str) -> tuple[str, str]:
         """Where the entry of this name stands in the file."""
@@ -130,7 +130,7 @@ CLIENTS: Mapping[str, Client] = {
             "servers",
             "Start the server with `MCP: List Servers`.",
             fixed_fields={"type": "stdio"},
-            asks_itself=True,
+            prompts_for_key=True,
         ),
         Client(
             "windsurf",

@@ -52,14 +52,14 @@ class ConfigFile:
                 backup = None
                 self._replace(new, 0o600, None)
             else:
-                was = self.path.stat()
-                backup = self._backup(now, self.raw, was)
-                self._replace(new, was.st_mode & (0o700 if private else 0o777), was)
+                stat = self.path.stat()
+                backup = self._backup(now, self.raw, stat)
+                self._replace(new, stat.st_mode & (0o700 if private else 0o777), stat)
         except OSError as error:
             raise ClientConfigError(f"{self.path} can't be written: {_why(error)}") from None
         return backup
 
-    def _replace(self, new: bytes, mode: int, was: os.stat_result | None) -> None:
+    def _replace(self, new: bytes, mode: int, stat: os.stat_result | None) -> None:
         descriptor, name = tempfile.mkstemp(".new", f".{self.path.name}.", self.path.parent)
         written = Path(name)
         try:
@@ -67,8 +67,8 @@ class ConfigFile:
                 file.write(new)
                 file.flush()
                 os.fsync(descriptor)
-            if was:
-                _give(written, was)
+            if stat:
+                _copy_owner(written, stat)
             written.chmod(mode)
             if (self.path.read_bytes() if self.path.exists() else None) != self.raw:
                 raise ClientConfigError(
@@ -78,7 +78,7 @@ class ConfigFile:
         finally:
             written.unlink(missing_ok=True)
 
-    def _backup(self, now: datetime, raw: bytes, was: os.stat_result) -> Path:
+    def _backup(self, now: datetime, raw: bytes, stat: os.stat_result) -> Path:
         """Its content in a new file. It may hold keys of other servers, so only its owner reads it."""
         stem = f"{self.path.name}.backup-{now:%Y%m%d-%H%M%S}"
         for name in (stem, *(f"{stem}-{count}" for count in range(2, 100))):
@@ -87,16 +87,16 @@ class ConfigFile:
                 descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
                 with os.fdopen(descriptor, "wb") as kept:
                     kept.write(raw)
-                _give(file, was)
+                _copy_owner(file, stat)
                 return file
         raise FileExistsError(errno.EEXIST, "there are too many backups of this second")
 
 
-def _give(file: Path, was: os.stat_result) -> None:
+def _copy_owner(file: Path, stat: os.stat_result) -> None:
     """To the owner of the file before: what root writes for somebody (`sudo`) is not root's."""
     if sys.platform != "win32":
         with suppress(PermissionError):  # nobody but root can, or has to
-            os.chown(file, was.st_uid, was.st_gid)
+            os.chown(file, stat.st_uid, stat.st_gid)
 
 
 def _why(error: Exception) -> str:

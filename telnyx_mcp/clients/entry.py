@@ -11,7 +11,7 @@ from typing import Any
 
 from telnyx_mcp.clients.catalog import Client
 from telnyx_mcp.clients.errors import ClientConfigError
-from telnyx_mcp.clients.jsonc import typed
+from telnyx_mcp.clients.jsonc import dumps
 from telnyx_mcp.config.settings import SECRETS, VARIABLES
 
 NAME = "telnyx-account"
@@ -107,4 +107,4 @@ def own_command() -> Sequence[str]:
 
 
 def pretty(value: object) -> str:
-    return typed(value, 2, default=str)  # TOML has dates, too
+    return dumps(value, 2, default=str)  # TOML has dates, too

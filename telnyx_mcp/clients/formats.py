@@ -50,14 +50,14 @@ def take(format: str, text: str, place: Place) -> str:
 def _checked(form: ModuleType, new: str, wanted: dict[str, Any], outer: str) -> str:
     """The new text, if it holds what is wanted. What finds places in a text can be wrong."""
     try:
-        if _said(form.read(new), outer) == _said(wanted, outer):
+        if _comparable(form.read(new), outer) == _comparable(wanted, outer):
             return new
     except (UnreadableConfig, RecursionError):
         pass
     raise UnsafeEdit
 
 
-def _said(data: dict[str, Any], outer: str) -> str:
+def _comparable(data: dict[str, Any], outer: str) -> str:
     """All that the data says, as text. An empty table of servers is as good as none: in TOML there
     is not one without a server in it."""
     kept = {name: value for name, value in data.items() if name != outer or value}

@@ -29,7 +29,7 @@ _decode = json.JSONDecoder().raw_decode
 def read(text: str) -> Any:
     """The value that the text holds. Raises `UnreadableConfig`."""
     try:
-        return json.loads(_plain(text))
+        return json.loads(_strict_json(text))
     except json.JSONDecodeError as error:
         raise UnreadableConfig(f"line {error.lineno}, column {error.colno}: {error.msg}") from None
     except RecursionError:
@@ -40,10 +40,10 @@ def fragment(path: Sequence[str], value: Any) -> str:
     """A file that holds nothing else."""
     for step in reversed(path):
         value = {step: value}
-    return typed(value, 2) + "\n"
+    return dumps(value, 2) + "\n"
 
 
-def typed(value: Any, indent: int | str | None = None, **more: Any) -> str:
+def dumps(value: Any, indent: int | str | None = None, **more: Any) -> str:
     """The value as people type it. Half a character, which no file can hold, is left escaped."""
     text = json.dumps(value, indent=indent, ensure_ascii=False, **more)
     return re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text)
@@ -55,33 +55,33 @@ def put(text: str, path: Sequence[Step], value: Any) -> str:
     Raises `UnreadableConfig` also where something on the way is no table.
     """
     read(text)
-    plain = _plain(text)
-    at = _after_space(plain, 0)
+    strict = _strict_json(text)
+    at = _after_space(strict, 0)
     for depth, step in enumerate(path):
-        inside = _Inside.of(plain, at, path[:depth], step)
+        inside = _Container.of(strict, at, path[:depth], step)
         child = inside.child(step)
         if child is None:
             for missing in reversed(path[depth + 1 :]):
                 value = {missing: value} if isinstance(missing, str) else [value]
-            key = f"{typed(step)}: " if isinstance(step, str) else ""
-            return _added(text, inside, key, value)
+            key = f"{dumps(step)}: " if isinstance(step, str) else ""
+            return _add(text, inside, key, value)
         at = child.value
-    end = _decode(plain, at)[1]
-    return text[:at] + _rendered(text, value, _indent(text, at)) + text[end:]
+    end = _decode(strict, at)[1]
+    return text[:at] + _render(text, value, _indent(text, at)) + text[end:]
 
 
 def take(text: str, path: Sequence[Step]) -> str:
     """The text without this value; the same text where it is not there."""
     read(text)
-    plain = _plain(text)
-    at = _after_space(plain, 0)
+    strict = _strict_json(text)
+    at = _after_space(strict, 0)
     for depth, step in enumerate(path):
-        inside = _Inside.of(plain, at, path[:depth], step)
+        inside = _Container.of(strict, at, path[:depth], step)
         child = inside.child(step)
         if child is None:
             return text
         if depth + 1 == len(path):
-            return _removed(text, inside, child)
+            return _remove(text, inside, child)
         at = child.value
     return text
 
@@ -98,7 +98,7 @@ class _Child:
 
 
 @dataclass(frozen=True, slots=True)
-class _Inside:
+class _Container:
     """A table or a list: its brackets, and what stands between them."""
 
     open: int
@@ -106,23 +106,23 @@ class _Inside:
     children: tuple[_Child, ...]
 
     @classmethod
-    def of(cls, plain: str, at: int, path: Sequence[Step], step: Step) -> _Inside:
+    def of(cls, strict: str, at: int, path: Sequence[Step], step: Step) -> _Container:
         """What a step of this kind is taken in. Raises `UnreadableConfig` if there is no such thing."""
         name = ".".join(map(str, path)) or "the file"
-        if plain[at] != ("{" if isinstance(step, str) else "["):
+        if strict[at] != ("{" if isinstance(step, str) else "["):
             raise UnreadableConfig(f"{name} holds something else than it should")
         children: list[_Child] = []
-        here = _after_space(plain, at + 1)
-        while plain[here] not in "}]":
+        here = _after_space(strict, at + 1)
+        while strict[here] not in "}]":
             start, found = here, len(children)
-            if plain[at] == "{":
-                found, here = _decode(plain, here)
-                here = _after_space(plain, _after_space(plain, here) + 1)
-            end = _decode(plain, here)[1]
+            if strict[at] == "{":
+                found, here = _decode(strict, here)
+                here = _after_space(strict, _after_space(strict, here) + 1)
+            end = _decode(strict, here)[1]
             children.append(_Child(found, start, here, end))
-            here = _after_space(plain, end)
-            if plain[here] == ",":
-                here = _after_space(plain, here + 1)
+            here = _after_space(strict, end)
+            if strict[here] == ",":
+                here = _after_space(strict, here + 1)
         names = [each.step for each in children]
         if len(set(names)) < len(names):
             raise UnreadableConfig(f"{name} names something twice")
@@ -132,32 +132,32 @@ class _Inside:
         return next((each for each in self.children if each.step == step), None)
 
 
-def _after_space(plain: str, at: int) -> int:
-    return _SPACE.match(plain, at).end()  # type: ignore[union-attr]
+def _after_space(strict: str, at: int) -> int:
+    return _SPACE.match(strict, at).end()  # type: ignore[union-attr]
 
 
-def _plain(text: str) -> str:
+def _strict_json(text: str) -> str:
     """The same text as JSON proper, at the same offsets: without comments and trailing commas."""
-    return _LAST_COMMAS.sub(_blanked, _bare(text))
+    return _LAST_COMMAS.sub(_blank, _without_comments(text))
 
 
-def _bare(text: str) -> str:
+def _without_comments(text: str) -> str:
     """The same text with comments blanked out."""
-    return _COMMENTS.sub(_blanked, text)
+    return _COMMENTS.sub(_blank, text)
 
 
-def _blanked(found: re.Match[str]) -> str:
+def _blank(found: re.Match[str]) -> str:
     return found[0] if found[0][0] == '"' else re.sub(r"[^\r\n]", " ", found[0])
 
 
 # --- writing it -----------------------------------------------------------------------------------
 
 
-def _added(text: str, inside: _Inside, key: str, value: Any) -> str:
+def _add(text: str, inside: _Container, key: str, value: Any) -> str:
     """The text with one more child at the end."""
     if inside.children:
         last = inside.children[-1]
-        at, comma = last.end, _after_space(_bare(text), last.end)
+        at, comma = last.end, _after_space(_without_comments(text), last.end)
         indent = _indent(text, last.start)
         comes_last = text[comma] == ","  # the file's way is a comma after the last one, too
     else:
@@ -166,9 +166,9 @@ def _added(text: str, inside: _Inside, key: str, value: Any) -> str:
     tail = text[at : inside.close]
     kept = tail.rstrip()
     if not inside.children or "\n" in text[inside.open : inside.close]:
-        new = _newline(text) + indent + key + _rendered(text, value, indent)
+        new = _newline(text) + indent + key + _render(text, value, indent)
     else:
-        new = " " + key + typed(value)
+        new = " " + key + dumps(value)
     if not inside.children:
         rest = _newline(text) + _indent(text, inside.open)
     else:
@@ -177,9 +177,9 @@ def _added(text: str, inside: _Inside, key: str, value: Any) -> str:
     return text[:at] + kept + new + rest + text[inside.close :]
 
 
-def _removed(text: str, inside: _Inside, child: _Child) -> str:
+def _remove(text: str, inside: _Container, child: _Child) -> str:
     """The text without one child, its comma and its lines."""
-    bare = _bare(text)
+    bare = _without_comments(text)
     before, end = text[inside.open + 1 : child.start], child.end
     comma, blanks = _after_space(bare, end), " \t"
     if bare[comma] == ",":
@@ -207,8 +207,8 @@ def _ends_in_line_comment(text: str, at: int) -> bool:
     )
 
 
-def _rendered(text: str, value: Any, indent: str) -> str:
-    lines = typed(value, _unit(text)).split("\n")
+def _render(text: str, value: Any, indent: str) -> str:
+    lines = dumps(value, _unit(text)).split("\n")
     return (_newline(text) + indent).join(lines)
 
 

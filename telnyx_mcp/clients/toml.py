@@ -99,7 +99,7 @@ def _parts(text: str, path: Sequence[str]) -> Iterator[_Part]:
 
 
 def _statements(text: str) -> Iterator[_Part]:
-    plain = _TOKENS.sub(_blanked, text)
+    plain = _TOKENS.sub(_blank, text)
     table: tuple[str, ...] = ()
     start = depth = 0
     for line in re.finditer(r"[^\n]+", plain):
@@ -112,13 +112,13 @@ def _statements(text: str) -> Iterator[_Part]:
         end = min(line.end() + 1, len(text))
         is_table = plain[start:].lstrip()[0] == "["
         if is_table:
-            path = table = _named(text[start:end])
+            path = table = _keys_of(text[start:end])
         else:
-            path = table + _named(text[start : plain.index("=", start)] + "= 0")
+            path = table + _keys_of(text[start : plain.index("=", start)] + "= 0")
         yield _Part(path, is_table, start, end)
 
 
-def _named(statement: str) -> tuple[str, ...]:
+def _keys_of(statement: str) -> tuple[str, ...]:
     """The keys, from the outside in, of a statement that holds nothing."""
     found: Any = tomllib.loads(statement)
     names: list[str] = []
@@ -131,6 +131,6 @@ def _named(statement: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _blanked(found: re.Match[str]) -> str:
+def _blank(found: re.Match[str]) -> str:
     """A comment as spaces, a string as one word: of neither is anything to be looked for."""
     return (" " if found[0][0] == "#" else "x") * len(found[0])

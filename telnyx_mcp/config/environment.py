@@ -41,7 +41,7 @@ CLOSE, VAGUE, WITH_PREFIX = 0.85, 0.6, 0.9
 """How alike two names are, from 0 to 1: a slip of the finger, some likeness, and the least where the
 names are compared with their common prefix."""
 _SAFE = frozenset(name for name, field in VARIABLES.items() if field in STRICTER)
-_LONGEST, _MOST_NAMED = 60, 4
+_LONGEST, _MAX_NAMED = 60, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def misspelt(environment: Mapping[str, str], accounts: Iterable[Settings] = ()) 
     keys = {each.key_from.removeprefix("env:") for each in accounts}
     known = VARIABLES.keys() | OTHERS | keys
     names = sorted(name for name, value in environment.items() if value and name not in known)
-    return [found for name in names if (found := _recognised(name))]
+    return [found for name in names if (found := _recognize(name))]
 
 
 def why_blocked(found: Iterable[Misspelt]) -> str | None:
@@ -78,9 +78,9 @@ def why_blocked(found: Iterable[Misspelt]) -> str | None:
     unsafe = [each.text for each in found if each.is_safety]
     if not unsafe:
         return None
-    more = f" And {len(unsafe) - _MOST_NAMED} more." if len(unsafe) > _MOST_NAMED else ""
+    more = f" And {len(unsafe) - _MAX_NAMED} more." if len(unsafe) > _MAX_NAMED else ""
     return (
-        f"{' '.join(unsafe[:_MOST_NAMED])}{more} It may be meant to limit what can be changed or "
+        f"{' '.join(unsafe[:_MAX_NAMED])}{more} It may be meant to limit what can be changed or "
         "paid, so this server changes nothing until the variable is renamed or removed and the server "
         "is restarted. Reading still works."
     )
@@ -93,7 +93,7 @@ def warnings(found: Iterable[Misspelt]) -> list[str]:
     return [each.text for each in found if not each.is_safety] + ([blocked] if blocked else [])
 
 
-def _recognised(name: str) -> Misspelt | None:
+def _recognize(name: str) -> Misspelt | None:
     bare = _squashed(name)
     if bare.startswith("TELNYXMCP"):
         nearest = _of_ours(name, bare)

@@ -159,7 +159,7 @@ def _entry(profile: str | None, base_url: str) -> str:
 
 def keyring_name() -> str:
     """The display name of the keyring in use. Raises `KeyUnavailable`."""
-    return str(_written_to(_backend()).name)
+    return str(_first_backend(_backend()).name)
 
 
 def _usable(key: str | None) -> SecretStr | None:
@@ -178,7 +178,7 @@ def _backend() -> KeyringBackend:
     with _backend_errors("opened"):
         backend = keyring.get_keyring()
         # keyring's own threshold for a recommended backend. Those below it may store plain text.
-        is_safe = _written_to(backend).priority >= 1
+        is_safe = _first_backend(backend).priority >= 1
     if not is_safe:
         raise KeyUnavailable(
             "This system has no keyring that could be used (on Linux: a Secret Service such as GNOME "
@@ -187,7 +187,7 @@ def _backend() -> KeyringBackend:
     return backend
 
 
-def _written_to(backend: KeyringBackend) -> KeyringBackend:
+def _first_backend(backend: KeyringBackend) -> KeyringBackend:
     """The keyring itself; where several can be had, the first of them."""
     several: Sequence[KeyringBackend] = getattr(backend, "backends", None) or [backend]
     return several[0]

@@ -71,7 +71,7 @@ def configured(profile: str | None = None) -> ConfiguredAccounts:
     if chosen not in profiles:
         known = f"it has {', '.join(profiles)}" if profiles else "it has none"
         raise SettingsError(f"there is no profile {chosen!r} in {file}: {known}")
-    accounts = {name: _of(name, values, file) for name, values in profiles.items()}
+    accounts = {name: _settings_of(name, values, file) for name, values in profiles.items()}
     if not (is_own := _is_users_own(file)):
         _refuse_other_places(accounts, profiles, file)
     main = accounts.pop(chosen)
@@ -115,10 +115,10 @@ def _refuse_other_places(
                 )
 
 
-def _ignored(where: str, name: str, asked: Settings, limited: Mapping[str, Any]) -> str:
+def _ignored(where: str, name: str, requested: Settings, limited: Mapping[str, Any]) -> str:
     variable = Settings.model_fields[name].validation_alias
     return (
-        f"{where}: {name} = {getattr(asked, name)} is ignored; it is {limited[name]}. A profile can be "
+        f"{where}: {name} = {getattr(requested, name)} is ignored; it is {limited[name]}. A profile can be "
         f"stricter than {variable}, never looser. Without that variable, only {profiles_file()} can "
         "raise it, and only if no other user can write that file."
     )
@@ -151,7 +151,7 @@ def _read(file: Path) -> tuple[str | None, Mapping[str, Mapping[str, Any]]]:
     return default, profiles
 
 
-def _of(name: str, values: Mapping[str, Any], file: Path) -> Settings:
+def _settings_of(name: str, values: Mapping[str, Any], file: Path) -> Settings:
     where = f"{file}, [profiles.{name}]: "
     for each in values:
         if each in {"api_key", "key", "TELNYX_API_KEY"}:

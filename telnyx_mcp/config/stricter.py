@@ -57,7 +57,7 @@ def strictest(
         needless = name == "approval" and changed.get("read_only", profile.read_only)
         if name not in limits or name not in stated or needless:
             continue
-        asked = getattr(profile, name)
-        if (value := stricter(getattr(environment, name), asked)) != asked:
+        requested = getattr(profile, name)
+        if (value := stricter(getattr(environment, name), requested)) != requested:
             changed[name] = value
     return changed

@@ -73,7 +73,7 @@ def _replaced(reason: StoreReplaced, profile: str | None) -> Finding:
     return Finding(
         "ledger",
         Level.FAILED,
-        f"{reason.happened} Nothing is paid or changed",
+        f"{reason.finding} Nothing is paid or changed",
         "Restore the right ledger, or check the Mission Control Portal, then: "
         + command_line(ACCEPT, profile),
     )

@@ -60,14 +60,14 @@ async def _balance(context: DoctorContext) -> list[Finding]:
         await context.client.within(EACH_MAY_TAKE).get_balance()
     except TelnyxError as error:
         if error.failure in NOT_REACHED:
-            return [Finding("network", Level.FAILED, error.happened, _advice(error))]
+            return [Finding("network", Level.FAILED, error.summary, _advice(error))]
         if error.failure is Failure.PACED:
-            return [Finding("network", Level.NOTE, f"not tried: {error.happened}")]
+            return [Finding("network", Level.NOTE, f"not tried: {error.summary}")]
         context.reached = True
         reached = Finding("network", Level.OK, f"{context.settings.base_url} answers")
         if error.failure is Failure.UNAUTHORIZED:
             do = _advice(error, context.settings)
-            return [reached, Finding("key", Level.FAILED, error.happened, do)]
+            return [reached, Finding("key", Level.FAILED, error.summary, do)]
         context.accepted = True
         return [reached]
     context.reached = context.accepted = True
@@ -93,7 +93,7 @@ async def _check_account(name: str, settings: Settings) -> Finding:
         await client.within(EACH_MAY_TAKE).get_balance()
     except TelnyxError as error:
         do = _advice(error, settings)
-        return Finding("account", Level.FAILED, f"{name}: {error.happened}", do)
+        return Finding("account", Level.FAILED, f"{name}: {error.summary}", do)
     finally:
         await client.aclose()
     return Finding("account", Level.OK, f"{name}: can be read")
@@ -146,7 +146,7 @@ async def _try_operation(context: DoctorContext, name: str, ask: Ask, refused: L
     try:
         done = await ask(context, context.client.within(EACH_MAY_TAKE))
     except TelnyxError as error:
-        return Finding("operation", refused, f"{name}: {error.happened}", _advice(error))
+        return Finding("operation", refused, f"{name}: {error.summary}", _advice(error))
     found = "may be used" if done is not None else "not tried: the account has none"
     return Finding("operation", Level.OK, f"{name}: {found}")
 

@@ -62,15 +62,15 @@ class Pages:
 
     async def page(self, number: int, time_field: str) -> RecordPage:
         """A page by the field that holds the time of these records."""
-        asked = self._question
+        question = self._question
         times = {
-            f"filter[{time_field}][gte]": asked.start,
+            f"filter[{time_field}][gte]": question.start,
             f"filter[{time_field}][lt]": self._until,
         }
         return await self._with_retries(
             lambda: self._client.search_detail_records(
-                asked.record_type,
-                filters={**asked.filters, **times},
+                question.record_type,
+                filters={**question.filters, **times},
                 sort=[time_field],
                 page=number,
                 page_size=PAGE_SIZE,
@@ -100,9 +100,9 @@ class Pages:
         )
 
     async def _is_field(self, name: str) -> bool:
-        asked = self._question
+        question = self._question
         some = await self._with_retries(
-            lambda: self._client.search_detail_records(asked.record_type, page=1, page_size=1)
+            lambda: self._client.search_detail_records(question.record_type, page=1, page_size=1)
         )
         return all(name in row for row in some.items)
 
@@ -116,7 +116,7 @@ class Pages:
                     wait, why = error.retry_in or 1.0, RATE_LIMIT
                 elif error.failure in PASSING:
                     since = self._clock() if since is None else since
-                    wait, why = max(pause, error.retry_in or 0), error.happened
+                    wait, why = max(pause, error.retry_in or 0), error.summary
                     pause = min(LONGEST_PAUSE, pause * 2)
                     if self._clock() + wait - since > PATIENCE:
                         raise

@@ -218,12 +218,12 @@ def _move(part: Path, target: Path, force: bool) -> None:
     part.unlink()
 
 
-def _different(path: Path, started: Question, asked: Question) -> str:
+def _different(path: Path, started: Question, requested: Question) -> str:
     account = ""
-    if started.account != asked.account:
+    if started.account != requested.account:
         account = " Its account or API key is different, too."
     return (
-        f"{path} belongs to another export: {started}. Asked for now: {asked}.{account} Ask the same "
+        f"{path} belongs to another export: {started}. Asked for now: {requested}.{account} Ask the same "
         "again to resume it, choose another file, or add --restart to start over."
     )
 

@@ -72,31 +72,31 @@ class Question(BaseModel):
         return f"{self.record_type}, {span}{filters}, {self.format}"
 
 
-def question_of(wish: ExportOptions, settings: Settings, now: datetime) -> Question:
+def question_of(options: ExportOptions, settings: Settings, now: datetime) -> Question:
     """The question that was typed, for the account of these settings. Raises `ExportFailure`."""
-    record_type = _record_type(wish.record_type)
-    start, end = _times(wish, settings.zone, now)
+    record_type = _record_type(options.record_type)
+    start, end = _times(options, settings.zone, now)
     return Question(
         record_type=record_type,
         start=start,
         end=end,
-        filters=_filters(wish, record_type),
-        format=wish.format or _format_of(wish.to),
-        account="sandbox" if wish.sandbox else _account(settings),
+        filters=_filters(options, record_type),
+        format=options.format or _format_of(options.to),
+        account="sandbox" if options.sandbox else _account(settings),
     )
 
 
-def command_line(wish: ExportOptions, question: Question) -> str:
+def command_line(options: ExportOptions, question: Question) -> str:
     """The command that goes on with this export, with its times in full: `last month` may be another
     one by then."""
     span = ["--start", question.start, *(["--end", question.end] if question.end else [])]
-    filters = [word for each in wish.filters for word in ("--filter", each)]
+    filters = [word for each in options.filters for word in ("--filter", each)]
     words = [
         *(PROGRAM, "export", "detail-records", "--type", question.record_type, *span, *filters),
-        *("--to", str(wish.to), *(["--format", wish.format] if wish.format else [])),
-        *(["--profile", wish.profile] if wish.profile else []),
-        *(["--sandbox"] if wish.sandbox else []),
-        *(["--force"] if wish.force else []),
+        *("--to", str(options.to), *(["--format", options.format] if options.format else [])),
+        *(["--profile", options.profile] if options.profile else []),
+        *(["--sandbox"] if options.sandbox else []),
+        *(["--force"] if options.force else []),
     ]
     return shlex.join(words)
 
@@ -131,15 +131,15 @@ def _format_of(to: Path) -> str:
     return found
 
 
-def _filters(wish: ExportOptions, record_type: str) -> dict[str, str]:
-    if excluded(list(wish.filters), record_type):
+def _filters(options: ExportOptions, record_type: str) -> dict[str, str]:
+    if excluded(list(options.filters), record_type):
         raise ExportFailure(
             "Telnyx has no filter !=, so the rows could not be counted: export without it, and filter the "
             "file.",
             status=2,
         )
     try:
-        filters = wire_filters(list(wish.filters), record_type)
+        filters = wire_filters(list(options.filters), record_type)
     except ToolFailure as error:
         raise ExportFailure(str(error), status=2) from None
     for name in time_fields(record_type):
@@ -152,22 +152,22 @@ def _filters(wish: ExportOptions, record_type: str) -> dict[str, str]:
     return dict(sorted(filters.items()))
 
 
-def _times(wish: ExportOptions, zone: tzinfo, now: datetime) -> tuple[str, str]:
-    if (wish.period is None) == (wish.start is None):
+def _times(options: ExportOptions, zone: tzinfo, now: datetime) -> tuple[str, str]:
+    if (options.period is None) == (options.start is None):
         raise ExportFailure("Give either --period or --start (with --end).", status=2)
-    if wish.period is not None:
-        if wish.end is not None:
+    if options.period is not None:
+        if options.end is not None:
             raise ExportFailure("--end goes with --start, not with --period.", status=2)
         try:
-            period = period_of(wish.period, now.astimezone(zone).date(), zone)
+            period = period_of(options.period, now.astimezone(zone).date(), zone)
         except PeriodError as error:
             raise ExportFailure(f"--period: {error}", status=2) from None
         start, end = period.instants()
         return rfc3339(start), rfc3339(end)
-    start = _parse_time("--start", wish.start or "", zone)
-    if not wish.end:
+    start = _parse_time("--start", options.start or "", zone)
+    if not options.end:
         return rfc3339(start), ""
-    end = _parse_time("--end", wish.end, zone)
+    end = _parse_time("--end", options.end, zone)
     if end <= start:
         raise ExportFailure("--end must be after --start; it is exclusive.", status=2)
     return rfc3339(start), rfc3339(end)

@@ -30,7 +30,7 @@ from telnyx_mcp.sandbox.refusals import Refusal, bad_parameter, missing, not_fou
 from telnyx_mcp.sandbox.responses import Response
 from telnyx_mcp.sandbox.usage.answers import as_csv, as_json
 
-MOST_DAYS = timedelta(days=31)
+MAX_DAYS = timedelta(days=31)
 LARGEST_RECORDS_PAGE = 50
 LARGEST_REPORT_PAGE = 5000
 
@@ -215,7 +215,7 @@ def _range(call: Call, *, end_required: bool) -> tuple[date, date]:
         end = next_month_same_day(start)
     if end <= start:
         raise bad_parameter("end_date", "'end_date' must be after 'start_date'.")
-    if end - start > MOST_DAYS:
+    if end - start > MAX_DAYS:
         raise bad_parameter("end_date", "The date range cannot exceed 31 days.")
     return start, end
 

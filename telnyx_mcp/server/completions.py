@@ -76,7 +76,7 @@ class Completer:
         scan = Scan(
             lambda number: client.list_invoices(sort="-period_start", page=number),
             lambda invoice: invoice.invoice_id,
-            most_pages=1,
+            max_pages=1,
         )
         ids = [one_line(each.invoice_id) async for each in scan.rows() if each.invoice_id]
         self._invoices = (time.monotonic() + FRESH_SECONDS, ids)

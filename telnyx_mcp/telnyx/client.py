@@ -454,13 +454,13 @@ class TelnyxClient:
         query = {**query, "page[number]": number, "page[size]": size}
         data, meta = await self._data(operation, query=query, **request)
         rows = _rows(data)
-        told = _read_as(PageMeta, meta if isinstance(meta, dict) else {})
+        page_meta = _read_as(PageMeta, meta if isinstance(meta, dict) else {})
         return Page[Any].model_construct(
             items=[_read_as(model, row) for row in rows] if model else rows,
             number=number,
             size=size,
-            total_pages=told.total_pages,
-            total_results=told.total_results,
+            total_pages=page_meta.total_pages,
+            total_results=page_meta.total_results,
         )
 
 

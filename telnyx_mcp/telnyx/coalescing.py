@@ -51,18 +51,18 @@ class RequestCoalescer(Generic[T]):
 
     async def share(
         self,
-        asked: Hashable,
+        identity: Hashable,
         deadline: Deadline,
         waiting: Waiting | None,
         start: Callable[[Waiting], Coroutine[Any, Any, T]],
     ) -> T:
         """The answer of the request in flight for `asked`; of a new one by `start` if none suits."""
-        flight = self._flights.get(asked)
+        flight = self._flights.get(identity)
         if flight is None or not flight.suits(deadline):
-            flight = self._flights[asked] = _Flight(deadline)
+            flight = self._flights[identity] = _Flight(deadline)
             flight.task = asyncio.create_task(start(flight.waiting))
             self._tasks.add(flight.task)
-            flight.task.add_done_callback(partial(self._landed, asked, flight))
+            flight.task.add_done_callback(partial(self._landed, identity, flight))
         flight.callers.append(waiting)
         try:
             return await asyncio.shield(flight.task)
@@ -70,7 +70,7 @@ class RequestCoalescer(Generic[T]):
             flight.callers.remove(waiting)
             if not flight.callers:
                 flight.task.cancel()
-                self._forget(asked, flight)
+                self._forget(identity, flight)
 
     async def aclose(self) -> None:
         """Gives up what is in flight, and what was given up before; returns when it is over."""
@@ -79,12 +79,12 @@ class RequestCoalescer(Generic[T]):
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    def _landed(self, asked: Hashable, flight: _Flight[T], task: asyncio.Task[T]) -> None:
-        self._forget(asked, flight)
+    def _landed(self, identity: Hashable, flight: _Flight[T], task: asyncio.Task[T]) -> None:
+        self._forget(identity, flight)
         self._tasks.discard(task)
         if not task.cancelled():
             task.exception()  # or asyncio complains if the last caller has just left
 
-    def _forget(self, asked: Hashable, flight: _Flight[T]) -> None:
-        if self._flights.get(asked) is flight:
-            del self._flights[asked]
+    def _forget(self, identity: Hashable, flight: _Flight[T]) -> None:
+        if self._flights.get(identity) is flight:
+            del self._flights[identity]

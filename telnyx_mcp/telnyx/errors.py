@@ -268,9 +268,11 @@ class Complaint:
     parameter: str = ""
 
     def __str__(self) -> str:
-        said = ": ".join(part for part in (self.title, self.detail) if part)
+        reason = ": ".join(part for part in (self.title, self.detail) if part)
         where = f"argument `{self.parameter}`: " if self.parameter else ""
-        return f"{where}{said or 'no reason given'}" + (f" (code {self.code})" if self.code else "")
+        return f"{where}{reason or 'no reason given'}" + (
+            f" (code {self.code})" if self.code else ""
+        )
 
 
 @dataclass(eq=False)
@@ -292,7 +294,7 @@ class TelnyxError(Exception):
         self.fate = ADVICE[self.failure].fate
 
     @property
-    def happened(self) -> str:
+    def summary(self) -> str:
         """What happened and why, without advice."""
         reasons = ([self.why] if self.why else []) + [str(each) for each in self.complaints[:3]]
         status = f" (HTTP {self.status})" if self.status else ""
@@ -302,7 +304,7 @@ class TelnyxError(Exception):
     def __str__(self) -> str:
         advice = ADVICE[self.failure]
         when = "later" if self.retry_in is None else f"in {max(1, ceil(self.retry_in))} s"
-        return f"{self.happened} {advice.again.format(when=when)} {self.extra_advice or advice.do}"
+        return f"{self.summary} {advice.again.format(when=when)} {self.extra_advice or advice.do}"
 
 
 def complaints_in(body: Any, names: Mapping[str, str]) -> tuple[Complaint, ...]:

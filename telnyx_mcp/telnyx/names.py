@@ -21,7 +21,7 @@ from telnyx_mcp.telnyx.pagination import Scan
 
 KEPT = 600.0
 """Seconds for which a list is not read again."""
-MOST_PAGES = 20
+MAX_PAGES = 20
 """5,000 names."""
 
 
@@ -108,14 +108,14 @@ async def _read(client: TelnyxClient, kind: Named) -> _List:
     fetch, field_name = _LISTS[kind]
     names: dict[str, str] = {}
     scan: Scan[Any] = Scan(
-        lambda number: fetch(client, number), lambda row: row.id, most_pages=MOST_PAGES
+        lambda number: fetch(client, number), lambda row: row.id, max_pages=MAX_PAGES
     )
     try:
         async for row in scan.rows():
             if row.id and (name := getattr(row, field_name)):
                 names[row.id] = name
     except TelnyxError as error:
-        return _List(names, error.happened, lasts=error.failure is Failure.FORBIDDEN)
+        return _List(names, error.summary, lasts=error.failure is Failure.FORBIDDEN)
     if scan.error:
         return _List(names, scan.why, lasts=False)
     return _List(names, "" if scan.complete else f"only the first {len(names)} were read")

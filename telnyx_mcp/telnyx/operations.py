@@ -34,7 +34,7 @@ class Retry(Enum):
         return failure in failures or status in statuses
 
 
-MOST_TRIES = 3
+MAX_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,9 @@ from typing import Any, Generic, TypeVar
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
 from telnyx_mcp.telnyx.models import Page
 
-MOST_PAGES = 40
+MAX_PAGES = 40
 """Pages that one call reads: 10,000 rows where a page has 250."""
-MOST_RECORD_PAGES = 4_000
+MAX_RECORD_PAGES = 4_000
 """The same for detail records: 200,000 of them."""
 AHEAD = 4
 """Requests in flight at once, where the number of pages is known."""
@@ -35,20 +35,20 @@ Fetch = Callable[[int], Coroutine[Any, Any, Page[Row]]]
 
 
 async def iter_pages(
-    fetch: Fetch[Row], *, most_pages: int | None = None, ahead: int = AHEAD
+    fetch: Fetch[Row], *, max_pages: int | None = None, ahead: int = AHEAD
 ) -> AsyncGenerator[Page[Row], None]:
     """The pages of a list from the first on, in order.
 
     Asks for the second page and those after it only when the second is wanted, then for up to
     `ahead` at once, as far as the first said that there are any. Counts pages itself and never
     trusts the number in an answer. Stops on an empty page, on the last one, on a page that
-    repeats the one before, and after `most_pages`, which is `MOST_PAGES` unless given. A reader that
+    repeats the one before, and after `max_pages`, which is `MAX_PAGES` unless given. A reader that
     stops early should close it (`contextlib.aclosing`), which cancels the requests in flight.
     """
-    most = MOST_PAGES if most_pages is None else most_pages
+    most = MAX_PAGES if max_pages is None else max_pages
     page = await fetch(1)
     coming: deque[asyncio.Task[Page[Row]]] = deque()
-    asked = 1
+    requested = 1
     before: list[Row] = []
     try:
         while page.items and page.items != before:
@@ -57,9 +57,9 @@ async def iter_pages(
                 return
             before = page.items
             known = max(page.total_pages or 0, page.number + 1)
-            while asked < min(known, most) and len(coming) < ahead:
-                asked += 1
-                coming.append(asyncio.create_task(fetch(asked)))
+            while requested < min(known, most) and len(coming) < ahead:
+                requested += 1
+                coming.append(asyncio.create_task(fetch(requested)))
             if not coming:
                 return
             page = await coming.popleft()
@@ -96,7 +96,7 @@ class Scan(Generic[Row]):
     """One reading of a list. Its attributes say how far `rows` has come, and are final at its end.
 
     `mark_of` gives what distinguishes a row from others. `progress` gets the number of rows so far
-    and the total after each page. `most_pages` is `MOST_PAGES` unless given.
+    and the total after each page. `max_pages` is `MAX_PAGES` unless given.
     """
 
     def __init__(
@@ -105,12 +105,12 @@ class Scan(Generic[Row]):
         mark_of: Callable[[Row], Hashable],
         progress: Callable[[int, int | None], Awaitable[None]] | None = None,
         *,
-        most_pages: int | None = None,
+        max_pages: int | None = None,
     ) -> None:
         self._fetch = fetch
         self._mark_of = mark_of
         self._progress = progress
-        self._most_pages = MOST_PAGES if most_pages is None else most_pages
+        self._most_pages = MAX_PAGES if max_pages is None else max_pages
         self._empty_page: int | None = None
         self._at_end = False
         self._capped = False
@@ -128,7 +128,7 @@ class Scan(Generic[Row]):
         reading and is kept in `error`."""
         seen = Deduplicator()
         try:
-            async with aclosing(iter_pages(self._page, most_pages=self._most_pages)) as pages:
+            async with aclosing(iter_pages(self._page, max_pages=self._most_pages)) as pages:
                 async for page in pages:
                     for row in seen.new(page.items, self._mark_of):
                         self.count += 1
@@ -177,7 +177,7 @@ def stop_reason(error: TelnyxError) -> str:
     """Why a failure ended a reading."""
     if error.failure is Failure.PACED:
         return "no time was left at Telnyx's rate limit"
-    return error.happened
+    return error.summary
 
 
 def page_of(rows: Sequence[Row], number: int, size: int) -> Page[Row]:

@@ -35,11 +35,11 @@ from telnyx_mcp.telnyx.errors import (
     TelnyxError,
     complaints_in,
 )
-from telnyx_mcp.telnyx.operations import MOST_TRIES, NOT_CONNECTED, Operation
+from telnyx_mcp.telnyx.operations import MAX_TRIES, NOT_CONNECTED, Operation
 from telnyx_mcp.telnyx.rate_limit.headers import wait_seconds
 from telnyx_mcp.telnyx.rate_limit.pacer import (
     LONGEST_WAIT,
-    TOLD_FROM,
+    REPORTED_WAIT,
     Moment,
     Pacer,
     Sleep,
@@ -151,12 +151,14 @@ class Transport:
             raise TelnyxError(Failure.READ_ONLY)
         deadline = deadline or Deadline.after(clock=self.clock)
         if operation.method == "GET":
-            asked = (operation.id, id, tuple((query or {}).items()), self._changes)
+            identity = (operation.id, id, tuple((query or {}).items()), self._changes)
             return await self._flights.share(
-                asked,
+                identity,
                 deadline,
                 waiting,
-                lambda told: self._request(operation, id, query, body, deadline, told),
+                lambda report_wait: self._request(
+                    operation, id, query, body, deadline, report_wait
+                ),
             )
         self._changes += 1
         try:
@@ -192,7 +194,7 @@ class Transport:
                 if pause is None:
                     raise
                 if error.status != 429:  # whose wait is the pace's, and every copy's
-                    if waiting and pause > TOLD_FROM:
+                    if waiting and pause > REPORTED_WAIT:
                         await waiting(pause, "Telnyx to be ready again")
                     await self._sleep(pause)
             else:
@@ -203,7 +205,7 @@ class Transport:
         self, operation: Operation, error: TelnyxError, tried: int, deadline: Deadline
     ) -> float | None:
         """Seconds to wait before the next try; None when there is to be none."""
-        if tried >= MOST_TRIES or not operation.retry.after(error.failure, error.status):
+        if tried >= MAX_TRIES or not operation.retry.after(error.failure, error.status):
             return None
         pause = error.retry_in
         if pause is None:
@@ -231,10 +233,10 @@ class Transport:
             json=body,
             timeout=httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS)),
         )
-        begun = _Begun(deadline)
+        monitor = _SendMonitor(deadline)
         content, unread = b"", None
         if operation.method != "GET":
-            request.extensions["trace"] = begun.trace
+            request.extensions["trace"] = monitor.trace
         try:
             with anyio.fail_after(seconds):
                 response = await pool.send(request, stream=True)
@@ -252,7 +254,7 @@ class Transport:
                 why = f"the proxy said {str(error)[:100]!a}"
             lost = TelnyxError(failure, why)
             if operation.method != "GET":
-                lost.fate = Fate.UNKNOWN if begun.sending else Fate.NOT_SENT
+                lost.fate = Fate.UNKNOWN if monitor.sending else Fate.NOT_SENT
             raise lost from None
         self.server_clock.learn(http_date(response.headers.get("date", "")))
         status, headers = response.status_code, response.headers
@@ -312,7 +314,7 @@ def _unusable(error: Exception) -> str:
     return f"{names}: SOCKS needs the package socksio" if isinstance(error, ImportError) else names
 
 
-class _Begun:
+class _SendMonitor:
     """Notes whether the first byte of a request was handed to the connection. Raises `TOO_LATE`
     instead, right before it, once the deadline has passed."""
 

@@ -32,7 +32,7 @@ SIX_PLACES = Decimal("0.000001")
 
 _SAVED_AS = "usage-report-options"
 _NUMBER = re.compile(r"[+-]?\d{1,30}(\.\d{1,60})?([eE][+-]?\d{1,2})?", re.ASCII)
-MOST_DIGITS = 15
+MAX_DIGITS = 15
 """Digits before the decimal point: a figure beyond them is unreadable, as no sum of it could be right."""
 
 
@@ -84,7 +84,7 @@ class UsageReport:
         """Why a sum of this metric leaves something out; empty if it does not."""
         if self.error:
             paced = self.error.failure is Failure.PACED
-            return "no time was left at Telnyx's rate limit" if paced else self.error.happened
+            return "no time was left at Telnyx's rate limit" if paced else self.error.summary
         count = self.unreadable.get(metric)
         return f"{count} of its rows have no readable {metric}" if count else ""
 
@@ -103,7 +103,7 @@ def figure_of(value: object) -> Decimal | None:
         return None
     text = str(value)
     figure = Decimal(text) if _NUMBER.fullmatch(text) else None
-    return None if figure is None or figure.adjusted() >= MOST_DIGITS else figure
+    return None if figure is None or figure.adjusted() >= MAX_DIGITS else figure
 
 
 def rounded(amount: Decimal) -> Decimal:
@@ -196,10 +196,12 @@ async def read_span(
     filters: Mapping[str, Sequence[str]] | None = None,
 ) -> UsageReport:
     """As `read_usage`, of one of the `spans`: nothing of it, if any of its pages can't be had."""
-    asked = list(dict.fromkeys([*dimensions, *(filters or {})]))  # a filter must be a dimension too
+    requested = list(
+        dict.fromkeys([*dimensions, *(filters or {})])
+    )  # a filter must be a dimension too
     scan = Scan(
         lambda number: client.get_usage_report(
-            product.name, asked, metrics, start, end, filters=filters, page=number
+            product.name, requested, metrics, start, end, filters=filters, page=number
         ),
         lambda row: json.dumps(row, sort_keys=True),  # no two rows of a report are the same
     )

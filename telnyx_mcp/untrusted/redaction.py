@@ -16,7 +16,7 @@ from telnyx_mcp.untrusted.texts import mask_named_values, mask_shapes
 from telnyx_mcp.untrusted.urls import is_masked, mask_encoded, mask_parameters, mask_urls
 
 LONGEST_TEXT = 2000
-MOST_READ = 100_000
+MAX_READ = 100_000
 """Characters of a text that are looked at. No reader gets more, and secrets must be looked for in all
 that is shown, however it is cut."""
 _SHORT = 120
@@ -57,13 +57,13 @@ def redact(value: Any, longest: int = LONGEST_TEXT, *, nulls: bool = False) -> A
 def sanitize(text: str, longest: int = LONGEST_TEXT) -> str:
     """The text for a reader: visible characters, secrets as `***`, at most `longest` characters and
     then how many were cut."""
-    return cut(_readable(text), longest, max(0, len(text) - MOST_READ))
+    return cut(_readable(text), longest, max(0, len(text) - MAX_READ))
 
 
 def _readable(text: str) -> str:
     if len(text) <= _SHORT:
         return _readable_short(text, keys_known())
-    return _masked(visible(text[:MOST_READ]))
+    return _masked(visible(text[:MAX_READ]))
 
 
 @lru_cache(maxsize=4096)

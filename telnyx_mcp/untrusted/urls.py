@@ -133,16 +133,16 @@ def _masked_url(url: str, inner: Inner) -> str:
     rest, hashed, fragment = url[start:].partition("#")
     if hashed and "@" in fragment and "/" not in rest:  # `user:pa#ss@host`
         rest, hashed, fragment = url[start:], "", ""
-    rest, asked, query = rest.partition("?")
-    if asked and "@" in query and "/" not in rest and ":" in rest:  # `user:pa?ss@host`
-        rest, asked, query = f"{rest}?{query}", "", ""
+    rest, mark, query = rest.partition("?")
+    if mark and "@" in query and "/" not in rest and ":" in rest:  # `user:pa?ss@host`
+        rest, mark, query = f"{rest}?{query}", "", ""
     authority, path = _masked_authority(rest)
     path = _masked_path(authority, path, inner)
     authority = _SECRET_HOST.sub(MASK, authority)
     query = mask_parameters(query, inner) if query else ""
     if fragment and (not _ANCHOR.fullmatch(fragment) or is_opaque(fragment)):
         fragment = fragment if is_masked(fragment) else MASK
-    return f"{url[:start]}{authority}{path}{asked}{query}{hashed}{fragment}"
+    return f"{url[:start]}{authority}{path}{mark}{query}{hashed}{fragment}"
 
 
 def _masked_authority(rest: str) -> tuple[str, str]:

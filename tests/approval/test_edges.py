@@ -173,7 +173,7 @@ def test_an_answer_that_is_recorded_twice_after_a_person_resolved_it_says_the_sa
     answers = [other.record(lost.id, State.SUCCEEDED, "It came.", {}, at) for _ in range(2)]
     for change in answers:
         assert change
-        assert change.happened == "It came. You had resolved it as not paid before."
+        assert change.outcome_text == "It came. You had resolved it as not paid before."
 
 
 # --- the store fails at the claim -----------------------------------------------------------------

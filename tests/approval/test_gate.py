@@ -297,13 +297,13 @@ async def test_a_sender_renews_its_lease_again_and_again_while_it_waits(
 def test_an_outcome_that_was_written_already_is_no_late_answer(ledger: Ledger, now: Clock) -> None:
     change = proposed(ledger, now())
     ledger.claim(change.id, now(), Decision("terminal", ""))
-    after = replace(change, state=State.SUCCEEDED, happened="It came.", evidence={"a": 1})
+    after = replace(change, state=State.SUCCEEDED, outcome_text="It came.", evidence={"a": 1})
     for _ in range(2):
         sending._record(ledger, after, now())
         stored = ledger.get(change.id, now())
         assert stored
         assert (stored.state, stored.evidence) == (State.SUCCEEDED, {"a": 1})
-    sending._record(ledger, replace(after, state=State.UNKNOWN, happened="Lost."), now())
+    sending._record(ledger, replace(after, state=State.UNKNOWN, outcome_text="Lost."), now())
     stored = ledger.get(change.id, now())
     assert stored
     assert stored.state is State.SUCCEEDED

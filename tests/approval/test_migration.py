@@ -169,7 +169,7 @@ def test_an_old_proposal_and_an_old_approval_are_asked_again_as_they_are_not_sig
         claimed = ledger.claim(name, NOW, decision)
         assert claimed
         assert claimed.state is State.VOID
-        assert "not signed" in claimed.happened
+        assert "not signed" in claimed.outcome_text
 
 
 def test_old_references_and_caps_hold(ledger: Ledger) -> None:

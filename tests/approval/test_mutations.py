@@ -74,7 +74,7 @@ class SendsFirst(Gate):
 class SkipsTheCheck(Gate):
     """Sends without asking Telnyx whether the question is still true."""
 
-    async def _untrue(self, *_: object) -> None:
+    async def _why_untrue(self, *_: object) -> None:
         return None
 
 

@@ -134,7 +134,7 @@ def test_connections_are_bounded_and_the_person_is_answered_all_the_same(link: s
     with ExitStack() as stack:
         for _ in range(3):
             opened = [
-                stack.enter_context(connection(link)) for _ in range(bounded.MOST_CONNECTIONS + 20)
+                stack.enter_context(connection(link)) for _ in range(bounded.MAX_CONNECTIONS + 20)
             ]
             assert "120.00" in fetch("GET", link).text
             assert [is_closed(each, 1.0) for each in opened[:20]] == [True] * 20, "they make room"

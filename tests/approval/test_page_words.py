@@ -139,7 +139,7 @@ def decided(made: Change, at: datetime = LATER, *, mistaken: bool = False) -> st
 def test_a_page_says_what_came_of_the_change_and_takes_only_what_can_still_be_decided(
     state: State, heading: str, words: str, forms: list[str]
 ) -> None:
-    made = asked(state=state, happened="It came to this.", decided_at=NOW, updated_at=NOW)
+    made = asked(state=state, outcome_text="It came to this.", decided_at=NOW, updated_at=NOW)
     page = decided(made)
     assert title_of(page) == heading
     said = words.format(until=clock(NOW + timedelta(minutes=10)))
@@ -157,7 +157,7 @@ def test_a_setting_of_unknown_outcome_blocks_no_payment_and_is_resolved_by_its_b
         amount=None,
         question=Question("Off?"),
         state=State.UNKNOWN,
-        happened="No answer.",
+        outcome_text="No answer.",
     )
     page = text_of(decided(made, mistaken=True))
     assert "No answer. It was sent once and will not be sent again. Look into" in page

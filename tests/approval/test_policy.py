@@ -313,7 +313,7 @@ def test_the_caps_are_looked_at_again_when_it_is_claimed(ledger: Ledger) -> None
     refused = ledger.get(third.id, NOW)
     assert refused
     assert refused.state is State.VOID
-    assert "cap of 1000.00 for 24 hours" in refused.happened
+    assert "cap of 1000.00 for 24 hours" in refused.outcome_text
 
 
 def test_an_unknown_payment_forbids_the_claim_of_an_approved_one(ledger: Ledger) -> None:
@@ -406,7 +406,7 @@ def test_a_success_dated_a_year_ahead_is_not_repeated_for_a_year(ledger: Ledger)
 
 def test_this_process_lives() -> None:
     me = ProcessIdentity.this_process()
-    assert me.lives(str(me))
+    assert me.is_running(str(me))
     assert me.host.startswith(socket.gethostname())
     assert me.pid == os.getpid()
 
@@ -419,14 +419,14 @@ def test_a_process_that_ended_does_not() -> None:
     other = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True
     ).stdout.strip()
-    assert ProcessIdentity.this_process().lives(other) is False
+    assert ProcessIdentity.this_process().is_running(other) is False
 
 
 def test_one_that_got_the_number_of_a_dead_one_is_not_it() -> None:
     me = ProcessIdentity.this_process()
     if not me.started:
         pytest.skip("this system does not tell when a process was started")
-    assert me.lives(f"{me.host}/{me.pid}/{int(me.started) - 1}") is False
+    assert me.is_running(f"{me.host}/{me.pid}/{int(me.started) - 1}") is False
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere it is not told")
@@ -435,32 +435,32 @@ def test_one_that_ended_and_was_not_waited_for_does_not_live() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as child:
         its = f"{me.host}/{child.pid}/{_stat(child.pid)[1]}"
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-        assert me.lives(its) is False
+        assert me.is_running(its) is False
 
 
 def test_of_one_whose_start_is_not_told_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its number may be another's by now."""
     me = ProcessIdentity.this_process()
-    assert me.lives(f"{me.host}/{me.pid}/") is None
+    assert me.is_running(f"{me.host}/{me.pid}/") is None
     monkeypatch.setattr(process_identity, "_stat", lambda _: ("", ""))
-    assert me.lives(f"{me.host}/{me.pid}/1") is None
-    assert me.lives(f"{me.host}/{me.pid}/") is None
+    assert me.is_running(f"{me.host}/{me.pid}/1") is None
+    assert me.is_running(f"{me.host}/{me.pid}/") is None
 
 
 @pytest.mark.parametrize("name", ["elsewhere/1/1", "", "x", "a/b", "a/b/c", "/1/"])
 def test_of_one_elsewhere_or_with_an_unreadable_name_nothing_is_known(name: str) -> None:
-    assert ProcessIdentity("here", 1, "1").lives(name) is None
+    assert ProcessIdentity("here", 1, "1").is_running(name) is None
 
 
 def test_a_number_that_no_process_can_have_fails_nothing() -> None:
     me = ProcessIdentity.this_process()
-    assert not me.lives(f"{me.host}/{10**30}/1")
+    assert not me.is_running(f"{me.host}/{10**30}/1")
 
 
 @pytest.mark.parametrize("host", ["here", "a/b"])
 def test_a_host_name_may_hold_anything(host: str) -> None:
     me = ProcessIdentity.this_process()
-    assert ProcessIdentity(host, me.pid, me.started).lives(f"{host}/{me.pid}/{me.started}")
+    assert ProcessIdentity(host, me.pid, me.started).is_running(f"{host}/{me.pid}/{me.started}")
 
 
 def state_of(ledger: Ledger, change: Change, at: datetime) -> State | None:

@@ -82,7 +82,7 @@ def refused(ledger: Ledger, change: Change) -> None:
     after = ledger.claim(change.id, NOW)
     assert after
     assert after == ledger.get(change.id, NOW)
-    assert "not signed with this API key" in after.happened
+    assert "not signed with this API key" in after.outcome_text
     assert after.state is State.VOID
     assert after.sent_at is None
 
@@ -241,7 +241,7 @@ def test_a_question_that_another_program_changed_is_not_approved(
     assert after
     assert after.state is State.VOID
     assert after.sent_at is None
-    assert "not signed with this API key" in after.happened
+    assert "not signed with this API key" in after.outcome_text
 
 
 def test_every_column_that_says_what_is_paid_or_who_approved_it_is_signed() -> None:

@@ -214,7 +214,7 @@ def test_a_change_that_was_declined_says_so_and_is_signed_no_more(
     else:
         declined, happened = ledger.decline(change.id, "terminal", NOW), "declined"
     assert declined
-    assert declined.happened == f"The user {happened}."
+    assert declined.outcome_text == f"The user {happened}."
     with store.read() as connection:
         assert connection.execute(sa.select(changes.c.signature)).scalar() is None
 
@@ -227,7 +227,7 @@ def test_a_change_whose_sender_ended_says_so(store: Store) -> None:
     assert dead.claim(lost.id, NOW, DECISION)
     found = opened(store, POLICY).get(lost.id, NOW)
     assert found
-    assert (found.state, found.happened) == (
+    assert (found.state, found.outcome_text) == (
         State.UNKNOWN,
         "The server that sent it ended before it recorded an answer.",
     )
@@ -241,7 +241,7 @@ def test_a_resolved_change_says_where_and_by_whom(ledger: Ledger, person: str) -
     )
     assert resolved
     assert (resolved.updated_at, resolved.sent_at) == (later, lost.sent_at)
-    assert resolved.happened == lost.happened
+    assert resolved.outcome_text == lost.outcome_text
     assert (resolved.state, resolved.note) == (State.REFUSED, "Looked.")
     named = {"resolved_by": person} if person else {}
     assert resolved.evidence == {"resolved_via": "browser", **named}
@@ -394,7 +394,7 @@ def test_what_telnyx_answers_late_stands_above_what_a_person_found_and_keeps_who
     late = ledger.record(lost.id, end, "It came late.", {"http_status": 201}, NOW)
     assert late
     assert late.state is end
-    assert late.happened == f"It came late. You had resolved it as {found} before."
+    assert late.outcome_text == f"It came late. You had resolved it as {found} before."
     seen = {"resolved_via": "terminal", "resolved_by": "ann", "http_status": 201}
     assert late.evidence == seen
 
@@ -504,7 +504,7 @@ def test_a_proposal_is_read_as_it_was_written(ledger: Ledger) -> None:
     )
     assert (made.state, made.proposed_at, made.updated_at) == (State.PROPOSED, NOW, NOW)
     assert (made.channel, made.decided_by, made.decided_at) == ("", "", None)
-    assert (made.owner, made.happened, made.note, made.evidence) == ("", "", "", {})
+    assert (made.owner, made.outcome_text, made.note, made.evidence) == ("", "", "", {})
     assert (made.sent_at, made.replaced_by, made.closed, made.damage) == (None, None, False, "")
 
 
@@ -530,13 +530,16 @@ def test_an_expired_change_is_void_only_if_its_question_stopped_being_true(ledge
     first, second = ledger.get(expired.id, later), ledger.get(void.id, later)
     assert first
     assert second
-    assert (first.state, first.happened) == (State.EXPIRED, "No answer came in time.")
-    assert (second.state, second.happened) == (State.VOID, "The balance moved.")
+    assert (first.state, first.outcome_text) == (State.EXPIRED, "No answer came in time.")
+    assert (second.state, second.outcome_text) == (State.VOID, "The balance moved.")
     approved = proposed(ledger, "3.00", later)
     ledger.approve(approved.id, "terminal", later)
     third = ledger.get(approved.id, later + LIFETIME)
     assert third
-    assert (third.state, third.happened) == (State.EXPIRED, "The approval was not used in time.")
+    assert (third.state, third.outcome_text) == (
+        State.EXPIRED,
+        "The approval was not used in time.",
+    )
 
 
 def test_a_question_that_ran_out_is_kept_as_expired_once_another_is_asked(store: Store) -> None:
@@ -545,7 +548,7 @@ def test_a_question_that_ran_out_is_kept_as_expired_once_another_is_asked(store:
     proposed(ledger, "30.00", later)
     found = ledger.get(first.id, later)
     assert found
-    assert (found.state, found.happened) == (State.EXPIRED, "No answer came in time.")
+    assert (found.state, found.outcome_text) == (State.EXPIRED, "No answer came in time.")
     assert found.updated_at == later
     query = sa.select(changes.c.state).where(changes.c.id == first.id)
     with store.read() as connection:

@@ -456,6 +456,6 @@ def test_a_failure_is_kept_with_its_kind_and_its_status_if_there_was_one(
     failed = send_failure(error)
     assert failed.state is state
     # What helps with a refusal does not help with a payment that may have been made.
-    assert str(failed) == (error.happened if fate is Fate.UNKNOWN else str(error))
+    assert str(failed) == (error.summary if fate is Fate.UNKNOWN else str(error))
     seen = {"failure": Failure.FORBIDDEN}
     assert failed.evidence == (seen if status is None else seen | {"http_status": status})

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from telnyx_mcp.billing.runway import LONGEST, Rates, charge_days, days_left, in_words
+from telnyx_mcp.billing.runway import LONGEST, Rates, charge_days, days_left, describe_runway
 
 TODAY = date(2026, 6, 15)
 
@@ -47,7 +47,7 @@ def test_monthly_charges_are_taken_on_the_first_and_not_spread() -> None:
 )
 def test_what_a_user_reads(amount: str | None, days: tuple[int, ...], words: str) -> None:
     left = None if amount is None else Decimal(amount)
-    assert in_words(left, rates(*days), {}, TODAY) == words
+    assert describe_runway(left, rates(*days), {}, TODAY) == words
 
 
 def test_an_estimate_ends_after_two_years() -> None:

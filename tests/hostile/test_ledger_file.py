@@ -200,7 +200,7 @@ async def test_a_damaged_row_of_a_payment_hides_no_other_and_blocks_until_a_pers
     assert found
     if column != "note":  # which says nothing of money
         assert found.state is State.UNKNOWN
-        assert "can't be read" in found.happened
+        assert "can't be read" in found.outcome_text
         blocked = text_of(await call(server, PAY, {"amount": "30.00"}))
         assert f"resolve {paid.id}" in blocked
         assert ledger.resolve(paid.id, paid=True, note="Found.", now=NOW)

@@ -176,7 +176,7 @@ def test_a_withdrawn_approval_sends_nothing(
         terminal.types("Withdraw")
         terminal.shows("Withdrawn. Nothing is sent.")
         assert terminal.ends() == 0
-    assert stored(ledger, change.id).happened == "The user withdrew the approval."
+    assert stored(ledger, change.id).outcome_text == "The user withdrew the approval."
     for amount in ("120.00", "13.00"):
         assert "Nothing" in pay(amount)
     assert state_of(ledger, change) is State.DECLINED
@@ -393,4 +393,4 @@ def test_an_approval_written_into_the_file_is_not_sent(
     assert posts(sandbox) == 0
     found = ledger.get(change.id, datetime.now(UTC))
     assert found
-    assert "not signed with this API key" in found.happened
+    assert "not signed with this API key" in found.outcome_text

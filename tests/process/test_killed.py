@@ -89,7 +89,7 @@ async def lost_for_good(settings: Settings, sandbox: Sandbox, ledger: Ledger) ->
     blocks every other until a person resolves it."""
     sent = posts(sandbox)
     (before,) = newest(ledger)
-    assert (before.state, before.happened) == (State.UNKNOWN, SENDER_ENDED)
+    assert (before.state, before.outcome_text) == (State.UNKNOWN, SENDER_ENDED)
     async with restarted(settings, sandbox) as trial:
         assert await trial.next("POST", PAY, SAME) == TOLD_AGAIN
         (after,) = newest(ledger)
@@ -346,7 +346,7 @@ def test_a_killed_process_that_its_host_has_not_reaped_is_dead() -> None:
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as child:
         assert child.stdout
         its = child.stdout.readline().strip()
-        assert ProcessIdentity.this_process().lives(its)
+        assert ProcessIdentity.this_process().is_running(its)
         child.kill()
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-        assert ProcessIdentity.this_process().lives(its) is False
+        assert ProcessIdentity.this_process().is_running(its) is False

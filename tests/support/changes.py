@@ -110,7 +110,7 @@ def change(**told: Any) -> Change:
         requested_via="",
         decided_by="",
         owner="",
-        happened="",
+        outcome_text="",
         evidence={},
         note="",
         proposed_at=NOW,

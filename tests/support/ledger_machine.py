@@ -40,7 +40,7 @@ from telnyx_mcp.approval.policy import DAY, MONTH, Policy
 from telnyx_mcp.approval.process_identity import ProcessIdentity
 from telnyx_mcp.approval.question import Question
 from telnyx_mcp.approval.reasons import Blocked, NotAllowed
-from telnyx_mcp.approval.request import CannotCheck, ChangeRequest, Draft, SendFailed
+from telnyx_mcp.approval.request import CannotCheck, ChangeRequest, QuestionDraft, SendFailed
 from telnyx_mcp.storage.schema import changes, ticks
 from telnyx_mcp.storage.store import Store
 from tests.support.ledgers import OWNER, opened, postgresql, sqlite
@@ -145,10 +145,10 @@ class Request(ChangeRequest):
     async def identity(self) -> Identity:
         return OWNER
 
-    async def draft(self, payments: Sequence[Change]) -> Draft:
+    async def draft(self, payments: Sequence[Change]) -> QuestionDraft:
         self._machine.drafted[key_of(self)] = self._machine.facts(self._server)
         at_once = None if self.operation == PAYMENT else Decimal(self.arguments["recharge_amount"])
-        return Draft(Question("Pay?"), at_once=at_once)
+        return QuestionDraft(Question("Pay?"), at_once=at_once)
 
     async def void_reason(self, change: Change) -> str | None:
         if not self._telnyx_answers:

@@ -10,7 +10,7 @@ import pytest
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.telnyx.client import TelnyxClient
-from telnyx_mcp.telnyx.names import KEPT, MOST_PAGES, NameCache, Named, Names
+from telnyx_mcp.telnyx.names import KEPT, MAX_PAGES, NameCache, Named, Names
 from tests.conftest import Scripted, Time, answer, complaint
 
 OPERATIONS = {
@@ -135,9 +135,9 @@ async def test_a_list_without_end_is_read_in_part_and_that_is_said(
         rows = [{"id": f"{number}-{row}", "name": "a"} for row in range(250)]
         return answer(200, {"data": rows, "meta": {"total_pages": 9000}})
 
-    scripted.will(*map(page, range(MOST_PAGES + 5)))
+    scripted.will(*map(page, range(MAX_PAGES + 5)))
     names = Names(client, NameCache(time.clock))
-    assert len(await names.all(Named.BILLING_GROUPS)) == 250 * MOST_PAGES
+    assert len(await names.all(Named.BILLING_GROUPS)) == 250 * MAX_PAGES
     assert "first 5000" in names.missing[Named.BILLING_GROUPS]
 
 

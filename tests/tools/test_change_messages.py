@@ -43,36 +43,36 @@ def said(made: Change, asked: AskOutcome | None = None, *, is_repeat: bool = Fal
 @pytest.mark.parametrize(
     ("told", "message"),
     [
-        ({"state": State.SUCCEEDED, "happened": CONFIRMED}, "Done: paying 120.00."),
+        ({"state": State.SUCCEEDED, "outcome_text": CONFIRMED}, "Done: paying 120.00."),
         (
-            {"state": State.SUCCEEDED, "happened": "It came late."},
+            {"state": State.SUCCEEDED, "outcome_text": "It came late."},
             "Done: paying 120.00. It came late.",
         ),
         (
-            {"state": State.REFUSED, "happened": "The card was declined."},
+            {"state": State.REFUSED, "outcome_text": "The card was declined."},
             "Not done. The card was declined.",
         ),
-        ({"state": State.NOT_SENT, "happened": "No DNS."}, "Nothing was sent. No DNS."),
+        ({"state": State.NOT_SENT, "outcome_text": "No DNS."}, "Nothing was sent. No DNS."),
         (
-            {"state": State.UNKNOWN, "happened": "No answer."},
+            {"state": State.UNKNOWN, "outcome_text": "No answer."},
             "UNKNOWN whether paying 120.00 happened: it was sent once and no clear answer came. No "
             "answer. It will not be sent again. Don't try again in any way. Tell the user to look into "
             "the Mission Control Portal, then to answer on the page in the browser where one opened, or "
             f"to run {RESOLVE}; until then no other payment is made.",
         ),
         (
-            {"state": State.UNKNOWN, "happened": "No answer.", **SETTING},
+            {"state": State.UNKNOWN, "outcome_text": "No answer.", **SETTING},
             "UNKNOWN whether paying 120.00 happened: it was sent once and no clear answer came. No "
             "answer. It will not be sent again. Don't try again in any way. "
             "telnyx_get_auto_recharge_preferences shows how it is now.",
         ),
         (
-            {"state": State.VOID, "happened": "The balance moved."},
+            {"state": State.VOID, "outcome_text": "The balance moved."},
             "Nothing was sent: what the question said about paying 120.00 is no longer true. The "
             "balance moved. Call again to ask again.",
         ),
         (
-            {"state": State.EXPIRED, "happened": "No answer came in time."},
+            {"state": State.EXPIRED, "outcome_text": "No answer came in time."},
             "Nothing was sent: paying 120.00 was not approved in time. No answer came in time. Call "
             "again to ask again.",
         ),
@@ -112,7 +112,7 @@ def test_while_a_question_waits_the_way_to_answer_it_is_told(
 ) -> None:
     assert words in said(change(), asked)
     # A question that was answered meanwhile has an outcome, whatever came of asking here.
-    sent = change(state=State.SUCCEEDED, happened=CONFIRMED)
+    sent = change(state=State.SUCCEEDED, outcome_text=CONFIRMED)
     assert said(sent, asked) == "Done: paying 120.00."
 
 
@@ -120,11 +120,11 @@ def test_while_a_question_waits_the_way_to_answer_it_is_told(
     ("told", "prefix"),
     [
         (
-            {"state": State.SUCCEEDED, "happened": CONFIRMED},
+            {"state": State.SUCCEEDED, "outcome_text": CONFIRMED},
             f"{REPEATED} (for another one on purpose, wait 10 minutes or give a new reference): ",
         ),
         (
-            {"state": State.SUCCEEDED, "happened": CONFIRMED, **SETTING},
+            {"state": State.SUCCEEDED, "outcome_text": CONFIRMED, **SETTING},
             f"{REPEATED} (for another one on purpose, wait 10 minutes): ",
         ),
         ({"state": State.UNKNOWN}, f"{REPEATED}: "),
@@ -149,7 +149,7 @@ WHOLE = change(
     requested_via="client 1",
     decided_by="ann",
     owner="host/1/2",
-    happened=CONFIRMED,
+    outcome_text=CONFIRMED,
     evidence={"transaction_id": "t1", "late": True, "before": {"enabled": False}},
     basis={"balance": "5.00"},
     note="Looked.",
@@ -210,7 +210,7 @@ async def test_a_list_of_a_ledger_that_was_replaced_says_that_changes_may_be_mis
     replaced = StoreReplaced("state.sqlite3", is_another=False)
     monkeypatch.setattr(Ledger, "replaced", lambda _: replaced)
     listed = content_of(await call(server, "telnyx_list_changes"))
-    assert listed["note"] == f"{replaced.happened} Changes may be missing here."
+    assert listed["note"] == f"{replaced.finding} Changes may be missing here."
 
 
 def test_a_listed_change_carries_all_that_is_known_and_leaves_out_what_is_not() -> None:

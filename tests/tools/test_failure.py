@@ -11,7 +11,7 @@ def test_the_parts_of_a_failure_are_one_text_in_this_order() -> None:
     )
     text = "Nothing was exported: no folder is set. Set one. Try again after that."
     assert str(failure) == text
-    assert (failure.happened, failure.why) == ("Nothing was exported", "no folder is set.")
+    assert (failure.summary, failure.why) == ("Nothing was exported", "no folder is set.")
 
 
 def test_parts_that_are_not_known_are_left_out() -> None:

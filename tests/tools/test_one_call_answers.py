@@ -8,7 +8,7 @@ import pytest
 
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
-from telnyx_mcp.telnyx.pagination import MOST_PAGES
+from telnyx_mcp.telnyx.pagination import MAX_PAGES
 from tests.conftest import Scripted, answer, call, content_of, text_of
 from tests.support import raw_api
 
@@ -157,4 +157,4 @@ async def test_a_look_ends_after_so_many_pages_and_says_so(
     scripted.will(*(answer(200, {"data": rows, "meta": meta}) for rows in pages))
     result = await call(scripted_server, "telnyx_list_invoices", {"unpaid_only": True})
     assert "INCOMPLETE: looked through 200 of 450" in text_of(result)
-    assert len(scripted.requests) == MOST_PAGES
+    assert len(scripted.requests) == MAX_PAGES

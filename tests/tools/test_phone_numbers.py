@@ -11,7 +11,7 @@ import pytest
 
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
-from telnyx_mcp.tools.catalog.list_phone_numbers import MOST_PAGES
+from telnyx_mcp.tools.catalog.list_phone_numbers import MAX_PAGES
 from tests.conftest import Scripted, answer, call, complaint, content_of, text_of
 from tests.support import raw_api
 
@@ -391,9 +391,9 @@ async def test_a_list_ends_after_so_many_pages_and_says_so(
 ) -> None:
     scripted.will(*(page(number, 75_000, size=1) for number in range(300)))
     told = await ask(scripted_server, group_by=["type"])
-    assert told["part_numbers"] == MOST_PAGES
+    assert told["part_numbers"] == MAX_PAGES
     assert "the most that one call reads" in told["note"]
-    assert len(scripted.requests) == MOST_PAGES
+    assert len(scripted.requests) == MAX_PAGES
 
 
 @pytest.mark.parametrize("arguments", [{}, {"group_by": ["type"]}, {"connection": "none"}])

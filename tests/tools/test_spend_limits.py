@@ -11,7 +11,13 @@ import pytest
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.telnyx.account_models import SpendLimit
-from telnyx_mcp.tools.support.spend_limits import KEPT, SECONDS, SpendLimitCache, blocked, close
+from telnyx_mcp.tools.support.spend_limits import (
+    KEPT,
+    SECONDS,
+    SpendLimitCache,
+    blocked,
+    close_to_limit,
+)
 from tests.conftest import Scripted, answer, call, content_of
 from tests.support import raw_api
 
@@ -151,7 +157,7 @@ def limit(**fields: Any) -> SpendLimit:
     ],
 )
 def test_a_limit_is_close_from_four_fifths_on(fields: Json, used: str | None) -> None:
-    assert [each["used"] for each in close((limit(**fields),))] == ([used] if used else [])
+    assert [each["used"] for each in close_to_limit((limit(**fields),))] == ([used] if used else [])
 
 
 @pytest.mark.parametrize(

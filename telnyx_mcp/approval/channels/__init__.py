@@ -33,7 +33,7 @@ PAGE_SECONDS = 20.0
 """How long a call waits for an answer on the page. The whole call must stay under the 60 s after which
 hosts time out."""
 PAGE_SECONDS_AFTER_CLIENT = 2.0
-LOOK_SECONDS = 0.25
+POLL_SECONDS = 0.25
 
 
 class AskOutcome(Enum):
@@ -93,9 +93,9 @@ class Channels:
         self._client_wait = client_wait
         self._wait_after_client = wait_after_client
         self._sleep = sleep
-        self._silent: set[str] = set()
+        self._unresponsive: set[str] = set()
         """Clients that declared elicitation and did not answer."""
-        self._asked: dict[str, datetime] = {}
+        self._asked_at: dict[str, datetime] = {}
         """When a client of revision 2026-07-28 was given the question of a change."""
 
     async def ask(
@@ -118,7 +118,7 @@ class Channels:
                 return outcome
         if self._fixed in ("auto", "browser"):
             if self._pages and await self._pages.show(change, ledger, check):
-                await self._decided(change, ledger, context, now, wait)
+                await self._wait_for_decision(change, ledger, context, now, wait)
                 return AskOutcome.ON_PAGE
             if self._fixed == "browser":
                 return AskOutcome.CANNOT_ASK
@@ -138,7 +138,7 @@ class Channels:
             return AskOutcome.CANNOT_ASK
         client = elicitation.client_name(context)
         answers = elicitation.brings_answer(change, context)
-        if client in self._silent:
+        if client in self._unresponsive:
             return AskOutcome.TOO_LATE if answers else AskOutcome.CANNOT_ASK
         if not elicitation.can_ask(context):
             return AskOutcome.CANNOT_ASK
@@ -147,18 +147,18 @@ class Channels:
                 change, context, self._client_wait, self._sleep
             )
         elif answers:
-            self._asked.pop(change.id, None)
+            self._asked_at.pop(change.id, None)
             return elicitation.answer(change, context)
         else:
-            asked = self._asked.setdefault(change.id, now)
-            if (now - asked).total_seconds() < self._client_wait:
+            asked_at = self._asked_at.setdefault(change.id, now)
+            if (now - asked_at).total_seconds() < self._client_wait:
                 return elicitation.question(change)
             outcome = AskOutcome.NO_ANSWER
         if outcome is AskOutcome.NO_ANSWER:
-            self._silent.add(client)
+            self._unresponsive.add(client)
         return outcome
 
-    async def _decided(
+    async def _wait_for_decision(
         self,
         change: Change,
         ledger: Ledger,
@@ -173,7 +173,7 @@ class Channels:
                 found = await in_thread(ledger.get, change.id, now())
                 if found is None or found.state is not State.PROPOSED:
                     return
-                await self._sleep(LOOK_SECONDS)
+                await self._sleep(POLL_SECONDS)
 
     def close(self) -> None:
         """Closes the pages."""

@@ -53,7 +53,7 @@ _FORWARDING = """\
 
 CHECKED_WITHIN = 10.0
 """How long a page waits to know whether its question is still true."""
-MOST_PAGES = 100
+MAX_PAGES = 100
 """Pages that stay open as receipts; older ones are forgotten."""
 
 
@@ -168,7 +168,7 @@ class BrowserPages:
         timer = threading.Timer(lifetime, shutil.rmtree, [directory], {"ignore_errors": True})
         timer.daemon = True
         timer.start()
-        for oldest in list(self._open)[: max(0, len(self._open) - MOST_PAGES)]:
+        for oldest in list(self._open)[: max(0, len(self._open) - MAX_PAGES)]:
             self._forget(oldest)
         self._open[change_id] = _Opened(secret, directory, timer, self._now(), check)
         file = directory / "approve.html"

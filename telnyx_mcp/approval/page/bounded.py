@@ -9,8 +9,8 @@ from typing import Any, cast
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-MOST_CONNECTIONS = 64
-BACKLOG = MOST_CONNECTIONS // 2
+MAX_CONNECTIONS = 64
+BACKLOG = MAX_CONNECTIONS // 2
 """Connections accepted at a time. Fewer than are kept, so that each is read before it can be closed."""
 READ_SECONDS = 10.0
 """The connection is dropped if a whole request, head and body, takes longer to arrive."""
@@ -32,7 +32,7 @@ class BoundedProtocol(H11Protocol):
         self._bound_reading()
         # An aborted connection stays in the set until the loop calls its connection_lost.
         open_ = [each for each in self._all() if not each.transport.is_closing()]
-        if len(open_) > MOST_CONNECTIONS:
+        if len(open_) > MAX_CONNECTIONS:
             min(open_, key=lambda each: (not each.owes_request, each._made)).transport.abort()
 
     def data_received(self, data: bytes) -> None:

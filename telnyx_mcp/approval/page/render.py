@@ -63,12 +63,12 @@ def style_hash() -> str:
 
 def question(change: Change, now: datetime, *, mistaken: bool) -> str:
     """The page that asks; again, if the last answer was mistaken."""
-    asked = change.question
+    content = change.question
     left = max(0, int((change.expires_at - now).total_seconds()))
-    error = _NOT_TYPED.format(typed=asked.typed) if asked.typed else _NOT_TICKED
+    error = _NOT_TYPED.format(typed=content.typed) if content.typed else _NOT_TICKED
     return _page(
-        title=("Not approved: " if mistaken else "") + asked.action,
-        heading=asked.title,
+        title=("Not approved: " if mistaken else "") + content.action,
+        heading=content.title,
         change=change,
         sender="asks for your approval",
         form="ask",
@@ -86,7 +86,7 @@ def decided(change: Change, now: datetime, profile: str | None, *, mistaken: boo
     waits = change.state in (State.APPROVED, State.SENDING)
     watched = waits and (now - change.updated_at).total_seconds() < _WATCHED
     text = reply.page.format(
-        happened=change.happened,
+        happened=change.outcome_text,
         blocks=BLOCKS if change.operation == PAYMENT else "",
         until=_clock(change.expires_at),
         resolve=command_line(f"resolve {change.id}", profile),

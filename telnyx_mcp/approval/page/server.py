@@ -119,7 +119,7 @@ class PageServer:
         """One request, as an ASGI application."""
         request = Request(scope, receive)
         try:
-            response = self._refused(request) or await self._answered(request)
+            response = self._rejection(request) or await self._respond(request)
         except ClientDisconnect:
             return
         except StoreError:
@@ -131,7 +131,7 @@ class PageServer:
         response.headers["content-security-policy"] = _POLICY.format(style=render.style_hash())
         await response(scope, receive, send)
 
-    def _refused(self, request: Request) -> Response | None:
+    def _rejection(self, request: Request) -> Response | None:
         """The refusal of a request with a wrong host, method or origin; None if it is accepted."""
         headers, origin = request.headers, f"http://{self.authority}"
         if headers.getlist("host") != [self.authority]:
@@ -148,7 +148,7 @@ class PageServer:
                 return _notice(403, "Not from here", "Only this page's own buttons answer it.")
         return None
 
-    async def _answered(self, request: Request) -> Response:
+    async def _respond(self, request: Request) -> Response:
         body = await _body(request)
         if body is None:
             return _notice(413, "Too much", "That is more than this page's form sends.")
@@ -165,12 +165,14 @@ class PageServer:
         if change is None:
             return _not_found()
         if change.id != change_id:  # a fresh question took the place of the one in the link
-            return _see(change.id, secret)
+            return _redirect(change.id, secret)
         if request.method == "POST":
             decided = self._decide(change, parse_qs(body.decode("latin-1")))
             if decided and decided.state is State.VOID:
                 decided = self._pages.check(decided.id) or decided
-            return _see(decided.id if decided else change.id, secret, "" if decided else "?again=")
+            return _redirect(
+                decided.id if decided else change.id, secret, "" if decided else "?again="
+            )
         self._pages.loaded(change_id)
         mistaken = "again" in request.query_params
         if change.state is State.PROPOSED:
@@ -231,7 +233,7 @@ def _is_confirmed(change: Change, form: Mapping[str, list[str]]) -> bool:
     return typed_matches("".join(form.get("amount", [])), typed)
 
 
-def _see(change_id: str, secret: str, query: str = "") -> Response:
+def _redirect(change_id: str, secret: str, query: str = "") -> Response:
     return RedirectResponse(f"/change/{change_id}/{secret}{query}", 303)
 
 

@@ -134,8 +134,8 @@ class DetailRecords:
             else:
                 matcher(condition)
                 others.append(condition)
-        asked = [key for name, value in query if name == "sort" for key in value.split(",")]
-        keys = [key for key in asked if not self._is_missing_time(kind, key.removeprefix("-"))]
+        requested = [key for name, value in query if name == "sort" for key in value.split(",")]
+        keys = [key for key in requested if not self._is_missing_time(kind, key.removeprefix("-"))]
         for key in keys:
             self._require_field(kind, key.removeprefix("-"), "sort")
         sort = tuple(keys) or (f"-{kind.time_field}",)

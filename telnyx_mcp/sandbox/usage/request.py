@@ -116,12 +116,12 @@ def _wrong_filter(name: str) -> Refusal:
 
 def _time(query: Query, now: datetime) -> tuple[datetime, datetime]:
     """The half-open range that is asked for, in one of the two ways."""
-    asked = dict(query)
-    if "date_range" in asked:
-        if {"start_date", "end_date"} & set(asked):
+    parameters = dict(query)
+    if "date_range" in parameters:
+        if {"start_date", "end_date"} & set(parameters):
             raise bad_parameter("date_range", "'date_range' can't go with 'start_date'.")
-        return _named_range(asked["date_range"], now)
-    start, end = (_parse_time(asked, name) for name in ("start_date", "end_date"))
+        return _named_range(parameters["date_range"], now)
+    start, end = (_parse_time(parameters, name) for name in ("start_date", "end_date"))
     if end <= start:
         raise bad_parameter("end_date", "'end_date' must be after 'start_date'.")
     if end > now:
@@ -137,9 +137,9 @@ def _time(query: Query, now: datetime) -> tuple[datetime, datetime]:
     return start, end
 
 
-def _parse_time(asked: dict[str, str], name: str) -> datetime:
+def _parse_time(parameters: dict[str, str], name: str) -> datetime:
     try:
-        return parse_moment(asked.get(name, ""))
+        return parse_moment(parameters.get(name, ""))
     except ValueError:
         raise bad_parameter(name, f"'{name}' must be YYYY-MM-DDTHH:mm:ssZ.") from None
 

@@ -40,7 +40,7 @@ from telnyx_mcp.telnyx.rate_limit.stores import PATIENCE, InMemoryStore, PaceSto
 
 LONGEST_WAIT = 15.0
 """Seconds a call may wait for its turn; a later turn fails at once and says when."""
-TOLD_FROM = 2.0
+REPORTED_WAIT = 2.0
 """Seconds; a longer wait is reported."""
 LOOK_AGAIN = 1.0
 """Seconds after which one who waits looks whether the turn was put off."""
@@ -143,7 +143,7 @@ class Pacer:
                 waited = self._clock() - began
                 if held is None or waited + wait > longest:
                     raise TelnyxError(Failure.PACED, why, retry_in=round(wait, 1))
-                if waiting and waited + wait > TOLD_FROM:
+                if waiting and waited + wait > REPORTED_WAIT:
                     await waiting(wait, "Telnyx's rate limit")
                 await self._sleep(min(wait, LOOK_AGAIN))
                 looking = self._looking(endpoint, longest, held)
@@ -176,12 +176,12 @@ class Pacer:
         if sent.place is not now.place:
             return
         refused = status == 429
-        tells = parse_rate_limit(headers)
+        limits = parse_rate_limit(headers)
         wait = retry_after(headers) if refused else None
-        silent = 200 <= status < 300 and tells == RateLimitHeaders()
-        seen = Observation(tells, sent.at, now.at, refused, wait, own, silent)
+        silent = 200 <= status < 300 and limits == RateLimitHeaders()
+        seen = Observation(limits, sent.at, now.at, refused, wait, own, silent)
         self._seen[endpoint].append((now.place, seen))
-        if refused or tells.remaining == 0 or len(self._seen[endpoint]) > 1:
+        if refused or limits.remaining == 0 or len(self._seen[endpoint]) > 1:
             await self._change(endpoint, self._learning(endpoint))
 
     async def _give_back(self, endpoint: str, held: _Held | None) -> None:

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 
 from telnyx_mcp.approval.change import PAYMENT, Change
 from telnyx_mcp.approval.question import Fact, Question
-from telnyx_mcp.approval.request import CannotCheck, Draft
+from telnyx_mcp.approval.request import CannotCheck, QuestionDraft
 from telnyx_mcp.billing.money import amount_of
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
 from telnyx_mcp.telnyx.models import StoredPaymentTransaction
@@ -107,7 +107,7 @@ class PaymentRequest(AccountRequest):
     def summary(self) -> str:
         return f"paying {self.amount}"
 
-    async def draft(self, payments: Sequence[Change]) -> Draft:
+    async def draft(self, payments: Sequence[Change]) -> QuestionDraft:
         client = self._client.within(DRAFT_SECONDS)
         balance = await client.get_balance()
         currency = currency_of(balance)
@@ -129,13 +129,13 @@ class PaymentRequest(AccountRequest):
             str(self.amount),
             f"Pay {self.amount}{currency}",
         )
-        return Draft(question, {"balance": balance.balance}, self.amount)
+        return QuestionDraft(question, {"balance": balance.balance}, self.amount)
 
     async def void_reason(self, change: Change) -> str | None:
         try:
             balance = await self._client.within(CHECK_SECONDS).get_balance()
         except TelnyxError as error:
-            raise CannotCheck(error.happened) from None
+            raise CannotCheck(error.summary) from None
         return balance_moved(change.basis.get("balance"), balance.balance, self.amount)
 
     async def send(self) -> Mapping[str, Any]:

@@ -10,21 +10,17 @@ from pydantic import Field
 from telnyx_mcp.billing.money import amount_of, format_amount
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.tools.catalog.update_auto_recharge_preferences import (
-    MOST_RECHARGES_A_DAY,
+    MAX_RECHARGES_A_DAY,
     Charge,
     PreferencesRow,
 )
-from telnyx_mcp.tools.framework.arguments import Params
+from telnyx_mcp.tools.framework.arguments import NoParams
 from telnyx_mcp.tools.framework.results import Result, Row, copy_fields
 from telnyx_mcp.tools.framework.spec import Call, ToolSpec
 from telnyx_mcp.tools.support.low_credit import LowCreditNotice, low_credit_notice
 
 NOTHING = "nothing now"
 SCHEDULED = "Scheduled payments set up in the portal are not visible here."
-
-
-class NoParams(Params):
-    pass
 
 
 class ChargedAtMost(Row):
@@ -77,7 +73,7 @@ async def _add_charge(result: PreferencesResult, call: Call[Any]) -> str:
     try:
         balance = await call.client.get_balance()
     except TelnyxError as error:
-        return f"What would be charged is unknown, as the balance is: {error.happened}"
+        return f"What would be charged is unknown, as the balance is: {error.summary}"
     result.balance, result.currency = balance.balance, balance.currency
     result.available_credit = balance.available_credit
     charge = Charge(
@@ -94,7 +90,7 @@ async def _add_charge(result: PreferencesResult, call: Call[Any]) -> str:
     result.charged_now = NOTHING if charge.now is None else format_amount(charge.now)
     result.charged_at_most = ChargedAtMost(
         at_once=format_amount(charge.largest),
-        in_24_hours=format_amount(charge.largest * MOST_RECHARGES_A_DAY),
+        in_24_hours=format_amount(charge.largest * MAX_RECHARGES_A_DAY),
     )
     return ""
 

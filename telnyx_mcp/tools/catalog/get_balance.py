@@ -11,14 +11,14 @@ from pydantic import Field
 from telnyx_mcp.billing.charges import Charges, charges_of
 from telnyx_mcp.billing.money import ZERO, amount_of, format_amount
 from telnyx_mcp.billing.periods import period_of
-from telnyx_mcp.billing.runway import Rates, charge_days, in_words
+from telnyx_mcp.billing.runway import Rates, charge_days, describe_runway
 from telnyx_mcp.billing.spend import RECENT_DAYS, RecentUsage, recent_usage
 from telnyx_mcp.telnyx.models import Balance
 from telnyx_mcp.telnyx.usage_reports import rounded
 from telnyx_mcp.tools.framework.arguments import Params
 from telnyx_mcp.tools.framework.results import Result, Row, copy_fields
 from telnyx_mcp.tools.framework.spec import Call, ToolSpec
-from telnyx_mcp.tools.support.spend_limits import blocked, close
+from telnyx_mcp.tools.support.spend_limits import blocked, close_to_limit
 
 
 class BalanceParams(Params):
@@ -120,7 +120,9 @@ async def get_balance(call: Call[BalanceParams]) -> BalanceResult:
     result = copy_fields(balance, BalanceResult, without={"record_type"})
     result.blocked_by_spend_limit = [SpendLimitRow(**each) for each in blocked(limits)] or None
     if call.params.include_runway:
-        result.close_to_spend_limit = [SpendLimitRow(**each) for each in close(limits)] or None
+        result.close_to_spend_limit = [
+            SpendLimitRow(**each) for each in close_to_limit(limits)
+        ] or None
         result.runway = Runway(**await _runway(call, balance))
     return result
 
@@ -138,7 +140,7 @@ async def _runway(call: Call[BalanceParams], balance: Balance) -> dict[str, Any]
     monthly = charges.figures.get(currency, {}).get("recurring", ZERO)
     due = charge_days(today, monthly)
     lasts = {
-        f"{name}_lasts": in_words(amount_of(amount), rates, due, today)
+        f"{name}_lasts": describe_runway(amount_of(amount), rates, due, today)
         for name, amount in (
             ("balance", balance.balance),
             ("available_credit", balance.available_credit),
@@ -164,7 +166,7 @@ def _progress(call: Call[Any]) -> Any:
 def _unknown(charges: Charges, recent: RecentUsage, currency: str) -> str:
     """Why the rate is unknown; empty if it is known."""
     if recent.costs.error:
-        return f"the recent usage could not be read: {recent.costs.error.happened}"
+        return f"the recent usage could not be read: {recent.costs.error.summary}"
     missing = [*(["charges"] if charges.missing else []), *recent.costs.incomplete]
     if missing:
         return f"not all of the recent spending could be read: {', '.join(missing)}"

@@ -24,7 +24,7 @@ from telnyx_mcp.tools.support.charge_ranges import END_DESCRIPTION, check_range
 from telnyx_mcp.tools.support.csv_export import Exported, exporting
 from telnyx_mcp.tools.support.spelling import spellings
 
-MOST_NUMBERS = 100
+MAX_NUMBERS = 100
 """What one answer holds, with their services. Telnyx sends all numbers at once."""
 
 
@@ -37,13 +37,13 @@ class BreakdownParams(Params):
         "number", description="Order of the numbers; cost: highest cost first."
     )
     top: int | None = Field(
-        None, ge=1, le=MOST_NUMBERS, description="Only this many numbers, highest cost first."
+        None, ge=1, le=MAX_NUMBERS, description="Only this many numbers, highest cost first."
     )
     unused: bool = Field(
         False, description="Only numbers without calls, messages or other usage in this time."
     )
     page: PageNumber = 1
-    page_size: int = Field(20, ge=1, le=MOST_NUMBERS, description="Numbers per page.")
+    page_size: int = Field(20, ge=1, le=MAX_NUMBERS, description="Numbers per page.")
     export: bool = Field(False, description="All as a CSV file in the user's folder instead.")
 
 
@@ -112,9 +112,9 @@ class BreakdownResult(ListResult):
 
 
 async def get_charges_breakdown(call: Call[BreakdownParams]) -> BreakdownResult:
-    asked = call.params
-    check_range(asked.start_date, asked.end_date, call)
-    charges = await call.client.get_charges_breakdown(asked.start_date, asked.end_date)
+    params = call.params
+    check_range(params.start_date, params.end_date, call)
+    charges = await call.client.get_charges_breakdown(params.start_date, params.end_date)
     numbers = number_costs(charges.results or [])
     result = BreakdownResult(
         start_date=charges.start_date,
@@ -124,24 +124,24 @@ async def get_charges_breakdown(call: Call[BreakdownParams]) -> BreakdownResult:
         all=NumberTotals(**totals(numbers)),
         items=[],
     )
-    if asked.unused:
+    if params.unused:
         numbers = await _without_usage(call, numbers, result)
-    numbers = _sorted(numbers, asked)
-    if asked.export:
+    numbers = _sorted(numbers, params)
+    if params.export:
         with exporting(call, f"charges-{charges.start_date}") as export:
-            export.write(_cells(numbers, charges.currency))
+            export.write(_csv_rows(numbers, charges.currency))
             result.file = export.finish(complete=not export.full)
         return result.model_copy(update={"total": len(numbers)})
-    page = page_of(numbers, asked.page, asked.top or asked.page_size)
+    page = page_of(numbers, params.page, params.top or params.page_size)
     items = [
         _number(each, charges.user_email, unused=bool(result.unused_numbers)) for each in page.items
     ]
     return result.model_copy(update={**paging(page), "items": items})
 
 
-def _sorted(numbers: list[NumberCost], asked: BreakdownParams) -> list[NumberCost]:
+def _sorted(numbers: list[NumberCost], params: BreakdownParams) -> list[NumberCost]:
     by_number = sorted(numbers, key=lambda each: each.charges.tn or "")
-    if asked.sort == "cost" or asked.top:
+    if params.sort == "cost" or params.top:
         return sorted(by_number, key=lambda each: -each.cost)
     return by_number
 
@@ -181,7 +181,7 @@ def _day_of(text: str | None) -> date | None:
         return None
 
 
-def _cells(numbers: list[NumberCost], currency: str | None) -> Iterator[dict[str, Any]]:
+def _csv_rows(numbers: list[NumberCost], currency: str | None) -> Iterator[dict[str, Any]]:
     """A row for each service of each number."""
     for number in (each.charges for each in numbers):
         for service in number.services or []:

@@ -17,7 +17,7 @@ from telnyx_mcp.tools.framework.arguments import Day, Params
 from telnyx_mcp.tools.framework.results import Result, Row
 from telnyx_mcp.tools.framework.spec import Call, ToolSpec
 from telnyx_mcp.tools.support.charge_ranges import END_DESCRIPTION, check_range
-from telnyx_mcp.tools.support.period_arguments import left_out
+from telnyx_mcp.tools.support.period_arguments import month_end_hint
 
 COUNTING_SECONDS = 10.0
 """How long the summary waits for the count of numbers, which is not its main figure."""
@@ -98,13 +98,13 @@ class SummaryResult(Result):
 
 
 async def get_charges_summary(call: Call[SummaryParams]) -> SummaryResult:
-    asked = call.params
-    check_range(asked.start_date, asked.end_date, call)
-    charges = await call.client.get_charges_summary(asked.start_date, asked.end_date)
+    params = call.params
+    check_range(params.start_date, params.end_date, call)
+    charges = await call.client.get_charges_summary(params.start_date, params.end_date)
     body = charges.summary
     numbers, missing = await _count_numbers(call)
     return SummaryResult(
-        note=_note(asked.end_date, call) + missing,
+        note=_note(params.end_date, call) + missing,
         start_date=charges.start_date,
         end_date=charges.end_date,
         today=call.today,
@@ -121,12 +121,12 @@ async def get_charges_summary(call: Call[SummaryParams]) -> SummaryResult:
 
 async def _count_numbers(call: Call[SummaryParams]) -> tuple[dict[str, int] | None, str]:
     """The charged numbers by charge type, which only the breakdown tells; or why they are missing."""
-    asked = call.params
+    params = call.params
     client = call.client.within(COUNTING_SECONDS)
     try:
-        charges = await client.get_charges_breakdown(asked.start_date, asked.end_date)
+        charges = await client.get_charges_breakdown(params.start_date, params.end_date)
     except TelnyxError as error:
-        return None, f" The count of numbers is missing: {error.happened}."
+        return None, f" The count of numbers is missing: {error.summary}."
     numbers = number_costs(charges.results or [])
     return numbers_by_type(each.charges for each in numbers) or None, ""
 
@@ -136,8 +136,8 @@ def _note(end: date, call: Call[Any]) -> str:
     parts = [
         "Monthly and one-time charges only: usage (messages, calls, ...) is not in these figures."
     ]
-    if left_out(end):
-        parts.append(left_out(end))
+    if month_end_hint(end):
+        parts.append(month_end_hint(end))
     if end > call.day:
         parts.append("The range is not over yet.")
     return " ".join(parts)

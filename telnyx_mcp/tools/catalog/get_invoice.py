@@ -35,12 +35,12 @@ class InvoiceResult(Result):
 
 
 async def get_invoice(call: Call[InvoiceParams]) -> InvoiceResult:
-    asked = call.params
+    params = call.params
     invoice = await call.client.get_invoice(
-        asked.invoice_id, include_download_link=asked.include_download_link
+        params.invoice_id, include_download_link=params.include_download_link
     )
     result = copy_fields(invoice, InvoiceResult, without={"url", "record_type"})
-    if not asked.include_download_link:
+    if not params.include_download_link:
         result.download_url = None
     elif result.download_url:
         result.note = "The link works without a key for a short time: give it to the user only."

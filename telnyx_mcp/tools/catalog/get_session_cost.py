@@ -20,7 +20,7 @@ from telnyx_mcp.tools.framework.spec import Call, ToolSpec
 from telnyx_mcp.tools.support.vocabulary import product_named
 
 SESSION = "call-session"
-MOST_EVENTS = 20
+MAX_EVENTS = 20
 """Events that an answer names; the dearest of them."""
 REST = "(not itemised)"
 PRODUCTS: Mapping[str, str] = {
@@ -87,14 +87,14 @@ class SessionResult(Result):
     )
     currency: str | None = None
     by_product: list[ProductCost] = Field(description="Cost by product, the dearest first.")
-    events: list[EventCost] = Field(description=f"The {MOST_EVENTS} dearest events.")
+    events: list[EventCost] = Field(description=f"The {MAX_EVENTS} dearest events.")
     event_count: int = Field(description="How many events by_product counts.")
 
 
 async def get_session_cost(call: Call[SessionParams]) -> SessionResult:
-    asked = call.params
+    params = call.params
     try:
-        return _result(await _found(call, asked.date))
+        return _result(await _find_session(call, params.date))
     except TelnyxError as error:
         if error.failure is Failure.NOT_FOUND:
             error.extra_advice = (
@@ -105,15 +105,17 @@ async def get_session_cost(call: Call[SessionParams]) -> SessionResult:
         raise
 
 
-async def _found(call: Call[SessionParams], day: date | None) -> SessionAnalysis:
+async def _find_session(call: Call[SessionParams], day: date | None) -> SessionAnalysis:
     """The session. It is not found under a wrong day, so it is then looked for without one."""
-    asked = call.params
+    params = call.params
     try:
-        return await call.client.get_session_analysis(asked.record_type, asked.session_id, date=day)
+        return await call.client.get_session_analysis(
+            params.record_type, params.session_id, date=day
+        )
     except TelnyxError as error:
         if day is None or error.failure is not Failure.NOT_FOUND:
             raise
-    return await _found(call, None)
+    return await _find_session(call, None)
 
 
 @dataclass(slots=True)
@@ -150,7 +152,7 @@ class _Products:
 
 def _result(analysis: SessionAnalysis) -> SessionResult:
     total, currency = _total(analysis)
-    events = list(_all(analysis.root))
+    events = list(_iter_events(analysis.root))
     products = _Products()
     for each in events:
         products.add(each, currency)
@@ -165,7 +167,7 @@ def _result(analysis: SessionAnalysis) -> SessionResult:
         part_total=None if part is None else format_amount(part),
         currency=currency,
         by_product=rows,
-        events=[_row(each, currency) for each in events[:MOST_EVENTS]],
+        events=[_row(each, currency) for each in events[:MAX_EVENTS]],
         event_count=len(events),
         note=_note(products.unreadable, len(events)),
     )
@@ -184,12 +186,12 @@ def _note(unreadable: int, count: int) -> str | None:
     notes = []
     if unreadable:
         notes.append(f"{unreadable} of {count} events have no readable cost.")
-    if count > MOST_EVENTS:
-        notes.append(f"events: the {MOST_EVENTS} dearest of {count}; by_product has all.")
+    if count > MAX_EVENTS:
+        notes.append(f"events: the {MAX_EVENTS} dearest of {count}; by_product has all.")
     return " ".join(notes) or None
 
 
-def _all(root: SessionEvent | None) -> Iterator[SessionEvent]:
+def _iter_events(root: SessionEvent | None) -> Iterator[SessionEvent]:
     """The event and all below it, but for the session itself, which is no event and costs nothing."""
     waiting = [] if root is None else [root]
     while waiting:

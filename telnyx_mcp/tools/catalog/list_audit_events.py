@@ -104,32 +104,32 @@ class AuditResult(ListResult):
 
 
 async def list_audit_events(call: Call[AuditParams]) -> AuditResult:
-    asked, names = call.params, call.names()
+    params, names = call.params, call.names()
     result = AuditResult(
         today=call.today,
-        created_after=isoformat(asked.created_after),
-        created_before=isoformat(asked.created_before),
+        created_after=isoformat(params.created_after),
+        created_before=isoformat(params.created_before),
         items=[],
     )
-    if asked.contains or asked.change_type or asked.record_type or asked.changed_by:
-        events, told = await _matching(call, names, result)
+    if params.contains or params.change_type or params.record_type or params.changed_by:
+        events, fields = await _matching(call, names, result)
     else:
-        page = await _fetch(call, asked.page, asked.page_size)
-        events, whole = page.items, asked.page == 1 and not page.has_more
-        told = paging(page) | payments_in(events, whole=whole)
-    wanted = any(each.user_id for each in events)
-    emails = await names.all(Named.USERS) if wanted else {}
-    return result.model_copy(update=told | {"items": [_row(each, emails) for each in events]})
+        page = await _fetch(call, params.page, params.page_size)
+        events, whole = page.items, params.page == 1 and not page.has_more
+        fields = paging(page) | payments_in(events, whole=whole)
+    has_users = any(each.user_id for each in events)
+    emails = await names.all(Named.USERS) if has_users else {}
+    return result.model_copy(update=fields | {"items": [_row(each, emails) for each in events]})
 
 
 def _fetch(
     call: Call[AuditParams], page: int, page_size: int | None = None
 ) -> Coroutine[Any, Any, Page[AuditEvent]]:
-    asked = call.params
+    params = call.params
     return call.client.list_audit_events(
-        created_after=asked.created_after,
-        created_before=asked.created_before,
-        sort=asked.sort,
+        created_after=params.created_after,
+        created_before=params.created_before,
+        sort=params.sort,
         page=page,
         page_size=page_size,
     )
@@ -140,11 +140,11 @@ async def _matching(
 ) -> tuple[list[AuditEvent], dict[str, Any]]:
     """A page of the events that match, and what the result says about all that do. Telnyx filters by
     time only, so all events of that time are looked through again for every page."""
-    asked = call.params
-    by = await changed_by(asked.changed_by, names) if asked.changed_by else None
-    result.changed_by = by.shown if by else None
-    emails = await names.all(Named.USERS) if any("@" in each for each in asked.contains) else {}
-    texts = TextFilter(asked.contains, emails)
+    params = call.params
+    author = await changed_by(params.changed_by, names) if params.changed_by else None
+    result.changed_by = author.label if author else None
+    emails = await names.all(Named.USERS) if any("@" in each for each in params.contains) else {}
+    texts = TextFilter(params.contains, emails)
     scan = Scan(
         lambda number: _fetch(call, number),
         lambda event: event.id,
@@ -155,15 +155,15 @@ async def _matching(
     whole_values: set[int] = set()
     async for event in scan.rows():
         types[event.record_type or "unknown"] += 1
-        match = texts.match(event) if asked.contains else False
-        if match is not None and (by is None or by.made(event)):
+        match = texts.match(event) if params.contains else False
+        if match is not None and (author is None or author.matches(event)):
             found.append(event)
             if match:
                 whole_values.add(id(event))
-    found = preferred(found, "change_type", asked.change_type)
-    found = preferred(found, "record_type", asked.record_type)
+    found = preferred(found, "change_type", params.change_type)
+    found = preferred(found, "record_type", params.record_type)
     found.sort(key=lambda each: id(each) not in whole_values)  # stable: in each part, by time
-    page = page_of(found, asked.page, asked.page_size)
+    page = page_of(found, params.page, params.page_size)
     whole = sum(id(each) in whole_values for each in found)
     notes = [coverage(scan)]
     if 0 < whole < len(found):
@@ -172,8 +172,11 @@ async def _matching(
         )
     if not found and types:
         notes.append(f"Types of things changed then: {', '.join(dict(types.most_common(10)))}.")
-    told = paging(page) | {"total": len(found) if scan.complete else None, "note": " ".join(notes)}
-    return page.items, told | payments_in(found, whole=scan.complete)
+    fields = paging(page) | {
+        "total": len(found) if scan.complete else None,
+        "note": " ".join(notes),
+    }
+    return page.items, fields | payments_in(found, whole=scan.complete)
 
 
 def _row(event: AuditEvent, emails: Mapping[str, str]) -> AuditRow:

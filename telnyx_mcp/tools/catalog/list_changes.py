@@ -61,7 +61,7 @@ async def list_changes(call: Call[ChangesParams]) -> ChangesResult:
             f"{refusal.reason}"
         ) from None
     shown = found[: call.params.limit]
-    notes = [f"{replaced.happened} Changes may be missing here."] if replaced else []
+    notes = [f"{replaced.finding} Changes may be missing here."] if replaced else []
     if hides:
         notes.append(NOT_LINKED.format(link=command_line(LINK, ledger.profile)))
     return ChangesResult(
@@ -87,7 +87,7 @@ def row_of(change: Change) -> ChangeRow:
         approved_by=change.approved_by or None,
         decided_by=change.decided_by or None,
         decided_at=change.decided_at.isoformat(timespec="seconds") if change.decided_at else None,
-        happened=change.happened or None,
+        happened=change.outcome_text or None,
         evidence=dict(change.evidence) or None,
         resolution=change.note or None,
     )

@@ -21,7 +21,7 @@ from telnyx_mcp.tools.framework.results import (
 )
 from telnyx_mcp.tools.framework.spec import Call, ToolSpec
 
-MOST_LINKS = 20
+MAX_LINKS = 20
 """Links in one answer. Each costs a request and some hundred tokens."""
 
 
@@ -44,7 +44,7 @@ class InvoicesParams(Params):
     )
     include_download_links: bool = Field(
         False,
-        description=f"Add a link to each PDF, for {MOST_LINKS} rows at most: short-lived and secret, for "
+        description=f"Add a link to each PDF, for {MAX_LINKS} rows at most: short-lived and secret, for "
         "the user only. A request per link.",
     )
     page: PageNumber = 1
@@ -69,18 +69,18 @@ class InvoicesResult(ListResult):
 
 
 async def list_invoices(call: Call[InvoicesParams]) -> InvoicesResult:
-    asked = call.params
-    result = await (_unpaid(call) if asked.unpaid_only else _page(call))
-    if asked.include_download_links and result.items:
+    params = call.params
+    result = await (_unpaid(call) if params.unpaid_only else _page(call))
+    if params.include_download_links and result.items:
         notes = (result.note, await _add_links(call, result.items))
         result.note = " ".join(filter(None, notes))
     return result
 
 
 async def _page(call: Call[InvoicesParams]) -> InvoicesResult:
-    asked = call.params
+    params = call.params
     page = await call.client.list_invoices(
-        sort=asked.sort, page=asked.page, page_size=asked.page_size
+        sort=params.sort, page=params.page, page_size=params.page_size
     )
     items = [_row(each) for each in page.items]
     return InvoicesResult(today=call.today, items=items, **paging(page))
@@ -98,23 +98,23 @@ async def _unpaid(call: Call[InvoicesParams]) -> InvoicesResult:
     )
     found = [each async for each in scan.rows() if each.paid is not True]
     items = [_row(each) for each in found if each.paid is False]
-    unsaid = len(found) - len(items)
+    unstated = len(found) - len(items)
     return InvoicesResult(
         today=call.today,
         items=items,
         returned=len(items),
         total=len(items) if scan.complete else None,
-        note=coverage(scan) + (f" {unsaid} don't say whether they are paid." if unsaid else ""),
+        note=coverage(scan) + (f" {unstated} don't say whether they are paid." if unstated else ""),
     )
 
 
 async def _add_links(call: Call[InvoicesParams], rows: Sequence[InvoiceRow]) -> str:
     """Adds to each of the first rows the link to its PDF. What it returns says which have none."""
-    few = anyio.CapacityLimiter(AT_ONCE)
+    limiter = anyio.CapacityLimiter(AT_ONCE)
     failures: list[TelnyxError] = []
 
     async def add(row: InvoiceRow) -> None:
-        async with few:
+        async with limiter:
             try:
                 invoice = await call.client.get_invoice(
                     row.invoice_id or "", include_download_link=True
@@ -124,16 +124,16 @@ async def _add_links(call: Call[InvoicesParams], rows: Sequence[InvoiceRow]) -> 
                 failures.append(error)
 
     async with anyio.create_task_group() as tasks:
-        for row in rows[:MOST_LINKS]:
+        for row in rows[:MAX_LINKS]:
             if row.invoice_id:
                 tasks.start_soon(add, row)
     linked = sum(row.download_url is not None for row in rows)
     notes = [f"The links {_LINK_NOTE}" if linked else "There are no links."]
-    if lacking := min(len(rows), MOST_LINKS) - linked:
-        why = f" ({failures[0].happened})" if failures else ""
-        notes.append(f"{lacking} invoices have no link{why}: ask with telnyx_get_invoice.")
-    if len(rows) > MOST_LINKS:
-        notes.append(f"Only the first {MOST_LINKS} rows have links.")
+    if without_link := min(len(rows), MAX_LINKS) - linked:
+        why = f" ({failures[0].summary})" if failures else ""
+        notes.append(f"{without_link} invoices have no link{why}: ask with telnyx_get_invoice.")
+    if len(rows) > MAX_LINKS:
+        notes.append(f"Only the first {MAX_LINKS} rows have links.")
     return " ".join(notes)
 
 

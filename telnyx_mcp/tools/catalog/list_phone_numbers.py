@@ -16,7 +16,7 @@ from telnyx_mcp.tools.framework.spec import Call, ToolSpec
 from telnyx_mcp.tools.support.number_groups import FORMER_TYPES, NumberGroup, group_rows
 from telnyx_mcp.tools.support.number_search import STATUSES, NumberSearch, NumbersParams, search_of
 
-MOST_PAGES = 200
+MAX_PAGES = 200
 """50,000 numbers."""
 
 
@@ -61,9 +61,9 @@ async def list_phone_numbers(call: Call[NumbersParams]) -> NumbersResult:
         return await _grouped(call, search, names)
     page = await _one_page(call, search)
     if page is None:
-        found = [each async for each in _found(call, search)]
+        found = [each async for each in _matching_numbers(call, search)]
         page = page_of(found, call.params.page, call.params.page_size)
-    groups = await names.all(Named.BILLING_GROUPS) if _have_groups(page) else {}
+    groups = await names.all(Named.BILLING_GROUPS) if _any_has_group(page) else {}
     result = NumbersResult(
         items=[_row(each, groups) for each in page.items],
         note=" ".join(search.notes) or None,
@@ -77,24 +77,26 @@ async def list_phone_numbers(call: Call[NumbersParams]) -> NumbersResult:
 async def _one_page(call: Call[NumbersParams], search: NumberSearch) -> Page[PhoneNumber] | None:
     """The page asked for as Telnyx has it; None where all numbers have to be looked through. A number
     that the account no longer has, or not yet, is looked for in every status."""
-    asked = call.params
+    params = call.params
     if search.tests or len(search.statuses) > 1:
         return None
     page = await call.client.list_phone_numbers(
         **search.filters,
         status=search.statuses[0],
         detailed=True,
-        page=asked.page,
-        page_size=asked.page_size,
+        page=params.page,
+        page_size=params.page_size,
     )
-    if page.items or not asked.number or asked.status or page.number > 1:
+    if page.items or not params.number or params.status or page.number > 1:
         return page
     search.statuses = STATUSES[1:]
     search.notes.append("No active number matches: the other statuses were looked through.")
     return None
 
 
-async def _found(call: Call[Any], search: NumberSearch) -> AsyncGenerator[PhoneNumber, None]:
+async def _matching_numbers(
+    call: Call[Any], search: NumberSearch
+) -> AsyncGenerator[PhoneNumber, None]:
     """Every number that is asked for."""
     for status in search.statuses:
 
@@ -104,7 +106,7 @@ async def _found(call: Call[Any], search: NumberSearch) -> AsyncGenerator[PhoneN
             )
 
         scan = Scan[PhoneNumber](
-            fetch, lambda each: each.id, call.progress.rows, most_pages=MOST_PAGES
+            fetch, lambda each: each.id, call.progress.rows, max_pages=MAX_PAGES
         )
         async for each in scan.rows():
             if all(test(each) for test in search.tests):
@@ -118,12 +120,12 @@ async def _found(call: Call[Any], search: NumberSearch) -> AsyncGenerator[PhoneN
 
 
 async def _grouped(call: Call[NumbersParams], search: NumberSearch, names: Names) -> NumbersResult:
-    asked = call.params
-    found = [each async for each in _found(call, search)]
-    groups = await names.all(Named.BILLING_GROUPS) if "billing_group" in asked.group_by else {}
+    params = call.params
+    found = [each async for each in _matching_numbers(call, search)]
+    groups = await names.all(Named.BILLING_GROUPS) if "billing_group" in params.group_by else {}
     counted = "numbers" if search.whole else "part_numbers"
-    rows = group_rows(found, asked.group_by, groups, counted)
-    page = page_of(rows, asked.page, asked.page_size)
+    rows = group_rows(found, params.group_by, groups, counted)
+    page = page_of(rows, params.page, params.page_size)
     return NumbersResult(
         items=page.items,
         numbers=len(found) if search.whole else None,
@@ -133,13 +135,13 @@ async def _grouped(call: Call[NumbersParams], search: NumberSearch, names: Names
     )
 
 
-def _have_groups(page: Page[PhoneNumber]) -> bool:
+def _any_has_group(page: Page[PhoneNumber]) -> bool:
     return any(each.billing_group_id for each in page.items)
 
 
 def _row(number: PhoneNumber, billing_groups: Mapping[str, str]) -> NumberRow:
-    told = type(number).model_fields.keys() & NumberRow.model_fields.keys()
-    row = NumberRow(**number.model_dump(include=set(told), exclude_none=True))
+    shared_fields = type(number).model_fields.keys() & NumberRow.model_fields.keys()
+    row = NumberRow(**number.model_dump(include=set(shared_fields), exclude_none=True))
     row.phone_number_type = FORMER_TYPES.get(row.phone_number_type or "", row.phone_number_type)
     row.billing_group_name = billing_groups.get(row.billing_group_id or "")
     return row

@@ -97,25 +97,29 @@ class DeliveriesResult(ListResult):
 
 
 async def list_webhook_deliveries(call: Call[DeliveriesParams]) -> DeliveriesResult:
-    asked = call.params
-    echoed: dict[str, Any] = {
-        name: isoformat(getattr(asked, name))
+    params = call.params
+    given_ranges: dict[str, Any] = {
+        name: isoformat(getattr(params, name))
         for name in ("started_after", "started_before", "finished_after", "finished_before")
     }
-    if asked.group_failures:
-        return await _failures(call, echoed)
-    page = await call.client.list_webhook_deliveries(**_query(asked))
+    if params.group_failures:
+        return await _failures(call, given_ranges)
+    page = await call.client.list_webhook_deliveries(**_query(params))
     rows = [delivery_row(each) for each in page.items]
     return DeliveriesResult(
-        today=call.today, **echoed, same_in_all=_take_out(rows), items=rows, **paging(page)
+        today=call.today,
+        **given_ranges,
+        same_in_all=_extract_common(rows),
+        items=rows,
+        **paging(page),
     )
 
 
-def _query(asked: DeliveriesParams) -> dict[str, Any]:
-    return asked.model_dump(exclude={"group_failures"})
+def _query(params: DeliveriesParams) -> dict[str, Any]:
+    return params.model_dump(exclude={"group_failures"})
 
 
-def _take_out(rows: list[DeliveryRow]) -> SameInAll | None:
+def _extract_common(rows: list[DeliveryRow]) -> SameInAll | None:
     """What several rows would repeat, each of them."""
     same: dict[str, Any] = {}
     for name in ("url", "http_status", "errors"):
@@ -127,26 +131,26 @@ def _take_out(rows: list[DeliveryRow]) -> SameInAll | None:
     return SameInAll(**same) if same else None
 
 
-async def _failures(call: Call[DeliveriesParams], echoed: dict[str, Any]) -> DeliveriesResult:
+async def _failures(call: Call[DeliveriesParams], given_ranges: dict[str, Any]) -> DeliveriesResult:
     """The failed deliveries by URL, with what else was sent there.
 
     All deliveries are read a second time, whatever their status, as the rate and the last delivery
     need them: without `attempts_contains`, which may name the error.
     """
-    asked = call.params
+    params = call.params
     scan = _scan(call, status="failed")
     failed = [delivery_row(each) async for each in scan.rows()]
     notes = [coverage(scan)]
     traffic = AllTraffic(whole=scan.complete)
     if failed:
         notes.append(await _read_all(call, traffic))
-    ends = [each for each in (asked.started_before, asked.finished_before) if each]
+    ends = [each for each in (params.started_before, params.finished_before) if each]
     until_now = all(each >= call.services.now() for each in ends)
     rows = url_rows(failed, traffic, whole=scan.complete, until_now=until_now)
-    page = page_of(rows, asked.page, asked.page_size)
+    page = page_of(rows, params.page, params.page_size)
     return DeliveriesResult(
         today=call.today,
-        **echoed,
+        **given_ranges,
         all_urls=Counts(**traffic.everything.counts(whole=traffic.whole)) if failed else None,
         items=page.items,
         note=" ".join(notes),
@@ -163,14 +167,14 @@ async def _read_all(call: Call[DeliveriesParams], traffic: AllTraffic) -> str:
         async for each in scan.rows():
             traffic.add(delivery_row(each))
     except TelnyxError as error:
-        return f"sent, delivered and rates are missing: {error.happened}."
+        return f"sent, delivered and rates are missing: {error.summary}."
     traffic.whole = scan.complete
     return f"For sent, delivered and rates: {coverage(scan)}"
 
 
-def _scan(call: Call[DeliveriesParams], **instead: Any) -> Scan[WebhookDelivery]:
+def _scan(call: Call[DeliveriesParams], **overrides: Any) -> Scan[WebhookDelivery]:
     """A scan of all deliveries that were asked for, with other filters `instead`."""
-    query = _query(call.params) | {"page_size": None} | instead
+    query = _query(call.params) | {"page_size": None} | overrides
     return Scan(
         lambda number: call.client.list_webhook_deliveries(**query | {"page": number}),
         lambda delivery: delivery.id,

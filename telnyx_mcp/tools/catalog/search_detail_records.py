@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from telnyx_mcp.billing.records import RECORD_TYPES, mark_of, time_fields
 from telnyx_mcp.config.command_line import command_line
 from telnyx_mcp.telnyx.models import DetailRecord, Page
-from telnyx_mcp.telnyx.pagination import MOST_RECORD_PAGES, Scan
+from telnyx_mcp.telnyx.pagination import MAX_RECORD_PAGES, Scan
 from telnyx_mcp.tools.framework.arguments import PageNumber, Params, Text, TextList
 from telnyx_mcp.tools.framework.failure import not_asked
 from telnyx_mcp.tools.framework.results import ListResult, coverage, paging
@@ -92,34 +92,36 @@ class RecordsResult(ListResult):
 
 
 async def search_detail_records(call: Call[RecordsParams]) -> RecordsResult:
-    asked = call.params
+    params = call.params
     search = partial(
         call.client.search_detail_records,
-        asked.record_type,
-        date_range=asked.date_range,
-        filters=wire_filters(asked.filters, asked.record_type),
-        sort=_wire_sort(asked.sort),
+        params.record_type,
+        date_range=params.date_range,
+        filters=wire_filters(params.filters, params.record_type),
+        sort=_wire_sort(params.sort),
     )
-    echoed: dict[str, Any] = {
+    request_fields: dict[str, Any] = {
         "today": call.today,
-        "record_type": asked.record_type,
-        "date_range": asked.date_range,
-        "filters": asked.filters or None,
+        "record_type": params.record_type,
+        "date_range": params.date_range,
+        "filters": params.filters or None,
     }
-    if asked.export:
-        return await _exported(call, search, echoed)
-    page = await search(page=asked.page, page_size=asked.page_size)
-    unwanted = excluded(asked.filters, asked.record_type)
+    if params.export:
+        return await _exported(call, search, request_fields)
+    page = await search(page=params.page, page_size=params.page_size)
+    unwanted = excluded(params.filters, params.record_type)
     records = [each for each in page.items if not _is_excluded(each, unwanted)]
-    same, items = _same_apart(records)
+    same, items = _split_common(records)
     left_out = len(page.items) - len(records)
     note = (
         f"{left_out} rows of this page are left out by !=, and counted in total."
         if left_out
         else None
     )
-    told = {**paging(page), "returned": len(records)}
-    return RecordsResult(**echoed, same_in_all=same or None, items=items, note=note, **told)
+    page_fields = {**paging(page), "returned": len(records)}
+    return RecordsResult(
+        **request_fields, same_in_all=same or None, items=items, note=note, **page_fields
+    )
 
 
 def _is_excluded(record: DetailRecord, unwanted: Mapping[str, set[str]]) -> bool:
@@ -129,14 +131,14 @@ def _is_excluded(record: DetailRecord, unwanted: Mapping[str, set[str]]) -> bool
 async def _exported(
     call: Call[RecordsParams],
     search: Callable[..., Coroutine[Any, Any, Page[DetailRecord]]],
-    echoed: dict[str, Any],
+    request_fields: dict[str, Any],
 ) -> RecordsResult:
     """All records that match, in a file. One that is not whole says so in its name."""
     scan = Scan(
         lambda number: search(page=number),
         mark_of,
         call.progress.rows,
-        most_pages=MOST_RECORD_PAGES,
+        max_pages=MAX_RECORD_PAGES,
     )
     unwanted = excluded(call.params.filters, call.params.record_type)
     about = f"{call.params.record_type}-{call.params.date_range or 'records'}"
@@ -157,26 +159,28 @@ async def _exported(
         file = export.finish(complete=whole)
     too_large = "" if not export.full else " The file is as large as files may get."
     rest = "" if whole else f" {_whole_export(call)}"
-    return RecordsResult(**echoed, items=[], file=file, note=coverage(scan) + too_large + rest)
+    return RecordsResult(
+        **request_fields, items=[], file=file, note=coverage(scan) + too_large + rest
+    )
 
 
 def _whole_export(call: Call[RecordsParams]) -> str:
     """Which command exports all records that match, for the user to run."""
-    asked = call.params
+    params = call.params
     start, end, filters = "YYYY-MM-DD", None, []
-    for text in asked.filters:
+    for text in params.filters:
         field, operator, value = split_filter(text)
-        if field in time_fields(asked.record_type) and operator in (">=", "<"):
+        if field in time_fields(params.record_type) and operator in (">=", "<"):
             start, end = (value, end) if operator == ">=" else (start, value)
         elif operator != NOT:
             filters.append(text)
     span = ["--start", start, *(["--end", end] if end else [])]
-    if asked.date_range:
-        span = ["--period", asked.date_range.replace("_", " ")]
+    if params.date_range:
+        span = ["--period", params.date_range.replace("_", " ")]
     more = [word for each in filters for word in ("--filter", each)]
-    about = shlex.join(["--type", asked.record_type, *span, *more])
-    words = f"export detail-records {about} --to {asked.record_type}.csv"
-    without = " (without !=)" if excluded(asked.filters, asked.record_type) else ""
+    about = shlex.join(["--type", params.record_type, *span, *more])
+    words = f"export detail-records {about} --to {params.record_type}.csv"
+    without = " (without !=)" if excluded(params.filters, params.record_type) else ""
     return (
         f"For all of them{without}, the user can run: {command_line(words, call.services.account)}"
     )
@@ -191,7 +195,7 @@ def _wire_sort(sort: list[str]) -> list[str]:
     return sort
 
 
-def _same_apart(records: list[DetailRecord]) -> tuple[DetailRecord, list[DetailRecord]]:
+def _split_common(records: list[DetailRecord]) -> tuple[DetailRecord, list[DetailRecord]]:
     """The fields that are equal in all of several records, and the records without them."""
     records = [{k: v for k, v in each.items() if v not in (None, "", [])} for each in records]
     if len(records) < 2:

@@ -27,9 +27,9 @@ from telnyx_mcp.tools.framework.results import Result, Row
 from telnyx_mcp.tools.framework.spec import Call, ToolSpec
 from telnyx_mcp.tools.support.period_arguments import (
     PeriodParams,
-    asked_period,
-    left_out,
+    month_end_hint,
     named_period,
+    requested_period,
 )
 
 LINES = 5
@@ -167,8 +167,8 @@ class SpendResult(Result):
 
 
 async def summarize_spend(call: Call[SpendParams]) -> SpendResult:
-    asked = call.params
-    period = asked_period(asked, call)
+    params = call.params
+    period = requested_period(params, call)
     before = _compared_period(call, period)
     spend = await _spend(call, period)
     earlier = await _spend(call, before) if before else None
@@ -250,10 +250,10 @@ def _spent(currency: str, spend: Spend, recent: RecentUsage | None) -> dict[str,
 
 def _largest(amounts: Mapping[str, Decimal], count: int) -> dict[str, str]:
     shown, rest, others = largest(amounts, count)
-    told = {name: format_amount(amount) for name, amount in shown}
-    part = any(name.endswith("(part)") and name not in told for name in amounts)
+    row = {name: format_amount(amount) for name, amount in shown}
+    part = any(name.endswith("(part)") and name not in row for name in amounts)
     name = f"{others} others{' (part)' if part else ''}"
-    return told | ({name: format_amount(rest)} if others else {})
+    return row | ({name: format_amount(rest)} if others else {})
 
 
 def _compared(earlier: Spend, spend: Spend) -> SpendComparison:
@@ -303,7 +303,7 @@ def _notes(
         "Days are UTC, as on the bill. Taxes, regulatory and payment fees are not included; the invoice "
         "is the authority."
     )
-    if hint := left_out(call.params.end_date):
+    if hint := month_end_hint(call.params.end_date):
         yield hint
     yield from _incomplete(spend, "")
     if earlier:
@@ -324,10 +324,10 @@ def _notes(
 def _incomplete(spend: Spend, which: str) -> Iterator[str]:
     if spend.charges.missing:
         parts = ", ".join(f"{part.start} to {part.end}" for part in spend.charges.missing)
-        why = spend.charges.error.happened if spend.charges.error else ""
+        why = spend.charges.error.summary if spend.charges.error else ""
         yield f"INCOMPLETE: charges{which} for {parts} could not be read ({why}) Call again."
     if spend.usage.error:
-        yield f"INCOMPLETE: usage{which} could not be read: {spend.usage.error.happened}"
+        yield f"INCOMPLETE: usage{which} could not be read: {spend.usage.error.summary}"
     if missing := spend.usage.incomplete:
         again = "a shorter period" if spend.period.days > 31 else "it again"
         yield (
@@ -339,10 +339,10 @@ def _incomplete(spend: Spend, which: str) -> Iterator[str]:
 
 
 def _comparable(period: Period, before: Period) -> Iterator[str]:
-    if period.firsts != before.firsts:
+    if period.month_starts != before.month_starts:
         yield (
-            f"The period holds {period.firsts} firsts of a month and the one compared with "
-            f"{before.firsts}: monthly charges fall due on the first, so the difference says little."
+            f"The period holds {period.month_starts} firsts of a month and the one compared with "
+            f"{before.month_starts}: monthly charges fall due on the first, so the difference says little."
         )
 
 

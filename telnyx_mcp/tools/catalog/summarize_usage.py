@@ -26,8 +26,8 @@ from telnyx_mcp.tools.framework.arguments import utc_text
 from telnyx_mcp.tools.framework.failure import ToolFailure
 from telnyx_mcp.tools.framework.results import Result, Row
 from telnyx_mcp.tools.framework.spec import Call, ToolSpec
-from telnyx_mcp.tools.support.group_by import MOST_GROUPS, Groups, tally_row
-from telnyx_mcp.tools.support.period_arguments import left_out
+from telnyx_mcp.tools.support.group_by import MAX_GROUPS, Groups, tally_row
+from telnyx_mcp.tools.support.period_arguments import month_end_hint
 from telnyx_mcp.tools.support.usage_from_records import usage_from_records
 from telnyx_mcp.tools.support.usage_question import (
     Filter,
@@ -35,9 +35,9 @@ from telnyx_mcp.tools.support.usage_question import (
     ReportPlan,
     Time,
     UsageParams,
-    asked_product,
     compared_time,
     filters_of,
+    find_product,
     passes,
     report_plan,
     time_of,
@@ -169,19 +169,19 @@ class _Usage:
 
 
 async def summarize_usage(call: Call[UsageParams]) -> UsageResult:
-    asked = call.params
-    time = time_of(asked, call)
-    other = compared_time(asked, call, time)
-    filters = filters_of(asked.filters)
+    params = call.params
+    time = time_of(params, call)
+    other = compared_time(params, call, time)
+    filters = filters_of(params.filters)
     products = await usage_products(call.client)
-    wanted = asked_product(asked.product)
+    wanted = find_product(params.product)
     product = products.get(wanted.name)
     if product is None and wanted.record_type is None:
-        raise unknown_product(asked.product, products)
+        raise unknown_product(params.product, products)
     try:
         if product is None:
             raise NotInReports(f"Usage reports have no {wanted.name}.")
-        plan = report_plan(asked, product, filters, time)
+        plan = report_plan(params, product, filters, time)
     except NotInReports as lacking:
         return await _from_records(call, wanted, time, filters, str(lacking))
     usage = await _read(call, plan, time)
@@ -193,10 +193,10 @@ async def _from_records(
     call: Call[UsageParams], product: Product, time: Time, filters: list[Filter], lacking: str
 ) -> UsageResult:
     """The answer from detail records, where reports lack what was asked for."""
-    asked = call.params
-    if product.record_type is None or asked.compare_to or asked.sum:
+    params = call.params
+    if product.record_type is None or params.compare_to or params.sum:
         raise ToolFailure("Nothing was added up", lacking, do="Call again with one of these.")
-    group_by = [group_word(each) for each in asked.group_by]
+    group_by = [group_word(each) for each in params.group_by]
     try:
         usage = await usage_from_records(
             call.client, product.record_type, time, group_by, filters, call.progress
@@ -207,13 +207,13 @@ async def _from_records(
             "these groups, or for a shorter time."
         ) from None
     groups, reading = usage.groups, usage.reading
-    rows, rest, others = groups.top(asked.top or (TOP_TIMES if groups.in_time else TOP))
+    rows, rest, others = groups.top(params.top or (TOP_TIMES if groups.in_time else TOP))
     part: dict[str, Any] = {} if reading.whole and not groups.all.unreadable else {"part": True}
     return UsageResult(
         product=product.name,
         source="detail records",
-        start_date=time.echo(time.start),
-        end_date=time.echo(time.end),
+        start_date=time.format(time.start),
+        end_date=time.format(time.end),
         zone=str(time.zone),
         today=call.services.now().astimezone(time.zone).date().isoformat(),
         all=UsageFigures(**tally_row(groups.all), **part),
@@ -241,12 +241,12 @@ def _record_notes(groups: Groups, reading: Reading, *, filtered: bool) -> Iterat
     if groups.several:
         yield "A record with several values counts in each of their groups, and once in all."
     if groups.too_many:
-        yield f"Only the first {MOST_GROUPS} groups are kept apart: ask for a shorter time, or filter."
+        yield f"Only the first {MAX_GROUPS} groups are kept apart: ask for a shorter time, or filter."
 
 
 async def _read(call: Call[UsageParams], plan: ReportPlan, time: Time) -> _Usage:
     """The usage of one time. Raises `TelnyxError` where nothing of it could be had."""
-    dimensions = [*plan.dimensions, *_status(call.params, plan)]
+    dimensions = [*plan.dimensions, *_status_dimensions(call.params, plan)]
     until = max(time.start, min(time.end, latest_end(call.client)))
     report = await read_usage(
         call.client,
@@ -266,35 +266,35 @@ async def _read(call: Call[UsageParams], plan: ReportPlan, time: Time) -> _Usage
     return _Usage(time, until, report, table)
 
 
-def _status(asked: UsageParams, plan: ReportPlan) -> list[str]:
+def _status_dimensions(params: UsageParams, plan: ReportPlan) -> list[str]:
     """The dimensions that tell what was delivered, where they don't make the report too long."""
     needed = ["direction", "status_v2"]
     has_them = set(needed) <= set(plan.product.dimensions)
     is_short = len(plan.groups) <= 2 and not MANY_ROWS & plan.groups.keys()
-    return needed if has_them and is_short and not asked.sum else []
+    return needed if has_them and is_short and not params.sum else []
 
 
 async def _result(
     call: Call[UsageParams], plan: ReportPlan, usage: _Usage, earlier: _Usage | None
 ) -> UsageResult:
-    asked, time = call.params, usage.time
+    params, time = call.params, usage.time
     in_time = bool(TIMES.keys() & plan.groups.keys())
-    rows, rest, others = _groups(usage, plan, asked.top or (TOP_TIMES if in_time else TOP))
+    rows, rest, others = _groups(usage, plan, params.top or (TOP_TIMES if in_time else TOP))
     part = not usage.is_complete
     names = await _names(call, plan, [key for key, _ in rows])
     return UsageResult(
         product=plan.product.name,
         source="usage reports",
-        start_date=time.echo(time.start),
-        end_date=time.echo(time.end),
+        start_date=time.format(time.start),
+        end_date=time.format(time.end),
         usage_until=utc_text(usage.until) if usage.until < time.end else None,
         zone=str(time.zone),
         today=call.services.now().astimezone(time.zone).date().isoformat(),
-        all=UsageFigures(**_shown(usage.table.all, plan, part=part)),
+        all=UsageFigures(**_figures(usage.table.all, plan, part=part)),
         groups=[UsageGroup(**_row(key, each, plan, part, earlier, names)) for key, each in rows]
         if plan.groups
         else None,
-        rest=UsageRest(groups=others, **_shown(rest, plan, part=part)) if rest else None,
+        rest=UsageRest(groups=others, **_figures(rest, plan, part=part)) if rest else None,
         compared=UsageComparison(**_compared(plan, usage, earlier)) if earlier else None,
         note=" ".join(_notes(call, plan, usage, earlier)) or None,
     )
@@ -361,15 +361,15 @@ def _row(
     for word, known in names.items():
         if name := known.get(row[word]):
             row[f"{word}_name"] = name
-    row |= _shown(each, plan, part=part)
+    row |= _figures(each, plan, part=part)
     row.pop("currency", None)  # as in all, or several costs name theirs
     if earlier and not TIMES.keys() & plan.groups.keys():
         was = earlier.table.groups.get(key, Sum())
-        row |= {f"{name}_was": value for name, value in _main(was, plan).items()}
+        row |= {f"{name}_was": value for name, value in _compared_figure(was, plan).items()}
     return row
 
 
-def _main(each: Sum, plan: ReportPlan) -> dict[str, str]:
+def _compared_figure(each: Sum, plan: ReportPlan) -> dict[str, str]:
     """The figure that groups are compared by: the cost, or else the first metric."""
     name = "cost" if "cost" in plan.metrics else next(iter(plan.metrics))
     value = (
@@ -378,25 +378,23 @@ def _main(each: Sum, plan: ReportPlan) -> dict[str, str]:
     return {name: _number(value)}
 
 
-def _shown(each: Sum, plan: ReportPlan, *, part: bool) -> dict[str, Any]:
+def _figures(each: Sum, plan: ReportPlan, *, part: bool) -> dict[str, Any]:
     """A sum as a row: one currency flat, several as a list. A zero means that it was read and is zero."""
-    tally_row: dict[str, Any] = {}
+    row: dict[str, Any] = {}
     costs = [{"cost": _number(cost), "currency": name} for name, cost in sorted(each.costs.items())]
     if "cost" in plan.metrics:
-        tally_row |= (
-            costs[0] if len(costs) == 1 else {"costs": costs} if costs else {"cost": "0.00"}
-        )
+        row |= costs[0] if len(costs) == 1 else {"costs": costs} if costs else {"cost": "0.00"}
     for word in plan.metrics:
         if word != "cost":
             amount = each.metrics.get(word, Decimal())
-            tally_row[word] = int(amount) if amount == int(amount) else _number(amount)
-    tally_row |= {name: rate for name, rate in _rates(each) if name not in _said_by(plan)}
+            row[word] = int(amount) if amount == int(amount) else _number(amount)
+    row |= {name: rate for name, rate in _rates(each) if name not in _redundant_rates(plan)}
     if part or each.unreadable:
-        tally_row["part"] = True
-    return tally_row
+        row["part"] = True
+    return row
 
 
-def _said_by(plan: ReportPlan) -> set[str]:
+def _redundant_rates(plan: ReportPlan) -> set[str]:
     """Rates that say nothing beside the groups: of what was delivered, all was delivered."""
     return {"delivered_percent"} if "status" in plan.groups else set()
 
@@ -420,24 +418,24 @@ def _number(amount: Decimal) -> str:
 
 def _compared(plan: ReportPlan, usage: _Usage, earlier: _Usage) -> dict[str, Any]:
     was, now = earlier.table.all, usage.table.all
-    told: dict[str, Any] = {
-        "start_date": earlier.time.echo(earlier.time.start),
-        "end_date": earlier.time.echo(earlier.time.end),
-        "all": _shown(was, plan, part=not earlier.is_complete),
+    row: dict[str, Any] = {
+        "start_date": earlier.time.format(earlier.time.start),
+        "end_date": earlier.time.format(earlier.time.end),
+        "all": _figures(was, plan, part=not earlier.is_complete),
     }
     if not (usage.is_complete and earlier.is_complete):
-        return told
+        return row
     for currency in sorted({*was.costs, *now.costs}):
         old, new = was.costs.get(currency, Decimal()), now.costs.get(currency, Decimal())
         change = {"change": _signed(new - old)}
         grown = percent(old, new)
-        told[f"cost_{currency}"] = change | ({"percent": grown} if grown else {})
+        row[f"cost_{currency}"] = change | ({"percent": grown} if grown else {})
     for word in plan.metrics:
         if word != "cost" and (
             grown := percent(was.metrics.get(word, Decimal()), now.metrics.get(word, Decimal()))
         ):
-            told[f"{word}_percent"] = grown
-    return told
+            row[f"{word}_percent"] = grown
+    return row
 
 
 def _signed(amount: Decimal) -> str:
@@ -451,7 +449,7 @@ def _notes(
     if earlier:
         yield from _left_out(plan, earlier, " of the time compared with")
     days = call.params.end_date
-    if days and len(days) == 10 and (hint := left_out(datetime.fromisoformat(days).date())):
+    if days and len(days) == 10 and (hint := month_end_hint(datetime.fromisoformat(days).date())):
         yield hint
     if (
         plan.hours_shift is None
@@ -469,7 +467,7 @@ def _left_out(plan: ReportPlan, usage: _Usage, which: str) -> Iterator[str]:
         parts = ", ".join(
             f"{start:%Y-%m-%d} to {end:%Y-%m-%d}" for start, end in sorted(report.missing)
         )
-        why = report.error.happened if report.error else ""
+        why = report.error.summary if report.error else ""
         yield f"PART ONLY: usage{which} from {parts} could not be read ({why}) Ask again, or for less."
     for word, name in plan.metrics.items():
         if count := report.unreadable.get(name):

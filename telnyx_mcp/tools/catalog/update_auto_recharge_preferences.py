@@ -11,7 +11,7 @@ from pydantic import Field
 
 from telnyx_mcp.approval.change import RECHARGE, Change
 from telnyx_mcp.approval.question import Fact, Question
-from telnyx_mcp.approval.request import CannotCheck, Draft
+from telnyx_mcp.approval.request import CannotCheck, QuestionDraft
 from telnyx_mcp.billing.money import ZERO, amount_of, format_amount
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.telnyx.models import AutoRechargePreferences, Balance
@@ -34,7 +34,7 @@ from telnyx_mcp.tools.support.change_requests import (
 )
 from telnyx_mcp.tools.support.changes import ChangeResult, carry_out
 
-MOST_RECHARGES_A_DAY = 10
+MAX_RECHARGES_A_DAY = 10
 """Telnyx recharges no more often in 24 hours (support.telnyx.com, "Auto recharge")."""
 LABELS: Mapping[str, str] = {
     "enabled": "Auto-recharge",
@@ -98,31 +98,31 @@ class RechargeRequest(AccountRequest):
     def summary(self) -> str:
         return "changing the auto-recharge preferences"
 
-    async def draft(self, _payments: Sequence[Change]) -> Draft:
+    async def draft(self, _payments: Sequence[Change]) -> QuestionDraft:
         """The question: each preference before and after, and the largest charge that follows."""
         client = self._client.within(DRAFT_SECONDS)
         before = _preferences_of(await client.get_auto_recharge_preferences())
-        asked = {
+        changed = {
             name: value
             for name, value in self.arguments.items()
             if not _is_same(before.get(name), value)
         }
-        if not asked:
+        if not changed:
             raise ToolFailure(
                 "Nothing was sent",
                 "it is already as asked.",
                 again="Calling again will not help.",
             )
         balance = await client.get_balance()
-        after = {**before, **asked}
+        after = {**before, **changed}
         charge = Charge.of(after, balance)
         currency = currency_of(balance)
         facts = [
             *await self.opening_facts(),
             *(
-                Fact(LABELS[name], _change_text(name, before, asked, currency))
+                Fact(LABELS[name], _change_text(name, before, changed, currency))
                 for name in LABELS
-                if name in asked
+                if name in changed
             ),
             *charge.facts(),
         ]
@@ -135,8 +135,8 @@ class RechargeRequest(AccountRequest):
             typed,
         )
         basis = {"before": before, "balance": balance.balance}
-        raises = charge.is_possible and not _SUMS.isdisjoint(asked)
-        return Draft(question, basis, charge.largest if raises else None)
+        raises = charge.is_possible and not _SUMS.isdisjoint(changed)
+        return QuestionDraft(question, basis, charge.largest if raises else None)
 
     async def void_reason(self, change: Change) -> str | None:
         client = self._client.within(CHECK_SECONDS)
@@ -144,7 +144,7 @@ class RechargeRequest(AccountRequest):
             before = _preferences_of(await client.get_auto_recharge_preferences())
             balance = await client.get_balance()
         except TelnyxError as error:
-            raise CannotCheck(error.happened) from None
+            raise CannotCheck(error.summary) from None
         if before != change.basis.get("before"):
             return "The preferences changed after the question was asked."
         if change.question.typed is None or "balance" not in change.basis:
@@ -251,7 +251,7 @@ class Charge:
             Fact(
                 "One recharge charges at most", f"{largest} (with a credit limit of {credit} used)"
             ),
-            Fact("Recharges in 24 hours", f"at most {MOST_RECHARGES_A_DAY}"),
+            Fact("Recharges in 24 hours", f"at most {MAX_RECHARGES_A_DAY}"),
         ]
 
     def _available(self) -> str:
@@ -274,14 +274,14 @@ class Charge:
 async def update_auto_recharge_preferences(
     call: Call[UpdateParams],
 ) -> CallToolResult | InputRequiredResult:
-    asked = call.params.model_dump(exclude_none=True)
-    if not asked:
+    changes = call.params.model_dump(exclude_none=True)
+    if not changes:
         raise ToolFailure(
             "Nothing was sent",
             "there is nothing to change.",
             do=f"Give at least one of {', '.join(UpdateParams.model_fields)}. Call again.",
         )
-    return await carry_out(call, RechargeRequest(asked, call.surroundings), UpdateResult)
+    return await carry_out(call, RechargeRequest(changes, call.surroundings), UpdateResult)
 
 
 def _preferences_of(preferences: AutoRechargePreferences) -> dict[str, Any]:
@@ -290,11 +290,11 @@ def _preferences_of(preferences: AutoRechargePreferences) -> dict[str, Any]:
 
 
 def _change_text(
-    name: str, before: Mapping[str, Any], asked: Mapping[str, Any], currency: str
+    name: str, before: Mapping[str, Any], changed: Mapping[str, Any], currency: str
 ) -> str:
     """One preference, from what to what: `100.00 -> 50.00 USD`."""
     unit = currency if name.endswith("_amount") else ""
-    return f"{_value_text(name, before.get(name))} -> {_value_text(name, asked[name])}{unit}"
+    return f"{_value_text(name, before.get(name))} -> {_value_text(name, changed[name])}{unit}"
 
 
 def _value_text(name: str, value: object) -> str:
@@ -307,13 +307,13 @@ def _value_text(name: str, value: object) -> str:
     return _METHODS.get(str(value)) or quoted(str(value))
 
 
-def _is_same(current: object, asked: object) -> bool:
-    if isinstance(asked, bool) or isinstance(current, bool) or current is None:
-        return current is asked
+def _is_same(current: object, requested: object) -> bool:
+    if isinstance(requested, bool) or isinstance(current, bool) or current is None:
+        return current is requested
     try:
-        return Decimal(str(current)) == Decimal(str(asked))
+        return Decimal(str(current)) == Decimal(str(requested))
     except InvalidOperation:
-        return current == asked
+        return current == requested
 
 
 UPDATE_AUTO_RECHARGE_PREFERENCES = ToolSpec(

@@ -95,7 +95,7 @@ class AccountRegistry:
             return await _services(self.main), rest
         if not isinstance(name, str) or name not in self._others:
             raise not_asked(
-                f"there is no account {quote(name, quote=True)}.",
+                f"there is no account {quote(name, with_marks=True)}.",
                 f"`{ARGUMENT}` must be one of {', '.join(self.names)}.",
             )
         return await _services(self._others[name]), rest

@@ -30,7 +30,7 @@ from pydantic_core import ErrorDetails, core_schema
 from telnyx_mcp.tools.framework.failure import not_asked
 
 LARGEST_AMOUNT = Decimal(1_000_000)
-_SHOWN = 60
+_LONGEST_QUOTE = 60
 
 
 class Params(BaseModel):
@@ -43,6 +43,10 @@ class Params(BaseModel):
     """What to do instead of arguments that models guess and that can't be had."""
     reads_many: ClassVar[bool] = False
     """Whether a call may need many requests: it then has `MANY_SECONDS` instead of `CALL_SECONDS`."""
+
+
+class NoParams(Params):
+    """The parameters of a tool without arguments."""
 
 
 P = TypeVar("P", bound=Params)
@@ -61,7 +65,7 @@ def parse(params: type[P], tool: str, arguments: Mapping[str, Any]) -> P:
             return params.model_validate(given)
         except ValidationError as error:
             details = error.errors(include_url=False)
-            wrong = [_words(detail, params) for detail in details]
+            wrong = [_error_text(detail, params) for detail in details]
     more = f" And {len(wrong) - 5} more." if len(wrong) > 5 else ""
     takes = ", ".join(
         f"{name} (required)" if field.is_required() else name for name, field in known.items()
@@ -102,7 +106,7 @@ def _unknown(name: str, given: Mapping[str, Any], params: type[Params]) -> str:
     return f"there is no argument `{quote(name)}`{hint}"
 
 
-def _words(detail: ErrorDetails, params: type[Params]) -> str:
+def _error_text(detail: ErrorDetails, params: type[Params]) -> str:
     """One sentence for one error of pydantic's."""
     name = str(detail["loc"][0]) if detail["loc"] else "arguments"
     context = detail.get("ctx", {})
@@ -112,7 +116,7 @@ def _words(detail: ErrorDetails, params: type[Params]) -> str:
     if kind == "missing":
         described = params.model_fields[name].description or ""
         return f"`{name}` is required: {described.rstrip('.')}."
-    says = {
+    template = {
         "literal_error": "must be one of {expected}",
         "int_parsing": "must be a whole number",
         "int_type": "must be a whole number",
@@ -130,18 +134,18 @@ def _words(detail: ErrorDetails, params: type[Params]) -> str:
         "too_short": "must not be empty",
         "value_error": "{error}",
     }.get(kind, detail["msg"])
-    return f"`{name}` {says.format(**context)}; got {quote(detail['input'], quote=True)}."
+    return f"`{name}` {template.format(**context)}; got {quote(detail['input'], with_marks=True)}."
 
 
-def quote(value: object, quote: bool = False) -> str:
+def quote(value: object, *, with_marks: bool = False) -> str:
     """A value for an error text: printable and short."""
     text = value if isinstance(value, str) else json.dumps(value, default=str)[:400]
-    text = "".join(c if c.isprintable() else "\ufffd" for c in text[: _SHOWN + 1])
-    text = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
-    return f'"{text}"' if quote and isinstance(value, str) else text
+    text = "".join(c if c.isprintable() else "\ufffd" for c in text[: _LONGEST_QUOTE + 1])
+    text = text if len(text) <= _LONGEST_QUOTE else text[:_LONGEST_QUOTE] + "…"
+    return f'"{text}"' if with_marks and isinstance(value, str) else text
 
 
-def _plain(value: object) -> object:
+def _strip_and_check(value: object) -> object:
     """Text without control characters and without white space around it."""
     if isinstance(value, str):
         value = value.strip()
@@ -150,7 +154,7 @@ def _plain(value: object) -> object:
     return value
 
 
-def _list(value: object) -> object:
+def _split_list(value: object) -> object:
     """A list, also from a JSON string or from text with commas, as hosts send both."""
     if not isinstance(value, str):
         return value
@@ -227,8 +231,10 @@ def _id(value: object) -> str:
         ) from None
 
 
-Text = Annotated[str, BeforeValidator(_plain), StringConstraints(min_length=1, max_length=200)]
-TextList = Annotated[list[Text], BeforeValidator(_list)]
+Text = Annotated[
+    str, BeforeValidator(_strip_and_check), StringConstraints(min_length=1, max_length=200)
+]
+TextList = Annotated[list[Text], BeforeValidator(_split_list)]
 Day = Annotated[date, BeforeValidator(_day, json_schema_input_type=str)]
 Instant = Annotated[datetime, BeforeValidator(_instant, json_schema_input_type=str)]
 Amount = Annotated[str, BeforeValidator(_amount)]

@@ -6,16 +6,16 @@ from __future__ import annotations
 class ToolFailure(Exception):
     """A call can't give what was asked. The text is for the model.
 
-    `happened` says what was done or not, `why` the reason, `again` whether and when another try
-    helps, and `do` what to do next. All but `happened` are sentences, and may be empty.
+    `summary` says what was done or not, `why` the reason, `again` whether and when another try
+    helps, and `do` what to do next. All but `summary` are sentences, and may be empty.
     """
 
-    def __init__(self, happened: str, why: str = "", *, again: str = "", do: str = "") -> None:
-        self.happened = happened
+    def __init__(self, summary: str, why: str = "", *, again: str = "", do: str = "") -> None:
+        self.summary = summary
         self.why = why
         self.again = again
         self.do = do
-        first = f"{happened}: {why}" if why else happened
+        first = f"{summary}: {why}" if why else summary
         super().__init__(" ".join(filter(None, (first, do, again))))
 
 

@@ -60,12 +60,12 @@ M = TypeVar("M", bound=Result | Row)
 
 
 def copy_fields(
-    told: BaseModel, made: type[M], *, without: Set[str] = frozenset(), **own: Any
+    source: BaseModel, model: type[M], *, without: Set[str] = frozenset(), **own: Any
 ) -> M:
     """A result or row with all fields that Telnyx sent, except unknown ones that are named like one of
     its own, such as `note`: those are this server's words. `own` are given."""
-    taken = made.model_fields.keys() - type(told).model_fields.keys()
-    return made(**told.model_dump(exclude={*without, *taken}), **own)
+    taken = model.model_fields.keys() - type(source).model_fields.keys()
+    return model(**source.model_dump(exclude={*without, *taken}), **own)
 
 
 def paging(page: Page[Any]) -> dict[str, Any]:
@@ -95,15 +95,15 @@ def answer(result: Result, *, sandbox: bool, is_error: bool = False) -> CallTool
     """The result as it goes to the client: redacted, of at most `LARGEST_ANSWER` tokens."""
     if sandbox:
         result.sandbox = SANDBOX_NOTE
-    told = result.model_dump(mode="json", by_alias=True, exclude_none=True)
-    content = redact(told)
-    _restore_links(content, told, result)
+    data = result.model_dump(mode="json", by_alias=True, exclude_none=True)
+    content = redact(data)
+    _restore_links(content, data, result)
     for last in ("account", "note", "sandbox"):
         if last in content:
             content[last] = content.pop(last)
     text = to_json(content)
-    if _too_long(text):
-        content = _fitted(content, told, result)
+    if _is_too_long(text):
+        content = _shorten_answer(content, data, result)
         text = to_json(content)
     return CallToolResult(
         content=[TextContent(type="text", text=text)],
@@ -119,42 +119,44 @@ def failed(text: str) -> CallToolResult:
     )
 
 
-def _restore_links(content: dict[str, Any], told: dict[str, Any], result: Result) -> None:
+def _restore_links(content: dict[str, Any], data: dict[str, Any], result: Result) -> None:
     """Puts the links that were asked for back into an answer that was redacted or shortened, in which
     all rows are still there."""
-    pairs = [(content, told)]
+    pairs = [(content, data)]
     if result.links and result.rows:
-        pairs += zip(content[result.rows], told[result.rows], strict=True)
+        pairs += zip(content[result.rows], data[result.rows], strict=True)
     for shown, whole in pairs:
         for link in result.links & whole.keys() & shown.keys():
             shown[link] = sanitize_link(whole[link])
 
 
-def _too_long(text: str, room: int = LARGEST_ANSWER) -> bool:
+def _is_too_long(text: str, room: int = LARGEST_ANSWER) -> bool:
     if len(text) <= room:
         return False
     beginning = text[: 10 * room]  # which tells it of megabytes at once
     return about_tokens(beginning) > room or about_tokens(text) > room
 
 
-def _fitted(content: dict[str, Any], told: dict[str, Any], result: Result) -> dict[str, Any]:
+def _shorten_answer(
+    content: dict[str, Any], data: dict[str, Any], result: Result
+) -> dict[str, Any]:
     """The answer with shorter texts, and as many of its rows, and of the entries of any other list
     or object in it, as fit."""
     content = shorten(content, 300)
-    _restore_links(content, told, result)
+    _restore_links(content, data, result)
     order = list(content)
     listed = content.pop(result.rows) if isinstance(content.get(result.rows), list) else None
     own: dict[str, Any] = {
         name: content.pop(name) for name in ("note", "sandbox") if name in content
     }
-    said = own.get("note")
+    earlier_note = own.get("note")
     room = LARGEST_ANSWER - 200 if listed is None else LARGEST_ANSWER // 2
     for most, longest in _ENTRIES:
-        if not _too_long(to_json(content), room):
+        if not _is_too_long(to_json(content), room):
             break
         content = shorten(_with_fewer_entries(content, most), longest)
         cut = f"Cut to be short: of every list and object the first {most} entries at most."
-        own["note"] = f"{said} {cut}" if said else cut
+        own["note"] = f"{earlier_note} {cut}" if earlier_note else cut
     content |= own
     if listed is not None:
         content = _with_fewer_rows(content, result, listed)
@@ -201,5 +203,9 @@ def _with_fewer_rows(content: dict[str, Any], result: Result, listed: list[Any])
     if "returned" in content:
         content |= {"returned": kept, "has_more": True}
         content.pop("next_page", None)
-    said = content.get("note")
-    return {rows: listed[:kept], **content, "note": f"{said} {note}" if said else note}
+    earlier_note = content.get("note")
+    return {
+        rows: listed[:kept],
+        **content,
+        "note": f"{earlier_note} {note}" if earlier_note else note,
+    }

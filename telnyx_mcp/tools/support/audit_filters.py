@@ -16,7 +16,7 @@ from telnyx_mcp.tools.support.spelling import e164
 ROLES = ("telnyx", "account_owner", "account_manager", "organization_member")
 """Whose changes Telnyx tells apart, by `change_made_by`."""
 _ROLE_WORDS = {"owner": "account_owner", "manager": "account_manager", "member": ROLES[3]}
-MOST_SHOWN = 5
+MAX_SHOWN = 5
 FEWEST_DIGITS = 7
 """A text with fewer is not taken for a phone number."""
 
@@ -27,9 +27,9 @@ class ChangedBy:
 
     role: str | None = None
     user_ids: frozenset[str] = frozenset()
-    shown: str = ""
+    label: str = ""
 
-    def made(self, event: AuditEvent) -> bool:
+    def matches(self, event: AuditEvent) -> bool:
         if self.role:
             return event.change_made_by == self.role
         return event.user_id in self.user_ids
@@ -37,11 +37,11 @@ class ChangedBy:
 
 async def changed_by(text: str, names: Names) -> ChangedBy:
     """Whom a role, an e-mail address, a part of one, or a user id means. Raises `ToolFailure`."""
-    plain = _plain(text)
+    plain = _normalize(text)
     if (role := _ROLE_WORDS.get(plain, plain)) in ROLES:
-        return ChangedBy(role=role, shown=role)
+        return ChangedBy(role=role, label=role)
     if user_id := _uuid(text):
-        return ChangedBy(user_ids=frozenset({user_id}), shown=user_id)
+        return ChangedBy(user_ids=frozenset({user_id}), label=user_id)
     emails = await names.all(Named.USERS)
     wanted = text.casefold()
     found = {each for each in emails.values() if each.casefold() == wanted}
@@ -50,24 +50,24 @@ async def changed_by(text: str, names: Names) -> ChangedBy:
     if len(found) == 1:
         (email,) = found
         ids = frozenset(user_id for user_id, each in emails.items() if each == email)
-        return ChangedBy(user_ids=ids, shown=email)
-    raise ToolFailure(_not_one_user(text, sorted(found), emails, names.missing.get(Named.USERS)))
+        return ChangedBy(user_ids=ids, label=email)
+    raise ToolFailure(_user_error(text, sorted(found), emails, names.missing.get(Named.USERS)))
 
 
-def _not_one_user(
-    text: str, found: list[str], emails: Mapping[str, str], missing: str | None
-) -> str:
-    asked = f'Nothing was looked up: changed_by "{text[:80]}"'
+def _user_error(text: str, found: list[str], emails: Mapping[str, str], missing: str | None) -> str:
+    opening = f'Nothing was looked up: changed_by "{text[:80]}"'
     roles = f"Otherwise give a user id, or one of {', '.join(ROLES)}."
     if found:
-        return f"{asked} means several users: {', '.join(found[:MOST_SHOWN])}. Call again with one."
+        return (
+            f"{opening} means several users: {', '.join(found[:MAX_SHOWN])}. Call again with one."
+        )
     if missing:
-        return f"{asked} can't be resolved, as the users can't be listed ({missing}). {roles}"
+        return f"{opening} can't be resolved, as the users can't be listed ({missing}). {roles}"
     by_email = {each.casefold(): each for each in emails.values()}
-    near = get_close_matches(text.casefold(), by_email, MOST_SHOWN, 0.5) or sorted(by_email)
-    listed = ", ".join(by_email[each] for each in near[:MOST_SHOWN])
+    near = get_close_matches(text.casefold(), by_email, MAX_SHOWN, 0.5) or sorted(by_email)
+    listed = ", ".join(by_email[each] for each in near[:MAX_SHOWN])
     return (
-        f"{asked} is no user of the organization. Near: {listed or 'none'}. {roles} A deleted user has "
+        f"{opening} is no user of the organization. Near: {listed or 'none'}. {roles} A deleted user has "
         "only an id."
     )
 
@@ -104,12 +104,12 @@ def preferred(events: list[AuditEvent], field: str, wanted: str | None) -> list[
     `connection` is in `fqdn_connection`."""
     if not wanted:
         return events
-    word = _plain(wanted)
-    near = [each for each in events if word in _plain(getattr(each, field) or "")]
-    return [each for each in near if word == _plain(getattr(each, field) or "")] or near
+    word = _normalize(wanted)
+    near = [each for each in events if word in _normalize(getattr(each, field) or "")]
+    return [each for each in near if word == _normalize(getattr(each, field) or "")] or near
 
 
-def _plain(text: str) -> str:
+def _normalize(text: str) -> str:
     return "_".join(text.casefold().replace("-", " ").replace("_", " ").split()).removesuffix("s")
 
 

@@ -84,7 +84,7 @@ def is_of_sandbox(change: Change) -> bool:
 
 def send_failure(error: TelnyxError) -> SendFailed:
     """A failure of Telnyx's, in the gate's terms."""
-    text = error.happened if error.fate is Fate.UNKNOWN else str(error)
+    text = error.summary if error.fate is Fate.UNKNOWN else str(error)
     seen = {"failure": error.failure, "http_status": error.status}
     evidence = {name: value for name, value in seen.items() if value is not None}
     return SendFailed(_STATE_OF[error.fate], text, evidence)

@@ -54,34 +54,34 @@ async def carry_out(
         sandbox=call.client.sandbox or is_of_sandbox(change),
         # A person may have approved it elsewhere in the meantime: then it was sent, and is no error.
         is_error=change.state in _ERRORS
-        or (change.state is State.PROPOSED and outcome.asked is AskOutcome.CANNOT_ASK),
+        or (change.state is State.PROPOSED and outcome.ask_outcome is AskOutcome.CANNOT_ASK),
     )
 
 
 def _message(outcome: Outcome, summary: str, profile: str | None) -> str:
     change = outcome.change
     text = replies.REPLIES[change.state].model
-    if change.state is State.PROPOSED and outcome.asked:
-        text = replies.NOT_ANSWERED.get(outcome.asked, text)
+    if change.state is State.PROPOSED and outcome.ask_outcome:
+        text = replies.NOT_ANSWERED.get(outcome.ask_outcome, text)
     is_payment = change.operation == PAYMENT
     unknown = replies.AFTER_UNKNOWN_PAYMENT if is_payment else replies.AFTER_UNKNOWN_SETTING
     resolve = _in_terminal(f"resolve {change.id}", profile)
-    filled = text.format(
+    message = text.format(
         summary=summary,
-        happened=change.happened,
-        remark="" if change.happened == CONFIRMED else f" {change.happened}",
+        happened=change.outcome_text,
+        remark="" if change.outcome_text == CONFIRMED else f" {change.outcome_text}",
         after_unknown=unknown.format(resolve=resolve),
         pauses=replies.PAUSES if is_payment else "",
         approve=_in_terminal("approve", profile),
     )
-    return _repeated(outcome, change.updated_at) + filled
+    return _repeat_notice(outcome, change.updated_at) + message
 
 
 def _in_terminal(command: str, profile: str | None) -> str:
     return f"`{command_line(command, profile)}` in a terminal"
 
 
-def _repeated(outcome: Outcome, at: datetime) -> str:
+def _repeat_notice(outcome: Outcome, at: datetime) -> str:
     """Says that this call did nothing but repeat what an earlier one came to."""
     change = outcome.change
     if not outcome.is_repeat or change.state in (State.PROPOSED, State.SENDING):

@@ -10,7 +10,7 @@ from telnyx_mcp.billing.periods import LONGEST_PART, Period
 from telnyx_mcp.tools.framework.failure import not_asked
 from telnyx_mcp.tools.framework.spec import Call
 
-MOST_PARTS = 24
+MAX_PARTS = 24
 
 
 END_DESCRIPTION = "Day after the last one, YYYY-MM-DD."
@@ -33,7 +33,7 @@ def check_range(start: date, end: date | None, call: Call[Any]) -> None:
             "Call again.",
         )
     if end - start > LONGEST_PART:
-        parts = list(islice(Period(start, end).parts(), MOST_PARTS))
+        parts = list(islice(Period(start, end).parts(), MAX_PARTS))
         listed = "; ".join(f"start_date={each.start} end_date={each.end}" for each in parts)
         more = "; and more in the same way" if parts[-1].end < end else ""
         raise not_asked(

@@ -177,7 +177,7 @@ def cells(values: Iterable[Any]) -> list[str]:
     Where semicolons separate cells, the whole line is one cell that begins as the first value does:
     `-1,1+cmd|' /C calc'!A0`. So the first value is harmless only in a line that calls nothing.
     """
-    texts = [_text(each) for each in values]
+    texts = [_cell_text(each) for each in values]
     broken = any(_LINE_BREAK.search(each) for each in texts)
     beginnings = _IN_BROKEN_LINES if broken else _IN_ONE_LINE
     calls = any(_CALL.search(each) for each in texts[1:])
@@ -189,7 +189,7 @@ def cells(values: Iterable[Any]) -> list[str]:
     ]
 
 
-def _text(value: Any) -> str:
+def _cell_text(value: Any) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else to_json(value)

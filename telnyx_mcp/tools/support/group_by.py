@@ -14,9 +14,9 @@ from telnyx_mcp.telnyx.models import DetailRecord
 from telnyx_mcp.tools.support.spelling import country_of
 from telnyx_mcp.untrusted import one_line, to_json
 
-MOST_GROUPS = 10_000
+MAX_GROUPS = 10_000
 OTHERS = "(others)"
-"""What stands for the groups beyond `MOST_GROUPS`."""
+"""What stands for the groups beyond `MAX_GROUPS`."""
 NONE = "(none)"
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
@@ -104,7 +104,7 @@ class Groups:
         for values in groups:
             tally = self._tallies.get(values)
             if tally is None:
-                if len(self._tallies) >= MOST_GROUPS:
+                if len(self._tallies) >= MAX_GROUPS:
                     values = self._others
                 tally = self._tallies.setdefault(values, Tally())
             tally.add(record)

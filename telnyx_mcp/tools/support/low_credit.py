@@ -120,7 +120,7 @@ async def _read(client: TelnyxClient) -> _Lists:
         try:
             into.extend([row async for row in scan.rows()])
         except TelnyxError as error:
-            lists.missing = lists.missing or error.happened
+            lists.missing = lists.missing or error.summary
         else:
             lists.missing = lists.missing or scan.why
 

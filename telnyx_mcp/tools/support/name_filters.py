@@ -10,7 +10,7 @@ from telnyx_mcp.tools.framework.failure import ToolFailure
 
 _NONE_SPELLED = {"none", "(none)"}
 _ID = re.compile(r"[0-9a-f-]{36}|\d{10,}", re.ASCII | re.IGNORECASE)
-_MOST_NAMES = 10
+_MAX_NAMES = 10
 
 
 def is_none(text: str | None) -> bool:
@@ -34,23 +34,23 @@ async def id_of(names: Names, kind: Named, text: str, argument: str) -> str:
         if len(found) == 1:
             return found[0]
         if found:
-            several = ", ".join(f"{known[each]} ({each})" for each in found[:_MOST_NAMES])
+            several = ", ".join(f"{known[each]} ({each})" for each in found[:_MAX_NAMES])
             raise ToolFailure(
-                f"`{argument}`: several {kind} are named like {quote(text, quote=True)}: {several}. "
+                f"`{argument}`: several {kind} are named like {quote(text, with_marks=True)}: {several}. "
                 "Call again with one of these ids."
             )
     raise ToolFailure(f"`{argument}`: {_unknown(names, kind, text, list(known.values()))}")
 
 
 def _unknown(names: Names, kind: Named, text: str, known: list[str]) -> str:
-    quoted = quote(text, quote=True)
+    quoted = quote(text, with_marks=True)
     if why := names.missing.get(kind):
         return (
             f"the names of the {kind} could not be read ({why}), so {quoted} can't be looked up. "
             "Call again with the id."
         )
     near = nearest(text, known)
-    listed = ", ".join(sorted(known)[:_MOST_NAMES]) or "none exist"
+    listed = ", ".join(sorted(known)[:_MAX_NAMES]) or "none exist"
     return (
         f"none of the {kind} is named {quoted}{f'; did you mean {near}?' if near else '.'} "
         f"There are {len(known)}: {listed}. Call again with one of them."

@@ -44,26 +44,28 @@ Value = tuple[str, str]
 """A name, and an id or nothing. Two things may have one name."""
 
 
-def _plain(text: str | None) -> list[Value]:
+def _unnamed_value(text: str | None) -> list[Value]:
     return [(text or NONE, "")]
 
 
-def _named(its_id: str | None, name: str | None) -> list[Value]:
+def _named_value(its_id: str | None, name: str | None) -> list[Value]:
     return [(name or its_id or NONE, its_id or "")]
 
 
 GROUPS: Mapping[str, Callable[[PhoneNumber, Mapping[str, str]], list[Value]]] = {
-    "type": lambda each, _: _plain(
+    "type": lambda each, _: _unnamed_value(
         FORMER_TYPES.get(each.phone_number_type or "", each.phone_number_type or NONE)
     ),
-    "country": lambda each, _: _plain(each.country_iso_alpha2),
-    "status": lambda each, _: _plain(each.status),
-    "connection": lambda each, _: _named(each.connection_id, each.connection_name),
-    "profile": lambda each, _: _named(each.messaging_profile_id, each.messaging_profile_name),
-    "billing_group": lambda each, groups: _named(
+    "country": lambda each, _: _unnamed_value(each.country_iso_alpha2),
+    "status": lambda each, _: _unnamed_value(each.status),
+    "connection": lambda each, _: _named_value(each.connection_id, each.connection_name),
+    "profile": lambda each, _: _named_value(each.messaging_profile_id, each.messaging_profile_name),
+    "billing_group": lambda each, groups: _named_value(
         each.billing_group_id, groups.get(each.billing_group_id or "")
     ),
-    "tag": lambda each, _: [(tag, "") for tag in dict.fromkeys(each.tags or [])] or _plain(None),
+    "tag": lambda each, _: (
+        [(tag, "") for tag in dict.fromkeys(each.tags or [])] or _unnamed_value(None)
+    ),
 }
 """What a number is counted by, given the names of the billing groups. Only tags may be several."""
 

@@ -21,7 +21,7 @@ from telnyx_mcp.tools.support.number_groups import FORMER_TYPES, GROUPS
 from telnyx_mcp.tools.support.spelling import e164, spellings
 from telnyx_mcp.tools.support.vocabulary import group_word
 
-MOST_ROWS = 40
+MAX_ROWS = 40
 """What one answer holds."""
 STATUSES = (
     "active",
@@ -113,7 +113,7 @@ class NumbersParams(Params):
         description=f"Counts by at most two of {', '.join(GROUPS)}.",
     )
     page: PageNumber = 1
-    page_size: int = Field(10, ge=1, le=MOST_ROWS, description="Rows per page.")
+    page_size: int = Field(10, ge=1, le=MAX_ROWS, description="Rows per page.")
 
 
 @dataclass(slots=True)
@@ -132,32 +132,32 @@ class NumberSearch:
 
 async def search_of(call: Call[NumbersParams], names: Names) -> NumberSearch:
     """What the call asks for, with names resolved. Raises `ToolFailure`."""
-    asked = call.params
+    params = call.params
     search = NumberSearch(
-        {"phone_number": asked.number, "country": asked.country, "number_type": asked.type},
-        STATUSES if asked.status == ANY else (asked.status or STATUSES[0],),
-        detailed=not asked.group_by or bool(asked.profile) or "profile" in asked.group_by,
+        {"phone_number": params.number, "country": params.country, "number_type": params.type},
+        STATUSES if params.status == ANY else (params.status or STATUSES[0],),
+        detailed=not params.group_by or bool(params.profile) or "profile" in params.group_by,
     )
-    if is_none(asked.tag):
+    if is_none(params.tag):
         search.filters["without_tags"] = True
     else:
-        search.filters["tag"] = asked.tag
-    if is_none(asked.billing_group):
+        search.filters["tag"] = params.tag
+    if is_none(params.billing_group):
         search.filters["billing_group_id"] = "null"
-    elif asked.billing_group:
+    elif params.billing_group:
         search.filters["billing_group_id"] = await id_of(
-            names, Named.BILLING_GROUPS, asked.billing_group, "billing_group"
+            names, Named.BILLING_GROUPS, params.billing_group, "billing_group"
         )
-    if is_none(asked.connection):
+    if is_none(params.connection):
         search.tests.append(lambda each: not each.connection_id)
-    elif asked.connection:
+    elif params.connection:
         search.filters["connection_id"] = await id_of(
-            names, Named.CONNECTIONS, asked.connection, "connection"
+            names, Named.CONNECTIONS, params.connection, "connection"
         )
-    if asked.profile:
-        search.tests.append(await _has_profile(names, asked.profile))
-    if asked.unused_days:
-        search.tests.append(await _is_unused(call, asked.unused_days, search.notes))
+    if params.profile:
+        search.tests.append(await _has_profile(names, params.profile))
+    if params.unused_days:
+        search.tests.append(await _is_unused(call, params.unused_days, search.notes))
     return search
 
 
@@ -175,7 +175,7 @@ async def _is_unused(call: Call[Any], days: int, notes: list[str]) -> Callable[[
     today = call.services.now().astimezone(UTC).date()
     usage = await number_usage(call.client, today - timedelta(days), today + timedelta(1))
     if usage.unknown or not usage.products:
-        why = "; ".join(f"{name}: {said}" for name, said in usage.unknown.items())
+        why = "; ".join(f"{name}: {reason}" for name, reason in usage.unknown.items())
         raise ToolFailure(
             "Which numbers are unused is unknown, as not all usage could be read "
             f"({why or 'no usage report names numbers'}). Call again in a minute; if it goes on, ask "

@@ -48,18 +48,18 @@ def wrong_range(error: PeriodError, today: date | str) -> ToolFailure:
     return not_asked(f"{error} Today is {today}.", "Correct that and call again.")
 
 
-def asked_period(asked: PeriodParams, call: Call[Any]) -> Period:
+def requested_period(params: PeriodParams, call: Call[Any]) -> Period:
     """The period that a call asks for. Raises `ToolFailure`."""
     try:
-        check_one_range(asked.period, asked.start_date, asked.end_date)
-        if asked.start_date and asked.end_date:
-            return period_between(asked.start_date, asked.end_date, call.day, call.services.zone)
-        return period_of(asked.period or "", call.day, call.services.zone)
+        check_one_range(params.period, params.start_date, params.end_date)
+        if params.start_date and params.end_date:
+            return period_between(params.start_date, params.end_date, call.day, call.services.zone)
+        return period_of(params.period or "", call.day, call.services.zone)
     except PeriodError as error:
         raise wrong_range(error, call.today) from None
 
 
-def left_out(end: date | None) -> str:
+def month_end_hint(end: date | None) -> str:
     """What a range that ends with the last day of a month may have left out by mistake, in words."""
     next_day = end + timedelta(days=1) if end else None
     if not next_day or next_day.day != 1:
@@ -67,9 +67,9 @@ def left_out(end: date | None) -> str:
     return f"{end} itself is not included; for the whole month: end_date={next_day}."
 
 
-def named_period(said: str, call: Call[Any]) -> Period:
+def named_period(text: str, call: Call[Any]) -> Period:
     """The period that an argument names. Raises `ToolFailure`."""
     try:
-        return period_of(said, call.day, call.services.zone)
+        return period_of(text, call.day, call.services.zone)
     except PeriodError as error:
         raise wrong_range(error, call.today) from None

@@ -17,7 +17,7 @@ KEPT = 60.0
 """Seconds for which the limits are not read again: Telnyx's own figures are about a minute old."""
 SECONDS = 5.0
 """How long an answer waits for them."""
-CLOSE = Decimal("0.8")
+CLOSE_TO_LIMIT = Decimal("0.8")
 """The part of a limit from which on it is close to being reached."""
 
 
@@ -45,12 +45,12 @@ def blocked(limits: tuple[SpendLimit, ...]) -> list[dict[str, Any]]:
     return [_row(each) | _until(each) for each in limits if each.blocked]
 
 
-def close(limits: tuple[SpendLimit, ...]) -> list[dict[str, Any]]:
+def close_to_limit(limits: tuple[SpendLimit, ...]) -> list[dict[str, Any]]:
     """A row for each limit of which 80 % or more is spent, but for those that block already."""
     rows = []
     for each in limits:
         limit, spent = _limit(each), amount_of(each.spend_usd)
-        if not each.blocked and limit and spent is not None and spent >= limit * CLOSE:
+        if not each.blocked and limit and spent is not None and spent >= limit * CLOSE_TO_LIMIT:
             rows.append(_row(each) | {"used": f"{spent / limit * 100:.0f}%"})
     return rows
 

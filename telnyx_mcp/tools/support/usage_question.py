@@ -133,23 +133,23 @@ class Time:
             return Time(*period.instants(), self.zone, period)
         return Time(self.start - (self.end - self.start), self.start, self.zone)
 
-    def echo(self, moment: datetime) -> str:
+    def format(self, moment: datetime) -> str:
         """The day, or the moment where it is not a midnight."""
         local = moment.astimezone(self.zone)
         return local.date().isoformat() if local.time() == time.min else local.isoformat()
 
 
-def time_of(asked: UsageParams, call: Call[Any]) -> Time:
+def time_of(params: UsageParams, call: Call[Any]) -> Time:
     """The time that a call asks for. Raises `ToolFailure`."""
-    zone = call.services.zone if asked.timezone is None else _zone_of(asked.timezone)
+    zone = call.services.zone if params.timezone is None else _zone_of(params.timezone)
     try:
-        check_one_range(asked.period, asked.start_date, asked.end_date)
-        if asked.period is not None:
-            return _named(asked.period, call, zone)
-        first, last = asked.start_date or "", asked.end_date or ""
+        check_one_range(params.period, params.start_date, params.end_date)
+        if params.period is not None:
+            return _named_time(params.period, call, zone)
+        first, last = params.start_date or "", params.end_date or ""
         if _DAY.fullmatch(first) and _DAY.fullmatch(last):
-            return _named(f"{first} to {last}", call, zone)
-        start, end = (_instant(each, zone) for each in (first, last))
+            return _named_time(f"{first} to {last}", call, zone)
+        start, end = (_parse_instant(each, zone) for each in (first, last))
         if end <= start:
             raise PeriodError("end_date must be after start_date.")
         if start > call.services.now():
@@ -159,19 +159,19 @@ def time_of(asked: UsageParams, call: Call[Any]) -> Time:
         raise wrong_range(error, call.services.now().astimezone(zone).date()) from None
 
 
-def compared_time(asked: UsageParams, call: Call[Any], main: Time) -> Time | None:
+def compared_time(params: UsageParams, call: Call[Any], main: Time) -> Time | None:
     """The time to compare with. Raises `ToolFailure`."""
-    if asked.compare_to is None:
+    if params.compare_to is None:
         return None
-    if asked.compare_to.lower() == "previous":
+    if params.compare_to.lower() == "previous":
         return main.previous()
     try:
-        return _named(asked.compare_to, call, main.zone)
+        return _named_time(params.compare_to, call, main.zone)
     except PeriodError as error:
         raise wrong_range(error, call.services.now().astimezone(main.zone).date()) from None
 
 
-def _named(words: str, call: Call[Any], zone: tzinfo) -> Time:
+def _named_time(words: str, call: Call[Any], zone: tzinfo) -> Time:
     period = period_of(words, call.services.now().astimezone(zone).date(), zone)
     return Time(*period.instants(), zone, period)
 
@@ -180,12 +180,12 @@ def _zone_of(name: str) -> tzinfo:
     return UTC if name in ("UTC", "Etc/UTC") else ZoneInfo(name)
 
 
-def _instant(text: str, zone: tzinfo) -> datetime:
+def _parse_instant(text: str, zone: tzinfo) -> datetime:
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
-def asked_product(word: str) -> Product:
+def find_product(word: str) -> Product:
     """The product of an argument. One that the vocabulary lacks may still be Telnyx's own."""
     plain = word.strip().lower()
     return product_named(plain) or Product(plain.replace(" ", "-"), None)
@@ -218,11 +218,11 @@ class Filter:
         `failed` stands for all that end with it, such as `delivery_failed`."""
         if self.operator == "~":
             return self.value.casefold() in text.casefold()
-        value, text = self._spelled(self.value), self._spelled(text)
+        value, text = self._normalize(self.value), self._normalize(text)
         same = value == text or (self.word == "status" and text.endswith(f"_{value}"))
         return same == (self.operator == "=")
 
-    def _spelled(self, text: str) -> str:
+    def _normalize(self, text: str) -> str:
         number = e164(text) if self.word in NUMBER_WORDS else None
         return number or text.casefold()
 
@@ -286,11 +286,11 @@ class ReportPlan:
         """What reads the value of a group or filter from a row."""
         name = self.groups.get(word) or self.filters[word]
         if word not in TIMES:
-            return lambda row: _text(row.get(name))
+            return lambda row: _value_text(row.get(name))
         length, zone = TIMES[word], self.hours_shift
 
         def read_time(row: Mapping[str, Any]) -> str:
-            text = _text(row.get(name))
+            text = _value_text(row.get(name))
             if zone is not None and len(text) > 10:
                 moment = datetime.fromisoformat(text)
                 moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -300,7 +300,7 @@ class ReportPlan:
         return read_time
 
 
-def _text(value: object) -> str:
+def _value_text(value: object) -> str:
     if value is None or value == "":
         return "(none)"
     return str(value).lower() if isinstance(value, bool) else str(value)
@@ -311,11 +311,11 @@ class NotInReports(Exception):
 
 
 def report_plan(
-    asked: UsageParams, product: UsageProduct, filters: list[Filter], time: Time
+    params: UsageParams, product: UsageProduct, filters: list[Filter], time: Time
 ) -> ReportPlan:
     """How a report answers. Raises `NotInReports`."""
     zone = time.zone
-    by_time = TIMES.keys() & {*map(group_word, asked.group_by), *(each.word for each in filters)}
+    by_time = TIMES.keys() & {*map(group_word, params.group_by), *(each.word for each in filters)}
     if by_time and not time.is_whole_hours:
         # The hour from 18:00 to 19:00 UTC belongs to two days of India.
         raise NotInReports(
@@ -324,12 +324,12 @@ def report_plan(
         )
     shifted = zone is not UTC and "date_time" in product.dimensions
     groups, kept = {}, {}
-    for word in map(group_word, asked.group_by):
+    for word in map(group_word, params.group_by):
         groups[word] = _dimension(word, product, hours=shifted)
     for each in filters:
         if each.word not in groups:
             kept[each.word] = _dimension(each.word, product, hours=shifted)
-    metrics = dict(_metrics(asked, product))
+    metrics = dict(_metrics(params, product))
     return ReportPlan(product, groups, kept, metrics, zone if shifted else None)
 
 
@@ -347,11 +347,11 @@ def _dimension(word: str, product: UsageProduct, *, hours: bool) -> str:
     return name
 
 
-def _metrics(asked: UsageParams, product: UsageProduct) -> Iterator[tuple[str, str]]:
-    if not asked.sum:
+def _metrics(params: UsageParams, product: UsageProduct) -> Iterator[tuple[str, str]]:
+    if not params.sum:
         yield from metrics_of(product, DEFAULT_METRICS).items()
         return
-    for word in map(metric_word, asked.sum):
+    for word in map(metric_word, params.sum):
         name = metric_of(word, product)
         if name is None:
             raise NotInReports(

@@ -14,7 +14,7 @@ from pydantic import Field
 from telnyx_mcp.tools.framework.results import Row
 from telnyx_mcp.tools.support.webhook_rows import DeliveryRow
 
-MOST_KINDS = 10
+MAX_KINDS = 10
 """Kinds of failures that are listed for one URL, and event types for one kind."""
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _LATEST = datetime.max.replace(tzinfo=UTC)
@@ -158,9 +158,9 @@ def url_rows(
                 last_failed=last_failed,
                 last_delivered=of_url.last_delivered,
                 **of_url.counts(whole=traffic.whole) if of_url.sent else {},
-                failures=failures[:MOST_KINDS],
+                failures=failures[:MAX_KINDS],
                 other_failures=sum(
-                    each.deliveries or each.part_deliveries or 0 for each in failures[MOST_KINDS:]
+                    each.deliveries or each.part_deliveries or 0 for each in failures[MAX_KINDS:]
                 )
                 or None,
             )
@@ -180,7 +180,7 @@ def _still_failing(last_failed: str | None, of_url: Traffic, traffic: AllTraffic
 def _kind(deliveries: list[DeliveryRow], *, whole: bool) -> FailureKind:
     in_order = sorted(deliveries, key=lambda each: moment_of(each.started_at))
     event_types = Counter(each.event_type or "unknown" for each in deliveries)
-    listed = dict(event_types.most_common(MOST_KINDS))
+    listed = dict(event_types.most_common(MAX_KINDS))
     if others := len(deliveries) - sum(listed.values()):
         listed["others"] = others
     newest = in_order[-1]
