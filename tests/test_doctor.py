@@ -492,7 +492,7 @@ def test_its_exit_status_and_its_json_say_whether_all_is_well(
     assert (status, told["ok"]) == (0, True)
     assert {"check", "level", "found", "do"} == told["checks"][0].keys()
     status, shown = run(capsys)
-    assert (status, "All well." in shown) == (0, True)
+    assert (status, "All checks passed." in shown) == (0, True)
 
     monkeypatch.setenv("TELNYX_API_KEY", KEY)
     status, shown = run(capsys, "--json")

@@ -23,14 +23,14 @@ from telnyx_mcp.storage.schema import accounts, changes, keys, ticks
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who Telnyx says that an account is; a part that it did not say is None."""
+    """The user that Telnyx names for an account. A part that it does not state is None."""
 
     user_id: str | None = None
     email: str | None = None
 
     @property
     def name(self) -> str | None:
-        """What people call the account."""
+        """The display name: the e-mail address, else the user id."""
         return self.email or self.user_id
 
     @property
@@ -49,7 +49,7 @@ class LedgerAccount:
     """The API's address; None for an account of version 1 of the ledger."""
     identity: Identity
     changes: int
-    """How many changes the ledger holds of it."""
+    """How many of its changes the ledger has."""
 
     @property
     def is_local(self) -> bool:
@@ -58,7 +58,7 @@ class LedgerAccount:
 
     @property
     def label(self) -> str:
-        """Its name for people."""
+        """Its name as shown to the user."""
         named = self.identity.name or f"account {self.id[:8]}"
         profile = f" (profile {self.name})" if self.name else ""
         return f"{named}{profile}"
@@ -74,7 +74,7 @@ class LedgerAccount:
 
 
 def key_hash(salt: str, address: str, api_key: str) -> str:
-    """What stands for a key in the ledger: it can't be looked up in another one."""
+    """What represents a key in the ledger. The same key has another hash in another ledger."""
     return hashlib.sha256(f"{salt}\n{address}\n{api_key}".encode()).hexdigest()
 
 
@@ -122,13 +122,13 @@ class KeyLink:
         return account
 
     def is_identified(self, connection: sa.Connection, account: str | None) -> bool:
-        """Whether the ledger knows who Telnyx says this account is."""
+        """Whether the ledger knows the user that Telnyx names for this account."""
         row = connection.execute(accounts.select().where(accounts.c.id == account)).mappings()
         found = row.first()
         return found is not None and Identity(found["user_id"], found["email"]).is_known
 
     def complete(self, connection: sa.Connection, account: str, identity: Identity) -> None:
-        """Adds what the ledger does not know yet of the key's account: address, name, identity."""
+        """Adds what the ledger does not know yet about the key's account: address, name, identity."""
         known = connection.execute(accounts.select().where(accounts.c.id == account)).mappings()
         row = known.first()
         if row is None:  # written by a copy of version 1
@@ -147,9 +147,9 @@ class KeyLink:
             connection.execute(accounts.update().where(accounts.c.id == account).values(missing))
 
     def find_or_add(self, connection: sa.Connection, identity: Identity, now: datetime) -> str:
-        """The account of this key, linked now if Telnyx confirms it or no other can be meant.
+        """The account of this key, linked now if Telnyx confirms it or there is no other candidate.
 
-        Raises `Blocked` where the user has to say which account it is.
+        Raises `Blocked` if the user has to say which account it is.
         """
         if account := self.account(connection):
             if account == self.hash and not self._is_linked(connection):
@@ -179,16 +179,16 @@ class KeyLink:
         return not account.is_local
 
     def _is_another(self, identity: Identity, candidates: Iterable[LedgerAccount]) -> bool:
-        """Whether this is certainly an account of its own: a profile with a new name, whose user
-        Telnyx names, and names otherwise than that of every account in the ledger."""
+        """Whether this is certainly another account: a profile with a new name, for which Telnyx names a
+        user that no account in the ledger has."""
         return self.profile is not None and all(
             each.name != self.profile and each.is_same(identity) is False for each in candidates
         )
 
 
 def known_accounts(connection: sa.Connection) -> list[LedgerAccount]:
-    """Every account of the ledger, in the order they came; last those that only a copy of version 1
-    knows: it writes changes, and no accounts."""
+    """Every account of the ledger, oldest first; then those that only a copy of version 1 knows, which
+    writes changes but no accounts."""
     of_account = sa.select(keys.c.key_hash).where(keys.c.account == accounts.c.id)
     mine = sa.or_(changes.c.account == accounts.c.id, changes.c.account.in_(of_account))
     count = sa.select(sa.func.count()).select_from(changes).where(mine).scalar_subquery()

@@ -32,12 +32,12 @@ WAITING = frozenset({State.PROPOSED, State.APPROVED})
 """Nothing was sent, and it still can be."""
 PENDING = WAITING | {State.SENDING}
 MAY_HAVE_HAPPENED = frozenset({State.SENDING, State.SUCCEEDED, State.UNKNOWN})
-"""What counts against the caps, and what a reference names for good."""
+"""States that count against the caps. A reference to a change in one of them stays taken."""
 REMEMBERED = frozenset({State.SUCCEEDED, State.UNKNOWN, State.DECLINED})
 """Outcomes that are repeated, instead of asking or sending again, for `LIFETIME`."""
 
 LIFETIME = timedelta(minutes=10)
-"""How long a proposal waits for an answer, an approval can be used, an outcome is repeated."""
+"""How long a proposal waits for an answer, an approval can be used, and an outcome is repeated."""
 
 CLOCK_SKEW = timedelta(minutes=1)
 """How far clocks may differ. A clock set back further voids proposals and approvals: otherwise they
@@ -48,7 +48,7 @@ PAYMENT = "create_stored_payment_transaction"
 payment apply to."""
 RECHARGE = "update_auto_recharge_preferences"
 DONE: Mapping[str, str] = {PAYMENT: "paid", RECHARGE: "changed"}
-"""The word for an unknown change that a person found to have happened; `not paid` if it did not."""
+"""What an unknown change is called once the user found that it happened; `not paid` if it did not."""
 
 STANDING = "standing"
 """The channel of a payment that the standing budget approved, without asking anyone."""
@@ -77,7 +77,7 @@ class Change:
     owner: str
     """The process that sends it."""
     outcome_text: str
-    """What came of it, in a sentence for the model and the user."""
+    """The outcome as a sentence for the model and the user. Stored as `happened`."""
     evidence: Mapping[str, Any]
     note: str
     """What a person wrote when resolving it."""

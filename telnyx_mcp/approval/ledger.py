@@ -252,7 +252,7 @@ class Ledger(LedgerMoves):
             return self._reread(connection, id, now)
 
     def add_evidence(self, id: str, evidence: Mapping[str, Any], now: datetime) -> Change:
-        """The change with what was learnt after the outcome, which stays as it is."""
+        """The change with more evidence. Its outcome stays as it is."""
         with self._store.write() as connection:
             change = self._reread(connection, id, now)
             more = {**change.evidence, **evidence}

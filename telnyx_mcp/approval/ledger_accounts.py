@@ -13,7 +13,7 @@ from telnyx_mcp.approval.store_memory import Remembered
 
 
 class LedgerAccounts(LedgerQueries):
-    """Whose changes these are, and whether the store is the right one."""
+    """Finds the account of the key, and checks whether the store is the right one."""
 
     def is_linked(self) -> bool:
         """Whether the key is linked to an account; without a link the ledger shows nothing."""
@@ -28,13 +28,13 @@ class LedgerAccounts(LedgerQueries):
 
     @property
     def is_identified(self) -> bool:
-        """Whether the ledger knows who Telnyx says the account is, or `identify` was called."""
+        """Whether the ledger knows the account's user, or `identify` was called."""
         return self._is_identified
 
     def identify(self, identity: Identity, now: datetime) -> None:
-        """Links the key to its account, and notes who Telnyx says that is.
+        """Links the key to its account, and records the user that Telnyx names for it.
 
-        Raises `Blocked` where the user has to say which account the key belongs to.
+        Raises `Blocked` if the user has to say which account the key belongs to.
         """
         with self._store.write() as connection:
             account = self._key.find_or_add(connection, identity, now)
@@ -58,8 +58,8 @@ class LedgerAccounts(LedgerQueries):
             self._key.complete(connection, account, identity)
 
     def accept_store(self) -> None:
-        """Takes the store as it is for the right one, because the user says so: remembers the change
-        that it sent last, or forgets what was remembered where it sent none."""
+        """Accepts the store because the user says so: remembers the last change that was sent with it, or
+        forgets the remembered one if none was."""
         if self._memory is None:
             return
         newest = sa.select(Row.id).where(Row.sent_at.is_not(None)).order_by(Row.sent_at.desc())

@@ -16,7 +16,7 @@ from telnyx_mcp.approval.reasons import BudgetUsedUp, Reason, StoreReplaced, Unk
 from telnyx_mcp.storage.schema import schema_version, store_id, ticks
 
 AT_ONCE = "at_once"
-"""The name in a change's basis of the largest sum that could be charged at once."""
+"""The name, in a change's basis, of the largest sum that could be charged at once."""
 
 
 class LedgerCaps(LedgerRows):
@@ -36,7 +36,7 @@ class LedgerCaps(LedgerRows):
         return self._policy.stands_for(amount or Decimal(0), self._spent(connection, now))
 
     def _may_stand(self, operation: str, amount: Decimal | None) -> bool:
-        """Whether the standing budget could cover such a change, if nothing of it was used."""
+        """Whether the standing budget could cover this payment if none of it was used yet."""
         if operation != PAYMENT or amount is None:
             return False
         return self._policy.stands_for(amount, Spent(Decimal(0), Decimal(0), Decimal(0)))
@@ -112,7 +112,7 @@ _NOT_HAPPENED = (
 
 
 def _possible_payments(since: datetime) -> tuple[sa.ColumnElement[bool], ...]:
-    """Payments that happened or may have since then. One that is unknown counts whenever it was."""
+    """Payments that happened since then, or may have. An unknown one counts whatever its date."""
     return (
         Row.operation != RECHARGE,
         Row.state.not_in(_NOT_HAPPENED),
@@ -128,8 +128,8 @@ def _possible_payments(since: datetime) -> tuple[sa.ColumnElement[bool], ...]:
 def _counts(row: sa.RowMapping, since: datetime, now: datetime) -> bool:
     """Whether a payment counts against the cap of the span that began at `since`.
 
-    One that is dated in the future, as a clock was wrong, counts from when it was seen: with a clock
-    that was a year ahead once, it counts for a day or 30 days, and not for a year.
+    One that is dated in the future, because a clock was wrong, counts from the moment it was first seen:
+    if the clock was a year ahead, it counts for a day or 30 days, not for a year.
     """
     start, end = ticks(since), ticks(now + CLOCK_SKEW)
     sent, seen = row["sent_at"], row["seen_at"]

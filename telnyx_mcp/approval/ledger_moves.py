@@ -127,7 +127,7 @@ class LedgerMoves(LedgerAccounts):
         return after
 
     def _void(self, connection: sa.Connection, change: Change, why: str, now: datetime) -> Change:
-        # Stored as `expired`, the word that version 1 knows for it.
+        # Stored as `expired`, which is how version 1 reads it.
         columns = {"voided": why, "happened": why}
         for stored in WAITING:
             self._move(connection, replace(change, state=stored), State.EXPIRED, now, **columns)
@@ -145,7 +145,7 @@ class LedgerMoves(LedgerAccounts):
     def _move(
         self, connection: sa.Connection, change: Change, end: State, now: datetime, **columns: Any
     ) -> bool:
-        """Whether the change was still in its state, and is in this one now."""
+        """Whether the change was still in its state and has the new one now."""
         values = {"state": end, "updated_at": ticks(now), **columns}
         return self._update(connection, change.id, values, change.state)
 

@@ -18,7 +18,7 @@ from telnyx_mcp.approval.reasons import Reason, StoreReplaced
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What a question about money has to say of earlier payments."""
+    """What a question about money must say about earlier payments."""
 
     payments: Sequence[Change]
     """Payments of the last 24 hours that happened, or may have, newest first."""
@@ -71,7 +71,7 @@ class LedgerQueries(LedgerCaps):
             return self._payments_since(connection, moment, now)
 
     def history(self, now: datetime) -> History:
-        """What a question has to say of earlier payments, in one consistent view."""
+        """What a question must say about earlier payments, in one consistent view."""
         with self._store.read() as connection:
             payments = self._payments_since(connection, now - DAY, now)
             return History(payments, self._mark(connection, now))

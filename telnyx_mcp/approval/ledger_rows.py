@@ -45,7 +45,7 @@ UNSIGNED = (
     "earlier version wrote it."
 )
 MARK = "ledger"
-"""The name in a change's basis under which the mark of the ledger stands: see `History`."""
+"""The name of the ledger's mark in a change's basis: see `History`."""
 Row = changes.c
 
 
@@ -97,8 +97,8 @@ class LedgerRows:
             yield self._void_if_unsigned(self._as_of(rows.change_of(row), now), row)
 
     def _void_if_unsigned(self, change: Change, row: sa.RowMapping) -> Change:
-        """The change; void if it waits, and what was just read is not what a process with the API key
-        wrote, or is a row of before its end. Checked with each reading: what is read may be shown."""
+        """The change; void if it waits and no process with the API key wrote this row, or the row was
+        restored after the change had ended. Checked at every read, as what is read may be shown."""
         columns = rows.SIGNED_WHILE.get(change.state)
         if columns is None:
             return change

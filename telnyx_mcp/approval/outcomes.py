@@ -58,7 +58,7 @@ class OutcomeWriter:
         raise reason
 
     def retry(self) -> None:
-        """Writes what waits, as far as the store takes it. Blocks."""
+        """Writes the pending outcomes, as far as the store accepts them. Blocks."""
         with self._trying:
             for change, work in self._pending():
                 with suppress(Exception):

@@ -1,8 +1,8 @@
-"""What each outcome is called, on every channel: one table for the model, the page and the terminal.
+"""The texts for each outcome, on every channel: one table for the model, the page and the terminal.
 
 The fields are filled with `str.format`: `{summary}` ("paying 120.00"), `{happened}`, `{resolve}` and
 `{approve}` (commands to type), `{until}` (a time of day), `{after_unknown}`, `{remark}`; and, empty
-where no payment is meant, `{blocks}` and `{pauses}`.
+for a change that is not a payment, `{blocks}` and `{pauses}`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from telnyx_mcp.approval.channels import AskOutcome
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """How one state is put into words."""
+    """The texts for one state."""
 
     model: str
     """For the assistant: what happened, whether to call again, what to tell the user."""
@@ -121,7 +121,7 @@ NOT_ANSWERED: Mapping[AskOutcome, str] = {
     "can't ask for it. Tell the user to run {approve} within 10 minutes, then call again with the "
     "same arguments.",
 }
-"""What to say while the change still waits for its answer."""
+"""The texts while the change still waits for its answer."""
 
 ANSWERED: Mapping[AskOutcome, str] = {
     AskOutcome.APPROVED: "Approved. The assistant can call again; the approval is good until {until} UTC. "
@@ -135,15 +135,15 @@ WITHDRAWN = "Withdrawn. Nothing is sent."
 NOT_WITHDRAWN = "It is too late to withdraw it: it is {state}.{happened}"
 NOT_UNKNOWN = "There is nothing to resolve: {title} is {state}: {clause}."
 
-BLOCKS = "No other payment is made until you say what came of it."
+BLOCKS = "No other payment is made until you say whether it happened."
 PAUSES = "no payment is proposed, and "
 AFTER_UNKNOWN_PAYMENT = (
     "Tell the user to look into the Mission Control Portal, then to answer on the page in the browser "
     "where one opened, or to run {resolve}; until then no other payment is made."
 )
 AFTER_UNKNOWN_SETTING = "telnyx_get_auto_recharge_preferences shows how it is now."
-REPEATED = "Nothing new was done by this call; at {at} UTC the same one came to this{another}: "
+REPEATED = "Nothing new was done by this call; at {at} UTC the same call had this outcome{another}: "
 """Said before the outcome of an earlier call. `{another}` is `ANOTHER_SETTING` or `ANOTHER_PAYMENT`
 after a success, else empty."""
-ANOTHER_SETTING = " (for another one on purpose, wait 10 minutes)"
-ANOTHER_PAYMENT = " (for another one on purpose, wait 10 minutes or give a new reference)"
+ANOTHER_SETTING = " (to change it again on purpose, wait 10 minutes)"
+ANOTHER_PAYMENT = " (to pay again on purpose, wait 10 minutes or give a new reference)"

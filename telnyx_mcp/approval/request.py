@@ -26,7 +26,7 @@ class QuestionDraft:
 
 
 class CannotCheck(Exception):
-    """Whether the question is still true could not be found out. Its text says why."""
+    """It could not be checked whether the question is still true. The text says why."""
 
 
 class SendFailed(Exception):
@@ -54,12 +54,12 @@ class ChangeRequest(ABC):
 
     @abstractmethod
     async def identity(self) -> Identity:
-        """Who Telnyx says the account is; empty where it does not say."""
+        """The user that Telnyx names for the account; empty if it names none."""
 
     @abstractmethod
     async def draft(self, payments: Sequence[Change]) -> QuestionDraft:
-        """The question, from the account's figures of now. `payments` are those of the last 24 hours
-        through this ledger."""
+        """The question, written from the account's current figures. `payments` are those of the last 24
+        hours in this ledger."""
 
     @abstractmethod
     async def void_reason(self, change: Change) -> str | None:

@@ -32,7 +32,7 @@ SIGNED_PROPOSAL = (
 SIGNED = (*SIGNED_PROPOSAL, "channel", "decided_by", "decided_at")
 """The columns that the signature of an approval covers."""
 RESOLVED_VIA = "resolved_via"
-"""The name in the evidence of the channel that a person resolved the change on."""
+"""The name, in the evidence, of the channel on which the user resolved the change."""
 UNREADABLE = (
     "The record of this change can't be read ({why}): another program changed it, a later version wrote "
     "it, or the store is damaged. Keep a copy of the store, as it may name payments."
@@ -121,7 +121,7 @@ def _readable(read: Callable[[Any], T], stored: Any, default: T) -> T:
 
 
 def _change(row: sa.RowMapping) -> Change:
-    for name in ("operation", "channel", "reference"):  # which caps and references go by
+    for name in ("operation", "channel", "reference"):  # caps and references depend on these
         if not isinstance(row[name], str | None):
             raise TypeError(f"its {name} is not text")
     amount = None if row["amount"] is None else _amount(row["amount"])

@@ -127,7 +127,7 @@ class Sender:
         except NotAllowed as error:
             lost = (
                 f"{after.outcome_text} This is not in the ledger yet. It is written as soon as the store "
-                "takes it; until then no payment is made, and if this server ends first, the ledger "
+                "accepts it; until then no payment is made, and if this server ends first, the ledger "
                 f"will call it unknown. Show the user this: {error.reason}"
             )
             return replace(after, outcome_text=lost)

@@ -56,7 +56,7 @@ class StoreMemory:
         return None
 
     def write(self, remembered: Remembered) -> bool:
-        """Whether it is remembered from now on. The file is replaced as a whole."""
+        """Replaces the file as a whole. False if it could not be written."""
         try:
             self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor, name = tempfile.mkstemp(prefix=".sent", dir=self.file.parent)

@@ -16,7 +16,7 @@ from telnyx_mcp.telnyx.errors import Failure, TelnyxError
 from telnyx_mcp.telnyx.models import ChargesSummary, SummaryLine
 
 AT_ONCE = 4
-"""Summaries that are asked for at the same time."""
+"""Summaries that are requested at the same time."""
 
 FIGURES: Mapping[str, tuple[str, ...]] = {
     "recurring": ("new_mrc", "existing_mrc"),
@@ -27,7 +27,7 @@ FIGURES: Mapping[str, tuple[str, ...]] = {
 }
 """Our figures, and the figures of Telnyx's summary that each is the sum of."""
 CHARGED = ("recurring", "one_time", "other")
-"""What was charged. Telnyx's `credits` may hold top-ups, and its grand total with them: neither says what
+"""What was charged. Telnyx's `credits` may include top-ups, and so may its grand total: neither states what
 was spent."""
 
 
@@ -43,11 +43,11 @@ class Adjustment:
 
 @dataclass
 class Charges:
-    """The charges of a period, by currency; and which parts of it could not be had."""
+    """The charges of a period, by currency; and which parts of it could not be read."""
 
     figures: dict[str, dict[str, Decimal]] = field(default_factory=dict)
     lines: dict[str, dict[str, Decimal]] = field(default_factory=dict)
-    """What each service came to."""
+    """The sum of each service."""
     adjustments: list[Adjustment] = field(default_factory=list)
     missing: list[Period] = field(default_factory=list)
     error: TelnyxError | None = None
@@ -120,7 +120,8 @@ def _sum(amounts: Iterable[str | None]) -> Decimal:
 
 
 def _decimal(text: str | None) -> Decimal:
-    """The amount; 0 for none. Raises `TelnyxError` for what is not an amount: 0 would be untrue."""
+    """The amount; 0 if it is absent. Raises `TelnyxError` for anything that is not an amount: 0 would
+    be wrong."""
     amount = amount_of(text or "0")
     if amount is None:
         raise TelnyxError(Failure.WRONG_SHAPE, f"{str(text)[:40]!r} is not an amount")

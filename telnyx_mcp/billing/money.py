@@ -13,7 +13,7 @@ MAX_DIGITS = MAX_DECIMALS = 15
 
 
 def amount_of(value: object) -> Decimal | None:
-    """The amount that a text or number says; None for anything else."""
+    """The amount that a text or number states; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     text = str(value).strip()
@@ -57,5 +57,5 @@ def format_amount(amount: Decimal) -> str:
 
 
 def percent(before: Decimal, now: Decimal) -> str | None:
-    """By how much it grew, such as `+12.5%`; None where it was nothing before, or less."""
+    """The growth, such as `+12.5%`; None if the earlier amount was zero or negative."""
     return f"{(now - before) / before * 100:+.1f}%" if before > 0 else None

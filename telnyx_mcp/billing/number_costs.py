@@ -66,7 +66,7 @@ def totals(numbers: Iterable[NumberCost]) -> dict[str, Any]:
 
 
 def numbers_by_type(numbers: Iterable[NumberCharges]) -> dict[str, int]:
-    """How many numbers there are of each charge type, the most first."""
+    """How many numbers there are of each charge type, the most frequent first."""
     return dict(Counter(each.charge_type or "unknown" for each in numbers).most_common())
 
 
@@ -75,7 +75,7 @@ class NumberUsage:
     """Which numbers had usage, by the reports of the products that name numbers."""
 
     until: datetime
-    """Earlier than asked for where that was in the future."""
+    """Earlier than requested if that was in the future."""
     numbers: set[str] = field(default_factory=set)
     """As Telnyx wrote them."""
     products: list[str] = field(default_factory=list)
@@ -89,8 +89,8 @@ class NumberUsage:
 async def number_usage(client: TelnyxClient, start: date, end: date) -> NumberUsage:
     """The numbers with usage from `start` up to, and without, `end`, in UTC.
 
-    Any row of a report counts as usage, also one of calls that cost nothing. Raises `TelnyxError`
-    where not even the products can be had.
+    Any row of a report counts as usage, even one of calls that cost nothing. Raises `TelnyxError` if not
+    even the products can be read.
     """
     products = await usage_products(client)
     since, until = (datetime.combine(day, time(), UTC) for day in (start, end))
@@ -99,7 +99,9 @@ async def number_usage(client: TelnyxClient, start: date, end: date) -> NumberUs
         each.name for each in products.values() if NUMBER_DIMENSION not in each.dimensions
     )
     if usage.until <= since:
-        usage.unknown = {"all products": "there is no usage report of a time that has just begun"}
+        usage.unknown = {
+            "all products": "there is no usage report yet for a time that has just begun"
+        }
         return usage
 
     async def read(product: UsageProduct) -> None:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 LONGEST_PART = timedelta(days=31)
-"""What the API's charges take at once."""
+"""The longest range that the API's charges accept."""
 FIRST_YEAR = 2009
-"""Telnyx was founded then; an earlier year is a slip."""
+"""Telnyx was founded then; an earlier year is a mistake."""
 EXAMPLES = "2026-05, 2026-Q2, 2026, last month, last 7 days, yesterday, year to date"
 _DAY = timedelta(days=1)
 _MONTHS = (
@@ -27,7 +27,7 @@ Days = tuple[date, date]
 
 
 class PeriodError(ValueError):
-    """What was said is not a period. The text says why, and what to say instead."""
+    """The text is not a period. The message says why, and what to write instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Period:
     end: date
     zone: tzinfo = UTC
     months_before: int = 0
-    """Where it ends with today and not where its name ends: how many months back the same days are."""
+    """For to-date periods: how many months back the comparable days are."""
 
     def __str__(self) -> str:
         return f"{self.start} to {self.end} (not included), {self.zone}"
@@ -49,11 +49,11 @@ class Period:
 
     @property
     def month_starts(self) -> int:
-        """How many firsts of a month are in it: so often its monthly charges fall due."""
+        """How many months begin in it: monthly charges fall due that often."""
         return _months_between(self.start, self.end) + (self.start.day == 1) - (self.end.day == 1)
 
     def parts(self) -> Iterator[Period]:
-        """The period cut at the first of each month: in order, gapless, none over 31 days."""
+        """The period cut at the first of each month: in order, without gaps, each of at most 31 days."""
         start = self.start
         while start < self.end:
             end = min(self.end, _add_months(start.replace(day=1), 1))
@@ -61,9 +61,9 @@ class Period:
             start = end
 
     def previous(self) -> Period:
-        """The period before: as many whole months for whole months, else as many days.
+        """The period before: of the same number of whole months, or else of days.
 
-        Before a month or a year to date come the same days of the month or the year before.
+        For a month or year to date: the same days of the month or year before.
         """
         if self.months_before:
             start, end = (
@@ -84,7 +84,7 @@ class Period:
 
 
 def period_of(text: str, today: date, zone: tzinfo = UTC) -> Period:
-    """The period that was said. Raises `PeriodError`."""
+    """The period that a text names. Raises `PeriodError`."""
     words = re.sub(r"[\s_]+", " ", text.strip().lower()).removeprefix("the ")
     words = re.sub("^(past|previous) ", "last ", words)
     words = _ABBREVIATIONS.get(words, words)
@@ -97,7 +97,7 @@ def period_of(text: str, today: date, zone: tzinfo = UTC) -> Period:
             except (ValueError, OverflowError) as error:
                 if isinstance(error, PeriodError):
                     raise
-                raise PeriodError(f'"{text[:40]}" is no date that exists.') from None
+                raise PeriodError(f'"{text[:40]}" is not a date that exists.') from None
     raise PeriodError(f'"{text[:40]}" is not a period. Write one such as {EXAMPLES}.')
 
 
@@ -117,29 +117,30 @@ def _checked_period(
     if start > today:
         raise PeriodError(f"{start} is in the future.")
     if start.year < FIRST_YEAR or end.year > today.year + 2:
-        raise PeriodError(f"{start} to {end} reaches beyond what Telnyx can know.")
+        raise PeriodError(f"{start} to {end} is beyond the data that Telnyx can have.")
     return Period(start, end, zone, months_before)
 
 
 def _add_months(first: date, months: int) -> date:
-    """The first day of the month that is `count` months after that of `first`."""
+    """The first day of the month that is `months` after that of `first`; before it if negative."""
     count = first.year * 12 + first.month - 1 + months
     return date(count // 12, count % 12 + 1, 1)
 
 
 def _months_between(start: date, end: date) -> int:
-    """How many firsts of a month lie after `start`, up to and with `end`."""
+    """How many months begin after `start`, up to and including `end`."""
     return (end.year - start.year) * 12 + end.month - start.month
 
 
 def _months_earlier(day: date, months: int) -> date:
-    """The same day some months before; of a shorter month, the first of the next."""
+    """The same day `months` earlier. If that month is too short, the first of the next: a month before
+    31 March is 1 March."""
     first = _add_months(day.replace(day=1), -months)
     return min(first + timedelta(days=day.day - 1), _add_months(first, 1))
 
 
 def _whole_months(unit: int, ago: int) -> Callable[[date], Days]:
-    """The days of the given number of months that hold today, or of those before."""
+    """The block of 1, 3 or 12 months (`unit`) that today is in, or the one `ago` blocks before it."""
 
     def days(today: date) -> Days:
         first = _add_months(date(today.year, (today.month - 1) // unit * unit + 1, 1), -unit * ago)
@@ -175,15 +176,15 @@ _NAMED_PERIODS: dict[str, Callable[[date], Days]] = {
 }
 _ABBREVIATIONS = {"mtd": "month to date", "qtd": "quarter to date", "ytd": "year to date"}
 _TO_DATE = {"month to date": 1, "quarter to date": 3, "year to date": 12}
-"""Months from the same days before."""
+"""How many months back the comparable days are."""
 _Match = re.Match[str]
 
 
 def _last(match: _Match, today: date) -> Days:
-    """The last days up to and with today; or the last whole weeks or months before the current one."""
+    """The last days, including today; or the last whole weeks or months before the current one."""
     count = int(match["count"])
     if not 1 <= count <= 3660:
-        raise PeriodError(f'"{match[0]}" is too much. Say {EXAMPLES}.')
+        raise PeriodError(f'"{match[0]}": the number must be 1 to 3660. Write {EXAMPLES}.')
     if match["unit"] == "day":
         return today - timedelta(days=count - 1), today + _DAY
     if match["unit"] == "week":
@@ -204,7 +205,7 @@ def _quarter(match: _Match, _today: date) -> Days:
 
 
 def _named_month(match: _Match, today: date) -> Days:
-    """A month by its name, and the latest one that has begun where no year is said."""
+    """A month by its name; without a year, the latest one that has begun."""
     found = [n for n, name in enumerate(_MONTHS, 1) if name.startswith(match["month"])]
     if len(found) != 1 or len(match["month"]) < 3:
         raise PeriodError(f'"{match[0][:40]}" is not a period. Write one such as {EXAMPLES}.')

@@ -1,6 +1,6 @@
-"""What a detail record says of time, cost and amount.
+"""What a detail record states about time, cost and amount.
 
-Telnyx publishes seven shapes for its 21 record types, and each names things its own way; the voice
+Telnyx publishes seven shapes for its 21 record types, each with names of its own; the voice
 records have none. So nothing here depends on a schema: a table of the known names, and sensible
 guesses for the rest.
 
@@ -48,7 +48,7 @@ RecordType = Literal[
     "wireless",
 ]
 RECORD_TYPES: tuple[RecordType, ...] = get_args(RecordType)
-"""What `filter[record_type]` takes; those that most accounts have most of come first."""
+"""The values of `filter[record_type]`, the most common first."""
 _WITH_SCHEMA = frozenset(
     {
         "messaging",
@@ -76,14 +76,14 @@ _COSTS = ("cost", "data_cost", "verify_usage_fee")
 """The first of these that a record has is what it cost, as Telnyx states it. Whether the `cost` of a message
 holds its `carrier_fee` is not documented."""
 _AMOUNTS = (("parts", "parts"), ("billed_sec", "billed_seconds"), ("call_sec", "connected_seconds"))
-"""What a record counts by the piece, as it names it and as results do."""
+"""Countable fields: wire name, result name."""
 
 
 TOO_MANY = "more than one call can read"
 
 
 def time_fields(record_type: str) -> tuple[str, ...]:
-    """The fields that may tell when a record was made, the likeliest first."""
+    """The fields that may hold the time of a record, the likeliest first."""
     likely = _TIME_FIELDS.get(record_type, "created_at")
     return likely, *(each for each in _ANY_TIME[:2] if each != likely)
 
@@ -105,7 +105,7 @@ def _parse_time(record: DetailRecord, name: str) -> datetime | None:
 
 
 def cost_of(record: DetailRecord) -> tuple[str, Decimal] | None:
-    """The currency and the cost; None for a record that costs nothing it tells of."""
+    """The currency and the cost; None if the record states no cost."""
     for name in _COSTS:
         if (cost := amount_of(record.get(name))) is not None:
             return str(record.get("currency") or "unknown")[:20], cost
@@ -128,13 +128,13 @@ def amounts_of(record: DetailRecord) -> dict[str, Decimal]:
 
 
 def mark_of(record: DetailRecord) -> int:
-    """What tells the record from others: all of it, as an id may name the call that several share."""
+    """What identifies a record: a hash of all of it, as several records may share the id of one call."""
     return hash(json.dumps(record, sort_keys=True, default=str))
 
 
 @dataclass(slots=True)
 class Tally:
-    """What some records came to."""
+    """Sums over some records."""
 
     records: int = 0
     with_cost: int = 0
@@ -169,16 +169,16 @@ class Reading:
 
     records: int = 0
     total: int | None = None
-    """How many there are, as Telnyx counts."""
+    """How many there are, as Telnyx counts them."""
     since: datetime | None = None
     until: datetime | None = None
     """When the earliest and the latest of those read were made, in whatever order they came."""
     more: bool = False
     """Whether there were more when the reading ended."""
     error: TelnyxError | None = None
-    """What ended it before its end."""
+    """The failure that ended the reading early."""
     why: str = ""
-    """Why it is not whole; empty if it is."""
+    """Why it is incomplete; empty if it is complete."""
     wrong_fields: tuple[str, ...] = ()
     """The time fields that were tried, where there are records and none of the fields finds them."""
 
@@ -219,8 +219,8 @@ async def read_records(
     filters: Mapping[str, str] | None = None,
     most: int | None = None,
 ) -> Reading:
-    """Hands every record made from `start` up to, and without, `end` to `take`: each once, as far as can
-    be had, and none of them if Telnyx counts more than `most`.
+    """Passes every record made from `start` up to, and without, `end` to `take`, each once, as far as they
+    can be read; none if Telnyx counts more than `most`.
 
     `progress` is called after each page. A failure ends the reading and is kept in `error`.
     """
@@ -261,7 +261,7 @@ async def _first_page(
     """The first page of the records made between two times, and how to get the others.
 
     Which field holds the time depends on the record type. Telnyx refuses a filter on a field that
-    the type lacks, in undocumented words, or finds nothing by it. So the likely fields are tried in
+    the type lacks, with an undocumented error, or finds nothing. So the likely fields are tried in
     turn. If all are refused, something else was wrong, and the first refusal is raised. If there are
     records and no field finds them, `reading` says so.
     """

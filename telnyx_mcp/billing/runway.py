@@ -17,7 +17,7 @@ EXTREME_DAYS = 3
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What usage costs a day: as on the dearest days, on all, and as on the cheapest."""
+    """The cost of usage per day: on the most expensive days, on average, and on the cheapest days."""
 
     fast: Decimal
     mean: Decimal
@@ -25,7 +25,7 @@ class Rates:
 
     @classmethod
     def of(cls, days: Sequence[Decimal]) -> Rates:
-        """From what each of some days cost."""
+        """The rates of these daily costs."""
         ordered = sorted(days)
         return cls(
             sum(ordered[-EXTREME_DAYS:], ZERO) / EXTREME_DAYS,
@@ -45,7 +45,7 @@ def days_left(amount: Decimal, per_day: Decimal, due: Mapping[date, Decimal], to
 
 
 def charge_days(today: date, monthly: Decimal) -> dict[date, Decimal]:
-    """What monthly charges fall due on the firsts of the months ahead."""
+    """The monthly charges that fall due on the first of each month ahead."""
     days = (today + timedelta(days=number) for number in range(1, LONGEST))
     return {day: monthly for day in days if day.day == 1}
 

@@ -1,4 +1,4 @@
-"""What an account spent in a period: its charges and its usage, which overlap in nothing.
+"""What an account spent in a period: its charges and its usage, which do not overlap.
 
 Rental, fees and features are charges; calls, messages and data are usage. Telnyx bills days of UTC.
 """
@@ -19,7 +19,7 @@ from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.usage_reports import rounded
 
 RECENT_DAYS = 7
-"""Whole days before today whose usage is taken for the recent rate: every day of the week once."""
+"""Whole days before today that the recent rate is calculated from: each day of the week once."""
 
 
 @dataclass(slots=True)
@@ -62,8 +62,8 @@ async def spend_of(
 ) -> Spend:
     """What was spent in the days of the period, taken as days of UTC.
 
-    Raises `TelnyxError` if neither charges nor usage could be had; what else is missing is named in
-    the parts of the result. `currency` is that of usage for which Telnyx names none, unless the
+    Raises `TelnyxError` if neither charges nor usage could be read; anything else that is missing is
+    named in the parts of the result. `currency` is that of usage for which Telnyx names none, unless the
     charges name one.
     """
     period = Period(period.start, period.end, UTC, period.months_before)
@@ -117,8 +117,8 @@ class RecentUsage:
         return self.total(currency) / RECENT_DAYS
 
     def days(self, currency: str) -> dict[str, Decimal]:
-        """What each day cost. The cost of a product that does not tell its days apart, as wireless does
-        not, is spread over them evenly."""
+        """What each day cost. The cost of a product without daily figures, such as wireless, is spread
+        over the days evenly."""
         days = {
             (self.first + timedelta(days=number)).date().isoformat(): ZERO
             for number in range(RECENT_DAYS)
@@ -146,8 +146,8 @@ async def recent_usage(
 
 
 def expected_by_end(spend: Spend, recent: RecentUsage, currency: str) -> Decimal | None:
-    """What a running period will have cost in the end, should usage go on as it recently did; None
-    where not all of it is known."""
+    """The estimated cost of a running period at its end, if usage continues at the recent rate; None if
+    not all of the cost so far is known."""
     if not spend.is_complete or not recent.costs.is_complete:
         return None
     _, end = spend.period.instants()
@@ -162,6 +162,6 @@ def largest(
     ordered = sorted(amounts.items(), key=lambda each: (-abs(each[1]), each[0]))
     ordered = [each for each in ordered if each[1]]
     if len(ordered) == count + 1:
-        count += 1  # to name it takes no more room than to say that there is one more
+        count += 1  # naming it takes no more room than "1 others"
     rest = ordered[count:]
     return ordered[:count], sum((amount for _, amount in rest), ZERO), len(rest)

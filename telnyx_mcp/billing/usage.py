@@ -22,16 +22,16 @@ from telnyx_mcp.telnyx.usage_reports import (
 )
 
 AT_ONCE = 5
-"""Reports that are asked for at the same time: as many as Telnyx allows in a second."""
+"""Reports that are requested at the same time: as many as Telnyx allows in a second."""
 DEAREST = (
     *("sip-trunking", "messaging", "ai-voice-assistant", "call-control", "inference", "wireless"),
     *("verify-2fa", "conference", "recording", "fax-api", "media-streaming", "speech-to-text"),
 )
-"""The products that mostly cost most. They are asked for first, should the time not be enough."""
+"""The products that usually cost most. They are requested first, in case the time runs out."""
 
 Span = tuple[datetime, datetime]
 Progress = Callable[[int, int], Awaitable[None]]
-"""Called with the number of reports that were read, and of all."""
+"""Called with the number of reports read so far, and in total."""
 
 
 @dataclass(slots=True)
@@ -75,12 +75,12 @@ class UsageCosts:
 
     start: datetime
     end: datetime
-    """Earlier than asked for where that was in the future."""
+    """Earlier than requested if that was in the future."""
     products: list[ProductCost] = field(default_factory=list)
     without_cost: list[str] = field(default_factory=list)
     """Products for which Telnyx's reports state no cost."""
     error: TelnyxError | None = None
-    """Why not even the products could be had."""
+    """Why not even the products could be read."""
 
     @property
     def is_complete(self) -> bool:
@@ -116,8 +116,8 @@ async def usage_costs(
     """What usage cost, in one report for each product with a cost and each 31 days.
 
     `currency` is that of products whose reports name none. The newest part of every product comes
-    first; then the rest of the product that cost most in it, and so on: where the time ends, the
-    least is left out. Raises nothing.
+    first; then the rest of the product that cost most in it, and so on: if the time runs out, the
+    smallest costs are missing. Raises nothing.
     """
     costs = UsageCosts(start, min(end, latest_end(client)))
     try:
@@ -150,7 +150,7 @@ def _likely_cost(product: str) -> tuple[int, str]:
 
 @dataclass
 class _Reports:
-    """Reads reports, some at the same time."""
+    """Reads reports concurrently."""
 
     client: TelnyxClient
     currency: str
@@ -160,7 +160,7 @@ class _Reports:
     done: int = 0
 
     async def read(self, wanted: Iterable[tuple[ProductCost, Span]]) -> None:
-        """Each of these, begun in this order."""
+        """Reads these reports, started in this order."""
         waiting = iter(wanted)
 
         async def work() -> None:
@@ -179,7 +179,7 @@ class _Reports:
                 tasks.start_soon(work)
 
     def _dimensions(self, product: UsageProduct) -> Sequence[str]:
-        """The fewest rows, or the fewest that tell the days apart."""
+        """The dimensions with the fewest rows, or with the fewest rows that distinguish days."""
         coarsest = [product.coarsest_dimension] if product.coarsest_dimension else []
         if not self.by_day:
             return coarsest

@@ -15,7 +15,7 @@ NONE = "(none)"
 
 @dataclass(slots=True)
 class Sum:
-    """What some rows came to: metrics by name, and the cost by currency."""
+    """Sums over some rows: metrics by name, and the cost by currency."""
 
     metrics: dict[str, Decimal] = field(default_factory=dict)
     costs: dict[str, Decimal] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class Sum:
 
     @property
     def weight(self) -> Decimal:
-        """The largest cost; where nothing costs, the first metric."""
+        """The largest cost; without any cost, the first metric."""
         costs = max((abs(each) for each in self.costs.values()), default=ZERO)
         return costs or next(iter(self.metrics.values()), ZERO)
 
@@ -52,7 +52,7 @@ class UsageTable:
 
     @property
     def all(self) -> Sum:
-        """What all groups came to."""
+        """The sum of all groups."""
         total = Sum()
         for each in self.groups.values():
             total.add(each)

@@ -57,8 +57,8 @@ def _groups(text: str) -> tuple[ToolGroup, ...]:
 def configured_accounts(
     options: argparse.Namespace, terminal: Terminal, *, warn: bool = True
 ) -> ConfiguredAccounts:
-    """The account that is meant, and the others, of which a sandbox has none. Keys are not looked up
-    yet. With `warn`, says on stderr what is set and has no effect. Raises `CommandError`."""
+    """The selected account, and the others; with a sandbox there are none. Keys are not looked up yet. With
+    `warn`, prints on stderr which settings have no effect. Raises `CommandError`."""
     from telnyx_mcp.config.environment import misspelt, warnings
     from telnyx_mcp.config.profiles import SettingsError, configured
 
@@ -76,7 +76,7 @@ def configured_accounts(
 def run_with_account(
     options: argparse.Namespace, settings: Settings, run: Callable[[Settings], int]
 ) -> int:
-    """Runs with the user's account, or with a sandbox and a ledger that live as long."""
+    """Runs with the user's account, or with a sandbox and a ledger that exist as long as the run."""
     limits = {
         "read_only": getattr(options, "read_only", False) or settings.read_only,
         "tools": getattr(options, "tools", None) or settings.tools,

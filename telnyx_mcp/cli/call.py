@@ -33,7 +33,7 @@ from telnyx_mcp.untrusted import visible
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("tool", metavar="TOOL", nargs="?", help="without one: the tools there are")
+    parser.add_argument("tool", metavar="TOOL", nargs="?", help="without it, the tools are listed")
     parser.add_argument("pairs", metavar="key=value", nargs="*", help="the tool's arguments")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     account_options(parser)
@@ -104,7 +104,7 @@ async def _stop_on_signal(
     calling: anyio.CancelScope,
     terminal: Terminal,
 ) -> None:
-    """Ends the call on a signal; not once a change was sent: its outcome is still shown, however many
+    """Ends the call on a signal, unless a change was sent: then its outcome is still shown, however many
     signals follow."""
     async for _ in signals:
         if any(each.gate.has_sent for each in server.accounts.made):

@@ -15,7 +15,7 @@ from telnyx_mcp.cli.terminal import escape_controls
 
 
 def record_of(change: Change) -> dict[str, Any]:
-    """A change, complete, as `--json` prints it. Every name is always there."""
+    """A change, complete, as `--json` prints it. Every field is always present."""
     return {
         "id": change.id,
         "operation": change.operation,
@@ -43,7 +43,7 @@ def record_of(change: Change) -> dict[str, Any]:
 
 
 def facts_of(change: Change) -> list[tuple[str, str]]:
-    """The whole record but its question, as names and words."""
+    """The record without its question, as names and texts."""
     evidence = dict(change.evidence)
     if "balance" in change.basis:
         evidence.setdefault("balance_before", change.basis["balance"])
@@ -91,7 +91,7 @@ def sent_or_asked(change: Change) -> str:
 
 
 def standing(text: str, change: Change) -> str:
-    """One of the texts of `replies` that say where a change stands, filled in."""
+    """Fills in one of the texts of `replies` about the state of a change."""
     return text.format(
         clause=REPLIES[change.state].clause,
         happened=f" {change.outcome_text}" if change.outcome_text else "",
@@ -105,12 +105,12 @@ def _iso(moment: datetime | None) -> str | None:
 
 
 def time_text(moment: datetime | None) -> str:
-    """A time in UTC, to the second; nothing where there is none."""
+    """A time in UTC, to the second; empty for None."""
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else ""
 
 
 def _value_text(value: object) -> str:
-    """A value in a few words."""
+    """A value as a short text."""
     if isinstance(value, dict):
         return ", ".join(f"{name} {_value_text(each)}" for name, each in value.items())
     if isinstance(value, bool):

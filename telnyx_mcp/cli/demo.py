@@ -67,7 +67,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Runs the demonstration. 0 when every question was answered."""
     with (
         TemporaryDirectory(prefix="telnyx-account-mcp-", ignore_cleanup_errors=True) as folder,
-        running_sandbox(rate_limit=None) as sandbox,  # nobody waits for a tour
+        running_sandbox(rate_limit=None) as sandbox,  # a demo must not wait
     ):
         account = {
             "TELNYX_BASE_URL": sandbox.base_url,
@@ -135,7 +135,7 @@ async def _ask(server: StdioServerParameters, terminal: Terminal) -> int:
 
 
 class _Decliner:
-    """Shows what a user who says no looks like."""
+    """Declines every question, and shows it."""
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--clear-pace",
         action="store_true",
-        help="first open what an answer of too many requests (429) closed, for all copies on the key",
+        help="first reopen the endpoints that a 429 (too many requests) closed, for all copies on the key",
     )
     account_options(parser)
 
@@ -73,7 +73,7 @@ def print_findings(
     elif failed:
         terminal.say(f"\n{len(failed)} of {len(findings)} checks failed.")
     else:
-        terminal.say("\nAll well.")
+        terminal.say("\nAll checks passed.")
     return NOT_DONE if failed else 0
 
 

@@ -24,7 +24,7 @@ def not_done(error: Exception | str) -> CommandError:
 
 
 def wrongly_called(error: Exception | str) -> CommandError:
-    """The same text as a sentence, for a command or a setting that can't be as it is."""
+    """The same text as a sentence, for a wrong command or setting."""
     return CommandError(_sentence(error), WRONGLY_CALLED)
 
 

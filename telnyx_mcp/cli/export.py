@@ -57,7 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="field=value, field>=value, field<value or field~text (contains); repeatable",
     )
     parser.add_argument("--to", metavar="FILE", required=True, help="the file to write")
-    parser.add_argument("--format", choices=("csv", "jsonl"), help="if FILE does not say it")
+    parser.add_argument(
+        "--format", choices=("csv", "jsonl"), help="if the name of FILE does not show it"
+    )
     parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
     parser.add_argument(
         "--restart", action="store_true", help="start over; drop what FILE.part has"
@@ -102,7 +104,7 @@ def run_export(
     *,
     now: Callable[[], datetime] = utc_now,
 ) -> int:
-    """Exports, and says what came of it. 0 if the file is whole and in its place. Raises `ExportFailure`,
+    """Exports, and prints the outcome. 0 if the file is whole and in its place. Raises `ExportFailure`,
     and `KeyboardInterrupt` where it was stopped; both leave what can be resumed."""
     terminal = terminal or Terminal()
     try:
@@ -117,7 +119,7 @@ def run_export(
     refuse_taken(wanted.to, force=wanted.force)
     start = Journal(question=question, until=question.until(now()))
     with Part(wanted.to, start, restart=wanted.restart) as part:
-        again = f"To go on: {command_line(wanted, question)}"
+        again = f"To continue: {command_line(wanted, question)}"
         try:
             if not anyio.run(partial(_read, settings, part)):
                 raise KeyboardInterrupt
@@ -226,8 +228,8 @@ def _marks(rows: list[DetailRecord]) -> list[str]:
 
 
 def _mark(row: DetailRecord) -> str:
-    """What identifies a record: all of it, as an id may be that of a call that several share. Empty
-    for a record without an id, of which two may well be equal."""
+    """What identifies a record: all of it, as several records may share the id of one call. Empty for
+    a record without an id, as two of these may be equal."""
     if not (row.get("id") or row.get("uuid")):
         return ""
     text = json.dumps(row, sort_keys=True, default=str)
@@ -237,9 +239,9 @@ def _mark(row: DetailRecord) -> str:
 def _check(journal: Journal) -> None:
     if journal.total is not None and journal.rows != journal.total:
         raise ExportFailure(
-            f"The export is not whole: Telnyx counts {journal.total:,} records and {journal.rows:,} "
-            "were written. Records may have been added meanwhile, or Telnyx gave no more: go on to "
-            "ask for the next page once more, or add --restart to start over."
+            f"The export is incomplete: Telnyx counts {journal.total:,} records and {journal.rows:,} "
+            "were written. Records may have been added meanwhile, or Telnyx sent no more: run the "
+            "command again to ask for the next page once more, or add --restart to start over."
         )
 
 

@@ -54,7 +54,7 @@ SERVER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class InstallOptions:
-    """What the person asked for."""
+    """The options of the command."""
 
     client: str
     name: str | None = None
@@ -68,7 +68,7 @@ class InstallOptions:
 
     @property
     def server(self) -> str:
-        """What the client is to call it."""
+        """The server's name in the client."""
         if self.name is not None:
             return self.name
         return server_name(self.profile)
@@ -112,7 +112,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
 
 
 def install_options(options: argparse.Namespace) -> InstallOptions:
-    """What `install` and `uninstall` were both asked for. Raises `CommandError`."""
+    """The options that `install` and `uninstall` share. Raises `CommandError`."""
     if options.client not in CLIENTS:
         names = list(CLIENTS)
         raise CommandError(
@@ -166,7 +166,7 @@ def install(
         _show_change(terminal, client, file, name, old, new)
         if stays_read_only:
             terminal.say(
-                "It stays read-only, as it was; uninstall it first to have it otherwise.",
+                "It stays read-only, as before; uninstall it first to change that.",
                 error=True,
             )
         if text != file.text and not _may_write(wanted, terminal):
@@ -190,8 +190,7 @@ def uninstall(
     host: Host | None = None,
     now: Callable[[], datetime] = datetime.now,
 ) -> int:
-    """Takes the server out of the client's configuration. 0 if it is not there then, 1 if the user said
-    no.
+    """Removes the server from the client's configuration. 0 if it is not there then, 1 if the user said no.
 
     Raises `CommandError`.
     """
@@ -217,10 +216,10 @@ def uninstall(
             return 1
         kept = left_in_keyring(old)
         backup = file.write(text, now(), private=False)
-    terminal.say(f"Taken out of {file.path}.{_backup_text(backup, old)}", error=True)
+    terminal.say(f"Removed from {file.path}.{_backup_text(backup, old)}", error=True)
     if kept:
         terminal.say(kept, error=True)
-    terminal.say(f"{client.title} lets go of it when it is started again.", error=True)
+    terminal.say(f"{client.title} stops using it after a restart.", error=True)
     return 0
 
 
@@ -254,7 +253,7 @@ def _file_text(client: Client, file: ConfigFile) -> str:
 
 
 def _place_of_key(wanted: InstallOptions, client: Client) -> str:
-    """`keyring`; `client`: its file; `ask`: the client asks for it; `profile`: where that says."""
+    """`keyring`; `client`: its file; `ask`: the client asks for it; `profile`: where the profile says."""
     if wanted.profile:
         key_from = configured(wanted.profile).main.key_from
         place = "keyring" if key_from == "keyring" else "profile"
@@ -277,8 +276,8 @@ def _place_of_key(wanted: InstallOptions, client: Client) -> str:
 def _from_variable(wanted: InstallOptions) -> str:
     variable = configured(wanted.profile).main.key_from.removeprefix("env:")
     return (
-        f"The server takes its key from {variable}. Most clients hand on few of their variables: if "
-        f"it misses the key, have the client hand on {variable}, too."
+        f"The server takes its key from {variable}. Most clients pass on few of their variables: if "
+        f"the key is missing, have the client pass on {variable}, too."
     )
 
 
@@ -294,7 +293,7 @@ def _arguments(profile: str | None, read_only: bool, groups: Sequence[str]) -> l
 
 
 def _groups_of(entry: object) -> list[str]:
-    """The groups of tools that an entry loads; none where it names none."""
+    """The groups of tools that an entry loads; empty if it names none."""
     arguments = args_of(entry)
     at = arguments.index("--tools") + 1 if "--tools" in arguments else len(arguments)
     return [each for each in arguments[at : at + 1] if isinstance(each, str)]
@@ -333,7 +332,7 @@ def fragment(client: Client, name: str, entry: Entry) -> str:
 
 
 def with_input(client: Client, text: str) -> str:
-    """The text with the question for the key, which the client asks and keeps the answer of."""
+    """The text with an input for the key: the client asks for it and stores the answer."""
     inputs = FORMATS[client.format].read(text).get("inputs", [])
     if _input_of(inputs) is not None:
         return text
@@ -362,7 +361,7 @@ def _input_of(inputs: object) -> int | None:
     return ids.index(INPUT) if INPUT in ids else None
 
 
-# --- what the person sees -------------------------------------------------------------------------
+# --- what the user sees -------------------------------------------------------------------------
 
 
 def _print_entry(
@@ -388,7 +387,7 @@ def _print_entry(
 
 
 def _backup_text(backup: Path | None, old: object) -> str:
-    """Where to find what the file was before, and what to mind of it."""
+    """Where the backup is, and whether it holds a secret."""
     if backup is None:
         return ""
     secret = (
@@ -402,7 +401,7 @@ def _backup_text(backup: Path | None, old: object) -> str:
 def _show_change(
     terminal: Terminal, client: Client, file: ConfigFile, name: str, old: object, new: object
 ) -> None:
-    """The change, as lines that go and lines that come."""
+    """Prints the change as removed and added lines."""
     new_file = "" if file.raw is not None else " (a new file)"
     terminal.say(f"{client.title}, {file.path}{new_file}, {client.table}.{name}:", error=True)
     for value, sign, style in ((old, "-", "red"), (new, "+", "green")):

@@ -70,7 +70,7 @@ def set_key(
 def remove_key(
     profile: str | None, terminal: Terminal | None = None, base_url: str | None = None
 ) -> int:
-    """Takes the key for this address out of the keyring, as `set_key` put it there. Raises
+    """Removes the key for this address from the keyring, as `set_key` stored it. Raises
     `CommandError`."""
     terminal = terminal or Terminal()
     address = TELNYX_API
@@ -116,7 +116,7 @@ def given_key(terminal: Terminal) -> SecretStr:
 
 
 def keep_in_keyring(profile: str | None, terminal: Terminal, base_url: str = TELNYX_API) -> None:
-    """Sees to it that the keyring has the key for this address, and asks for it where it has not.
+    """Makes sure that the keyring has the key for this address, and asks for it if it does not.
     Raises `CommandError`."""
     where = keys.keyring_name()
     if keys.read_key(profile, base_url) is None:
@@ -152,7 +152,7 @@ def left_in_keyring(entry: object) -> str | None:
     if key_from != "keyring":
         return None
     remove = keys.key_command("remove", profile, address_of(profile, entry))
-    return f"Its key stays in the keyring, where others may use it; {remove} takes it out."
+    return f"Its key stays in the keyring, where others may use it; {remove} removes it."
 
 
 def _key_in(variable: str) -> SecretStr:

@@ -100,7 +100,7 @@ def show_changes(session: LedgerSession, *, as_json: bool, limit: int, state: St
 
 
 def link(session: LedgerSession) -> int:
-    """Links this API key to an account of the ledger, as the user says. 0 if it is linked then."""
+    """Links this API key to an account of the ledger, which the user chooses. 0 if it is linked then."""
     if session.ledger.is_linked():
         session.say("This API key is linked to its account in the ledger already.")
         return 0
@@ -136,7 +136,7 @@ def _link_to(session: LedgerSession, known: Sequence[LedgerAccount]) -> int:
 
 
 def accept(session: LedgerSession) -> int:
-    """Accepts a ledger that was replaced, as the user says. 0 if it is accepted then."""
+    """Accepts a ledger that was replaced, if the user confirms. 0 if it is accepted then."""
     replaced = session.ledger.replaced()
     if replaced is None:
         session.say(

@@ -24,7 +24,7 @@ from telnyx_mcp.storage.store import StoreError
 
 @dataclass(frozen=True, slots=True)
 class LedgerSession:
-    """A command at work on the ledger."""
+    """What a command on the ledger works with."""
 
     settings: Settings
     ledger: Ledger
@@ -84,8 +84,8 @@ class LedgerSession:
             )
 
     def need_terminal(self, why: str) -> None:
-        """Raises `CommandError` where no user can read and type: an agent that runs commands must not
-        answer for one."""
+        """Raises `CommandError` where no user can read and type: an agent that runs commands must
+        not answer for the user."""
         if not self.terminal.is_interactive:
             raise CommandError(why)
 
@@ -98,7 +98,7 @@ def on_ledger(
     try:
         settings = with_key(settings)
     except KeyUnavailable as error:
-        raise not_done(f"The key tells whose changes are meant. {error}") from None
+        raise not_done(f"The key decides which account's changes are shown. {error}") from None
     try:
         ledger = open_ledger(settings)
         try:

@@ -46,7 +46,7 @@ COMMANDS: Mapping[str, str] = {
     "ledger": "changes made or proposed, and their outcomes",
     "resolve": "record the outcome of a change whose outcome is unknown",
     "install": "put this server into an assistant",
-    "uninstall": "take it out again",
+    "uninstall": "remove it again",
     "key": "put the API key into the system's keyring, or remove it",
     "sandbox": "serve a sandbox Telnyx account over HTTP",
 }

@@ -40,7 +40,7 @@ class Terminal:
         return self.has_input() and self.has_output()
 
     def say(self, text: str, style: str = "", *, error: bool = False) -> None:
-        """One text, never wrapped: what it names can be copied whole. Control characters are shown,
+        """One text, never wrapped, so that commands in it can be copied. Control characters are shown,
         not sent: `\\x1b` can't move the cursor."""
         from rich.text import Text
 
@@ -81,7 +81,7 @@ class Terminal:
 
 
 def escape_controls(text: str) -> str:
-    """The same text, with whatever could move the cursor or hide some of it written out: `\\x1b`."""
+    """The text, with characters that could move the cursor or hide text written out: `\\x1b`."""
     return "".join(
         each if each == "\n" or each.isprintable() else each.encode("unicode_escape").decode()
         for each in text

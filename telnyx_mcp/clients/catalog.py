@@ -1,4 +1,4 @@
-"""The assistants that the server can be put into: where each keeps its servers, and how.
+"""The assistants that the server can be installed in: where each stores its servers, and how.
 
 The paths and shapes are those of each client's own documentation, as of 2026.
 """
@@ -58,7 +58,7 @@ class Client:
     next_step: str
     """What the user does next, so that the client loads the change."""
     elsewhere: Mapping[str, Place] = field(default_factory=dict)
-    """The place on systems where it is another one."""
+    """The place on systems where it differs."""
     directory_variable: Place | None = None
     """An environment variable that overrides the directory, and the file in it."""
     package: str | None = None
@@ -70,9 +70,9 @@ class Client:
     """Whether it asks for secrets and keeps them out of the file."""
 
     def file(self, host: Host) -> Path:
-        """The configuration file of the person on this machine.
+        """The user's configuration file on this host.
 
-        Raises `ClientConfigError` where there are several, and nothing tells which is in use.
+        Raises `ClientConfigError` if there are several and it is unknown which is in use.
         """
         if self.directory_variable:
             variable, file = self.directory_variable
@@ -121,7 +121,7 @@ CLIENTS: Mapping[str, Client] = {
             "Cursor",
             ("home", ".cursor/mcp.json"),
             "mcpServers",
-            "Cursor takes it up by itself; Settings, MCP shows the server.",
+            "Cursor loads it by itself; Settings, MCP shows the server.",
         ),
         Client(
             "vscode",
@@ -144,7 +144,7 @@ CLIENTS: Mapping[str, Client] = {
             "Zed",
             ("config", "zed/settings.json"),
             "context_servers",
-            "Zed takes it up by itself; the Agent Panel's settings show the server.",
+            "Zed loads it by itself; the Agent Panel's settings show the server.",
             elsewhere={
                 "darwin": ("home", ".config/zed/settings.json"),
                 "win32": ("config", "Zed/settings.json"),

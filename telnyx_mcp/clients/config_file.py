@@ -18,7 +18,7 @@ _BOM = "\ufeff"
 
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
-    """A file as it was read. `path` is what a link leads to; `text` is empty where there is none."""
+    """A file as it was read. `path` has links resolved; `text` is empty if there is no file."""
 
     path: Path
     text: str
@@ -26,7 +26,7 @@ class ConfigFile:
 
     @classmethod
     def read(cls, path: Path) -> ConfigFile:
-        """Raises `ClientConfigError` for a file that is no UTF-8 text or can't be opened."""
+        """Raises `ClientConfigError` for a file that is not UTF-8 text or can't be opened."""
         try:
             real = path.resolve()
             raw = real.read_bytes()
@@ -39,10 +39,10 @@ class ConfigFile:
             raise ClientConfigError(f"{path} can't be read: {_why(error)}") from None
 
     def write(self, text: str, now: datetime, *, private: bool) -> Path | None:
-        """Puts this text in its place at once, and keeps what was there in a file beside it.
+        """Replaces the file with this text atomically, and keeps the old content in a backup beside it.
 
-        `private`: nobody else may read it. Returns the backup, None if there was nothing to keep.
-        Raises `ClientConfigError`, also where somebody wrote to the file since it was read.
+        `private`: nobody else may read it. Returns the backup, None if there was no file. Raises
+        `ClientConfigError`, also if the file was changed after it was read.
         """
         marked = self.raw is not None and self.raw.startswith(_BOM.encode())
         new = ((_BOM if marked else "") + text).encode()
@@ -72,14 +72,14 @@ class ConfigFile:
             written.chmod(mode)
             if (self.path.read_bytes() if self.path.exists() else None) != self.raw:
                 raise ClientConfigError(
-                    f"{self.path} was changed by somebody else meanwhile: run it again"
+                    f"{self.path} was changed by another program in the meantime: run the command again"
                 )
             written.replace(self.path)
         finally:
             written.unlink(missing_ok=True)
 
     def _backup(self, now: datetime, raw: bytes, stat: os.stat_result) -> Path:
-        """Its content in a new file. It may hold keys of other servers, so only its owner reads it."""
+        """The old content in a new file. It may hold keys of other servers, so only its owner reads it."""
         stem = f"{self.path.name}.backup-{now:%Y%m%d-%H%M%S}"
         for name in (stem, *(f"{stem}-{count}" for count in range(2, 100))):
             file = self.path.with_name(name)
@@ -93,9 +93,9 @@ class ConfigFile:
 
 
 def _copy_owner(file: Path, stat: os.stat_result) -> None:
-    """To the owner of the file before: what root writes for somebody (`sudo`) is not root's."""
+    """Gives the file to the owner of the old one: a file written with `sudo` must not belong to root."""
     if sys.platform != "win32":
-        with suppress(PermissionError):  # nobody but root can, or has to
+        with suppress(PermissionError):  # only root can, and only root has to
             os.chown(file, stat.st_uid, stat.st_gid)
 
 

@@ -26,14 +26,14 @@ REMOTE = frozenset({"type", "url", "serverUrl", "httpUrl", "headers"}) | {
     "env_http_headers",
     "bearer_token_env_var",
 }
-"""What an entry says of a server that is reached by an address."""
+"""Fields of an entry for a server that is reached by URL."""
 SHOWN = frozenset({"command", "args", "type", "source"})
 HIDDEN = "(not shown)"
 SHOWN_SETTINGS = VARIABLES.keys() - SECRETS
 
 
 def server_name(profile: str | None) -> str:
-    """What a client calls the server unless the user names it."""
+    """The server's name in a client, unless the user gives another."""
     return f"{NAME}-{profile}" if profile else NAME
 
 
@@ -46,8 +46,8 @@ class Entry:
     env: Mapping[str, str] = field(default_factory=dict)
 
     def merged(self, client: Client, old: object) -> dict[str, Any]:
-        """The entry as this client writes it. What the old one says besides is kept, but for where
-        the key is, and where a server elsewhere was."""
+        """The entry as this client writes it. Other fields of the old entry are kept, except the source
+        of the key and the address of a remote server."""
         had = old if isinstance(old, dict) else {}
         kept = {name: each for name, each in had.items() if name not in REMOTE}
         env = {
@@ -62,24 +62,24 @@ class Entry:
 
 
 def env_of(entry: object) -> Mapping[str, Any]:
-    """The variables that an entry sets; none where it is of another shape."""
+    """The variables that an entry sets; empty for an entry of another form."""
     env = entry.get("env") if isinstance(entry, dict) else None
     return env if isinstance(env, dict) else {}
 
 
 def args_of(entry: object) -> Sequence[Any]:
-    """The arguments that an entry gives; none for an entry of another form."""
+    """The arguments that an entry gives; empty for an entry of another form."""
     args = entry.get("args") if isinstance(entry, dict) else None
     return args if isinstance(args, list) else ()
 
 
 def holds_secret(entry: object) -> bool:
-    """Whether who reads the entry reads a secret of ours."""
+    """Whether the entry contains one of our secrets."""
     return any(each != ASKED for name, each in env_of(entry).items() if name in SECRETS)
 
 
 def masked(entry: object) -> Any:
-    """An entry as it may be shown: what could be a secret is not."""
+    """An entry without the values that could be secrets, to be shown."""
     if not isinstance(entry, dict):
         return HIDDEN
     shown = {

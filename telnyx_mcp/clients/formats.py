@@ -1,4 +1,4 @@
-"""Changes one value of a client's file, by what the file is written in, and surely nothing else."""
+"""Changes one value of a client's file, in the format of the file, and nothing else."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from telnyx_mcp.clients.jsonc import Step
 
 FORMATS: Mapping[str, ModuleType] = {"json": jsonc, "toml": toml}
 Place = tuple[str, Step]
-"""A table or list of the file, and what is meant in it."""
+"""A table or list of the file, and a key or index in it."""
 
 
 def put(format: str, text: str, place: Place, value: Any) -> str:
     """The text with this value there; a number past the end of a list appends.
 
-    Raises `UnreadableConfig`, and `UnsafeEdit` rather than to change anything else.
+    Raises `UnreadableConfig`, and `UnsafeEdit` if anything else would change.
     """
     form = FORMATS[format]
     new, wanted = form.put(text, place, value), form.read(text)
@@ -48,7 +48,7 @@ def take(format: str, text: str, place: Place) -> str:
 
 
 def _checked(form: ModuleType, new: str, wanted: dict[str, Any], outer: str) -> str:
-    """The new text, if it holds what is wanted. What finds places in a text can be wrong."""
+    """The new text, if it parses to the wanted data: an edit by position could hit the wrong place."""
     try:
         if _comparable(form.read(new), outer) == _comparable(wanted, outer):
             return new
@@ -58,7 +58,7 @@ def _checked(form: ModuleType, new: str, wanted: dict[str, Any], outer: str) -> 
 
 
 def _comparable(data: dict[str, Any], outer: str) -> str:
-    """All that the data says, as text. An empty table of servers is as good as none: in TOML there
-    is not one without a server in it."""
+    """The data as text, for comparison. An empty table of servers counts as absent: TOML has no table
+    without a server in it."""
     kept = {name: value for name, value in data.items() if name != outer or value}
     return json.dumps(kept, sort_keys=True, default=repr)

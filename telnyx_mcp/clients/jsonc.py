@@ -1,8 +1,11 @@
 """Changes one value of a JSON file in place: comments, order, spacing and all else stay as they are.
 
-Reads JSON with comments and trailing commas, as editors write it. There is no parser to rely on that
-keeps what people typed, so a value is found by its offsets, with comments blanked out first, and
-everything else is the standard library's.
+Reads JSON with comments and trailing commas, as editors write it. No reliable parser keeps comments and
+spacing, so comments and trailing commas are replaced by spaces, which keeps every offset; the standard
+library then decodes each value at its offset. Only the text between two offsets is replaced.
+
+Example: in `{"a": 1, // one` and, on the next line, `"b": 2,}` the value of `b` is at the same offset with
+and without the comment.
 """
 
 from __future__ import annotations
@@ -44,7 +47,7 @@ def fragment(path: Sequence[str], value: Any) -> str:
 
 
 def dumps(value: Any, indent: int | str | None = None, **more: Any) -> str:
-    """The value as people type it. Half a character, which no file can hold, is left escaped."""
+    """The value as readable JSON. Half a surrogate pair, which no file can hold, stays escaped."""
     text = json.dumps(value, indent=indent, ensure_ascii=False, **more)
     return re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text)
 
@@ -52,7 +55,7 @@ def dumps(value: Any, indent: int | str | None = None, **more: Any) -> str:
 def put(text: str, path: Sequence[Step], value: Any) -> str:
     """The text with this value there; tables on the way are made. A number past the end appends.
 
-    Raises `UnreadableConfig` also where something on the way is no table.
+    Raises `UnreadableConfig`, also if something on the way is not a table.
     """
     read(text)
     strict = _strict_json(text)
@@ -107,10 +110,11 @@ class _Container:
 
     @classmethod
     def of(cls, strict: str, at: int, path: Sequence[Step], step: Step) -> _Container:
-        """What a step of this kind is taken in. Raises `UnreadableConfig` if there is no such thing."""
+        """The table (for a name) or list (for a number) that begins at `at`. Raises `UnreadableConfig` if
+        something else is there."""
         name = ".".join(map(str, path)) or "the file"
         if strict[at] != ("{" if isinstance(step, str) else "["):
-            raise UnreadableConfig(f"{name} holds something else than it should")
+            raise UnreadableConfig(f"{name} is not of the expected type")
         children: list[_Child] = []
         here = _after_space(strict, at + 1)
         while strict[here] not in "}]":
@@ -137,12 +141,15 @@ def _after_space(strict: str, at: int) -> int:
 
 
 def _strict_json(text: str) -> str:
-    """The same text as JSON proper, at the same offsets: without comments and trailing commas."""
+    """The text as strict JSON, with the same offsets: comments and trailing commas are spaces.
+
+    Example: `[1, /* x */ 2,]` becomes `[1,         2 ]`.
+    """
     return _LAST_COMMAS.sub(_blank, _without_comments(text))
 
 
 def _without_comments(text: str) -> str:
-    """The same text with comments blanked out."""
+    """The text with comments replaced by spaces."""
     return _COMMENTS.sub(_blank, text)
 
 
@@ -154,12 +161,16 @@ def _blank(found: re.Match[str]) -> str:
 
 
 def _add(text: str, inside: _Container, key: str, value: Any) -> str:
-    """The text with one more child at the end."""
+    """The text with one more child at the end, in the style of the file.
+
+    Example: `{"a": 1 /* x */}` becomes `{"a": 1, /* x */ "b": 2}`: the comma follows the value, not the
+    comment. A file with a comma after its last child gets one after the new child, too.
+    """
     if inside.children:
         last = inside.children[-1]
         at, comma = last.end, _after_space(_without_comments(text), last.end)
         indent = _indent(text, last.start)
-        comes_last = text[comma] == ","  # the file's way is a comma after the last one, too
+        comes_last = text[comma] == ","  # the file has trailing commas
     else:
         at, comes_last = inside.open + 1, False
         indent = _indent(text, inside.open) + _unit(text)
@@ -178,7 +189,11 @@ def _add(text: str, inside: _Container, key: str, value: Any) -> str:
 
 
 def _remove(text: str, inside: _Container, child: _Child) -> str:
-    """The text without one child, its comma and its lines."""
+    """The text without one child, its comma and its lines.
+
+    Example: `[1, 2]` without `2` is `[1]`, although the comma belongs to the line of `1`. A child that
+    shares its line with others takes only the space after it along.
+    """
     bare = _without_comments(text)
     before, end = text[inside.open + 1 : child.start], child.end
     comma, blanks = _after_space(bare, end), " \t"
@@ -200,7 +215,7 @@ def _remove(text: str, inside: _Container, child: _Child) -> str:
 
 
 def _ends_in_line_comment(text: str, at: int) -> bool:
-    """Whether the line before this one ends in a comment that would go on over what follows."""
+    """Whether the line before this one ends in a comment that would swallow what follows."""
     end = text.rindex("\n", 0, at)
     return any(
         found.end() == end and found[0].startswith("//") for found in _COMMENTS.finditer(text)
@@ -221,11 +236,11 @@ def _line_start(text: str, at: int) -> int:
 
 
 def _indent(text: str, at: int) -> str:
-    """The white space that the line of this place begins with."""
+    """The white space that the line at this offset begins with."""
     return re.match(r"[ \t]*", text[_line_start(text, at) :])[0]  # type: ignore[index]
 
 
 def _unit(text: str) -> str:
-    """What one level is indented by in this file."""
+    """The indentation of one level in this file."""
     found = re.search(r'^([ \t]+)"', text, re.MULTILINE)
     return found[1] if found else "  "

@@ -43,17 +43,17 @@ def fragment(path: Sequence[str], value: Any) -> str:
 
 
 def put(text: str, path: Sequence[str], value: Any) -> str:
-    """The text with this table there. Raises `UnreadableConfig` where something on the way is no table."""
+    """The text with this table there. Raises `UnreadableConfig` if something on the way is not a table."""
     data = read(text)
     for step in path[:-1]:
         data = data.get(step, {})
         if not isinstance(data, dict):
-            raise UnreadableConfig(f"{step} holds something else than a table of settings")
+            raise UnreadableConfig(f"{step} is not a table of settings")
     line = "\r\n" if "\r\n" in text else "\n"
     new = fragment(path, value).replace("\n", line)
     first = next(_parts(text, path), None)
     if first is None or not first.is_table:
-        # At the end, as a header ends the table before it. An empty line apart, which `take` takes.
+        # At the end, as a header ends the table before it; after an empty line, which `take` removes.
         text = take(text, path)
         ended = text if not text or text.endswith("\n") else text + line
         return ended + (line if text else "") + new
@@ -119,7 +119,7 @@ def _statements(text: str) -> Iterator[_Part]:
 
 
 def _keys_of(statement: str) -> tuple[str, ...]:
-    """The keys, from the outside in, of a statement that holds nothing."""
+    """The keys of a statement, the outermost first: `a` and `b` for `a.b = 0` and for `[a.b]`."""
     found: Any = tomllib.loads(statement)
     names: list[str] = []
     while found:
@@ -132,5 +132,5 @@ def _keys_of(statement: str) -> tuple[str, ...]:
 
 
 def _blank(found: re.Match[str]) -> str:
-    """A comment as spaces, a string as one word: of neither is anything to be looked for."""
+    """A comment as spaces, a string as one word, so that brackets and signs in them do not count."""
     return (" " if found[0][0] == "#" else "x") * len(found[0])

@@ -1,4 +1,4 @@
-"""The commands that texts tell a person to run in a terminal."""
+"""The commands that texts ask the user to run in a terminal."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ PROGRAM = "telnyx-account-mcp"
 
 
 def command_line(words: str, profile: str | None) -> str:
-    """The whole command line: these words after the program's name, and the profile where the
-    account is one's, as another account's record would be looked at without it."""
+    """The command line, with `--profile` if the account has one: without it, the command would look at
+    another account's ledger."""
     return f"{PROGRAM} {words}" + (f" --profile {profile}" if profile else "")

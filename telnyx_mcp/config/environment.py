@@ -62,10 +62,10 @@ class Misspelt:
 
 
 def misspelt(environment: Mapping[str, str], accounts: Iterable[Settings] = ()) -> list[Misspelt]:
-    """The variables that look like settings and are not, by name. Those that hold the keys of the
-    accounts are not among them.
+    """The variables that look like settings and are not, by name. Those that hold the accounts' keys
+    are left out.
 
-    An empty variable counts as not set: hosts pass one where a person left a field empty.
+    An empty variable counts as not set: hosts pass one if the user left a field empty.
     """
     keys = {each.key_from.removeprefix("env:") for each in accounts}
     known = VARIABLES.keys() | OTHERS | keys
@@ -87,7 +87,7 @@ def why_blocked(found: Iterable[Misspelt]) -> str | None:
 
 
 def warnings(found: Iterable[Misspelt]) -> list[str]:
-    """What to tell the user about them at the start, a line each."""
+    """Warnings about them for the user at the start, a line each."""
     found = list(found)
     blocked = why_blocked(found)
     return [each.text for each in found if not each.is_safety] + ([blocked] if blocked else [])
@@ -136,7 +136,7 @@ def _nearest(text: str, least: float, *prefixes: str) -> str | None:
 
 
 def _squashed(name: str) -> str:
-    """The name without case and separators, which people mistake first."""
+    """The name without case and separators, which are mistyped most often."""
     return re.sub(r"[^A-Z0-9]", "", name.upper())
 
 

@@ -188,7 +188,7 @@ def _backend() -> KeyringBackend:
 
 
 def _first_backend(backend: KeyringBackend) -> KeyringBackend:
-    """The keyring itself; where several can be had, the first of them."""
+    """The keyring itself; of several that are chained, the first."""
     several: Sequence[KeyringBackend] = getattr(backend, "backends", None) or [backend]
     return several[0]
 

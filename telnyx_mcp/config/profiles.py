@@ -10,10 +10,10 @@
     key_from = "env:TELNYX_KEY_EU"
     read_only = true
 
-A profile may hold any setting by its name, but the key itself: a file is no place for one. What a
-profile says wins over the environment, what it does not say comes from there; of the settings that
-limit what can be paid (`stricter.py`), the stricter value wins. Its key is in the keyring unless
-`key_from` says otherwise: never in `TELNYX_API_KEY`, which is some other account's.
+A profile may hold any setting by its name, except the key: a file is not a place for one. A profile's
+values win over the environment, which supplies all others; of the settings that limit what can be paid
+(`stricter.py`), the stricter value wins. Its key is in the keyring unless `key_from` says otherwise:
+never in `TELNYX_API_KEY`, which is some other account's.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class ConfiguredAccounts:
     file: Path | None = None
     """The profiles file that they come from."""
     notes: Sequence[str] = ()
-    """What the file says about the main account and does not count, in sentences for the user."""
+    """Values of the main account in the file that are ignored, as sentences for the user."""
 
 
 def configured(profile: str | None = None) -> ConfiguredAccounts:
@@ -133,7 +133,7 @@ def _read(file: Path) -> tuple[str | None, Mapping[str, Mapping[str, Any]]]:
     except FileNotFoundError:
         raise SettingsError(f"a profile is named, but there is no {file}") from None
     except (OSError, ValueError) as error:
-        # What a TOML error quotes of the file is a few letters and where they stand.
+        # A TOML error quotes only a few letters of the file, and their position.
         raise SettingsError(f"{file} can't be read: {error}") from None
     profiles, default = content.pop("profiles", {}), content.pop("default", None)
     if content:
@@ -172,7 +172,7 @@ def _settings_of(name: str, values: Mapping[str, Any], file: Path) -> Settings:
 def checked(where: str, **values: Any) -> Settings:
     """The settings with these values over the environment's. Raises `SettingsError`, which says
     `where` first."""
-    # By the names of the environment, over which they win: by another name they might not.
+    # By the names of the variables, so that they win over the environment.
     aliases = {str(Settings.model_fields[name].validation_alias): name for name in values}
     try:
         return Settings(**{alias: values[name] for alias, name in aliases.items()})

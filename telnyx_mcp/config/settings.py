@@ -112,7 +112,7 @@ class Settings(BaseSettings):
     `TELNYX_BASE_URL` are named as in Telnyx's own SDKs.
     """
 
-    # An error names a setting without what it was set to, as that may be a key.
+    # An error names a setting without its value, which may be a key.
     model_config = SettingsConfigDict(
         extra="ignore", populate_by_name=True, hide_input_in_errors=True
     )
@@ -183,7 +183,7 @@ class Settings(BaseSettings):
     approval: Literal["auto", "elicitation", "browser", "terminal"] = Field(
         "auto",
         validation_alias="TELNYX_MCP_APPROVAL",
-        description="How a person is asked. auto: by the client, else on a page in the browser, else "
+        description="How the user is asked. auto: by the client, else on a page in the browser, else "
         "at the terminal.",
     )
     standing_budget_per_payment: Decimal = Field(
@@ -272,7 +272,7 @@ class Settings(BaseSettings):
             return None
         value = value.expanduser()
         if not value.is_absolute():
-            raise ValueError("must be a whole path, beginning with / or ~")
+            raise ValueError("must be an absolute path, beginning with / or ~")
         return value
 
     @field_validator("api_key")
@@ -313,7 +313,7 @@ VARIABLES: Mapping[str, str] = {
 }
 """The environment variable of each setting, with the name of the setting."""
 SECRETS = frozenset({"TELNYX_API_KEY", "TELNYX_MCP_STATE_URL", "TELNYX_MCP_HTTP_TOKEN"})
-"""Those whose values are never shown."""
+"""Variables whose values are never shown."""
 
 
 def default_of(setting: str) -> str | None:

@@ -17,9 +17,8 @@ TOOL_GROUPS: tuple[ToolGroup, ...] = get_args(ToolGroup)
 def tool_groups(names: str | Iterable[str]) -> tuple[ToolGroup, ...]:
     """The groups of a text or a list, in the order of `TOOL_GROUPS`.
 
-    Commas, semicolons and spaces separate names; case does not matter; no name at all means every group.
-    Raises `ValueError` for an unknown
-    name, with the nearest one.
+    Commas, semicolons and spaces separate names; case does not matter; no name at all means every
+    group. Raises `ValueError` for an unknown name, with the nearest one.
     """
     text = names if isinstance(names, str) else ",".join(names)
     given = set(re.split(r"[,;\s]+", text.lower())) - {""}

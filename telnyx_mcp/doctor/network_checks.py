@@ -180,7 +180,7 @@ def _closed(context: DoctorContext, known: Mapping[str, Any]) -> Finding:
 
 
 def _advice(error: TelnyxError, settings: Settings | None = None) -> str:
-    """What the reader should do. `settings` are those of the key, for a key that is not accepted."""
+    """What the user should do. `settings` are those of the key, for a key that is not accepted."""
     if settings and error.failure is Failure.UNAUTHORIZED:
         place = place_of_key(settings)
         return f"Check the key in {place}: mistyped, deleted or expired? (Mission Control Portal)"

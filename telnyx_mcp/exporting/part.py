@@ -33,9 +33,9 @@ class Journal(BaseModel):
     next_page: int = 1
     rows: int = 0
     bytes: int = 0
-    """How long the part is with them."""
+    """The length of the part with these rows."""
     total: int | None = None
-    """How many records there are, as Telnyx said last."""
+    """How many records there are, as Telnyx last stated."""
     last_rows: list[str] = []
     """Marks of the rows of the page before `next_page`."""
     finished: bool = False
@@ -75,8 +75,8 @@ class Part:
     """A part that this process alone writes to. Raises `ExportFailure` if the disk refuses a write."""
 
     def __init__(self, target: Path, start: Journal, *, restart: bool = False) -> None:
-        """Goes on with what is there, which must answer the same question as `start`; from `start`
-        where nothing is, or with `restart`."""
+        """Resumes the part, which must answer the same question as `start`; begins with `start` if there is
+        none, or with `restart`."""
         self.target = target
         self._path = part_of(target)
         try:
@@ -133,7 +133,7 @@ class Part:
                 self._path.unlink()
 
     def append(self, content: bytes, **progress: Any) -> None:
-        """Writes a page, and then what of the journal it changes."""
+        """Writes a page, then updates the journal with `progress`."""
         try:
             self._file.write(content)
             self._file.flush()
@@ -143,7 +143,7 @@ class Part:
             raise self._cannot(error) from None
 
     def finish(self, *, force: bool) -> None:
-        """Moves the part to its place, where nothing may be unless `force`."""
+        """Moves the part to its place. Nothing may be there unless `force`."""
         try:
             self._save(finished=True)
             self._file.close()
@@ -172,14 +172,14 @@ class Part:
 
 
 def refuse_taken(target: Path, *, force: bool) -> None:
-    """Raises `ExportFailure` where the finished file could not be put in its place."""
+    """Raises `ExportFailure` if the finished file could not be moved to its place."""
     if os.path.lexists(target) and not force and not _is_moved(target):
         raise _taken(target)
 
 
 def finished_before(target: Path, question: Question) -> Journal | None:
-    """The journal of an export of this question that was put in its place just before its process
-    ended, which it then forgot. Removes that journal."""
+    """The journal of an export of this question whose file was moved to its place just before the process
+    ended, so that the journal was left behind. Removes that journal."""
     with suppress(ExportFailure):
         journal = read_journal(target)
         if journal and journal.finished and not part_of(target).exists():
@@ -239,7 +239,7 @@ def _sync_folder(path: Path) -> None:
 
 
 def _lock(file: BinaryIO, path: Path) -> None:
-    """Raises `ExportFailure` where another process writes to the file. Held until it is closed."""
+    """Raises `ExportFailure` if another process writes to the file. Held until it is closed."""
     try:
         if sys.platform == "win32":
             import msvcrt

@@ -73,7 +73,7 @@ class Question(BaseModel):
 
 
 def question_of(options: ExportOptions, settings: Settings, now: datetime) -> Question:
-    """The question that was typed, for the account of these settings. Raises `ExportFailure`."""
+    """The question of these options, for the account of these settings. Raises `ExportFailure`."""
     record_type = _record_type(options.record_type)
     start, end = _times(options, settings.zone, now)
     return Question(
@@ -87,7 +87,7 @@ def question_of(options: ExportOptions, settings: Settings, now: datetime) -> Qu
 
 
 def command_line(options: ExportOptions, question: Question) -> str:
-    """The command that goes on with this export, with its times in full: `last month` may be another
+    """The command that resumes this export, with its times in full: `last month` may be another
     one by then."""
     span = ["--start", question.start, *(["--end", question.end] if question.end else [])]
     filters = [word for each in options.filters for word in ("--filter", each)]

@@ -1,7 +1,7 @@
 """Ending the process at once, whatever its threads still wait for.
 
 The thread that reads stdin can't be interrupted, and Python waits for it at the end: so the server ends
-by `os._exit`, which runs no `finally` and no `atexit`. What must not stay behind is named here.
+by `os._exit`, which runs no `finally` and no `atexit`. Cleanups that must still run are registered here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _CLEANUPS: list[Callable[[], None]] = []
 
 
 def on_leaving(cleanup: Callable[[], None]) -> None:
-    """Has this done by `leave`. It may be done before as well: it must bear to be done twice."""
+    """Registers a cleanup for `leave`. It may also have run before, so it must be safe to run twice."""
     _CLEANUPS.append(cleanup)
 
 

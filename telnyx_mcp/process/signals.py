@@ -1,4 +1,4 @@
-"""The signals that end the program in order."""
+"""The signals that stop the program gracefully."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def stopping_signals() -> tuple[signal.Signals, ...]:
 
 @contextmanager
 def stopping_signals_heard() -> Iterator[AsyncIterator[signal.Signals]]:
-    """The signals as they come; none ever comes on Windows. Once one came, those that come after the
-    end are ignored: another one would kill the program before its last word."""
+    """The signals as they arrive; none on Windows. Once one has arrived, signals after the block are
+    ignored: another one would kill the program before it has printed its last message."""
     chosen = stopping_signals()
     came = False
 

@@ -47,14 +47,14 @@ def guard_stderr() -> None:
     if sys.stderr is not sys.__stderr__ or sys.platform == "win32":
         return
     if sys.stderr is None:
-        # Or the next file that is opened would be number 2, where libraries write their words.
+        # Or the next file that is opened would be number 2, where libraries write messages.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         if nowhere != 2:
             os.dup2(nowhere, 2)
             os.close(nowhere)
     encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
     sys.stderr = io.TextIOWrapper(
-        _Dropping(2),  # unbuffered: what is said is said at once
+        _Dropping(2),  # unbuffered: a message is written at once
         encoding,
         "backslashreplace",
         write_through=True,

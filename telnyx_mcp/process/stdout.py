@@ -1,4 +1,4 @@
-"""A stdout that is closed, full or without a reader ends a command in words, not in a traceback."""
+"""A stdout that is closed, full or without a reader ends a command with a message, not a traceback."""
 
 from __future__ import annotations
 

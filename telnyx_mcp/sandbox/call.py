@@ -32,7 +32,7 @@ class Call:
         return None
 
     def json(self) -> Any:
-        """The body, decoded; 400 when it is no JSON."""
+        """The body, decoded; 400 if it is not JSON."""
         try:
             return json.loads(self.body)
         except ValueError:
@@ -58,7 +58,7 @@ class Operation:
 
 
 def page_of(call: Call, items: Sequence[Any], default: int) -> Response:
-    """The page of `items` that was asked for; `default` is its size where none was."""
+    """The requested page of `items`; `default` is its size if the request names none."""
     number, size = page_asked_for(call, default, LARGEST_PAGE)
     first = (number - 1) * size
     return Response(

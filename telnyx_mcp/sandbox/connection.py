@@ -1,4 +1,4 @@
-"""The TCP connection behind a request, for the faults that HTTP itself has no words for."""
+"""The TCP connection behind a request, for the faults below the level of HTTP."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def drop(scope: Scope, receive: Receive) -> None:
 
 
 async def reset(scope: Scope, receive: Receive) -> None:
-    """Cut the connection at once (RST): a linger time of zero leaves the peer no goodbye."""
+    """Cut the connection at once (RST): with a linger time of zero, no FIN is sent."""
     transport = _transport(scope)
     connection = transport.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

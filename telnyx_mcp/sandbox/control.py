@@ -1,4 +1,4 @@
-"""The sandbox as a Python object: the account, the faults, and what has been asked of it."""
+"""The sandbox as a Python object: the account, the faults, and the requests so far."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class SeenRequest:
     """Seconds since the epoch."""
 
     def as_dict(self) -> dict[str, Any]:
-        """The same for JSON."""
+        """The request as JSON data."""
         return asdict(self) | {"body": self.body.decode(errors="replace")}
 
 
@@ -106,8 +106,8 @@ class Sandbox:
 
         `records_per_day` sets every record type's daily count, or that of the types it names.
         `records_per_month` sets the monthly count of all types together, or that of each type it names;
-        ten million are no more work than ten thousand, as they repeat a pattern. `latency` is how many
-        minimum seconds per answer. `clock` gives the rate limits the seconds since the epoch.
+        ten million are no more work than ten thousand, as they repeat a pattern. `latency` is the
+        minimum number of seconds per answer. `clock` gives the rate limits the seconds since the epoch.
         """
         self.key = key
         self.no_permissions_key = no_permissions_key
@@ -136,7 +136,7 @@ class Sandbox:
 
     @property
     def payments(self) -> list[dict[str, Any]]:
-        """The transactions really made, oldest first."""
+        """The transactions that were made, oldest first."""
         return list(self.account.payments)
 
     @property
@@ -154,7 +154,7 @@ class Sandbox:
         return self.faults.add(operation, kind, **options)
 
     def block(self, product: str, period: str = "daily") -> None:
-        """Let a product have gone over its spend limit; `period` is `daily` or `monthly`."""
+        """Block a product as if it had gone over its spend limit; `period` is `daily` or `monthly`."""
         self.account.spend_limits.block(product, period)
 
     def reset(self) -> None:

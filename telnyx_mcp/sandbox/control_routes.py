@@ -137,7 +137,7 @@ def _check_sender(request: Request) -> None:
 
 
 async def _body(request: Request) -> bytes:
-    """The JSON of a request. Raises `Refusal`, at the latest after one piece more than is taken."""
+    """The JSON of a request. Raises `Refusal`, at most one chunk beyond the limit."""
     headers = request.headers
     if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise Refusal(

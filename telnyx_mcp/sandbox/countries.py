@@ -14,7 +14,7 @@ class Country:
     prefix: str
     """How its phone numbers begin here."""
     digits: int
-    """How many follow."""
+    """How many digits follow."""
     mcc: str
     mnc: str
     carriers: tuple[str, ...]

@@ -66,7 +66,7 @@ class Fault(BaseModel):
     times: PositiveInt | None = 1
     """How many requests meet it; None: all of them."""
     skip: NonNegativeInt = 0
-    """How many requests are spared before."""
+    """How many requests before it are answered normally."""
     query: dict[str, str] = {}
     """Only requests that have these parameters meet it, as `{"product": "fax-api"}`."""
     applied: bool
@@ -122,7 +122,7 @@ class Faults:
         return fault
 
     def take(self, operation: str, query: Collection[tuple[str, str]] = ()) -> Fault | None:
-        """The fault that this request meets, if any; counted."""
+        """The fault for this request, if any. Counts the request."""
         if not self._planned:
             return None
         with self._lock:
@@ -173,7 +173,7 @@ ENUMERATED = frozenset(
 
 
 def distort(kind: str, payload: Any) -> Any:
-    """The answer as the four faults of shape leave it; other faults leave it as it is."""
+    """The answer, changed by one of the four faults of shape; other faults do not change it."""
     if not isinstance(payload, dict):
         return payload
     data, meta = payload.get("data"), payload.get("meta")

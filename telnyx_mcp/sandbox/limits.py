@@ -85,7 +85,7 @@ class RateLimits:
 
 
 def rate_limits(rate_limit: RateLimit, clock: Callable[[], float]) -> RateLimits | None:
-    """The limits that are asked for."""
+    """The limits of a sandbox with this option."""
     if rate_limit is None:
         return None
     if rate_limit == "telnyx":

@@ -103,10 +103,10 @@ class Numbers:
         )
 
     def active_on(self, day: date) -> tuple[Number, ...]:
-        """The numbers that a day's usage falls on: those held at its end, but for the idle ones.
+        """The numbers that a day's usage falls on: those held at its end, except the idle ones.
 
-        In the place of an idle number stands another with its tag and connection, so that usage
-        adds up to the same by either, whichever numbers are idle.
+        An idle number is replaced by another with the same tag and connection, so that sums by tag or
+        connection do not depend on which numbers are idle.
         """
         found = self._active.get(day)
         if found is None:

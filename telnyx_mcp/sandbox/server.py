@@ -40,7 +40,7 @@ class SandboxOptions(TypedDict, total=False):
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, saying when it is ready and ending quietly on a signal."""
+    """uvicorn that reports when it is ready, and ends quietly on a signal."""
 
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
         super().__init__(config)

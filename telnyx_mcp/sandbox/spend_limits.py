@@ -49,7 +49,7 @@ class SpendLimits:
         self._blocked.clear()
 
     def block(self, product: str, period: str = "daily") -> None:
-        """Let the product have gone over its limit in the current period.
+        """Block the product as if it had gone over its limit in the current period.
 
         Raises ValueError for a product or period that has no limit.
         """

@@ -221,7 +221,7 @@ class SessionEventCost(AccountModel):
 
 
 class SessionEvent(AccountModel):
-    """One event of a session, with what came of it as far as the depth asked for. `product` differs
+    """One event of a session, with the events below it down to the requested depth. `product` differs
     from the product of usage reports: `callcontrol-cdrs`."""
 
     id: str | None = None

@@ -74,8 +74,8 @@ class TelnyxClient:
         """When that answer was given, by Telnyx's clock."""
 
     def within(self, seconds: float) -> TelnyxClient:
-        """A client whose requests all have to be over in this many seconds from now. This one remembers
-        its answers too."""
+        """A client whose requests must all end within this many seconds from now. This client also remembers
+        whether its latest answer came from a sandbox, and when."""
         client = copy(self)
         client._parent = self
         client._deadline = Deadline.after(seconds, self.transport.clock)
@@ -361,8 +361,8 @@ class TelnyxClient:
         return await self._page(op.LIST_BILLING_GROUPS, BillingGroup, {}, page, page_size)
 
     async def list_spend_limits(self) -> list[SpendLimit]:
-        """What each product may cost and did, by day and by month; all in one answer. The freshest
-        figure of spend that Telnyx has: about a minute old."""
+        """The limit and the spend of each product, by day and by month, all in one answer. The figures are
+        about a minute old, the freshest that Telnyx has."""
         data, _ = await self._data(op.LIST_SPEND_LIMITS)
         return [_read_as(SpendLimit, row) for row in _rows(data)]
 
@@ -410,7 +410,7 @@ class TelnyxClient:
         max_depth: int = 5,
         expand: str = "none",
     ) -> SessionAnalysis:
-        """What one call cost, with all that came of it.
+        """What one call cost, with all events that belong to it.
 
         `record_type` is that of the event; `call-session`, with the id of a session, has it all.
         `date` is the day of the event in UTC, which makes it faster, and not found if it is wrong.

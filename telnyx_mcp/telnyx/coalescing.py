@@ -1,8 +1,8 @@
 """Reads in flight: identical ones share one request.
 
 The first caller starts it, in a task of its own; callers that ask the same meanwhile wait for the
-same answer. A caller who is cancelled leaves the others theirs; when the last one leaves, the
-request is given up.
+same answer. A caller that is cancelled does not affect the others; when the last one leaves, the
+request is cancelled.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.rate_limit.pacer import LONGEST_WAIT, Waiting
 
 LATER = LONGEST_WAIT
-"""Seconds by which a caller may have more time than the request it joins: so long it may have been
-waiting for its turn, and where requests are scarce a second one helps nobody."""
+"""A request is shared only with callers whose deadline is at most this many seconds later: it may have
+waited that long for its turn, and where requests are scarce, a second one helps nobody."""
 
 T = TypeVar("T")
 
@@ -31,19 +31,19 @@ class _Flight(Generic[T]):
     task: asyncio.Task[T] = field(init=False)
 
     async def waiting(self, left: float, what_for: str) -> None:
-        """Tells every caller that the request waits."""
+        """Reports to every caller that the request waits."""
         for each in list(self.callers):
             with suppress(Exception):  # one waiter that fails does not spoil it for the others
                 if each:
                     await each(left, what_for)
 
     def suits(self, deadline: Deadline) -> bool:
-        """Whether the request is over in time for a caller, and does not give up long before."""
+        """Whether the request ends in time for a caller, and does not give up long before."""
         return -0.1 <= deadline.left() - self.deadline.left() <= LATER
 
 
 class RequestCoalescer(Generic[T]):
-    """The requests now in flight, by what they ask."""
+    """The requests now in flight, by their identity."""
 
     def __init__(self) -> None:
         self._flights: dict[Hashable, _Flight[T]] = {}
@@ -56,7 +56,7 @@ class RequestCoalescer(Generic[T]):
         waiting: Waiting | None,
         start: Callable[[Waiting], Coroutine[Any, Any, T]],
     ) -> T:
-        """The answer of the request in flight for `asked`; of a new one by `start` if none suits."""
+        """The answer of the request in flight with this identity, or of a new one by `start`."""
         flight = self._flights.get(identity)
         if flight is None or not flight.suits(deadline):
             flight = self._flights[identity] = _Flight(deadline)
@@ -73,7 +73,7 @@ class RequestCoalescer(Generic[T]):
                 self._forget(identity, flight)
 
     async def aclose(self) -> None:
-        """Gives up what is in flight, and what was given up before; returns when it is over."""
+        """Cancels the requests in flight; returns when they, and those cancelled before, have ended."""
         for task in self._tasks:
             task.cancel()
         if self._tasks:

@@ -17,7 +17,7 @@ STEP = 64 * 1024
 """Bytes that are decoded at once."""
 
 ACCEPTED = "gzip, deflate"
-"""The `accept-encoding` of a request. Nobody may answer in another encoding."""
+"""The `accept-encoding` of a request. Answers in any other encoding are refused."""
 _GZIP = 16 + zlib.MAX_WBITS
 _WBITS: Mapping[str, int] = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": zlib.MAX_WBITS}
 

@@ -60,7 +60,7 @@ class Failure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """The words and the fate that belong to one `Failure`."""
+    """The texts and the fate that belong to one `Failure`."""
 
     what: str
     again: str
@@ -92,8 +92,8 @@ ADVICE: Mapping[Failure, Advice] = {
         Fate.NOT_SENT,
     ),
     Failure.TOO_LATE: Advice(
-        "The time for this call was over before its first byte could leave, as when the machine slept, "
-        "so nothing was sent.",
+        "The time for this call ran out before its first byte could be sent, for example because the machine "
+        "slept, so nothing was sent.",
         "The same call may work now.",
         "Call again if it is still wanted.",
         Fate.NOT_SENT,
@@ -145,13 +145,13 @@ ADVICE: Mapping[Failure, Advice] = {
     Failure.RESET: Advice(
         "The connection to Telnyx broke before the answer was complete.",
         "Trying again may help.",
-        "If it goes on, ask the user to check the network and https://status.telnyx.com.",
+        "If it continues, ask the user to check the network and https://status.telnyx.com.",
         Fate.UNKNOWN,
     ),
     Failure.NOT_JSON: Advice(
         "The answer is not JSON: something between here and Telnyx may have answered instead.",
         "Trying again may help.",
-        "If it goes on, ask the user to check the proxy, and TELNYX_BASE_URL if it is set.",
+        "If it continues, ask the user to check the proxy, and TELNYX_BASE_URL if it is set.",
         Fate.UNKNOWN,
     ),
     Failure.WRONG_SHAPE: Advice(
@@ -220,7 +220,7 @@ ADVICE: Mapping[Failure, Advice] = {
         "Too many requests: something in front of Telnyx (a proxy or gateway) answered 429, not Telnyx "
         "itself.",
         "The same call will work {when}.",
-        "Wait, then call again. If it goes on, ask the user to check the proxy.",
+        "Wait, then call again. If it continues, ask the user to check the proxy.",
         Fate.UNKNOWN,
     ),
     Failure.UNEXPECTED_STATUS: Advice(
@@ -230,9 +230,9 @@ ADVICE: Mapping[Failure, Advice] = {
         Fate.UNKNOWN,
     ),
     Failure.SERVER_ERROR: Advice(
-        "Telnyx had an error of its own.",
+        "Telnyx reported an internal error.",
         "Trying again in a minute may help.",
-        "If it goes on, ask the user to look at https://status.telnyx.com.",
+        "If it continues, ask the user to look at https://status.telnyx.com.",
         Fate.UNKNOWN,
     ),
 }
@@ -287,7 +287,7 @@ class TelnyxError(Exception):
     """Seconds until the same request may work, where Telnyx or the pace states it."""
     sandbox: bool = False
     extra_advice: str = ""
-    """What to do, where the operation knows better than the general table."""
+    """What to do, if the operation has more specific advice than the table."""
     fate: Fate = field(init=False)
 
     def __post_init__(self) -> None:

@@ -1,6 +1,6 @@
 """Names for ids: of users, connections, messaging profiles and billing groups.
 
-Names are a courtesy: where a list can't be read, ids stay ids, no call fails, and `missing` says why.
+Names are optional: if a list can't be read, ids stay ids, no call fails, and `missing` says why.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_PAGES = 20
 
 
 class Named(StrEnum):
-    """What has a name, as the message about a missing list calls it."""
+    """What has a name. The values are used in the message about a missing list."""
 
     USERS = "users"
     CONNECTIONS = "connections"

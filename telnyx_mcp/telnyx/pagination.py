@@ -27,11 +27,11 @@ MAX_RECORD_PAGES = 4_000
 AHEAD = 4
 """Requests in flight at once, where the number of pages is known."""
 REMEMBERED = 5_000
-"""Rows that are recognised if they come again: more than a list moves by while a page is read."""
+"""Rows that are recognised if they are repeated: more than a list shifts by while a page is read."""
 
 Row = TypeVar("Row")
 Fetch = Callable[[int], Coroutine[Any, Any, Page[Row]]]
-"""Gets the page of a number, from 1 on."""
+"""Gets a page by its number, counted from 1."""
 
 
 async def iter_pages(
@@ -39,11 +39,11 @@ async def iter_pages(
 ) -> AsyncGenerator[Page[Row], None]:
     """The pages of a list from the first on, in order.
 
-    Asks for the second page and those after it only when the second is wanted, then for up to
-    `ahead` at once, as far as the first said that there are any. Counts pages itself and never
-    trusts the number in an answer. Stops on an empty page, on the last one, on a page that
-    repeats the one before, and after `max_pages`, which is `MAX_PAGES` unless given. A reader that
-    stops early should close it (`contextlib.aclosing`), which cancels the requests in flight.
+    Asks for the second page and those after it only when the second is wanted, then for up to `ahead`
+    at once, up to the last page that the first one stated. Counts pages itself and never trusts the
+    number in an answer. Stops on an empty page, on the last one, on a page that repeats the one
+    before, and after `max_pages`, which is `MAX_PAGES` unless given. A reader that stops early should
+    close it (`contextlib.aclosing`), which cancels the requests in flight.
     """
     most = MAX_PAGES if max_pages is None else max_pages
     page = await fetch(1)
@@ -121,7 +121,7 @@ class Scan(Generic[Row]):
         self.more = False
         """Whether there were more rows after the last page that was read."""
         self.error: TelnyxError | None = None
-        """What ended the reading before its end."""
+        """The failure that ended the reading early."""
 
     async def rows(self) -> AsyncGenerator[Row, None]:
         """Every row once. Raises `TelnyxError` if not even one could be read; a later failure ends the
@@ -170,7 +170,7 @@ class Scan(Generic[Row]):
             return stop_reason(self.error)
         if self._capped:
             return "the most that one call reads"
-        return "Telnyx gave no more" if self._at_end else "not read to the end"
+        return "Telnyx sent no more" if self._at_end else "not read to the end"
 
 
 def stop_reason(error: TelnyxError) -> str:

@@ -12,7 +12,8 @@ def utc_now() -> datetime:
 
 def http_date(text: str) -> datetime | None:
     """The moment that a `Date` header names, in UTC; None for anything else."""
-    from email.utils import parsedate_to_datetime  # for an answer only: the start is waited for
+    # With the first answer, as the import would delay the start.
+    from email.utils import parsedate_to_datetime
 
     try:
         moment = parsedate_to_datetime(text)

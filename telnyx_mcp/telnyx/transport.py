@@ -70,7 +70,7 @@ class Response:
 
 
 class _RetryBudget:
-    """Lets few requests be tried again while most fail: each try costs one, a success pays a tenth."""
+    """Allows few retries while most requests fail: a retry costs one, a success earns a tenth."""
 
     def __init__(self, most: float = 10.0) -> None:
         self._most = self._left = most
@@ -121,7 +121,7 @@ class Transport:
         self._pool: httpx.AsyncClient | None = None
 
     async def aclose(self) -> None:
-        """Gives up what is in flight and closes the connections. A later request opens new ones."""
+        """Cancels the requests in flight and closes the connections. A later request opens new ones."""
         await self._flights.aclose()
         pool, self._pool = self._pool, None
         self.pacer.close()
@@ -193,7 +193,7 @@ class Transport:
                 pause = self._pause_before_again(operation, error, tried, deadline)
                 if pause is None:
                     raise
-                if error.status != 429:  # whose wait is the pace's, and every copy's
+                if error.status != 429:  # the pacer waits after a 429, for all copies
                     if waiting and pause > REPORTED_WAIT:
                         await waiting(pause, "Telnyx to be ready again")
                     await self._sleep(pause)
@@ -204,7 +204,7 @@ class Transport:
     def _pause_before_again(
         self, operation: Operation, error: TelnyxError, tried: int, deadline: Deadline
     ) -> float | None:
-        """Seconds to wait before the next try; None when there is to be none."""
+        """Seconds to wait before the next try; None if there must not be one."""
         if tried >= MAX_TRIES or not operation.retry.after(error.failure, error.status):
             return None
         pause = error.retry_in
@@ -361,7 +361,7 @@ def _failure_of(error: Exception, httpx_: Any) -> Failure:
 
 
 def _is_telnyx_own(content: bytes) -> bool:
-    """Whether a 429 is Telnyx's own, as its code tells."""
+    """Whether a 429 carries Telnyx's own code."""
     try:
         complaints = complaints_in(pydantic_core.from_json(content), {})
     except ValueError:

@@ -27,7 +27,7 @@ clock goes back in between."""
 MARGIN = timedelta(minutes=5)
 """How long before now a report ends: Telnyx refuses one whose end is in the future."""
 OPTIONS_LAST = 86_400.0
-"""Seconds for which the options are not asked for again."""
+"""Seconds for which the options are not requested again."""
 SIX_PLACES = Decimal("0.000001")
 
 _SAVED_AS = "usage-report-options"
@@ -65,14 +65,14 @@ class UsageProduct:
 
 @dataclass(slots=True)
 class UsageReport:
-    """The rows of a report, as far as they could be had."""
+    """The rows of a report, as far as they could be read."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     """Each with its dimensions as Telnyx sent them, and its metrics as exact numbers."""
     unreadable: dict[str, int] = field(default_factory=dict)
     """How many rows lack a readable figure, by metric."""
     missing: list[tuple[datetime, datetime]] = field(default_factory=list)
-    """The parts of the time that could not be had."""
+    """The parts of the time that could not be read."""
     error: TelnyxError | None = None
     """The first failure."""
 
@@ -195,7 +195,7 @@ async def read_span(
     end: datetime,
     filters: Mapping[str, Sequence[str]] | None = None,
 ) -> UsageReport:
-    """As `read_usage`, of one of the `spans`: nothing of it, if any of its pages can't be had."""
+    """As `read_usage`, for one of the `spans`. It has no rows if any of its pages can't be read."""
     requested = list(
         dict.fromkeys([*dimensions, *(filters or {})])
     )  # a filter must be a dimension too

@@ -12,7 +12,7 @@ from typing import Any
 
 MASK = "***"
 _SHORTEST = 8
-"""A key of fewer characters would be found in ordinary text. Telnyx has none so short."""
+"""A key of fewer characters would be found in ordinary text. Telnyx has no key this short."""
 _ESCAPED = re.compile(r"[%\\&]")
 
 

@@ -245,7 +245,7 @@ def test_an_unknown_setting_is_not_said_to_block_payments(page: Page, recharge: 
         each.post(PAYS | {"approve": "yes"})
         each.ledger.claim(each.change.id, each.now())
         each.ledger.record(each.change.id, State.UNKNOWN, "No answer came.", {}, each.now())
-    assert "No other payment is made until you say what came of it." in visible(page.get())
+    assert "No other payment is made until you say whether it happened." in visible(page.get())
     assert "payment" not in visible(recharge.get()).partition("This was the question")[0]
 
 

@@ -122,7 +122,7 @@ def decided(made: Change, at: datetime = LATER, *, mistaken: bool = False) -> st
             State.UNKNOWN,
             "Outcome unknown",
             "It came to this. It was sent once and will not be sent again. No other payment is made "
-            "until you say what came of it. Look into the Mission Control Portal, then answer here, or "
+            "until you say whether it happened. Look into the Mission Control Portal, then answer here, or "
             "run telnyx-account-mcp resolve 0123456789abcdef --profile work in a terminal.",
             ["not_paid", "paid"],
         ),

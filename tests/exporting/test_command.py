@@ -87,7 +87,7 @@ def test_a_resumed_export_is_equal_to_one_that_was_not_interrupted(
     assert files_of(tmp_path) == {f"{name}.part", f"{name}.part.json"}
     said = capsys.readouterr().err
     assert "100 of 620 rows are in" in said
-    command = said.partition("To go on: telnyx-account-mcp ")[2].strip()
+    command = said.partition("To continue: telnyx-account-mcp ")[2].strip()
     before = sandbox.counts["total"]
     assert main(shlex.split(command)) == 0
     assert sandbox.counts["total"] - before == 11, "no page is asked for twice"
@@ -259,7 +259,7 @@ def test_a_full_disk_ends_the_export_and_loses_nothing(
         assert run("--to", target) == 1
     said = capsys.readouterr().err
     assert os.strerror(errno.ENOSPC) in said
-    assert "To go on:" in said
+    assert "To continue:" in said
     assert not target.exists()
     assert part.part_of(target).stat().st_size == FullDisk.room, "a row was torn"
     assert run("--to", target) == 0

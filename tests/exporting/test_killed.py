@@ -89,6 +89,6 @@ def test_an_export_that_is_stopped_says_how_to_go_on(
     assert f"150 of 620 rows are in {target}.part." in said
     assert journal_of(target).exists()
     sandbox.reset()
-    command = said.partition("To go on: telnyx-account-mcp ")[2].splitlines()[0]
+    command = said.partition("To continue: telnyx-account-mcp ")[2].splitlines()[0]
     assert export(*shlex.split(command), environment=environment) == 0
     assert len(target.read_text(encoding="utf-8").splitlines()) == 621

@@ -143,7 +143,7 @@ async def test_a_count_that_differs_from_telnyx_is_no_whole_export(
     if whole:
         command._check(part.journal)
         return
-    with pytest.raises(ExportFailure, match="not whole: Telnyx counts"):
+    with pytest.raises(ExportFailure, match="incomplete: Telnyx counts"):
         command._check(part.journal)
 
 

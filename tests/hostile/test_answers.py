@@ -517,7 +517,7 @@ async def test_an_answer_of_very_much_is_cut_and_says_so(
     content = content_of(result)
     assert about_tokens(text_of(result)) <= MOST_TOKENS
     assert content[kept[0]] == kept[1]
-    assert "entries at most" in content["note"]
+    assert "entries of every list" in content["note"]
 
 
 BODIES: Mapping[str, Answer] = {

@@ -206,7 +206,7 @@ def test_a_path_is_a_whole_one_or_none(name: str) -> None:
     assert of(name, "/x/y") == Path("/x/y")
     for empty in ("", " ", ".", " . "):
         assert of(name, empty) is None
-    assert "must be a whole path" in refused(**{name: "exports"})
+    assert "must be an absolute path" in refused(**{name: "exports"})
 
 
 def test_an_empty_profile_is_none_and_a_zone_that_nobody_knows_is_refused() -> None:

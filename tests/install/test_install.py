@@ -621,7 +621,7 @@ def test_what_stays_behind_is_said(
     desk.uninstall("cursor", yes=True)
     said = capsys.readouterr().err
     assert "still holds the key" not in said
-    assert "key remove takes it out" in said
+    assert "key remove removes it" in said
 
 
 def test_print_says_that_the_keyring_has_to_have_the_key(
@@ -681,7 +681,7 @@ def test_what_a_profile_needs_and_what_it_leaves_is_said(
     assert "have the client hand on US" in said(desk.install, "us")
     assert "keyring" not in said(desk.uninstall, "us")
     said(desk.install, "eu")
-    assert "key remove --profile eu takes it out" in said(desk.uninstall, "eu")
+    assert "key remove --profile eu removes it" in said(desk.uninstall, "eu")
 
 
 @pytest.mark.usefixtures("profiles", "keyring")

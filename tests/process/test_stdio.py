@@ -168,7 +168,7 @@ async def test_the_key_is_nowhere_in_what_it_writes(environment: dict[str, str])
         ({"TELNYX_MCP_READ_ONLY": "perhaps"}, "TELNYX_MCP_READ_ONLY"),
         ({"TELNYX_MCP_TIMEZONE": "Mars/Crater"}, "TELNYX_MCP_TIMEZONE must be an IANA name"),
         ({"TELNYX_MCP_TIMEZONE": "../../etc/passwd"}, "TELNYX_MCP_TIMEZONE must be an IANA name"),
-        ({"TELNYX_MCP_EXPORT_DIR": "exports"}, "TELNYX_MCP_EXPORT_DIR must be a whole path"),
+        ({"TELNYX_MCP_EXPORT_DIR": "exports"}, "TELNYX_MCP_EXPORT_DIR must be an absolute path"),
     ],
 )
 async def test_a_setting_that_cannot_be_used_ends_it_with_words(

@@ -106,7 +106,7 @@ async def test_an_unknown_address_is_an_error_that_names_near_ones(
     server: AccountServer, sandbox: Sandbox
 ) -> None:
     text = await refused(server, changed_by="marko.silva@northwind-parcels.example")
-    assert "Near: marco.silva@northwind-parcels.example" in text
+    assert "Similar: marco.silva@northwind-parcels.example" in text
     assert "telnyx" in text
     assert not any("audit_events" in each.path for each in sandbox.requests)
 

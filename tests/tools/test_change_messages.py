@@ -33,7 +33,7 @@ LATER = NOW + timedelta(minutes=1)
 SETTING: dict[str, Any] = {"operation": RECHARGE, "arguments": {"enabled": False}, "amount": None}
 RESOLVE = "`telnyx-account-mcp resolve 0123456789abcdef --profile work` in a terminal"
 APPROVE = "`telnyx-account-mcp approve --profile work` in a terminal"
-REPEATED = "Nothing new was done by this call; at 12:00:00 UTC the same one came to this"
+REPEATED = "Nothing new was done by this call; at 12:00:00 UTC the same call had this outcome"
 
 
 def said(made: Change, asked: AskOutcome | None = None, *, is_repeat: bool = False) -> str:
@@ -121,11 +121,11 @@ def test_while_a_question_waits_the_way_to_answer_it_is_told(
     [
         (
             {"state": State.SUCCEEDED, "outcome_text": CONFIRMED},
-            f"{REPEATED} (for another one on purpose, wait 10 minutes or give a new reference): ",
+            f"{REPEATED} (to pay again on purpose, wait 10 minutes or give a new reference): ",
         ),
         (
             {"state": State.SUCCEEDED, "outcome_text": CONFIRMED, **SETTING},
-            f"{REPEATED} (for another one on purpose, wait 10 minutes): ",
+            f"{REPEATED} (to change it again on purpose, wait 10 minutes): ",
         ),
         ({"state": State.UNKNOWN}, f"{REPEATED}: "),
         ({"state": State.DECLINED}, f"{REPEATED}: "),

@@ -397,7 +397,7 @@ async def test_more_records_than_a_call_can_read_are_counted_and_the_reports_gro
     await server.accounts.aclose()
     assert result.is_error
     said = text_of(result)
-    assert "can't tell error apart" in said
+    assert "can't be grouped by error" in said
     assert "carrier" in said
     assert "4,3" in said, "how many there are"
     assert len(large_account.requests) - before <= 2
@@ -535,4 +535,4 @@ async def test_records_that_no_filter_lets_pass_are_said(server: AccountServer) 
     told = await usage(server, product="sms", period="yesterday", filters=["to=+4930123456"])
     assert told["source"] == "detail records"
     assert told["all"] == {"count": 0}
-    assert "Nothing passes the filters" in told["note"]
+    assert "Nothing matches the filters" in told["note"]

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 ChannelName = Literal["auto", "elicitation", "browser", "terminal"]
 
 CLIENT_SECONDS = 45.0
-"""How long a client that declared elicitation may take to answer. After that it counts as one that
-can't ask, and the next channel is tried."""
+"""How long a client that declared elicitation may take to answer. After that it counts as unable to
+ask, and the next channel is tried."""
 PAGE_SECONDS = 20.0
 """How long a call waits for an answer on the page. The whole call must stay under the 60 s after which
 hosts time out."""
@@ -37,14 +37,14 @@ POLL_SECONDS = 0.25
 
 
 class AskOutcome(Enum):
-    """What came of asking."""
+    """The outcome of asking."""
 
     APPROVED = auto()
     DECLINED = auto()
     CANCELLED = auto()
     """The question was closed without an answer."""
     MISTYPED = auto()
-    """Approved, but what was typed is not the figure."""
+    """Approved, but the typed amount is wrong."""
     CANNOT_ASK = auto()
     """This channel can't be used here."""
     NO_ANSWER = auto()

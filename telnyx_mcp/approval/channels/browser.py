@@ -52,15 +52,15 @@ _FORWARDING = """\
 
 
 CHECKED_WITHIN = 10.0
-"""How long a page waits to know whether its question is still true."""
+"""How long a page waits for the check whether its question is still true."""
 MAX_PAGES = 100
 """Pages that stay open as receipts; older ones are forgotten."""
 
 
 @dataclass(slots=True)
 class _Opened:
-    """One page: its secret, the directory with its file, what deletes that in the end, how far it
-    came, and how to check whether its question is still true."""
+    """One page: its secret, the directory with its file and the timer that deletes it, when it was opened,
+    how to check whether its question is still true, and whether the browser loaded it."""
 
     secret: str
     directory: Path
@@ -145,7 +145,7 @@ class BrowserPages:
             return opened
 
     def _is_stale(self, page: _Opened, change: Change) -> bool:
-        """Whether the user has long gone away from the page, and has to answer there after all."""
+        """Whether the user left the page long ago, and has to answer there now."""
         old = self._now() - page.since >= LOADED_WITHIN
         return change.state is State.UNKNOWN and page.loaded and old
 
@@ -219,8 +219,8 @@ def users_browser() -> OpenFile | None:
 def open_in_browser(file: Path) -> bool:
     """Opens the file as the standard library would, in a process of its own.
 
-    A browser started from here would inherit stdout and write to it, where the protocol is spoken.
-    Without TERM no text browser is taken, which would open in nobody's view.
+    A browser started from here would inherit stdout, which carries the protocol, and write to it.
+    Without TERM no text browser is chosen, which nobody would see.
     """
     environment = {name: value for name, value in os.environ.items() if name != "TERM"}
     command = [sys.executable, "-I", "-c", _OPEN, file.as_uri()]

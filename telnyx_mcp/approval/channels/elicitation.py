@@ -26,7 +26,7 @@ _PROGRESS_SECONDS = 10.0
 
 
 def client_name(context: RequestContext) -> str:
-    """The client's name and version, as it calls itself; "" if it does not."""
+    """The client's name and version as it states them; "" if it does not."""
     params = context.session.client_params
     info = params.client_info if params else None
     return one_line(f"{info.name} {info.version}".strip()) if info else ""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 WATCH_SECONDS = 3
 """How often the page of an approved change looks for its outcome."""
 _WATCHED = 60
-"""For how many seconds it does: the assistant goes on by then, or waits for the user's word."""
+"""For how many seconds it does: by then the assistant has continued, or waits for the user."""
 _LOCAL = "This page comes from telnyx-account-mcp on this computer."
 _ADDRESS = (
     "Its address opens nothing elsewhere and was not given to the assistant; keep it to yourself."
@@ -80,8 +80,8 @@ def question(change: Change, now: datetime, *, mistaken: bool) -> str:
 
 
 def decided(change: Change, now: datetime, profile: str | None, *, mistaken: bool) -> str:
-    """The page that says what was decided, or what came of it: a receipt. `profile` is the account's.
-    An approved change can be withdrawn there, an unknown one resolved."""
+    """The receipt: the decision and the outcome. `profile` is the account's. An approved change can be
+    withdrawn on it, an unknown one resolved."""
     reply = REPLIES[change.state]
     waits = change.state in (State.APPROVED, State.SENDING)
     watched = waits and (now - change.updated_at).total_seconds() < _WATCHED

@@ -138,7 +138,7 @@ class PageServer:
             return _notice(421, "Wrong address", "This page has another address.")
         if request.method not in ("GET", "HEAD", "POST"):
             refused = _notice(
-                405, "Not possible", "This page is read, and answered by its buttons."
+                405, "Not possible", "This page can be read, and answered with its buttons."
             )
             refused.headers["allow"] = "GET, HEAD, POST"
             return refused
@@ -238,7 +238,7 @@ def _redirect(change_id: str, secret: str, query: str = "") -> Response:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, saying when it is ready."""
+    """uvicorn that reports when it is ready."""
 
     def __init__(
         self, app: PageServer, on_ready: Callable[[], None], protocol: type[BoundedProtocol]

@@ -63,7 +63,7 @@ class _Event:
         return Decimal(next(named, "0"))
 
     def all(self) -> Iterator[_Event]:
-        """This event and all that came of it."""
+        """This event and all events below it."""
         yield self
         for child in self.children:
             yield from child.all()
@@ -112,7 +112,7 @@ def with_messages(refusal: Refusal) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """How much of a tree is shown. Costs are those of the whole tree, whatever is."""
+    """How much of a tree is shown. Costs are those of the whole tree, however much is shown."""
 
     depth: int
     records: bool
@@ -151,7 +151,7 @@ class _Sessions:
     """The day that is searched; as far back as a search goes if there is none."""
 
     def find(self, kind: str, event_id: str) -> _Event | None:
-        """An event with all that came of it."""
+        """An event with all events below it."""
         if kind == SESSION:
             calls = [call for each in CALLS if (call := self.find(each, event_id))]
             record = {"call_session_id": event_id}

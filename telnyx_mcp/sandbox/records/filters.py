@@ -1,4 +1,4 @@
-"""`filter[...]` of a detail-record search: read from the query, resolved, and held against records."""
+"""`filter[...]` of a detail-record search: read from the query, resolved, and matched against records."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Condition:
     operator: str
     value: str
     parameter: str
-    """As it stood in the query, for the error."""
+    """The parameter as it was sent, for the error."""
 
 
 def conditions_in(query: Iterable[tuple[str, str]]) -> list[Condition]:

@@ -26,7 +26,7 @@ from telnyx_mcp.sandbox.records.volume import Volume
 MILLISECONDS = 86_400_000
 MILLISECOND = timedelta(milliseconds=1)
 PATTERN = 500
-"""How many records a month has that differ, of a type whose monthly count was asked for."""
+"""How many different records a month has, of a type whose monthly count was asked for."""
 
 
 @dataclass(frozen=True, slots=True)

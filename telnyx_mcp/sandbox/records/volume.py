@@ -64,6 +64,6 @@ class Volume:
         return [end - start for start, end in pairwise(ends)]
 
     def _weights(self, kind: Kind, day: date) -> tuple[float, float]:
-        """What the day of the week and chance make of a day."""
+        """The weights of a day: by its day of the week, and by chance."""
         rng = random.Random(f"{self._seed}:{kind.name}:{day.toordinal()}")
         return 0.4 if day.weekday() >= 5 else 1.0, rng.uniform(0.85, 1.15)

@@ -113,7 +113,7 @@ def _is_short(record: Record, business: Business) -> str:
 
 
 def _hangup_details(record: Record, business: Business) -> str:
-    """Empty where a call ended as calls do."""
+    """Empty if the call ended normally."""
     cause: str = record["hangup_cause"]
     return "" if cause == "normal_clearing" else cause
 
@@ -203,7 +203,7 @@ ON_CONNECTIONS = _fields("connection_id", "tags", "currency")
 
 
 def _of(name: str, *record_types: str) -> tuple[str, tuple[Kind, ...]]:
-    """A product's name, and the record types it adds up: of its own name where none is given."""
+    """A product's name, and the record types it adds up: by default the type of the same name."""
     known = {**KINDS, **UNRECORDED}
     return name, tuple(known[each] for each in record_types or (name,))
 

@@ -103,7 +103,7 @@ class UsageReports:
                     yield (*of_day, (DATE_TIME, f"{since:%Y-%m-%dT%H:00:00Z}")), part
 
     def _read_facts(self, product: Product, kind: Kind, origin: date) -> list[Fact]:
-        """Of the records that a day begins with and then repeats."""
+        """The facts of the records that a day begins with and then repeats."""
         records = (
             self._history.make(kind, origin, index)
             for index in range(self._history.pattern_length(kind, origin))
@@ -126,7 +126,7 @@ class UsageReports:
 
 
 def _summed(request: ReportRequest, facts: list[Fact], indexes: range) -> Sums:
-    """What some of the records add up to; after the last comes the first again."""
+    """The sums of the records at these indexes; the first record follows the last again."""
     places = [
         place for place, name in enumerate(request.product.dimensions) if name in request.dimensions
     ]

@@ -1,4 +1,4 @@
-"""What a usage report is asked for: read from the query, or refused as Telnyx refuses it."""
+"""The parameters of a usage report: read from the query, or refused as Telnyx refuses them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ReportRequest:
     """Dimensions, and the values of which a row must have any."""
     sort: tuple[str, ...] = ()
     with_user: bool = False
-    """Whether rows say whose they are, as those of managed accounts do."""
+    """Whether rows name their user, as those of managed accounts do."""
 
 
 def parse_request(query: Query, now: datetime) -> ReportRequest:

@@ -1,11 +1,11 @@
-"""What the headers of an answer state of the rate limit.
+"""What the headers of an answer state about the rate limit.
 
 Telnyx states it in `x-ratelimit-limit`, `x-ratelimit-remaining` and `x-ratelimit-reset` (seconds
 from now). The forms of the IETF's draft (`RateLimit`, `RateLimit-Policy`) are not read: no sender of
 them was found.
 
-Sources: Telnyx, "Rate limiting" (development/api-fundamentals/reliability/rate-limiting);
-RFC 9110 §10.2.3 for `Retry-After`.
+Sources: Telnyx, "Rate limiting" (development/api-fundamentals/reliability/rate-limiting); RFC 9110
+§10.2.3 for `Retry-After`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from email.utils import parsedate_to_datetime
 from math import isfinite
 
 LONGEST_BELIEVED = 3600.0
-"""Seconds; a longer `Retry-After` is taken at this, a longer reset is not believed."""
+"""Seconds; a longer `Retry-After` is cut to this, a longer reset is ignored."""
 LARGEST_BELIEVED = 10_000_000
-"""Requests; a limit above this is not believed."""
+"""Requests; a larger limit is ignored."""
 
 Headers = Mapping[str, str]
 
@@ -41,7 +41,7 @@ def parse_rate_limit(headers: Headers) -> RateLimitHeaders:
         _number(headers.get(f"x-ratelimit-{name}")) for name in ("limit", "remaining", "reset")
     )
     if remaining is None and reset is None:
-        return RateLimitHeaders()  # a limit alone does not say of what
+        return RateLimitHeaders()  # a limit alone does not say for how long
     if limit is not None and not 1 <= limit <= LARGEST_BELIEVED:
         limit = None
     if remaining is not None and limit is not None:

@@ -1,7 +1,7 @@
 """The rate limit: who may send when.
 
-One pace for all copies of the server on one API key (`stores.py`), calculated from what the
-answers tell (`limits.py`) by the rules of `pace.py`. This module waits.
+One pace for all copies of the server on one API key (`stores.py`), calculated from the headers of
+answers (`headers.py`) by the rules of `schedule.py`. This module waits.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ LONGEST_WAIT = 15.0
 REPORTED_WAIT = 2.0
 """Seconds; a longer wait is reported."""
 LOOK_AGAIN = 1.0
-"""Seconds after which one who waits looks whether the turn was put off."""
+"""Seconds after which a waiting caller checks whether its turn was delayed."""
 SHARE_AGAIN = 60.0
-"""Seconds after which a place that could not be used is tried again."""
+"""Seconds after which a store that could not be used is tried again."""
 
 ASSUMED_LIMITS: Mapping[str, tuple[int, float]] = {
     "/usage_reports": (5, 1.0),
@@ -59,12 +59,12 @@ Waiting = Callable[[float, str], Awaitable[None]]
 """Called with the seconds left to wait, and what for."""
 T = TypeVar("T")
 UpdateAt = Callable[[PaceStore, Pace, float], tuple[Pace, T]]
-"""A change that also looks at where it is made."""
+"""An update that also gets the store that it is made in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A moment on the clock of one place; on another's it means nothing."""
+    """A moment on the clock of one store. It means nothing on the clock of another."""
 
     at: float
     place: PaceStore
@@ -76,12 +76,12 @@ CLOSED_BY: Mapping[int, str] = {
     ClosedBy.PROXY: "something in front of Telnyx (a proxy or gateway) answered 429, not Telnyx "
     "itself",
 }
-"""Who said that nothing may go, in words."""
+"""Why nothing may be sent, as text."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A turn, and the place that gave it."""
+    """A turn, and the store that gave it."""
 
     turn: Turn
     place: PaceStore
@@ -127,11 +127,11 @@ class Pacer:
         """Returns when a request to `endpoint` may go: the moment, for `learn`.
 
         Raises `TelnyxError` (`PACED`, with `retry_in`) at once if that is more than `longest`
-        seconds away, and if it is put off beyond them.
+        seconds away, or if it is delayed beyond them.
         """
         if longest >= LONGEST_WAIT:
             return await self._turn(endpoint, LONGEST_WAIT, waiting)
-        with anyio.move_on_after(longest):  # the place may take longer than that
+        with anyio.move_on_after(longest):  # the store may take longer than that
             return await self._turn(endpoint, longest, waiting)
         raise TelnyxError(Failure.PACED, retry_in=PATIENCE)
 
@@ -167,7 +167,7 @@ class Pacer:
         *,
         own: bool = False,
     ) -> None:
-        """Takes in what an answer to a request of the moment `sent` tells of the limit.
+        """Learns about the limit from the answer to a request that was sent at `sent`.
 
         `own`: a 429 carries Telnyx's own code; without it, it closes for a minute at most. What
         closes the endpoint is shared with all copies at once, the rest with the next turn.
@@ -189,7 +189,7 @@ class Pacer:
             await self._change(endpoint, self._giving_back(held))
 
     def now(self) -> Moment:
-        """The moment, on the clock of the place in use."""
+        """The moment, on the clock of the store in use."""
         place = self._place()
         return Moment(place.now(), place)
 
@@ -207,7 +207,7 @@ class Pacer:
         return [_shown(endpoint, pace, now) for endpoint, pace in sorted(paces.items())]
 
     async def reopen(self) -> list[str]:
-        """Opens every endpoint that is closed, for all copies. Returns which were."""
+        """Opens every endpoint that is closed, for all copies. Returns their names."""
         closed = [each["endpoint"] for each in await self.known() if "closed_s" in each]
         for each in closed:
             await self._change(each, lambda _, pace, now: (reopen(pace, now), None))
@@ -284,7 +284,7 @@ class Pacer:
         return change
 
     def _looking(self, endpoint: str, longest: float, held: _Held) -> UpdateAt[_Waits]:
-        """The same turn and the seconds left; a new one where another place keeps the pace now."""
+        """The same turn and the seconds left; a new one if another store keeps the pace now."""
 
         def change(place: PaceStore, pace: Pace, now: float) -> tuple[Pace, _Waits]:
             if place is not held.place:
@@ -296,7 +296,7 @@ class Pacer:
         return change
 
     def _giving_back(self, held: _Held) -> UpdateAt[None]:
-        """Leaves a turn to others, where it was given."""
+        """Gives a turn back to the store that gave it."""
 
         def change(place: PaceStore, pace: Pace, now: float) -> tuple[Pace, None]:
             return (give_back(pace, held.turn, now) if place is held.place else pace), None
@@ -317,7 +317,7 @@ class Pacer:
 
 
 def _closed_by(pace: Pace, now: float) -> str:
-    """Who closed the pace, in words; empty where it is open."""
+    """Why the pace is closed, as text; empty if it is open."""
     return CLOSED_BY.get(pace.closed_by, "") if pace.closed_until > now else ""
 
 

@@ -2,7 +2,7 @@
 
 While the limit's window has room, requests go at once. When it is used up, each request gets a turn,
 one after the other at the limit's rate from the next window on (GCRA with the window as its burst).
-So nothing rushes in when a window opens, and the first to come is the first to go. Answers correct the
+So requests do not rush in when a window opens, and the first to come is the first to go. Answers correct the
 count; a 429 delays all turns by the same time. docs/rate-limiting.md has the rules and a time line.
 
 Headers may be wrong. Only a 429 with Telnyx's own code closes for more than a minute; a limit that
@@ -163,7 +163,11 @@ def _is_assumed(pace: Pace) -> bool:
 
 
 def take(pace: Pace, now: float) -> tuple[Pace, Turn]:
-    """The next turn: now if there is room, else at the end of the queue."""
+    """The next turn: now if there is room, else at the end of the queue.
+
+    Example: of 4 requests in 10 s. Seven callers at 0 s get the turns at 0, 0, 0, 0, 10.02, 12.57 and
+    15.12 s.
+    """
     pace = current(pace, now)
     waiting = pace.queue_end > now
     at = max(now, pace.closed_until, pace.queue_end + pace.gap if waiting else 0.0)
@@ -184,7 +188,11 @@ def due(pace: Pace, turn: Turn) -> float:
 
 def give_back(pace: Pace, turn: Turn, now: float) -> Pace:
     """The pace without the turn of a caller that leaves, and without the abandoned turns before it, if they
-    are at the end of the queue now."""
+    are at the end of the queue now.
+
+    Example: the turns at 10.02, 12.57 and 15.12 s wait. If the caller of 12.57 s leaves, its turn becomes
+    `abandoned`, as 15.12 s keeps its place. If that caller leaves too, the queue ends at 10.02 s.
+    """
     pace = current(pace, now)
     left = [at for at in (*pace.abandoned, turn.at - turn.shift) if at + pace.shift > now]
     queue_end, gone_now = pace.queue_end, 0
@@ -213,6 +221,9 @@ def room(pace: Pace, since: float, now: float) -> float:
 
     While callers that were turned away are expected back, the far end of the queue is theirs. Otherwise
     a caller that has just had a turn would always be there before them.
+
+    Example: the queue begins at 10.02 s, and a caller is expected back at 17.12 s. Until then a caller that
+    had a turn a second ago may queue up to 17.52 s (7.5 s more); one that is new, without a bound.
     """
     if now >= pace.reserved_until or since >= RECENT * pace.period:
         return inf
@@ -306,7 +317,11 @@ def _limited(pace: Pace, seen: Observation) -> Pace:
 
 
 def _weighed(pace: Pace, remaining: int, reset: float, seen: Observation, now: float) -> Pace:
-    """The pace, which doubts stated counts if more got through than were stated to remain."""
+    """The pace, which doubts stated counts if more got through than were stated to remain.
+
+    Example: at 1 s an answer states that 0 remain until 8 s. A request that is sent at 2 s is answered
+    without a 429: stated counts are not believed for ten minutes.
+    """
     if seen.refused:
         return pace
     if pace.remaining_since < seen.sent and seen.received < pace.remaining_until:
@@ -349,7 +364,11 @@ def current(pace: Pace, now: float) -> Pace:
 
 
 def _next_window(pace: Pace, now: float) -> Pace:
-    """The window after this one, calculated: it begins with the first request in it."""
+    """The window after this one, calculated: it begins with the first request in it.
+
+    Example: turns wait at 10.02, 12.57 and 15.12 s. The next window is that from 10.02 to 20.02 s, and 3 of
+    its turns are used.
+    """
     before = pace.longest if pace.ends_stated else pace.longest_before
     highest = pace.highest or pace.highest_before
     pace = replace(
@@ -410,7 +429,11 @@ def _counted(pace: Pace, used: int, reset: float, seen: Observation) -> Pace | N
 
 
 def _closed(pace: Pace, until: float, now: float, by_whom: ClosedBy) -> Pace:
-    """The pace with nothing going before `until`; the queue keeps its order and distances."""
+    """The pace with nothing going before `until`; the queue keeps its order and distances.
+
+    Example: turns wait at 10.02, 12.57 and 15.12 s. Closed until 12 s, they are due at 12, 14.55 and
+    17.10 s, and `shift` grows by 1.98 s.
+    """
     if until <= pace.closed_until:
         return pace
     pace = replace(pace, closed_until=until, closed_by=by_whom)

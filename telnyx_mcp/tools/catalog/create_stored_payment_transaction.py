@@ -36,7 +36,7 @@ from telnyx_mcp.tools.support.change_requests import (
 from telnyx_mcp.tools.support.changes import ChangeResult, carry_out
 
 SMALLEST_PAYMENT = Decimal("10.00")
-"""Telnyx takes no smaller one (support.telnyx.com, "Add funds")."""
+"""The smallest payment that Telnyx accepts (support.telnyx.com, "Add funds")."""
 _NO_NAMES = {"null", "none", "undefined"}
 
 

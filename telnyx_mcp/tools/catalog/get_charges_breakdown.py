@@ -149,7 +149,7 @@ def _sorted(numbers: list[NumberCost], params: BreakdownParams) -> list[NumberCo
 async def _without_usage(
     call: Call[BreakdownParams], numbers: list[NumberCost], result: BreakdownResult
 ) -> list[NumberCost]:
-    """The numbers that no usage report names. Adds to `result` what this rests on."""
+    """The numbers that no usage report names. Adds to `result` what this is based on."""
     start = call.params.start_date
     end = call.params.end_date or _day_of(result.end_date) or start + LONGEST_PART
     usage = await number_usage(call.client, start, end)

@@ -120,7 +120,7 @@ async def get_charges_summary(call: Call[SummaryParams]) -> SummaryResult:
 
 
 async def _count_numbers(call: Call[SummaryParams]) -> tuple[dict[str, int] | None, str]:
-    """The charged numbers by charge type, which only the breakdown tells; or why they are missing."""
+    """The charged numbers by charge type, which only the breakdown states; or why they are missing."""
     params = call.params
     client = call.client.within(COUNTING_SECONDS)
     try:

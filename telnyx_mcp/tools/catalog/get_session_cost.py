@@ -27,7 +27,7 @@ PRODUCTS: Mapping[str, str] = {
     "callcontrol-cdrs": "call-control",
     "siptrunking-cdrs": "sip-trunking",
 }
-"""What sessions call products, and everything else calls them."""
+"""Names of products in sessions, and everywhere else."""
 
 
 def _record_type(text: str) -> str:
@@ -192,7 +192,7 @@ def _note(unreadable: int, count: int) -> str | None:
 
 
 def _iter_events(root: SessionEvent | None) -> Iterator[SessionEvent]:
-    """The event and all below it, but for the session itself, which is no event and costs nothing."""
+    """The event and all below it, except the session itself, which is not an event and costs nothing."""
     waiting = [] if root is None else [root]
     while waiting:
         event = waiting.pop()

@@ -97,7 +97,7 @@ async def _one_page(call: Call[NumbersParams], search: NumberSearch) -> Page[Pho
 async def _matching_numbers(
     call: Call[Any], search: NumberSearch
 ) -> AsyncGenerator[PhoneNumber, None]:
-    """Every number that is asked for."""
+    """Every number that matches."""
     for status in search.statuses:
 
         def fetch(number: int, status: str = status) -> Any:

@@ -156,7 +156,7 @@ class UsageResult(Result):
 
 @dataclass(slots=True)
 class _Usage:
-    """What a report answered for one time."""
+    """The report for one time."""
 
     time: Time
     until: datetime
@@ -203,7 +203,7 @@ async def _from_records(
         )
     except ToolFailure as too_many:
         raise ToolFailure(
-            f"Nothing was added up. {lacking} Detail records could tell, but {too_many} Ask for one of "
+            f"Nothing was added up. {lacking} Detail records have it, but {too_many} Ask for one of "
             "these groups, or for a shorter time."
         ) from None
     groups, reading = usage.groups, usage.reading
@@ -223,7 +223,7 @@ async def _from_records(
     )
 
 
-NOTHING_PASSES = "Nothing passes the filters: group_by shows which values there are."
+NOTHING_PASSES = "Nothing matches the filters: group_by shows which values there are."
 
 
 def _record_notes(groups: Groups, reading: Reading, *, filtered: bool) -> Iterator[str]:
@@ -245,7 +245,7 @@ def _record_notes(groups: Groups, reading: Reading, *, filtered: bool) -> Iterat
 
 
 async def _read(call: Call[UsageParams], plan: ReportPlan, time: Time) -> _Usage:
-    """The usage of one time. Raises `TelnyxError` where nothing of it could be had."""
+    """The usage of one time. Raises `TelnyxError` if nothing of it could be read."""
     dimensions = [*plan.dimensions, *_status_dimensions(call.params, plan)]
     until = max(time.start, min(time.end, latest_end(call.client)))
     report = await read_usage(
@@ -267,7 +267,7 @@ async def _read(call: Call[UsageParams], plan: ReportPlan, time: Time) -> _Usage
 
 
 def _status_dimensions(params: UsageParams, plan: ReportPlan) -> list[str]:
-    """The dimensions that tell what was delivered, where they don't make the report too long."""
+    """The dimensions that show what was delivered, if they don't make the report too long."""
     needed = ["direction", "status_v2"]
     has_them = set(needed) <= set(plan.product.dimensions)
     is_short = len(plan.groups) <= 2 and not MANY_ROWS & plan.groups.keys()
@@ -395,7 +395,7 @@ def _figures(each: Sum, plan: ReportPlan, *, part: bool) -> dict[str, Any]:
 
 
 def _redundant_rates(plan: ReportPlan) -> set[str]:
-    """Rates that say nothing beside the groups: of what was delivered, all was delivered."""
+    """Rates that are redundant beside the groups: of the delivered messages, 100 % were delivered."""
     return {"delivered_percent"} if "status" in plan.groups else set()
 
 

@@ -21,8 +21,8 @@ ARGUMENT = "account"
 
 
 class Account:
-    """One account, by the name the user gave it. `make` looks up its key, where a keyring may ask the
-    person, so its services are made in a thread when they are first needed."""
+    """One account, by the name the user gave it. `make` looks up its key, for which a keyring may ask the
+    user, so its services are made in a thread when they are first needed."""
 
     def __init__(self, name: str | None, make: Callable[[], Services]) -> None:
         self.name = name
@@ -32,7 +32,7 @@ class Account:
 
     @classmethod
     def ready(cls, services: Services) -> Account:
-        """One whose services are made already."""
+        """An account whose services exist already."""
         account = cls(services.account, lambda: services)
         account.made = services
         return account
@@ -55,7 +55,7 @@ class AccountRegistry:
 
     @property
     def names(self) -> list[str]:
-        """What the argument may be, the main one first; empty where there is but one."""
+        """The values of the argument, the main account first; empty if there is only one account."""
         return [str(self.main.name), *self._others] if self._others else []
 
     @property
@@ -76,8 +76,8 @@ class AccountRegistry:
     ) -> tuple[Services, dict[str, Any]]:
         """The services of the account named in the arguments, and the other arguments.
 
-        Raises `ToolFailure` for an unknown name, where a change names an account, and where
-        the key can't be had.
+        Raises `ToolFailure` for an unknown name, if a change names another account, and if the key
+        can't be read.
         """
         if not self._others or arguments.get(ARGUMENT) is None:
             return await _services(self.main), dict(arguments)

@@ -40,7 +40,7 @@ class Params(BaseModel):
         extra="forbid", coerce_numbers_to_str=True, frozen=True, defer_build=True
     )
     instead: ClassVar[Mapping[str, str]] = {}
-    """What to do instead of arguments that models guess and that can't be had."""
+    """What to use instead of arguments that models guess but that do not exist."""
     reads_many: ClassVar[bool] = False
     """Whether a call may need many requests: it then has `MANY_SECONDS` instead of `CALL_SECONDS`."""
 

@@ -1,4 +1,4 @@
-"""Tells the client how far a call is, and what it waits for."""
+"""Reports to the client how far a call is, and what it waits for."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Progress:
         self._total: float | None = None
 
     async def report(self, done: float, total: float | None, message: str) -> None:
-        """How far the call is. The protocol wants a figure that always grows."""
+        """How far the call is. The protocol requires a figure that always grows."""
         self._done, self._total = max(done, self._done + 0.001), total
         await self._context.report_progress(self._done, total, message)
 

@@ -1,6 +1,6 @@
-"""What a tool answers: a pydantic model, sent as structured content and as the same in compact JSON.
+"""What a tool answers: a pydantic model, sent as structured content and, the same, as compact JSON text.
 
-Rows are dropped, and JSON never cut, where an answer would be too long for a model's context.
+If an answer would be too long for a model's context, rows are dropped; JSON is never cut.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ M = TypeVar("M", bound=Result | Row)
 def copy_fields(
     source: BaseModel, model: type[M], *, without: Set[str] = frozenset(), **own: Any
 ) -> M:
-    """A result or row with all fields that Telnyx sent, except unknown ones that are named like one of
-    its own, such as `note`: those are this server's words. `own` are given."""
+    """Copies all fields that Telnyx sent to a result or row, except unknown ones that clash with one of our
+    own, such as `note`. `own` are the values of our fields."""
     taken = model.model_fields.keys() - type(source).model_fields.keys()
     return model(**source.model_dump(exclude={*without, *taken}), **own)
 
@@ -133,7 +133,7 @@ def _restore_links(content: dict[str, Any], data: dict[str, Any], result: Result
 def _is_too_long(text: str, room: int = LARGEST_ANSWER) -> bool:
     if len(text) <= room:
         return False
-    beginning = text[: 10 * room]  # which tells it of megabytes at once
+    beginning = text[: 10 * room]  # enough to decide, even for megabytes
     return about_tokens(beginning) > room or about_tokens(text) > room
 
 
@@ -155,7 +155,7 @@ def _shorten_answer(
         if not _is_too_long(to_json(content), room):
             break
         content = shorten(_with_fewer_entries(content, most), longest)
-        cut = f"Cut to be short: of every list and object the first {most} entries at most."
+        cut = f"Shortened: at most the first {most} entries of every list and object."
         own["note"] = f"{earlier_note} {cut}" if earlier_note else cut
     content |= own
     if listed is not None:
@@ -164,7 +164,11 @@ def _shorten_answer(
 
 
 _ENTRIES = ((300, 60), (100, 60), (30, 60), (10, 60), (3, 20), (1, 10))
-"""How many entries of a list or an object are left, and how much of a text: the first that fits."""
+"""How many entries of a list or an object stay, and how many characters of a text. The first pair that fits
+is used.
+
+Example: an object with 5,000 keys is tried with 300 keys and texts of 60 characters, then with 100 keys, and
+so on. Each step starts from the result of the one before."""
 _DEEPEST = 20
 
 

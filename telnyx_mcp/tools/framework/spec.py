@@ -1,7 +1,7 @@
-"""A tool: what a client is shown, and the one way a call takes through the house.
+"""A tool: what a client is shown, and how a call is handled.
 
-`arguments -> parameters -> the tool's function -> result`, with every failure turned into an error
-result in plain words.
+`arguments -> parameters -> the tool's function -> result`. Every failure becomes an error result with an
+explanation.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""About how many tokens a text costs a model, without a tokenizer at hand."""
+"""Estimates how many tokens a text costs a model, without a tokenizer."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from telnyx_mcp.tools.framework.failure import ToolFailure
 from telnyx_mcp.tools.support.spelling import e164
 
 ROLES = ("telnyx", "account_owner", "account_manager", "organization_member")
-"""Whose changes Telnyx tells apart, by `change_made_by`."""
+"""The roles that Telnyx distinguishes in `change_made_by`."""
 _ROLE_WORDS = {"owner": "account_owner", "manager": "account_manager", "member": ROLES[3]}
 MAX_SHOWN = 5
 FEWEST_DIGITS = 7
@@ -36,7 +36,8 @@ class ChangedBy:
 
 
 async def changed_by(text: str, names: Names) -> ChangedBy:
-    """Whom a role, an e-mail address, a part of one, or a user id means. Raises `ToolFailure`."""
+    """The users that a role, an e-mail address or a part of one, or a user id stands for. Raises
+    `ToolFailure`."""
     plain = _normalize(text)
     if (role := _ROLE_WORDS.get(plain, plain)) in ROLES:
         return ChangedBy(role=role, label=role)
@@ -67,8 +68,8 @@ def _user_error(text: str, found: list[str], emails: Mapping[str, str], missing:
     near = get_close_matches(text.casefold(), by_email, MAX_SHOWN, 0.5) or sorted(by_email)
     listed = ", ".join(by_email[each] for each in near[:MAX_SHOWN])
     return (
-        f"{opening} is no user of the organization. Near: {listed or 'none'}. {roles} A deleted user has "
-        "only an id."
+        f"{opening} is not a user of the organization. Similar: {listed or 'none'}. {roles} A deleted "
+        "user has only an id."
     )
 
 
@@ -100,8 +101,8 @@ class TextFilter:
 
 
 def preferred(events: list[AuditEvent], field: str, wanted: str | None) -> list[AuditEvent]:
-    """The events whose field is the word that is wanted; those that contain it where none is it:
-    `connection` is in `fqdn_connection`."""
+    """The events whose field is the wanted word; if there are none, those whose field contains it, as
+    `fqdn_connection` contains `connection`."""
     if not wanted:
         return events
     word = _normalize(wanted)

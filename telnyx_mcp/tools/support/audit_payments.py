@@ -1,4 +1,4 @@
-"""Payments among audit events: the only place where Telnyx's API tells of top-ups."""
+"""Payments among audit events: the only place where Telnyx's API shows top-ups."""
 
 from __future__ import annotations
 

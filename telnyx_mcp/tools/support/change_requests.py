@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from telnyx_mcp.telnyx.models import Balance
 
 DRAFT_SECONDS, CHECK_SECONDS, SEND_SECONDS, EVIDENCE_SECONDS = 8.0, 5.0, 20.0, 4.0
-"""What a call may take, besides the wait for a person: in all under the 60 s that hosts wait."""
+"""Seconds for each step of a call, without the wait for the user: in all under the 60 s that hosts wait."""
 NOT_KNOWN = "not known"
 SANDBOX = "SANDBOX"
 SMALLEST_MOVE = Decimal("5.00")
@@ -46,7 +46,7 @@ class Surroundings:
 
 
 class AccountRequest(ChangeRequest):
-    """The base of the two requests: who the account is, and how to send."""
+    """The base of the two requests: it identifies the account and keeps the client."""
 
     def __init__(self, arguments: Mapping[str, Any], around: Surroundings) -> None:
         self.arguments = arguments
@@ -55,7 +55,7 @@ class AccountRequest(ChangeRequest):
         self._profile = around.profile
 
     async def identity(self) -> Identity:
-        """Who Telnyx says the account is: only the charges carry it."""
+        """The user that Telnyx names for the account. Only the charges state it."""
         from telnyx_mcp.approval.accounts import Identity  # with SQLAlchemy: for a change only
 
         today = self._now().date()
@@ -67,7 +67,7 @@ class AccountRequest(ChangeRequest):
         return Identity(summary.user_id or None, summary.user_email or None)
 
     async def opening_facts(self) -> list[Fact]:
-        """What every question says first: whose account it is, and whether it is a real one."""
+        """The first facts of every question: whose account it is, and whether it is a sandbox."""
         identity = await self.identity()
         named = quoted(identity.name) if identity.name else "the one of the configured API key"
         profile = f" (profile {self._profile})" if self._profile else ""

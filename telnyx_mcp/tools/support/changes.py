@@ -1,4 +1,4 @@
-"""What the two changing tools share: the way through the gate, and the reply."""
+"""What the two changing tools share: the call of the gate, and the reply."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _ERRORS = frozenset({State.REFUSED, State.NOT_SENT, State.UNKNOWN})
 
 
 class ChangeResult(Result):
-    """What came of a change. `state` is one of the ledger's."""
+    """The outcome of a change. `state` is one of the ledger's."""
 
     state: str = Field(description="State in the ledger, such as proposed, succeeded or unknown.")
-    message: str = Field(description="What came of the change, and what to tell the user.")
+    message: str = Field(description="The outcome, and what to tell the user.")
     change_id: str = Field(description="Id of the change in telnyx_list_changes.")
 
 
@@ -82,7 +82,7 @@ def _in_terminal(command: str, profile: str | None) -> str:
 
 
 def _repeat_notice(outcome: Outcome, at: datetime) -> str:
-    """Says that this call did nothing but repeat what an earlier one came to."""
+    """The notice that this call only repeats the outcome of an earlier one; empty if it does not."""
     change = outcome.change
     if not outcome.is_repeat or change.state in (State.PROPOSED, State.SENDING):
         return ""

@@ -172,7 +172,7 @@ def _not_exported(why: str, do: str) -> ToolFailure:
 
 
 def cells(values: Iterable[Any]) -> list[str]:
-    """The values of a row as a spreadsheet shall show them, and not run them.
+    """The values of a row, escaped so that a spreadsheet shows them and does not run them.
 
     Where semicolons separate cells, the whole line is one cell that begins as the first value does:
     `-1,1+cmd|' /C calc'!A0`. So the first value is harmless only in a line that calls nothing.

@@ -1,4 +1,4 @@
-"""Filters on detail records: `field=value` and its kind, as people write them and as they are sent."""
+"""Filters on detail records: `field=value` and the like, as users write them and as they are sent."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def wire_filters(filters: list[str], record_type: str) -> dict[str, str]:
 
 
 def wire_field(word: str, record_type: str) -> str:
-    """What records of a type call a field that people call `status`, `from`, `country`, ...
+    """What records of a type call a field that users call `status`, `from`, `country`, ...
 
     Only messages, verifications and calls name several of these; other words are sent as they are.
     """

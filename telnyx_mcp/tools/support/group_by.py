@@ -38,9 +38,9 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "sim_group": ("sim_group_name", "sim_group_id"),
     "assistant": ("assistant_name", "assistant_id"),
 }
-"""What people call a field, and what the record types call it."""
+"""What users call a field, and what the record types call it."""
 NO_ERROR = {"normal_clearing"}
-"""How a call ends that had none."""
+"""The hangup cause of a call without an error."""
 _TIMES: Mapping[str, str] = {"month": "%Y-%m", "day": "%Y-%m-%d", "hour": "%Y-%m-%dT%H"}
 
 Values = tuple[str, ...]
@@ -64,12 +64,12 @@ class Groups:
         self.several = False
         """Whether a record was in more than one group, having several tags or errors."""
         self.fields: set[str] = set()
-        """What the first records call their fields."""
+        """The names of the fields of the first records."""
         self._readers = [reader_of(name, zone) for name in by]
         self._tallies: dict[Values, Tally] = {}
         self._others: Values = (OTHERS,) * len(by)
         self._by_cost = not {"status", "error"} & set(by)
-        """Or by the number of records: what failed mostly costs nothing, and is what is looked for."""
+        """Otherwise by the number of records: records that failed usually cost nothing."""
 
     def __len__(self) -> int:
         return len(self._tallies)
@@ -110,10 +110,10 @@ class Groups:
             tally.add(record)
 
     def top(self, count: int) -> tuple[list[dict[str, Any]], Tally | None, int]:
-        """The largest groups, in the order of time where they are those of days or hours; the rest as
-        one; how many it is."""
+        """The largest groups (days and hours in order of time), the rest as one, and how many groups that
+        holds."""
         ordered = sorted(self._tallies.items(), key=self._weight)
-        if self.too_many:  # which are no group that could be one of the largest
+        if self.too_many:  # they are not a group of their own, and come last
             ordered.sort(key=lambda group: group[0] == self._others)
         largest = sorted(ordered[:count], key=self._moment) if self.in_time else ordered[:count]
         rows = [
@@ -136,7 +136,7 @@ class Groups:
 
 
 def reader_of(name: str, zone: tzinfo) -> Callable[[DetailRecord], list[str]]:
-    """What gives the values of a field in a record: one mostly, several for tags and errors."""
+    """A function that reads the values of a field from a record: usually one, several for tags and errors."""
     if name in _TIMES:
 
         def read_time(record: DetailRecord) -> list[str]:
@@ -180,7 +180,7 @@ def _first(record: DetailRecord, fields: Sequence[str]) -> list[str]:
 
 
 _OWN: Mapping[str, Callable[[DetailRecord], list[str]]] = {"number": _number, "country": _country}
-"""Groups that are more than a field."""
+"""Groups that are read from more than one field."""
 
 
 def _values(value: Any, *, split: bool) -> Iterator[str]:

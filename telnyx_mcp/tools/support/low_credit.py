@@ -29,7 +29,7 @@ from telnyx_mcp.telnyx.pagination import Scan
 from telnyx_mcp.tools.framework.results import Row
 
 SECONDS = 10.0
-"""How long a call waits for these lists, which are not what it was asked first."""
+"""How long a call waits for these lists, which are not its main answer."""
 _DOMAIN = re.compile(r"[\w.-]{1,253}")
 
 
@@ -137,7 +137,7 @@ async def _read(client: TelnyxClient) -> _Lists:
 
 
 def _is_low_credit(name: str | None) -> bool:
-    """Whether this is the event "Low Available Credit", by whatever similar name."""
+    """Whether this is the event "Low Available Credit", or one with a similar name."""
     words = set(re.findall(r"[a-z]+", (name or "").lower()))
     return "low" in words and not words.isdisjoint({"credit", "balance"})
 

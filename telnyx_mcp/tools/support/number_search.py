@@ -85,7 +85,7 @@ class NumbersParams(Params):
         "untagged": "Use tag=none.",
         "unused": "Use unused_days, such as 30.",
         "messaging_profile": "Use profile.",
-        **dict.fromkeys(("cost", "price"), "telnyx_get_charges_breakdown tells what numbers cost."),
+        **dict.fromkeys(("cost", "price"), "telnyx_get_charges_breakdown shows what numbers cost."),
     }
 
     number: Annotated[Text, AfterValidator(_digits)] | None = Field(
@@ -178,7 +178,7 @@ async def _is_unused(call: Call[Any], days: int, notes: list[str]) -> Callable[[
         why = "; ".join(f"{name}: {reason}" for name, reason in usage.unknown.items())
         raise ToolFailure(
             "Which numbers are unused is unknown, as not all usage could be read "
-            f"({why or 'no usage report names numbers'}). Call again in a minute; if it goes on, ask "
+            f"({why or 'no usage report names numbers'}). Call again in a minute; if it continues, ask "
             "without unused_days."
         )
     notes.append(

@@ -35,7 +35,7 @@ def check_one_range(period: object, start: object, end: object) -> None:
     if (period is None) == (start is None):
         raise PeriodError(
             "Give either period (such as 2026-05 or last month) or start_date and end_date, "
-            f"{'not both' if period else 'but one of them'}."
+            f"{'not both' if period else 'one of them is needed'}."
         )
     if period is not None and end is not None:
         raise PeriodError("end_date goes with start_date, not with period.")
@@ -44,7 +44,7 @@ def check_one_range(period: object, start: object, end: object) -> None:
 
 
 def wrong_range(error: PeriodError, today: date | str) -> ToolFailure:
-    """What to answer to a range that can't be meant."""
+    """The failure for a range that is not valid."""
     return not_asked(f"{error} Today is {today}.", "Correct that and call again.")
 
 
@@ -60,7 +60,7 @@ def requested_period(params: PeriodParams, call: Call[Any]) -> Period:
 
 
 def month_end_hint(end: date | None) -> str:
-    """What a range that ends with the last day of a month may have left out by mistake, in words."""
+    """A hint for a range whose end is the last day of a month, which is then not included; else empty."""
     next_day = end + timedelta(days=1) if end else None
     if not next_day or next_day.day != 1:
         return ""

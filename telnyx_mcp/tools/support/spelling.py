@@ -8,7 +8,7 @@ from functools import lru_cache
 
 @lru_cache(maxsize=4096)
 def country_of(number: str) -> str | None:
-    """The country of a number in E.164, `+4930123456`, as an ISO code, `DE`; None if it tells none.
+    """The country of a number in E.164, `+4930123456`, as an ISO code, `DE`; None if unknown.
 
     The North American numbers of several countries are distinguished by their area codes.
     """
@@ -22,7 +22,7 @@ def country_of(number: str) -> str | None:
 
 def e164(text: str) -> str | None:
     """The number as Telnyx writes it, `+13125550100`, from any usual spelling: `(312) 555-0100`,
-    `1-312-555-0100`, `0049 30 123456`, `tel:+49-30-123456`. None for what is no phone number.
+    `1-312-555-0100`, `0049 30 123456`, `tel:+49-30-123456`. None for a text that is not a phone number.
 
     A number without a country is taken for one of the United States, where most of Telnyx's are.
     """

@@ -30,7 +30,8 @@ class SpendLimitCache:
     _limits: tuple[SpendLimit, ...] = ()
 
     async def read(self, client: TelnyxClient) -> tuple[SpendLimit, ...]:
-        """The limits; none where they can't be read, as with a key that may not. Raises nothing."""
+        """The limits; empty if they can't be read, for example because the key may not. Raises
+        nothing."""
         if self._read_at is None or self.clock() - self._read_at >= KEPT:
             try:
                 self._limits = tuple(await client.within(SECONDS).list_spend_limits())
@@ -46,7 +47,7 @@ def blocked(limits: tuple[SpendLimit, ...]) -> list[dict[str, Any]]:
 
 
 def close_to_limit(limits: tuple[SpendLimit, ...]) -> list[dict[str, Any]]:
-    """A row for each limit of which 80 % or more is spent, but for those that block already."""
+    """A row for each limit of which 80 % or more is spent, except those that block already."""
     rows = []
     for each in limits:
         limit, spent = _limit(each), amount_of(each.spend_usd)

@@ -1,4 +1,4 @@
-"""Usage added up from detail records, for what usage reports can't tell apart."""
+"""Usage added up from detail records, for groups that usage reports can't distinguish."""
 
 from __future__ import annotations
 

@@ -192,7 +192,7 @@ def find_product(word: str) -> Product:
 
 
 def unknown_product(word: str, products: Mapping[str, UsageProduct]) -> ToolFailure:
-    """What to say of a product that neither reports nor records have."""
+    """The failure for a product that neither reports nor records have."""
     near = products_near(word)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     return ToolFailure(
@@ -341,7 +341,7 @@ def _dimension(word: str, product: UsageProduct, *, hours: bool) -> str:
         name = dimension_of(word, product)
     if name is None:
         raise NotInReports(
-            f"Usage reports of {product.name} can't tell {word} apart. They have: "
+            f"Usage reports of {product.name} can't be grouped by {word}. They have: "
             f"{', '.join(words_of(product))}."
         )
     return name
