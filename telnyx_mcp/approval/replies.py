@@ -142,7 +142,9 @@ AFTER_UNKNOWN_PAYMENT = (
     "where one opened, or to run {resolve}; until then no other payment is made."
 )
 AFTER_UNKNOWN_SETTING = "telnyx_get_auto_recharge_preferences shows how it is now."
-REPEATED = "Nothing new was done by this call; at {at} UTC the same call had this outcome{another}: "
+REPEATED = (
+    "Nothing new was done by this call; at {at} UTC the same call had this outcome{another}: "
+)
 """Said before the outcome of an earlier call. `{another}` is `ANOTHER_SETTING` or `ANOTHER_PAYMENT`
 after a success, else empty."""
 ANOTHER_SETTING = " (to change it again on purpose, wait 10 minutes)"

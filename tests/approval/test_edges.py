@@ -102,8 +102,9 @@ async def test_a_payment_that_cannot_be_written_down_is_told_as_made(
     result = await ask(server, PAYS, PAY, CALL)
     assert len(sandbox.payments) == 1
     assert state_of(result) == "succeeded"
-    assert "This is not in the ledger yet. It is written as soon as the store takes it" in text_of(
-        result
+    assert (
+        "This is not in the ledger yet. It is written as soon as the store accepts it"
+        in text_of(result)
     )
     assert "Nothing was sent" not in text_of(result)
 

@@ -202,7 +202,7 @@ def succeeded(fault: str, kind: str) -> Row:
 BROKE = "The connection to Telnyx broke before the answer was complete"
 LATE = "Telnyx did not answer in time"
 NOT_JSON = "The answer is not JSON"
-OWN_ERROR = "Telnyx had an error of its own"
+OWN_ERROR = "Telnyx reported an internal error"
 
 ROWS = (
     not_sent("connection refused", nobody_listens, "No connection to Telnyx could be made"),
