@@ -11,7 +11,7 @@ import pytest
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.tools import TOOLS
 from tests.support.sandbox_requests import arrives
-from tests.support.server_process import environment_for, started
+from tests.support.server_process import environment_for, newly_started
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 
@@ -26,7 +26,7 @@ def files_in(folder: Path) -> list[Path]:
 
 
 async def test_it_answers_on_stdout_and_ends_with_stdin(environment: dict[str, str]) -> None:
-    async with started(environment=environment) as server:
+    async with newly_started(environment=environment) as server:
         assert (await server.initialize())["serverInfo"]["name"] == "telnyx-account-mcp"
         result = await server.ask("tools/call", {"name": "telnyx_get_balance", "arguments": {}})
         assert result["structuredContent"]["currency"] == "USD"
@@ -34,7 +34,7 @@ async def test_it_answers_on_stdout_and_ends_with_stdin(environment: dict[str, s
 
 
 async def test_without_a_key_it_lists_its_tools_and_each_call_says_how_to_set_one() -> None:
-    async with started(environment={}) as server:
+    async with newly_started(environment={}) as server:
         await server.initialize()
         assert len((await server.ask("tools/list"))["tools"]) == len(TOOLS)
         result = await server.ask("tools/call", {"name": "telnyx_get_balance", "arguments": {}})
@@ -45,7 +45,7 @@ async def test_without_a_key_it_lists_its_tools_and_each_call_says_how_to_set_on
 async def test_a_probe_start_has_no_side_effects(
     environment: dict[str, str], sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    async with started(
+    async with newly_started(
         environment=environment | {"HOME": str(tmp_path)}, cwd=str(tmp_path)
     ) as server:
         await server.initialize()
@@ -61,7 +61,7 @@ async def test_a_folder_called_tools_where_it_is_started_is_not_imported(
 ) -> None:
     (tmp_path / "tools").mkdir()
     (tmp_path / "tools" / "__init__.py").write_text("raise SystemExit(9)", encoding="utf-8")
-    async with started(environment=environment, cwd=str(tmp_path)) as server:
+    async with newly_started(environment=environment, cwd=str(tmp_path)) as server:
         await server.initialize()
         assert (await server.ended())[0] == 0
 
@@ -84,7 +84,7 @@ SIGNALS = pytest.mark.parametrize(
 async def test_a_signal_ends_it_cleanly_while_stdin_stays_open(
     environment: dict[str, str], numbers: list[signal.Signals]
 ) -> None:
-    async with started(environment=environment) as server:
+    async with newly_started(environment=environment) as server:
         await server.initialize()
         for number in numbers:
             server.process.send_signal(number)
@@ -99,7 +99,7 @@ async def test_a_signal_lets_a_payment_in_flight_finish(
     environment: dict[str, str], sandbox: Sandbox, numbers: list[signal.Signals]
 ) -> None:
     sandbox.fault("create_stored_payment_transaction", "slow", seconds=0.5)
-    async with started(environment=environment) as server:
+    async with newly_started(environment=environment) as server:
         await server.initialize()
         await server.start_payment("120.00")
         await arrives(sandbox, "POST")
@@ -114,7 +114,7 @@ async def test_the_end_of_stdin_lets_a_payment_in_flight_finish(
     environment: dict[str, str], sandbox: Sandbox
 ) -> None:
     sandbox.fault("create_stored_payment_transaction", "slow", seconds=0.5)
-    async with started(environment=environment) as server:
+    async with newly_started(environment=environment) as server:
         await server.initialize()
         await server.start_payment("120.00")
         await arrives(sandbox, "POST")
@@ -125,7 +125,7 @@ async def test_the_end_of_stdin_lets_a_payment_in_flight_finish(
 async def test_a_signal_while_the_person_is_asked_pays_nothing(
     environment: dict[str, str], sandbox: Sandbox
 ) -> None:
-    async with started(environment=environment) as server:
+    async with newly_started(environment=environment) as server:
         await server.initialize()
         await server.request(
             "tools/call",
@@ -141,7 +141,7 @@ async def test_a_signal_while_the_person_is_asked_pays_nothing(
 
 
 async def test_garbage_on_stdin_does_not_end_it(environment: dict[str, str]) -> None:
-    async with started(environment=environment) as server:
+    async with newly_started(environment=environment) as server:
         for line in (b"", b"not json", b"[]", b"{", b'{"jsonrpc":"2.0"}', b"\xff\xfe", b"[" * 5000):
             await server.send(line)
         await server.initialize()
@@ -150,7 +150,7 @@ async def test_garbage_on_stdin_does_not_end_it(environment: dict[str, str]) -> 
 
 async def test_the_key_is_nowhere_in_what_it_writes(environment: dict[str, str]) -> None:
     secret = "KEY0123456789ABCDEF_never_shown"
-    async with started(environment=environment | {"TELNYX_API_KEY": secret}) as server:
+    async with newly_started(environment=environment | {"TELNYX_API_KEY": secret}) as server:
         await server.initialize()
         result = await server.ask("tools/call", {"name": "telnyx_get_balance", "arguments": {}})
         assert "did not accept the API key" in result["content"][0]["text"]
@@ -174,7 +174,7 @@ async def test_the_key_is_nowhere_in_what_it_writes(environment: dict[str, str])
 async def test_a_setting_that_cannot_be_used_ends_it_with_words(
     environment_: dict[str, str], says: str
 ) -> None:
-    async with started(environment=environment_) as server:
+    async with newly_started(environment=environment_) as server:
         status, out, err = await server.ended()
     assert (status, out) == (2, b"")
     assert says in err.decode()

@@ -158,16 +158,40 @@ async def spawned(
 
 
 @asynccontextmanager
+async def newly_started(
+    *arguments: str,
+    environment: Mapping[str, str],
+    cwd: str | None = None,
+    seconds: float | None = SECONDS,
+) -> AsyncIterator[ServerProcess]:
+    """A server process as a host starts it, killed when the test is over, or after so many seconds."""
+    with anyio.fail_after(seconds):
+        async with spawned(*COMMAND, *arguments, environment=environment, cwd=cwd) as process:
+            yield ServerProcess(process)
+
+
+@asynccontextmanager
 async def started(
     *arguments: str,
     environment: Mapping[str, str],
     cwd: str | None = None,
     seconds: float | None = SECONDS,
 ) -> AsyncIterator[ServerProcess]:
-    """A server process, killed when the test is over, or after so many seconds."""
+    """The same, forked from one that has imported everything: it starts at once."""
+    if sys.platform == "win32":  # where nothing can be forked
+        async with newly_started(*arguments, environment=environment, cwd=cwd) as server:
+            yield server
+        return
+    from tests.support.forked_command import ForkedProcess
+
     with anyio.fail_after(seconds):
-        async with spawned(*COMMAND, *arguments, environment=environment, cwd=cwd) as process:
+        process = await ForkedProcess.start(arguments, whole(environment), cwd, limit=2**24)
+        try:
             yield ServerProcess(process)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.communicate()
 
 
 @asynccontextmanager

@@ -8,11 +8,12 @@ import re
 import select
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from tempfile import TemporaryFile
 
 from tests.support import server_process
+from tests.support.forked_command import ForkedCommand
 
 SECONDS = 20
 
@@ -20,7 +21,7 @@ SECONDS = 20
 class Terminal:
     """A command on a terminal of its own, and a person there."""
 
-    def __init__(self, process: subprocess.Popen[bytes], screen: int) -> None:
+    def __init__(self, process: ForkedCommand, screen: int) -> None:
         self._process = process
         self._screen = screen
         self._seen = ""
@@ -61,27 +62,12 @@ class Terminal:
         return bool(piece)
 
 
-HEARS_CTRL_C = """\
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from telnyx_mcp.cli.main import main
-raise SystemExit(main())
-"""
-"""The command as a shell at a terminal starts it, whatever started the tests made of Ctrl-C."""
-
-
 @contextmanager
 def at_terminal(*arguments: str, environment: Mapping[str, str]) -> Iterator[Terminal]:
     """The command on a pseudo-terminal, killed at the latest when the test is over."""
     screen, other_end = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-c", HEARS_CTRL_C, *arguments],
-        stdin=other_end,
-        stdout=other_end,
-        stderr=other_end,
-        env=whole(environment) | {"COLUMNS": "200"},
-        start_new_session=True,
-    )
+    on_screen = (other_end, other_end, other_end)
+    process = ForkedCommand(arguments, on_screen, whole(environment) | {"COLUMNS": "200"})
     os.close(other_end)
     try:
         yield Terminal(process, screen)
@@ -95,15 +81,20 @@ def piped(
     *arguments: str, environment: Mapping[str, str], typed: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """The command without a terminal."""
-    return subprocess.run(
-        [sys.executable, "-m", "telnyx_mcp", *arguments],
-        input=typed,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=SECONDS,
-        check=False,
-        env=whole(environment),
-    )
+    with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
+        given.write(typed.encode())
+        given.seek(0)
+        streams = (given.fileno(), out.fileno(), err.fileno())
+        process = ForkedCommand(arguments, streams, whole(environment))
+        try:
+            status = process.wait(SECONDS)
+        finally:
+            process.kill()
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess(
+            arguments, status, out.read().decode(), err.read().decode()
+        )
 
 
 def whole(environment: Mapping[str, str]) -> dict[str, str]:
