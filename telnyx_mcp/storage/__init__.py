@@ -1,1 +1,1 @@
-"""The database behind the ledger, and how a database is named."""
+"""The ledger's database, and what it shares with the pace: the URL, connections and their bounds."""

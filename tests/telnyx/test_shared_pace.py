@@ -31,10 +31,9 @@ from telnyx_mcp.telnyx.rate_limit.stores import (
     SqliteStore,
     StoreUnavailable,
     Update,
-    decode,
-    encode,
     pace_store,
 )
+from telnyx_mcp.telnyx.rate_limit.stores.encoding import decode, encode
 from tests.conftest import SECONDS
 
 HERE = "/balance"
@@ -236,7 +235,7 @@ async def test_another_who_writes_is_waited_for(file: Path) -> None:
 async def test_another_who_never_lets_go_is_given_up(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("telnyx_mcp.telnyx.rate_limit.stores.PATIENCE", 0.05)
+    monkeypatch.setattr("telnyx_mcp.telnyx.rate_limit.stores.sqlite.PATIENCE", 0.05)
     place = SqliteStore(file, "account")
     await place.change(HERE, taking())
     writer = sqlite3.connect(file, isolation_level=None)
@@ -524,7 +523,7 @@ async def test_a_change_that_fails_takes_nobody_elses_with_it(url: str, key: str
 async def test_a_server_that_accepts_and_never_answers_is_given_up_by_all_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("telnyx_mcp.telnyx.rate_limit.stores.OPENING_PATIENCE", 0.05)
+    monkeypatch.setattr("telnyx_mcp.telnyx.rate_limit.stores.postgres.OPENING_PATIENCE", 0.05)
 
     async def never(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         accepted.append(writer)
