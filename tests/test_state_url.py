@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr, ValidationError
 
+from telnyx_mcp.approval.store_memory import StoreMemory
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.storage.store import Store, StoreError
 from telnyx_mcp.storage.url import OPTIONS, UrlError, database_at
@@ -79,6 +80,24 @@ def test_a_socket_is_read_as_libpq_writes_it() -> None:
 )
 def test_its_place_is_shown_without_a_password(url: str, place: str) -> None:
     assert database_at(url).place == Store(url).place == place
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        (
+            "postgresql+psycopg://me:secret@db.example:5433/ledger?sslmode=require",
+            "a581af7f3967a593",
+        ),
+        ("postgresql+psycopg://me:sec%40ret@/my%20db?host=/run/postgresql", "ec68509cbe5cbd0b"),
+        ("postgresql://[::1]/db", "3059ec91d47d771e"),
+        ("postgresql://h/db?user=me&password=x&host=a,b&port=1,2", "8e45684c5c73cb21"),
+        ("sqlite:////var/lib/a%20b.sqlite3", "a b"),
+    ],
+)
+def test_the_file_that_remembers_a_store_keeps_its_name(url: str, name: str) -> None:
+    """Or a ledger that was emptied would not be noticed after an update."""
+    assert StoreMemory.of(database_at(url)).file.name == f"{name}.sent.json"
 
 
 def test_every_option_of_the_installed_libpq_may_be_used() -> None:

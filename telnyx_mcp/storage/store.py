@@ -161,6 +161,7 @@ class Store:
 _DAMAGED = "The file is damaged: move it away and keep it, it may name payments."
 _EMPTIED = "It was emptied meanwhile: put it back, or restart the server."
 _HELD = "Another process holds it; try again."
+_LOGIN = "Check the user and the password in the URL, with %40 for an @ and %25 for a % in them."
 _NOT_WRITABLE = "Make the file and its directory writable."
 _ADVICE = (
     (
@@ -174,6 +175,9 @@ _ADVICE = (
     ('relation "telnyx', _EMPTIED),
     ("locked", _HELD),
     ("lock timeout", _HELD),
+    ("password authentication failed", _LOGIN),
+    ("no password supplied", _LOGIN),
+    ('" does not exist', "Create it, or name another one in the URL."),
     ("startup parameter", "Remove `options` from the URL: PgBouncer refuses it."),
     ("full", "Make room on the disk."),
     ("read-only", _NOT_WRITABLE),

@@ -85,6 +85,33 @@ async def test_a_driver_that_is_missing_is_told_by_ledger_and_pace(
         assert "sesame" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        ('FATAL: password authentication failed for user "me"', "%40 for an @"),
+        ("fe_sendauth: no password supplied", "%40 for an @"),
+        ('FATAL: database "db" does not exist', "Create it, or name another one in the URL."),
+        ("FATAL: unsupported startup parameter: options", "Remove `options` from the URL"),
+        ("canceling statement due to lock timeout", "Another process holds it; try again."),
+        ('relation "telnyx_mcp_changes" does not exist', "It was emptied meanwhile"),
+        ("FATAL: something of sesame", "postgresql://h/db: FATAL: something of ***."),
+    ],
+)
+def test_an_error_of_the_server_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, words: str, advice: str
+) -> None:
+    psycopg = pytest.importorskip("psycopg")
+
+    def fails(*_: object, **__: object) -> None:
+        raise psycopg.OperationalError(words)
+
+    monkeypatch.setattr(psycopg, "connect", fails)
+    with pytest.raises(StoreError) as refused:
+        Store("postgresql://me:sesame@h/db").salt()
+    assert advice in str(refused.value)
+    assert "sesame" not in str(refused.value)
+
+
 def test_a_connection_that_does_not_reply_in_time_is_shut_down() -> None:
     ours, theirs = socket.socketpair()
     timeout = ReplyTimeout()
