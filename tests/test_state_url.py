@@ -73,6 +73,7 @@ def test_a_socket_is_read_as_libpq_writes_it() -> None:
         ("postgresql://h:5433/db?password=sesame", "postgresql://h:5433/db"),
         ("postgresql://me:sesame@[::1]:5433/db", "postgresql://[::1]:5433/db"),
         ("postgresql:///db?host=/run/postgresql", "postgresql:///db?host=/run/postgresql"),
+        ("postgresql:///db?host=/run&port=5433", "postgresql:///db?host=/run&port=5433"),
         ("postgresql:///db", "postgresql:///db"),
         ("postgresql:///db?host=a:1&host=b", "postgresql://a:1,b/db"),
         ("postgresql:///db?host=a,b&port=5433", "postgresql://a:5433,b:5433/db"),

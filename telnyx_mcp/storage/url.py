@@ -95,10 +95,10 @@ class Database:
         """Where it is: the file, or servers and database, without user and options."""
         if self.file:
             return str(self.file)
-        host, name = self.server.get("host", ""), self.server.get("dbname", "")
+        host, port, name = (self.server.get(each, "") for each in ("host", "port", "dbname"))
         if host.startswith("/"):  # the folder of a socket
-            return f"postgresql:///{name}?host={host}"
-        hosts, ports = host.split(","), self.server.get("port", "").split(",")
+            return f"postgresql:///{name}?host={host}" + (f"&port={port}" if port else "")
+        hosts, ports = host.split(","), port.split(",")
         ports = ports * len(hosts) if len(ports) == 1 else ports
         shown = ",".join(map(_address, hosts, ports))
         return f"postgresql://{shown}/{name}"
