@@ -67,10 +67,12 @@ class PaymentParams(Params):
     }
 
     amount: PaymentAmount = Field(
-        description="In the account's currency, e.g. 120.00; at least 10.00. Exactly what the user said."
+        description="Amount in the account's currency, e.g. 120.00; at least 10.00. Exactly what the user "
+        "said."
     )
     reference: Reference | None = Field(
-        None, description="A name for this payment: the same reference is never paid twice."
+        None,
+        description="A name for this payment, e.g. invoice-2026-05: the same reference is never paid twice.",
     )
 
 

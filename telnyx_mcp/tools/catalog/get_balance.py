@@ -26,8 +26,8 @@ class BalanceParams(Params):
 
     include_runway: bool = Field(
         False,
-        description="Add how long it lasts, at the usage of the last seven days and with the next monthly "
-        "charges: some 30 requests.",
+        description="Add how long the money lasts, at the usage of the last seven days and with the next "
+        "monthly charges: about 30 requests.",
     )
 
 

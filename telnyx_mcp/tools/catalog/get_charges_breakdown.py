@@ -20,7 +20,7 @@ from telnyx_mcp.telnyx.pagination import page_of
 from telnyx_mcp.tools.framework.arguments import Day, PageNumber, Params
 from telnyx_mcp.tools.framework.results import ListResult, Row, copy_fields, paging
 from telnyx_mcp.tools.framework.spec import Call, ToolSpec
-from telnyx_mcp.tools.support.charge_ranges import END_DESCRIPTION, check_range
+from telnyx_mcp.tools.support.charge_ranges import END_DESCRIPTION, START_DESCRIPTION, check_range
 from telnyx_mcp.tools.support.csv_export import Exported, exporting
 from telnyx_mcp.tools.support.spelling import spellings
 
@@ -31,20 +31,27 @@ MAX_NUMBERS = 100
 class BreakdownParams(Params):
     reads_many: ClassVar[bool] = True
 
-    start_date: Day = Field(description="First day, YYYY-MM-DD.")
-    end_date: Day | None = Field(None, description=END_DESCRIPTION + " Default: a month later.")
+    start_date: Day = Field(description=START_DESCRIPTION)
+    end_date: Day | None = Field(
+        None, description=f"{END_DESCRIPTION} Default: a month after start_date."
+    )
     sort: Literal["number", "cost"] = Field(
-        "number", description="Order of the numbers; cost: highest cost first."
+        "number", description="Order of the rows: number, or cost (highest first)."
     )
     top: int | None = Field(
-        None, ge=1, le=MAX_NUMBERS, description="Only this many numbers, highest cost first."
+        None,
+        ge=1,
+        le=MAX_NUMBERS,
+        description="Only this many numbers, those with the highest cost.",
     )
     unused: bool = Field(
-        False, description="Only numbers without calls, messages or other usage in this time."
+        False, description="Only numbers without calls, messages or other usage in this range."
     )
     page: PageNumber = 1
     page_size: int = Field(20, ge=1, le=MAX_NUMBERS, description="Numbers per page.")
-    export: bool = Field(False, description="All as a CSV file in the user's folder instead.")
+    export: bool = Field(
+        False, description="Write all numbers to a CSV file in the user's folder instead."
+    )
 
 
 class ServiceRow(Row):

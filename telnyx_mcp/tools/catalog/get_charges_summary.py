@@ -16,7 +16,7 @@ from telnyx_mcp.telnyx.models import SummaryLine
 from telnyx_mcp.tools.framework.arguments import Day, Params
 from telnyx_mcp.tools.framework.results import Result, Row
 from telnyx_mcp.tools.framework.spec import Call, ToolSpec
-from telnyx_mcp.tools.support.charge_ranges import END_DESCRIPTION, check_range
+from telnyx_mcp.tools.support.charge_ranges import END_DESCRIPTION, START_DESCRIPTION, check_range
 from telnyx_mcp.tools.support.period_arguments import month_end_hint
 
 COUNTING_SECONDS = 10.0
@@ -24,7 +24,7 @@ COUNTING_SECONDS = 10.0
 
 
 class SummaryParams(Params):
-    start_date: Day = Field(description="First day, YYYY-MM-DD.")
+    start_date: Day = Field(description=START_DESCRIPTION)
     end_date: Day = Field(description=END_DESCRIPTION)
 
 

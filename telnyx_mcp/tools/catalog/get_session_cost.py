@@ -45,11 +45,16 @@ class SessionParams(Params):
         **dict.fromkeys(("record_id", "call_leg_id"), "Use session_id, with its record_type."),
     }
 
-    session_id: Id = Field(description="The call_session_id that a detail record has.")
-    record_type: Annotated[Text, AfterValidator(_record_type)] = Field(
-        SESSION, description="Type of the record whose id is given instead, e.g. sip-trunking."
+    session_id: Id = Field(
+        description="The call_session_id (a UUID) from a detail record of the call."
     )
-    date: Day | None = Field(None, description="Its day in UTC, YYYY-MM-DD: makes it faster.")
+    record_type: Annotated[Text, AfterValidator(_record_type)] = Field(
+        SESSION,
+        description="Type of the record, e.g. sip-trunking, if session_id is that record's own id.",
+    )
+    date: Day | None = Field(
+        None, description="Day of the call in UTC, YYYY-MM-DD; makes the lookup faster."
+    )
 
 
 class ProductCost(Row):

@@ -39,14 +39,18 @@ class AuditParams(Params):
         max_length=10,
         description="Any of these: id, name, number, field or value.",
     )
-    change_type: Text | None = Field(None, description="create, update or delete.")
-    record_type: Text | None = Field(None, description="E.g. phone_number, connection.")
+    change_type: Text | None = Field(None, description="Change: create, update or delete.")
+    record_type: Text | None = Field(None, description="Type of thing changed, e.g. phone_number.")
     changed_by: Text | None = Field(
         None,
-        description="E-mail, user id, or telnyx, account_owner, account_manager, organization_member.",
+        description="E-mail or id of a user, or a role, e.g. account_owner.",
     )
-    created_after: Instant | None = Field(None, description="Day (UTC) or RFC 3339.")
-    created_before: Instant | None = Field(None, description="Day (UTC) or RFC 3339.")
+    created_after: Instant | None = Field(
+        None, description="After this UTC day or RFC 3339 time, e.g. 2026-05-01."
+    )
+    created_before: Instant | None = Field(
+        None, description="Before this UTC day or RFC 3339 time, e.g. 2026-06-01."
+    )
     sort: Literal["asc", "desc"] = Field("desc", description="By time; desc is newest first.")
     page: PageNumber = 1
     page_size: int = Field(10, ge=1, le=250, description="Rows per page.")
@@ -198,9 +202,8 @@ LIST_AUDIT_EVENTS = ToolSpec(
     name="telnyx_list_audit_events",
     group="audit",
     title="Audit events",
-    description="Who changed what, with e-mail addresses. Top-ups are found here, with their sum "
-    "(record_type=stored_payment_transaction), and changes of automatic recharge "
-    "(auto_recharge_pref). alternate_resource_id is the thing's name or number.",
+    description="Who changed what, with e-mails. Top-ups and their sum: "
+    "record_type=stored_payment_transaction; automatic recharge: auto_recharge_pref.",
     params=AuditParams,
     result=AuditResult,
     run=list_audit_events,

@@ -38,9 +38,12 @@ class InvoicesParams(Params):
         ("paid", "unpaid", "status"), "Use unpaid_only, or read `paid` in each row."
     )
 
-    unpaid_only: bool = Field(False, description="All unpaid ones at once: a request per 250.")
+    unpaid_only: bool = Field(
+        False, description="List all unpaid invoices at once; one request per 250 invoices."
+    )
     sort: Literal["period_start", "-period_start"] = Field(
-        "-period_start", description="-period_start is newest first."
+        "-period_start",
+        description="Order by the start of the period; -period_start is newest first.",
     )
     include_download_links: bool = Field(
         False,

@@ -151,8 +151,7 @@ LIST_PHONE_NUMBERS = ToolSpec(
     name="telnyx_list_phone_numbers",
     group="numbers",
     title="Phone numbers",
-    description="Phone numbers and whose they are: connection, profile, billing group, tags. Unused ones. "
-    "Counts by kind.",
+    description="Phone numbers with connection, profile, billing group and tags.",
     params=NumbersParams,
     result=NumbersResult,
     run=list_phone_numbers,

@@ -10,7 +10,9 @@ from telnyx_mcp.tools.framework.spec import Call, ToolSpec
 
 
 class TagsParams(Params):
-    starts_with: Text | None = Field(None, description="Only tags with this prefix.")
+    starts_with: Text | None = Field(
+        None, description="Only tags that begin with this text, e.g. depot."
+    )
 
 
 class TagsResult(Result):

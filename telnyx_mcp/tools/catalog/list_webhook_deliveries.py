@@ -37,12 +37,20 @@ class DeliveriesParams(Params):
     event_types: TextList = Field(
         [], max_length=20, description='Types of events, e.g. ["message.finalized"].'
     )
-    webhook_contains: Text | None = Field(None, description="Text in the event.")
+    webhook_contains: Text | None = Field(None, description="Text in the event, e.g. a number.")
     attempts_contains: Text | None = Field(None, description="Text in the attempts, e.g. a URL.")
-    started_after: Instant | None = Field(None, description="First tried at or after, RFC 3339.")
-    started_before: Instant | None = Field(None, description="First tried at or before, RFC 3339.")
-    finished_after: Instant | None = Field(None, description="Ended at or after, RFC 3339.")
-    finished_before: Instant | None = Field(None, description="Ended at or before, RFC 3339.")
+    started_after: Instant | None = Field(
+        None, description="First attempt at or after this RFC 3339 time."
+    )
+    started_before: Instant | None = Field(
+        None, description="First attempt at or before this RFC 3339 time."
+    )
+    finished_after: Instant | None = Field(
+        None, description="Last attempt ended at or after, RFC 3339."
+    )
+    finished_before: Instant | None = Field(
+        None, description="Last attempt ended at or before, RFC 3339."
+    )
     group_failures: bool = Field(
         False,
         description="Failed deliveries by URL: why, share delivered, still failing.",
@@ -186,8 +194,7 @@ LIST_WEBHOOK_DELIVERIES = ToolSpec(
     name="telnyx_list_webhook_deliveries",
     group="webhooks",
     title="Webhook deliveries",
-    description="Webhooks sent: status, attempts, and the latest one's URL, HTTP "
-    "status and errors. For one: telnyx_get_webhook_delivery.",
+    description="Webhook deliveries, each with the URL, HTTP status and errors of its latest attempt.",
     params=DeliveriesParams,
     result=DeliveriesResult,
     run=list_webhook_deliveries,

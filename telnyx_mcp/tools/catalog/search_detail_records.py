@@ -55,11 +55,11 @@ class RecordsParams(Params):
     reads_many: ClassVar[bool] = True
 
     record_type: Annotated[Text, AfterValidator(_record_type)] = Field(
-        description="messaging, call-control, sip-trunking, verify, wireless, fax, recording, ..."
+        description="Type: messaging, call-control, sip-trunking, verify, wireless, fax, recording, ..."
     )
     date_range: Annotated[Text, BeforeValidator(_date_range)] | None = Field(
         None,
-        description="today, yesterday, this_week, last_month, last_N_days, ...",
+        description="Days: today, yesterday, this_week, last_month, last_7_days, ...",
     )
     filters: TextList = Field(
         [],
@@ -73,7 +73,7 @@ class RecordsParams(Params):
     page_size: int = Field(5, ge=1, le=50, description="Rows per page.")
     export: bool = Field(
         False,
-        description="All that match as a CSV file in the user's folder instead; a request per 50.",
+        description="Write all that match to a CSV file in the user's folder; one request per 50.",
     )
 
 
@@ -209,8 +209,8 @@ SEARCH_DETAIL_RECORDS = ToolSpec(
     name="telnyx_search_detail_records",
     group="usage",
     title="Detail records",
-    description="Usage records one by one, with cost. Give a date_range. Most types have created_at; "
-    "call-control, sip-trunking and recording started_at instead.",
+    description="Single usage records, with cost. Give a date_range. Most types have created_at; "
+    "call-control, sip-trunking and recording have started_at.",
     params=RecordsParams,
     result=RecordsResult,
     run=search_detail_records,

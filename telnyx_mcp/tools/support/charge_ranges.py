@@ -13,7 +13,8 @@ from telnyx_mcp.tools.framework.spec import Call
 MAX_PARTS = 24
 
 
-END_DESCRIPTION = "Day after the last one, YYYY-MM-DD."
+START_DESCRIPTION = "First day of the charges, YYYY-MM-DD, e.g. 2026-05-01."
+END_DESCRIPTION = "Day after the last day, YYYY-MM-DD, e.g. 2026-06-01."
 
 
 def check_range(start: date, end: date | None, call: Call[Any]) -> None:

@@ -89,14 +89,14 @@ class NumbersParams(Params):
     }
 
     number: Annotated[Text, AfterValidator(_digits)] | None = Field(
-        None, description="Number, or 3+ digits."
+        None, description="Number, or 3+ digits of it."
     )
-    connection: Text | None = Field(None, description='Name, id or "none".')
+    connection: Text | None = Field(None, description='Voice connection: name, id or "none".')
     profile: Text | None = Field(None, description='Messaging profile: name, id or "none".')
-    billing_group: Text | None = Field(None, description='Name, id or "none".')
+    billing_group: Text | None = Field(None, description='Billing group: name, id or "none".')
     tag: Text | None = Field(None, description='One tag, or "none".')
     country: Annotated[Text, AfterValidator(_country)] | None = Field(
-        None, description="ISO code: US."
+        None, description="ISO country code, e.g. US."
     )
     type: Annotated[Text, AfterValidator(_type)] | None = Field(
         None, description="local, toll_free, mobile, ..."
@@ -104,9 +104,7 @@ class NumbersParams(Params):
     status: Annotated[Text, AfterValidator(_status)] | None = Field(
         None, description="active (default), deleted, ported-out, any."
     )
-    unused_days: int | None = Field(
-        None, ge=1, le=366, description="Without usage for this many days."
-    )
+    unused_days: int | None = Field(None, ge=1, le=366, description="Unused for this many days.")
     group_by: Annotated[TextList, AfterValidator(_groups)] = Field(
         [],
         max_length=2,

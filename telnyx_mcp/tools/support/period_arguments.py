@@ -24,10 +24,15 @@ class PeriodParams(Params):
 
     period: Text | None = Field(
         None,
-        description="2026-05, 2026-Q2, last month, last 7 days, year to date, ...",
+        description="2026-05, 2026-Q2, last month, last 7 days, year to date, ...; or give start_date and "
+        "end_date.",
     )
-    start_date: Day | None = Field(None, description="First day, YYYY-MM-DD.")
-    end_date: Day | None = Field(None, description="Day after the last one, YYYY-MM-DD.")
+    start_date: Day | None = Field(
+        None, description="First day of the period, YYYY-MM-DD, e.g. 2026-05-01."
+    )
+    end_date: Day | None = Field(
+        None, description="Day after the last day, YYYY-MM-DD, e.g. 2026-06-01."
+    )
 
 
 def check_one_range(period: object, start: object, end: object) -> None:

@@ -77,10 +77,10 @@ class UsageParams(Params):
         "dimensions": "Use group_by.",
     }
 
-    product: Text = Field(description="Such as messaging, calls, verify or wireless.")
-    period: Text | None = Field(None, description="Such as 2026-05 or last 7 days.")
-    start_date: Moment | None = Field(None, description="First day, or RFC 3339 time.")
-    end_date: Moment | None = Field(None, description="Day after the last day, or time.")
+    product: Text = Field(description="E.g. messaging or calls.")
+    period: Text | None = Field(None, description="E.g. 2026-05 or last 7 days.")
+    start_date: Moment | None = Field(None, description="First day, 2026-05-01, or RFC 3339 time.")
+    end_date: Moment | None = Field(None, description="Day after the last, or RFC 3339 time.")
     group_by: TextList = Field(
         [],
         max_length=3,
@@ -95,12 +95,12 @@ class UsageParams(Params):
     sum: TextList = Field(
         [],
         max_length=6,
-        description="Other metrics, e.g. parts.",
+        description="Metrics to sum, e.g. parts.",
     )
     top: int | None = Field(None, ge=1, le=100, description="How many groups to show.")
     compare_to: Text | None = Field(None, description='Period to compare with, or "previous".')
     timezone: Annotated[Text, AfterValidator(_zone)] | None = Field(
-        None, description="Time zone of days, e.g. Europe/Berlin."
+        None, description="Zone of days, e.g. Europe/Berlin."
     )
 
     @model_validator(mode="after")
