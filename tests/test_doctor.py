@@ -101,7 +101,7 @@ async def test_without_a_key_it_says_how_to_get_one_and_asks_nothing(
     assert sandbox.requests == []
 
 
-async def test_a_key_that_is_not_accepted_is_told_from_a_network_that_fails(
+async def test_a_refused_key_is_distinguished_from_a_failing_network(
     settings: Settings,
 ) -> None:
     findings = await found(settings.model_copy(update={"api_key": SecretStr("KEYwrong")}))
@@ -138,7 +138,7 @@ async def test_an_address_where_nobody_listens_is_the_networks(settings: Setting
     assert "firewall" in of(findings, "network")[0].do
 
 
-async def test_a_certificate_that_is_none_is_said(settings: Settings, scripted: Scripted) -> None:
+async def test_an_invalid_certificate_is_reported(settings: Settings, scripted: Scripted) -> None:
     address = scripted.base_url.replace("http://", "https://")
     findings = await found(settings.model_copy(update={"base_url": address}))
     assert failed(findings) == ["network"]
@@ -175,7 +175,9 @@ async def test_an_answer_without_a_time_leaves_the_clock_open(
     assert of(findings, "clock")[0].level is Level.NOTE
 
 
-async def test_a_record_that_can_not_be_kept_is_said(settings: Settings, tmp_path: Path) -> None:
+async def test_a_record_that_can_not_be_kept_is_reported(
+    settings: Settings, tmp_path: Path
+) -> None:
     folder = tmp_path / "is-a-folder"
     folder.mkdir()
     url = SecretStr(f"sqlite:///{folder}")
@@ -187,7 +189,7 @@ async def type_it(context: ClientRequestContext, params: ElicitRequestParams) ->
     return ElicitResult(action="accept", content={"amount": "12.00"})
 
 
-async def test_a_payment_of_unknown_outcome_is_said_with_what_to_run(
+async def test_a_payment_of_unknown_outcome_is_reported_with_the_command_to_run(
     settings: Settings, sandbox: Sandbox
 ) -> None:
     sandbox.fault("create_stored_payment_transaction", "status", status=500)
@@ -221,7 +223,7 @@ async def test_no_password_of_the_record_is_shown(settings: Settings) -> None:
         ("", "terminal", {"terminal": "ok"}),
     ],
 )
-async def test_the_ways_to_be_asked_are_told_as_they_are_here(
+async def test_the_channels_are_reported_as_they_are_here(
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
     screen: str,
@@ -247,9 +249,7 @@ async def test_a_standing_budget_is_pointed_out(settings: Settings) -> None:
     assert "without asking" in findings[-1].found
 
 
-async def test_a_folder_for_exports_that_is_not_there_is_said(
-    settings: Settings, tmp_path: Path
-) -> None:
+async def test_a_missing_folder_for_exports_is_reported(settings: Settings, tmp_path: Path) -> None:
     there = await found(settings.model_copy(update={"export_dir": tmp_path}))
     gone = await found(settings.model_copy(update={"export_dir": tmp_path / "gone"}))
     assert [of(each, "exports")[0].level for each in (there, gone)] == [Level.OK, Level.FAILED]
@@ -307,7 +307,7 @@ def file(own: Path, request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
-async def test_what_a_profiles_file_says_in_vain_is_named_and_who_else_can_write_it(
+async def test_ignored_values_of_a_profiles_file_and_its_other_writers_are_named(
     settings: Settings, file: Path, request: pytest.FixtureRequest
 ) -> None:
     accounts = ConfiguredAccounts(settings, {}, file, ["max_payment = 900 is ignored"])
@@ -416,7 +416,7 @@ async def test_a_client_that_would_start_it_is_found_by_what_it_starts(
 @pytest.mark.parametrize(
     "entry", [{"command": "rm"}, {"command": None}, {}, "text", {"command": "a", "args": 1}]
 )
-async def test_an_entry_that_starts_something_else_is_none_of_this_server(
+async def test_an_entry_that_starts_another_program_is_not_taken_for_this_server(
     settings: Settings, tmp_path: Path, entry: object
 ) -> None:
     (client,) = await clients_of(settings, tmp_path, "telnyx-account", entry)
@@ -439,7 +439,7 @@ async def test_an_entry_that_starts_something_else_is_none_of_this_server(
         ("telnyx-account-mcp", Level.NOTE, "not on the PATH here"),
     ],
 )
-async def test_a_command_that_is_not_there_is_said_with_how_to_put_it_right(
+async def test_a_missing_command_is_reported_with_how_to_fix_it(
     settings: Settings,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -458,7 +458,7 @@ async def test_a_command_that_is_not_there_is_said_with_how_to_put_it_right(
 
 
 @pytest.mark.parametrize("content", [b"{ broken", b"\xff\xfe"])
-async def test_a_clients_file_that_can_not_be_read_is_said(
+async def test_a_clients_file_that_can_not_be_read_is_reported(
     settings: Settings, tmp_path: Path, content: bytes
 ) -> None:
     file = tmp_path / ".gemini" / "settings.json"

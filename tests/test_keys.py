@@ -77,7 +77,7 @@ def test_a_system_without_a_keyring_says_so(monkeypatch: pytest.MonkeyPatch) -> 
         key_of(Settings(key_from="keyring"))
 
 
-def test_a_keyring_that_keeps_keys_for_anyone_to_read_is_none(
+def test_a_keyring_that_anyone_can_read_does_not_count(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from keyrings.alt.file import PlaintextKeyring
@@ -90,7 +90,7 @@ def test_a_keyring_that_keeps_keys_for_anyone_to_read_is_none(
 
 
 @pytest.mark.parametrize("raised", [KeyringLocked("locked"), RuntimeError(f"set {KEY} failed")])
-def test_what_a_keyring_raises_is_said_without_what_it_holds(
+def test_an_error_of_a_keyring_is_reported_without_its_content(
     monkeypatch: pytest.MonkeyPatch, keyring: KeyringBackend, raised: Exception
 ) -> None:
     def refuse(*_: Any) -> None:
@@ -154,7 +154,7 @@ def test_an_error_about_settings_does_not_show_what_they_were_set_to() -> None:
 
 
 @pytest.mark.parametrize("source", ["", "env:", "env:A B", "keychain", "env:1"])
-def test_a_place_for_the_key_that_is_none_is_refused(source: str) -> None:
+def test_an_unknown_place_for_the_key_is_refused(source: str) -> None:
     with pytest.raises(ValueError, match="must be auto, keyring or env:NAME"):
         Settings(key_from=source)
 
@@ -169,7 +169,7 @@ def test_a_place_for_the_key_that_is_none_is_refused(source: str) -> None:
         (Settings(key_from="keyring", profile="eu"), "for profile eu", "key set --profile eu"),
     ],
 )
-def test_where_there_is_no_key_it_is_said_how_to_put_one_where_it_is_looked_for(
+def test_a_missing_key_is_reported_with_how_to_store_one_where_it_is_looked_for(
     keyring: KeyringBackend, settings: Settings, why: str, do: str
 ) -> None:
     with pytest.raises(KeyUnavailable, match=why) as missed:
@@ -202,7 +202,7 @@ FOREIGN = "https://gateway.example/v2"
         ),
     ],
 )
-def test_where_a_key_is_missing_for_an_address_it_is_said_which(
+def test_a_missing_key_for_an_address_is_reported_with_the_address(
     keyring: KeyringBackend, settings: Settings, why: str, do: str
 ) -> None:
     with pytest.raises(KeyUnavailable) as missed:

@@ -89,7 +89,7 @@ def test_a_period_is_what_people_mean_by_it(said: str, start: str, end: str) -> 
         ("x" * 500, "not a period"),
     ],
 )
-def test_what_is_no_period_says_what_would_be(said: str, tells: str) -> None:
+def test_an_invalid_period_is_refused_with_examples(said: str, tells: str) -> None:
     with pytest.raises(PeriodError, match=tells) as caught:
         period_of(said, TODAY)
     assert len(str(caught.value)) < 200
@@ -207,7 +207,7 @@ def test_the_last_days_end_with_today_and_are_as_many(today: date, count: int) -
 
 
 @given(st.text(max_size=30))
-def test_whatever_is_said_is_a_period_or_a_period_error(said: str) -> None:
+def test_any_text_is_a_period_or_a_period_error(said: str) -> None:
     try:
         period = period_of(said, TODAY)
     except PeriodError:

@@ -229,7 +229,7 @@ async def test_an_account_is_read_with_its_own_key_and_the_answer_names_it(
     assert main["balance"] != other["balance"]
 
 
-async def test_a_name_that_is_none_is_told_what_there_is(two: AccountServer) -> None:
+async def test_an_unknown_name_is_refused_with_the_known_ones(two: AccountServer) -> None:
     said = await refused(two, "telnyx_get_balance", account="asia")
     assert 'no account "asia"' in said
     assert "main, eu, us" in said

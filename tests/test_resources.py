@@ -36,7 +36,7 @@ async def limited_server(settings: Settings) -> AsyncIterator[AccountServer]:
         await server.accounts.aclose()
 
 
-async def test_the_rate_limits_tell_what_the_answers_told(
+async def test_the_rate_limits_show_what_the_answers_stated(
     limited_server: AccountServer, mode: Mode
 ) -> None:
     async with connected(limited_server, mode) as client:

@@ -206,7 +206,7 @@ def test_names_that_are_secrets_in_a_url_only_stay_in_a_record() -> None:
     assert redact({"request_headers": {"Key": SECRET}}) == {"request_headers": {"Key": MASK}}
 
 
-def test_what_a_secret_name_holds_besides_texts_tells_what_was_set() -> None:
+def test_values_other_than_texts_under_a_secret_name_show_what_was_set() -> None:
     value = {
         "password": True,
         "token": "",

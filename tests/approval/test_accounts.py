@@ -102,7 +102,9 @@ def test_the_old_key_still_opens_the_account(store: Store) -> None:
     assert opened(store, POLICY, identity=NOBODY).spent(NOW).day == 2 * AMOUNT
 
 
-def test_who_the_account_is_is_asked_again_until_telnyx_says_it(store: Store) -> None:
+def test_the_identity_of_the_account_is_requested_again_until_telnyx_states_it(
+    store: Store,
+) -> None:
     """So that a key can be replaced later, although Telnyx did not answer at first."""
     paid(opened(store, POLICY, identity=NOBODY))
     again = Ledger.of(store, "KEY1", ADDRESS, ProcessIdentity.this_process(), POLICY)
@@ -170,7 +172,7 @@ def test_a_key_that_is_not_linked_yet_says_that_it_hides_changes_only_where_ther
         (None, NOBODY, "account 01234567"),
     ],
 )
-def test_an_account_is_named_by_what_people_can_tell_it_by(
+def test_an_account_is_named_by_what_users_recognise(
     name: str | None, identity: Identity, label: str
 ) -> None:
     assert LedgerAccount("0123456789", name, ADDRESS, identity, 1).label == label
@@ -295,7 +297,7 @@ def account_of(identity: Identity) -> LedgerAccount:
 
 
 @given(Identities, Identities)
-def test_being_the_same_user_is_symmetric_and_certain_or_not_told(
+def test_being_the_same_user_is_symmetric_and_certain_or_unknown(
     one: Identity, other: Identity
 ) -> None:
     same = account_of(one).is_same(other)

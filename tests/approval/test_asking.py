@@ -118,7 +118,7 @@ async def test_the_question_shows_amount_account_balance_and_what_was_paid_today
     assert "march" in second
 
 
-async def test_the_same_payment_within_ten_minutes_is_told_and_not_made_again(
+async def test_the_same_payment_within_ten_minutes_is_reported_and_not_made_again(
     server: AccountServer, sandbox: Sandbox, now: Clock
 ) -> None:
     person = Person(types("120.00"))
@@ -220,7 +220,7 @@ async def test_one_approval_replayed_in_parallel_pays_once(
     assert [state_of(each) for each in results].count("succeeded") >= 1
 
 
-async def test_an_approval_replayed_after_the_payment_tells_its_outcome(
+async def test_an_approval_replayed_after_the_payment_reports_its_outcome(
     server: AccountServer, sandbox: Sandbox, now: Clock
 ) -> None:
     arguments = {"amount": "120.00"}

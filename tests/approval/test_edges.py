@@ -95,7 +95,7 @@ def refuses(_self: Ledger, *_arguments: Any) -> Change | None:
     raise StoreError("The disk is full.")
 
 
-async def test_a_payment_that_cannot_be_written_down_is_told_as_made(
+async def test_a_payment_that_cannot_be_recorded_is_reported_as_made(
     server: AccountServer, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Ledger, "record", refuses)
@@ -242,7 +242,7 @@ async def test_evidence_that_cannot_be_had_changes_no_outcome(
     assert "written down" not in text_of(result)
 
 
-async def test_an_answer_that_comes_after_a_person_resolved_it_is_told_and_kept_as_what_it_is(
+async def test_an_answer_that_comes_after_the_user_resolved_it_is_reported_and_recorded(
     server: AccountServer, other: Ledger, now: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record: Callable[..., Change | None] = Ledger.record
@@ -294,7 +294,7 @@ async def test_a_setting_that_was_set_otherwise_since_is_asked_again(
     assert len(person.questions) == 3
 
 
-async def test_a_setting_that_is_as_asked_is_told_and_not_set_again(
+async def test_a_setting_that_is_already_as_requested_is_reported_and_not_set_again(
     server: AccountServer, sandbox: Sandbox
 ) -> None:
     person = Person(TICKS)
@@ -303,7 +303,7 @@ async def test_a_setting_that_is_as_asked_is_told_and_not_set_again(
     assert len(person.questions) == 1
 
 
-async def test_a_person_who_declines_in_the_client_is_heard_though_it_was_approved_elsewhere(
+async def test_declining_in_the_client_counts_although_it_was_approved_elsewhere(
     server: AccountServer, sandbox: Sandbox, other: Ledger, now: Clock, mode: Mode
 ) -> None:
     def approved_at_the_terminal(_question: str) -> ElicitResult:
@@ -350,7 +350,7 @@ async def test_preferences_somebody_else_changed_meanwhile_are_asked_about_again
     assert len([request for request in sandbox.requests if request.method == "PATCH"]) == 1
 
 
-async def test_what_else_telnyx_tells_of_the_preferences_has_no_part_in_a_change(
+async def test_other_fields_of_the_preferences_have_no_part_in_a_change(
     server: AccountServer, sandbox: Sandbox
 ) -> None:
     sandbox.account.preferences["seen_at"] = "2026-06-15T11:59:59Z"

@@ -218,7 +218,7 @@ async def test_nothing_is_sent_when_the_disk_is_full(sandbox: Sandbox, tmp_path:
 
 
 @pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.method)
-async def test_only_an_unknown_payment_is_said_to_block_payments(
+async def test_only_an_unknown_payment_claims_to_block_payments(
     settings: Settings, sandbox: Sandbox, subject: Subject
 ) -> None:
     sandbox.fault(subject.operation, "drop_after")

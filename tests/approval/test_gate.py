@@ -53,7 +53,7 @@ def proposed(ledger: Ledger, at: datetime, **told: Any) -> Change:
     )
 
 
-async def test_the_first_change_notes_who_telnyx_says_the_account_is(
+async def test_the_first_change_records_the_user_that_telnyx_names(
     server: AccountServer, sandbox: Sandbox, ledger: Ledger
 ) -> None:
     await ask(server, Person(DECLINES), PAY, CALL)
@@ -162,7 +162,7 @@ async def test_a_link_to_a_change_that_is_not_there_is_not_followed(
 # --- where it stops -------------------------------------------------------------------------------
 
 
-async def test_a_ledger_that_moves_all_the_time_is_told_and_nothing_is_asked(
+async def test_a_ledger_that_keeps_changing_is_reported_and_nothing_is_asked(
     server: AccountServer, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drafts = []
@@ -180,7 +180,7 @@ async def test_a_ledger_that_moves_all_the_time_is_told_and_nothing_is_asked(
     assert not person.questions
 
 
-async def test_a_change_that_went_away_while_the_user_read_is_told_as_gone(
+async def test_a_change_that_disappeared_while_the_user_read_is_reported_as_gone(
     server: AccountServer, sandbox: Sandbox, ledger: Ledger, now: Clock
 ) -> None:
     def meanwhile(_question: str) -> ElicitResult:
@@ -195,7 +195,7 @@ async def test_a_change_that_went_away_while_the_user_read_is_told_as_gone(
     assert sandbox.payments == []
 
 
-async def test_what_was_declared_void_while_the_user_read_is_asked_anew_with_the_reason(
+async def test_a_question_that_became_void_while_the_user_read_is_asked_again_with_the_reason(
     server: AccountServer, sandbox: Sandbox, ledger: Ledger, now: Clock, mode: Mode
 ) -> None:
     """And the answer to the question that is void pays nothing."""

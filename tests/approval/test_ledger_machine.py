@@ -49,7 +49,7 @@ def test_a_proposal_made_after_the_clock_was_set_back_is_found_again(
     machine.no_two_changes_with_the_same_arguments_are_pending()
 
 
-def test_a_payment_made_after_the_clock_was_set_back_is_told_and_not_made_again(
+def test_a_payment_made_after_the_clock_was_set_back_is_reported_and_not_made_again(
     machine: LedgerMachine,
 ) -> None:
     machine.call(0, "100.00", None, AskOutcome.APPROVED, State.REFUSED)

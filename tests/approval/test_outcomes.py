@@ -38,7 +38,7 @@ async def test_what_the_store_takes_at_once_or_the_second_time_is_written(fails:
     assert (work.calls, writer.unwritten) == (fails + 1, [])
 
 
-async def test_what_is_refused_twice_is_said_and_written_later_by_itself() -> None:
+async def test_an_outcome_refused_twice_is_reported_and_written_later_by_itself() -> None:
     writer, work = OutcomeWriter(), Work(3)
     with pytest.raises(NotAllowed) as refused:
         await writer.write("a", work)

@@ -159,7 +159,7 @@ def test_anything_else_leaves_it_open_and_says_so(page: Page, form: dict[str, st
     assert page.state() is State.APPROVED
 
 
-def test_an_approval_that_comes_just_after_its_question_became_untrue_is_told_so(
+def test_an_approval_just_after_its_question_became_untrue_is_refused_with_the_reason(
     page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def moved(ledger: Ledger, id: str, *_: object) -> Change | None:
@@ -240,7 +240,9 @@ def test_another_change_is_not_approved_without_the_tick(recharge: Page) -> None
     assert "The box was not ticked, so nothing was approved" in visible(answer)
 
 
-def test_an_unknown_setting_is_not_said_to_block_payments(page: Page, recharge: Page) -> None:
+def test_an_unknown_change_of_settings_does_not_claim_to_block_payments(
+    page: Page, recharge: Page
+) -> None:
     for each in (page, recharge):
         each.post(PAYS | {"approve": "yes"})
         each.ledger.claim(each.change.id, each.now())
@@ -249,7 +251,7 @@ def test_an_unknown_setting_is_not_said_to_block_payments(page: Page, recharge: 
     assert "payment" not in visible(recharge.get()).partition("This was the question")[0]
 
 
-def test_what_an_unknown_payment_of_a_profile_needs_is_said_with_the_profile(page: Page) -> None:
+def test_the_command_for_an_unknown_payment_of_a_profile_names_the_profile(page: Page) -> None:
     page.ledger.profile = "eu"
     page.post({"decision": "approve", "amount": "120.00"})
     page.ledger.claim(page.change.id, page.now())
@@ -264,7 +266,7 @@ def test_declining_needs_nothing_typed(page: Page) -> None:
 
 
 @pytest.mark.parametrize(("first", "second"), [(PAYS, DECLINES), (DECLINES, PAYS), (PAYS, PAYS)])
-def test_the_first_decision_counts_and_the_page_tells_it(
+def test_the_first_decision_counts_and_the_page_shows_it(
     page: Page, first: dict[str, str], second: dict[str, str]
 ) -> None:
     decided = page.post(first)
@@ -310,7 +312,7 @@ def test_after_ten_minutes_it_decides_nothing(page: Page) -> None:
         (State.UNKNOWN, "Outcome unknown Telnyx <said> so."),
     ],
 )
-def test_it_tells_what_came_of_it(page: Page, state: State, words: str) -> None:
+def test_it_reports_the_outcome(page: Page, state: State, words: str) -> None:
     page.post(PAYS)
     page.ledger.claim(page.change.id, page.now())
     assert "Approved, and being sent" in visible(page.get())
@@ -408,7 +410,7 @@ def test_head_is_answered_without_a_body(page: Page) -> None:
     assert answer.content == b""
 
 
-def test_who_lacks_the_secret_gets_the_same_as_for_no_change_at_all(
+def test_without_the_secret_the_answer_is_the_same_as_for_no_change_at_all(
     ledger: Ledger, pages: BrowserPages, desk: Desk, now: Clock
 ) -> None:
     payment = shown(ledger, pages, desk, now)
@@ -452,7 +454,7 @@ def test_a_body_that_is_too_large_is_refused(page: Page, chunked: bool) -> None:
     assert page.state() is State.PROPOSED
 
 
-def test_a_ledger_that_fails_is_told_and_decides_nothing(page: Page) -> None:
+def test_a_ledger_that_fails_is_reported_and_decides_nothing(page: Page) -> None:
     def fails(*_: object) -> None:
         raise StoreError("the disk is full")
 

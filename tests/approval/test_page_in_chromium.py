@@ -271,7 +271,7 @@ def test_the_typed_amount_approves(browser: Browser, page: Page) -> None:
     assert page.state() is State.APPROVED
 
 
-def test_a_wrong_amount_is_told_and_can_be_typed_again(browser: Browser, page: Page) -> None:
+def test_a_wrong_amount_is_reported_and_can_be_typed_again(browser: Browser, page: Page) -> None:
     browser.go(page.link)
     browser.type("#amount", "12.00")
     browser.click("button.go")
@@ -318,7 +318,7 @@ def test_reloading_and_going_back_decide_nothing_again(browser: Browser, page: P
     assert page.state() is State.DECLINED
 
 
-def test_a_page_from_before_the_decision_tells_the_decision(browser: Browser, page: Page) -> None:
+def test_a_page_from_before_the_decision_shows_the_decision(browser: Browser, page: Page) -> None:
     browser.go(page.link)
     page.ledger.decline(page.change.id, "terminal", page.now())
     browser.type("#amount", "120.00")
@@ -402,7 +402,7 @@ def test_nothing_sticks_out_at_any_width(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_text_stands_out_from_its_ground(
+def test_every_text_contrasts_with_its_background(
     browser: Browser, page: Page, recharge: Page, scheme: str
 ) -> None:
     browser.scheme(scheme)

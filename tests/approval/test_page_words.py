@@ -167,7 +167,7 @@ def test_a_setting_of_unknown_outcome_blocks_no_payment_and_is_resolved_by_its_b
     assert "nothing was resolved" not in text_of(decided(asked(state=State.UNKNOWN)))
 
 
-def test_a_receipt_says_who_decided_when_and_what_telnyx_told() -> None:
+def test_a_receipt_shows_who_decided_when_and_what_telnyx_answered() -> None:
     evidence = {
         "amount": "120.00",
         "currency": "USD",

@@ -438,7 +438,7 @@ def test_one_that_ended_and_was_not_waited_for_does_not_live() -> None:
         assert me.is_running(its) is False
 
 
-def test_of_one_whose_start_is_not_told_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_without_a_start_time_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its number may be another's by now."""
     me = ProcessIdentity.this_process()
     assert me.is_running(f"{me.host}/{me.pid}/") is None

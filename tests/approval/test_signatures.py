@@ -251,7 +251,7 @@ def test_every_column_that_says_what_is_paid_or_who_approved_it_is_signed() -> N
 
 
 @pytest.mark.parametrize("signature", ["é" * 64, None, "", 5, b"x"])
-def test_a_signature_that_cannot_be_compared_is_none(signature: Any) -> None:
+def test_a_signature_that_cannot_be_compared_is_invalid(signature: Any) -> None:
     signer = LedgerSigner("KEY1", "salt")
     assert not signer.is_valid({"amount": 12000}, signature)
     assert not signer.is_valid({"amount": b"12000"}, signer.sign({"amount": 12000}))

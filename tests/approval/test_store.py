@@ -253,7 +253,7 @@ def test_reading_goes_on_while_somebody_writes(store: Store, store_url: str) -> 
         ("postgresql+psycopg://me@h:secret/db", "TELNYX_MCP_STATE_URL"),
     ],
 )
-def test_its_place_is_told_without_a_password(url: str, place: str) -> None:
+def test_its_place_is_shown_without_a_password(url: str, place: str) -> None:
     assert Store(url).place == place
 
 
@@ -278,7 +278,7 @@ def test_without_a_url_it_is_a_file_in_the_users_state_directory(
         "oracle+oracledb://host/db",
     ],
 )
-def test_a_url_that_cannot_be_used_is_refused_with_words(
+def test_a_url_that_cannot_be_used_is_refused_with_an_explanation(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -287,7 +287,7 @@ def test_a_url_that_cannot_be_used_is_refused_with_words(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_database_that_is_not_there_is_told_without_its_password() -> None:
+def test_a_missing_database_is_reported_without_its_password() -> None:
     pytest.importorskip("psycopg")
     url = "postgresql+psycopg://me:verysecret@127.0.0.1:1/db?connect_timeout=2"
     with pytest.raises(StoreError) as refused:
@@ -342,7 +342,7 @@ def test_a_file_that_is_no_database_is_refused_and_not_overwritten(
     assert path.read_bytes() == content
 
 
-def test_a_damaged_page_is_told_and_nothing_is_written(file: Path) -> None:
+def test_a_damaged_page_is_reported_and_nothing_is_written(file: Path) -> None:
     with closing(Store(url_of(file))) as store:
         for number in range(200):
             add(store, str(number), "x" * 500)
@@ -355,7 +355,7 @@ def test_a_damaged_page_is_told_and_nothing_is_written(file: Path) -> None:
     assert file.read_bytes() == bytes(content)
 
 
-def test_a_file_cut_short_is_told(file: Path) -> None:
+def test_a_truncated_file_is_reported(file: Path) -> None:
     content = file.read_bytes()
     file.write_bytes(content[: len(content) // 2])
     with closing(Store(url_of(file))) as store, pytest.raises(StoreError, match="damaged"):
@@ -363,7 +363,7 @@ def test_a_file_cut_short_is_told(file: Path) -> None:
     assert file.read_bytes() == content[: len(content) // 2]
 
 
-def test_a_directory_in_its_place_is_told(tmp_path: Path) -> None:
+def test_a_directory_in_its_place_is_reported(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="directory"):
         Store(url_of(tmp_path)).salt()
 
@@ -377,7 +377,7 @@ sys.stdin.read()
 """
 
 
-def test_a_writer_that_never_ends_is_waited_for_and_told(file: Path) -> None:
+def test_a_writer_that_never_ends_is_waited_for_and_reported(file: Path) -> None:
     holder = python(_HOLDS, str(file))
     try:
         assert holder.stdout
@@ -405,7 +405,7 @@ def test_a_writer_that_dies_in_the_middle_leaves_nothing_and_holds_nothing(file:
         assert ids(store) == {"first", "second"}
 
 
-def test_a_full_disk_is_told_and_the_transaction_leaves_nothing(file: Path) -> None:
+def test_a_full_disk_is_reported_and_the_transaction_leaves_nothing(file: Path) -> None:
     def fill(store: Store) -> None:
         with store.write() as connection:
             connection.execute(changes.insert().values(row("second")))
@@ -467,7 +467,7 @@ except StoreError as error:
     [(0o400, 0o700), (0o600, 0o500), (None, 0o500)],
     ids=["file", "directory", "directory without a file"],
 )
-def test_where_nothing_may_be_written_it_is_told(of_file: int | None, of_folder: int) -> None:
+def test_a_folder_without_write_permission_is_reported(of_file: int | None, of_folder: int) -> None:
     folder = Path(tempfile.mkdtemp())  # not tmp_path, that nobody but its owner may enter
     try:
         path = folder / "state.sqlite3"

@@ -120,7 +120,7 @@ async def test_a_store_that_is_put_back_is_used_again(
     assert len(sandbox.payments) == 2
 
 
-async def test_the_outcome_of_a_payment_is_told_though_the_store_went_away_in_flight(
+async def test_the_outcome_of_a_payment_is_reported_although_the_store_went_away_in_flight(
     settings: Settings, sandbox: Sandbox, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claim = Ledger.claim

@@ -268,7 +268,7 @@ def test_what_the_standing_budget_pays_does_not_wait_for_a_fresh_question(
     assert claimed.state is State.SENDING
 
 
-def test_a_void_question_that_was_asked_anew_is_not_declined_in_the_place_of_the_fresh_one(
+def test_a_void_question_that_was_replaced_is_not_declined_instead_of_the_fresh_one(
     ledger: Ledger,
 ) -> None:
     first = proposed(ledger)
@@ -385,7 +385,7 @@ def test_an_outcome_that_is_recorded_twice_stays_and_another_one_is_not_taken(
         (None, False, "not changed"),
     ],
 )
-def test_what_telnyx_answers_late_stands_above_what_a_person_found_and_keeps_who_that_was(
+def test_a_late_answer_of_telnyx_overrides_what_the_user_found_and_keeps_the_user(
     ledger: Ledger, amount: str | None, happened: bool, found: str
 ) -> None:
     lost = ended(ledger, State.UNKNOWN, amount)
@@ -402,7 +402,7 @@ def test_what_telnyx_answers_late_stands_above_what_a_person_found_and_keeps_who
 # --- what counts, and for how long -------------------------------------------------------------------
 
 
-def test_a_question_is_told_the_payments_of_one_day_and_all_of_unknown_outcome(
+def test_a_question_gets_the_payments_of_one_day_and_all_of_unknown_outcome(
     ledger: Ledger,
 ) -> None:
     lost = proposed(ledger, "1.00")

@@ -315,7 +315,7 @@ async def test_thirty_calls_at_once_open_one_page(
     assert sandbox.payments == []
 
 
-async def test_a_further_call_is_told_which_question_waits(
+async def test_a_further_call_names_the_question_that_waits(
     server: AccountServer, sandbox: Sandbox
 ) -> None:
     first = await ask(server, None, PAY, CALL)
@@ -374,7 +374,7 @@ async def test_a_no_to_a_question_that_stopped_being_true_meanwhile_is_a_no(
     assert sandbox.payments == []
 
 
-async def test_a_declined_setting_is_not_said_to_forbid_payments(
+async def test_a_declined_setting_does_not_claim_to_pause_payments(
     server: AccountServer, sandbox: Sandbox
 ) -> None:
     declined = text_of(await ask(server, Person(DECLINES), UPDATE, {"enabled": False}))

@@ -127,7 +127,7 @@ SENT = NOW - timedelta(hours=2)
         ),
     ],
 )
-def test_a_payment_of_the_same_amount_or_of_unknown_outcome_is_told(
+def test_a_payment_of_the_same_amount_or_of_unknown_outcome_is_mentioned(
     payment: Change, notes: list[str]
 ) -> None:
     assert payment_notes([payment], Decimal("120.00")) == notes
@@ -190,7 +190,7 @@ async def test_the_question_of_a_recharge_says_what_changes_and_what_may_be_char
     assert question[3:] == lines
 
 
-async def test_turning_auto_recharge_off_is_not_said_to_charge_anything(
+async def test_turning_auto_recharge_off_does_not_claim_to_charge_anything(
     settings: Settings, sandbox: Sandbox, account: dict[str, Any]
 ) -> None:
     account["balance"] = "-5.00"  # below the threshold, so a recharge would be due
@@ -201,7 +201,7 @@ async def test_turning_auto_recharge_off_is_not_said_to_charge_anything(
     ]
 
 
-async def test_what_is_not_set_yet_is_said_to_be_not_set(
+async def test_a_preference_without_a_value_is_shown_as_not_set(
     settings: Settings, sandbox: Sandbox, account: dict[str, Any]
 ) -> None:
     for name in ("enabled", "preference"):
@@ -380,7 +380,7 @@ async def test_the_result_of_a_payment_is_its_whole_receipt(
         (120, "Telnyx says it charged 120 cents, not 120.00. Tell the user."),
     ],
 )
-def test_a_receipt_for_another_amount_is_told(cents: int | None, note: str | None) -> None:
+def test_a_receipt_for_another_amount_is_reported(cents: int | None, note: str | None) -> None:
     around = Surroundings(client=cast(Any, None), now=lambda: NOW)
     request = PaymentRequest({"amount": "120.00"}, around)
     receipt = StoredPaymentTransaction(id="t1", amount_cents=cents)
@@ -405,7 +405,7 @@ async def test_the_result_of_a_recharge_says_how_it_was_and_how_it_is(
     assert Decimal(change.basis["at_once"]) == Decimal("90.00")
 
 
-async def test_a_preference_that_is_not_as_asked_afterwards_is_told(
+async def test_a_preference_that_differs_from_the_request_afterwards_is_reported(
     settings: Settings,
     sandbox: Sandbox,
     account: dict[str, Any],

@@ -327,7 +327,7 @@ def test_days_are_those_of_the_zone_and_times_their_own(
         (["--to", "may.csv", "--period", "2026-05", "--type", "pigeons"], "messaging"),
     ],
 )
-def test_what_was_typed_wrongly_is_said_and_nothing_is_asked(
+def test_mistyped_input_is_reported_and_nothing_is_asked(
     run: Run,
     sandbox: Sandbox,
     tmp_path: Path,
@@ -357,7 +357,7 @@ def test_a_refused_key_leaves_no_file(run: Run, sandbox: Sandbox, tmp_path: Path
     assert files_of(tmp_path) == set()
 
 
-def test_a_file_that_the_finished_export_forgot_is_told_of_again_only_for_its_question(
+def test_a_file_that_the_finished_export_left_is_reported_again_only_for_its_question(
     settings: Settings, tmp_path: Path
 ) -> None:
     target = tmp_path / "may.csv"
@@ -404,7 +404,7 @@ def test_the_command_that_goes_on_asks_the_same_question(
     assert (again.to, again.profile, again.force) == (wish.to, "eu", True)
 
 
-def test_a_folder_that_is_not_there_is_said_at_once(
+def test_a_missing_folder_is_reported_at_once(
     run: Run, sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("--to", tmp_path / "nowhere" / "may.csv") == 1

@@ -83,7 +83,7 @@ async def test_each_page_is_asked_for_as_the_largest_by_time(
     assert all("sort=created_at" in each.target for each in scripted.requests)
 
 
-async def test_what_fails_for_minutes_is_tried_again_and_said(
+async def test_what_fails_for_minutes_is_retried_and_reported(
     part: Part, client: TelnyxClient, scripted: Scripted, time: Time, told: Told
 ) -> None:
     failures = [hang_up(), complaint(500), answer(502, b"<html>"), complaint(429, "10011")] * 5
@@ -128,7 +128,7 @@ async def test_what_waiting_does_not_help_ends_the_export_at_once(
         (page(range(50, 62), 60, 2), False),  # more than counted
     ],
 )
-async def test_a_count_that_differs_from_telnyx_is_no_whole_export(
+async def test_an_export_with_another_count_than_telnyx_is_incomplete(
     part: Part,
     client: TelnyxClient,
     scripted: Scripted,

@@ -193,7 +193,7 @@ async def test_a_server_over_http_that_reads_leaves_within_seconds(
     "signals while `serve --http` has a payment in flight",
     "the payment is finished and recorded, and the client gets the outcome",
 )
-async def test_a_server_over_http_finishes_a_payment_and_tells_its_client(
+async def test_a_server_over_http_finishes_a_payment_and_answers_its_client(
     environment: dict[str, str], sandbox: Sandbox, signals: Signals
 ) -> None:
     sandbox.fault(POST, "slow", seconds=2.5)

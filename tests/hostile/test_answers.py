@@ -504,7 +504,7 @@ async def test_what_telnyx_calls_like_a_word_of_ours_is_not_taken_for_it(
         ),
     ],
 )
-async def test_an_answer_of_very_much_is_cut_and_says_so(
+async def test_a_very_large_answer_is_shortened_and_says_so(
     scripted: Scripted,
     scripted_server: AccountServer,
     tool: str,

@@ -99,16 +99,14 @@ NAMES = [each.name for each in TOOLS]
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("tool", NAMES)
-def test_any_arguments_are_answered_in_plain_words(account: Account, tool: str, kind: str) -> None:
+def test_any_arguments_get_a_readable_answer(account: Account, tool: str, kind: str) -> None:
     fuzz(account, tool, KINDS[kind], QUICK)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("tool", NAMES)
-def test_very_many_arguments_are_answered_in_plain_words(
-    account: Account, tool: str, kind: str
-) -> None:
+def test_very_many_arguments_get_a_readable_answer(account: Account, tool: str, kind: str) -> None:
     fuzz(account, tool, KINDS[kind], LONG)
 
 

@@ -174,7 +174,7 @@ async def test_what_is_no_http_and_half_a_request_are_survived(
         assert peak(port.server) < before + KEPT
 
 
-async def test_many_who_stop_in_the_middle_keep_nobody_else_waiting(
+async def test_many_callers_that_stop_in_the_middle_keep_no_other_waiting(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     async with serving(sandbox, tmp_path) as port:

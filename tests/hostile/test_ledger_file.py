@@ -299,7 +299,7 @@ async def test_a_damaged_question_is_not_asked_and_says_so(
 @pytest.mark.parametrize(
     ("version", "revision"), [(0, None), (0, 0), (-1, 2), ("one", None), (2, 1), (None, None)]
 )
-def test_a_store_that_names_no_known_format_is_refused_in_words(
+def test_a_store_of_an_unknown_format_is_refused_with_an_explanation(
     store: Store, version: object, revision: object
 ) -> None:
     with store.write() as connection:

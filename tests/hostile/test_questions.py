@@ -287,7 +287,7 @@ async def test_a_balance_far_below_the_credit_limit_makes_the_largest_charge_lar
     assert "2150.00 would exceed the cap of 500.00" in text_of(result)
 
 
-async def test_what_would_be_charged_at_once_is_told_by_the_available_credit(
+async def test_what_would_be_charged_at_once_follows_from_the_available_credit(
     server: AccountServer, telling: Telling
 ) -> None:
     wish = {"threshold_amount": "100.00", "recharge_amount": "100.00"}

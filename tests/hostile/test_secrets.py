@@ -194,7 +194,7 @@ async def test_a_telnyx_that_echoes_the_key_puts_it_nowhere(
         check_silent(key, name, content)
 
 
-async def test_a_connection_that_fails_does_not_tell_the_key(
+async def test_a_connection_that_fails_does_not_reveal_the_key(
     scripted: Scripted, key: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     port = scripted.base_url.removeprefix("http://127.0.0.1:")
@@ -221,7 +221,7 @@ async def test_a_connection_that_fails_does_not_tell_the_key(
     check_silent(key, *said, *capfd.readouterr())
 
 
-async def test_a_traceback_does_not_tell_the_key(
+async def test_a_traceback_does_not_reveal_the_key(
     echoed: AccountServer,
     scripted: Scripted,
     key: str,
@@ -287,7 +287,7 @@ async def test_a_day_of_work_leaves_the_key_nowhere(
         check_silent(key, name, content)
 
 
-async def test_a_link_to_an_invoice_is_for_the_one_who_asked_and_written_nowhere(
+async def test_a_link_to_an_invoice_is_only_in_the_answer_and_written_nowhere(
     scripted: Scripted,
     echoed: AccountServer,
     tmp_path: Path,
@@ -383,7 +383,7 @@ def environment(keyed: Sandbox, tmp_path: Path) -> dict[str, str]:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="its temporary files are elsewhere")
 @pytest.mark.parametrize(("arguments", "more"), COMMANDS)
-def test_no_command_and_no_wrong_setting_tells_a_secret(
+def test_no_command_and_no_wrong_setting_reveals_a_secret(
     run: Run,
     environment: dict[str, str],
     tmp_path: Path,
@@ -397,7 +397,7 @@ def test_no_command_and_no_wrong_setting_tells_a_secret(
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="its temporary files are elsewhere")
 @pytest.mark.parametrize(("arguments", "more"), COMMANDS)
-async def test_no_process_of_a_command_tells_a_secret(
+async def test_no_process_of_a_command_reveals_a_secret(
     environment: dict[str, str], tmp_path: Path, arguments: tuple[str, ...], more: dict[str, str]
 ) -> None:
     async with started(*arguments, environment=environment | more) as process:

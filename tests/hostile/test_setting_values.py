@@ -87,7 +87,7 @@ def test_an_amount_is_never_below_zero_and_always_a_number(name: str) -> None:
 
 
 @pytest.mark.parametrize("channel", ["Auto", "none", "off", "client", ""])
-def test_a_channel_that_is_none_is_refused(channel: str) -> None:
+def test_an_unknown_channel_is_refused(channel: str) -> None:
     refused(approval=channel)
 
 
@@ -127,7 +127,9 @@ def test_one_address_has_one_spelling(address: str, kept: str) -> None:
         ("https:///v2", "must look like"),
     ],
 )
-def test_an_address_that_would_show_the_key_or_is_none_is_refused(address: str, words: str) -> None:
+def test_an_address_that_would_reveal_the_key_or_is_invalid_is_refused(
+    address: str, words: str
+) -> None:
     assert words in refused(base_url=address)
 
 
@@ -176,7 +178,7 @@ def test_a_key_that_cannot_stand_in_a_header_is_refused_unseen(key: str) -> None
     assert "hunter" not in refused(api_key=key)
 
 
-def test_a_key_is_taken_without_the_space_around_it_and_an_empty_one_is_none() -> None:
+def test_a_key_is_stripped_and_an_empty_one_counts_as_missing() -> None:
     key = usable_key(" KEY1\n")
     assert key
     assert key.get_secret_value() == "KEY1"
@@ -196,12 +198,12 @@ def test_a_token_of_sixteen_characters_is_taken() -> None:
 
 
 @pytest.mark.parametrize("source", ["Auto", "env:", "env:1A", "env:A-B", "keyring ", "file:x", ""])
-def test_a_source_of_the_key_that_is_none_is_refused(source: str) -> None:
+def test_an_unknown_source_of_the_key_is_refused(source: str) -> None:
     assert "must be auto, keyring or env:NAME_OF_A_VARIABLE" in refused(key_from=source)
 
 
 @pytest.mark.parametrize("name", ["export_dir", "profiles_file"])
-def test_a_path_is_a_whole_one_or_none(name: str) -> None:
+def test_a_path_is_absolute_or_missing(name: str) -> None:
     assert of(name, "~/x") == Path.home() / "x"
     assert of(name, "/x/y") == Path("/x/y")
     for empty in ("", " ", ".", " . "):
@@ -209,7 +211,7 @@ def test_a_path_is_a_whole_one_or_none(name: str) -> None:
     assert "must be an absolute path" in refused(**{name: "exports"})
 
 
-def test_an_empty_profile_is_none_and_a_zone_that_nobody_knows_is_refused() -> None:
+def test_an_empty_profile_counts_as_missing_and_an_unknown_zone_is_refused() -> None:
     assert Settings(profile="").profile is None
     assert Settings(profile="work").profile == "work"
     assert str(Settings(timezone="Europe/Berlin").zone) == "Europe/Berlin"

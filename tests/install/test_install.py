@@ -322,7 +322,7 @@ TELNYX_MCP_TIMEZONE = 1979-05-27
     assert file.read_text("utf-8") == ""
 
 
-def test_questions_of_an_odd_shape_are_said(desk: Desk) -> None:
+def test_questions_of_an_odd_shape_are_reported(desk: Desk) -> None:
     file = desk.file("vscode")
     file.parent.mkdir(parents=True)
     file.write_text('{"inputs": null}', "utf-8")
@@ -359,7 +359,7 @@ def test_a_change_that_would_change_something_else_is_not_made(
     assert list(file.parent.iterdir()) == [file]
 
 
-def test_what_an_entry_said_of_a_server_elsewhere_goes_and_is_not_shown(
+def test_fields_of_a_remote_server_are_removed_from_an_entry_and_not_shown(
     desk: Desk, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = desk.file("cursor")
@@ -404,7 +404,7 @@ def test_a_file_that_came_meanwhile_is_not_written_over(tmp_path: Path) -> None:
     assert path.read_text("utf-8") == "{}"
 
 
-def test_a_folder_in_the_place_of_the_file_is_said(desk: Desk) -> None:
+def test_a_folder_in_the_place_of_the_file_is_reported(desk: Desk) -> None:
     desk.file("cursor").mkdir(parents=True)
     with pytest.raises(CommandError, match=r"can't be read: Is a directory|Permission denied"):
         desk.install("cursor", yes=True)
@@ -483,7 +483,7 @@ def test_without_a_terminal_it_needs_yes_and_a_key_from_the_environment(
 
 
 @pytest.mark.parametrize("typed", [[], [""], ["  "], ["KEY with space"]])
-def test_no_key_or_one_that_is_none_changes_nothing(desk: Desk, typed: list[str]) -> None:
+def test_a_missing_or_unusable_key_changes_nothing(desk: Desk, typed: list[str]) -> None:
     desk.keys[:] = typed
     with pytest.raises(CommandError, match="Nothing was changed"):
         desk.install("cursor", yes=True)
@@ -569,7 +569,7 @@ def test_the_client_can_be_chosen_to_keep_the_key_and_then_names_no_keyring(
     assert "inputs" not in desk.data("vscode")
 
 
-def test_a_keyring_that_is_wanted_and_missing_is_said(desk: Desk) -> None:
+def test_a_required_keyring_that_is_missing_is_reported(desk: Desk) -> None:
     with pytest.raises(CommandError, match="no keyring"):
         desk.install("cursor", key="keyring", yes=True)
 
@@ -608,7 +608,7 @@ def test_a_key_can_be_set_from_a_variable_that_is_named(
     assert keys.read_key(None) == SecretStr(KEY)
 
 
-def test_what_stays_behind_is_said(
+def test_what_stays_behind_is_reported(
     desk: Desk, keyring: KeyringBackend, capsys: pytest.CaptureFixture[str]
 ) -> None:
     desk.install("cursor", key="client", yes=True)
@@ -669,7 +669,7 @@ def test_where_the_key_of_a_profile_is_can_only_be_said_in_the_profile(desk: Des
 
 
 @pytest.mark.usefixtures("profiles", "keyring")
-def test_what_a_profile_needs_and_what_it_leaves_is_said(
+def test_what_a_profile_needs_and_what_it_leaves_is_reported(
     desk: Desk, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def said(command: Callable[..., int], profile: str, **more: Any) -> str:
@@ -677,8 +677,8 @@ def test_what_a_profile_needs_and_what_it_leaves_is_said(
         return capsys.readouterr().err
 
     assert "key set --profile eu puts" in said(desk.install, "eu", print_only=True)
-    assert "have the client hand on US" in said(desk.install, "us", print_only=True)
-    assert "have the client hand on US" in said(desk.install, "us")
+    assert "have the client pass on US" in said(desk.install, "us", print_only=True)
+    assert "have the client pass on US" in said(desk.install, "us")
     assert "keyring" not in said(desk.uninstall, "us")
     said(desk.install, "eu")
     assert "key remove --profile eu removes it" in said(desk.uninstall, "eu")
@@ -718,7 +718,9 @@ def test_the_question_of_vs_code_leaves_with_the_last_server_that_needs_it(desk:
 # --- the command line ----------------------------------------------------------------------------
 
 
-def test_a_client_that_is_none_is_told_which_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_client_is_refused_with_the_known_ones(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["install", "emacs"]) == 2
     said = capsys.readouterr().err
     assert all(client in said for client in EVERY)

@@ -222,7 +222,7 @@ def proposed(pay: Call, ledger: Ledger) -> Change:
     return change
 
 
-def test_a_balance_that_moved_is_asked_about_anew_at_once_and_only_that_is_approved(
+def test_after_the_balance_moved_a_new_question_is_asked_and_only_it_can_be_approved(
     pay: Call, ledger: Ledger, environment: dict[str, str], sandbox: Sandbox, run: Run
 ) -> None:
     stale = proposed(pay, ledger)

@@ -279,7 +279,7 @@ async def test_killed_after_the_answer_and_before_it_is_recorded_it_is_unknown(
     await lost_for_good(settings, sandbox, ledger)
 
 
-async def test_killed_after_the_outcome_is_recorded_it_is_told_and_not_paid_again(
+async def test_killed_after_the_outcome_is_recorded_it_is_reported_and_not_paid_again(
     environment: dict[str, str], settings: Settings, sandbox: Sandbox, ledger: Ledger
 ) -> None:
     sandbox.fault("get_balance", "slow", seconds=30, skip=2)

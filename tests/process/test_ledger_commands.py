@@ -179,7 +179,7 @@ def test_of_several_one_is_named(ledger: Ledger, environment: dict[str, str]) ->
     assert (state_of(ledger, first), state_of(ledger, second)) == (State.PROPOSED, State.APPROVED)
 
 
-def test_nothing_waiting_an_unknown_id_and_an_answered_one_are_told(
+def test_nothing_waiting_an_unknown_id_and_an_answered_one_are_reported(
     ledger: Ledger, environment: dict[str, str]
 ) -> None:
     late = payment(ledger, ago=LIFETIME)
@@ -433,7 +433,7 @@ def test_limit_and_state_choose_what_is_listed(ledger: Ledger, run: Run) -> None
         assert run("ledger", *wrong).returncode == 2
 
 
-def test_an_empty_ledger_and_an_unknown_id_are_told(run: Run) -> None:
+def test_an_empty_ledger_and_an_unknown_id_are_reported(run: Run) -> None:
     empty = run("ledger")
     assert empty.returncode == 0
     assert "No change is recorded for the account whose key is used here" in empty.stdout
@@ -640,7 +640,7 @@ def test_what_a_call_says_to_run_approves_and_resolves_the_payment_of_a_profile(
 
 
 @pytest.mark.usefixtures("profile_eu")
-def test_what_is_not_recorded_is_said_of_the_profile_that_was_looked_at(run: Run) -> None:
+def test_a_missing_change_is_reported_for_the_profile_that_was_searched(run: Run) -> None:
     ours = run("ledger", "--profile", "eu")
     assert ours.stdout == "No change is recorded for profile eu.\n"
     missing = run("resolve", "beef", "--paid", "--profile", "eu")
@@ -653,7 +653,7 @@ def test_what_is_not_recorded_is_said_of_the_profile_that_was_looked_at(run: Run
 
 
 @pytest.mark.parametrize("arguments", [("ledger",), ("approve",), ("resolve", "beef", "--paid")])
-def test_without_a_key_it_is_said_how_to_set_one(
+def test_without_a_key_the_answer_says_how_to_set_one(
     arguments: tuple[str, ...], run: Run, tmp_path: Path
 ) -> None:
     done = run(*arguments, TELNYX_API_KEY="")
@@ -663,7 +663,7 @@ def test_without_a_key_it_is_said_how_to_set_one(
 
 
 @pytest.mark.parametrize("arguments", [("ledger",), ("resolve", "beef", "--paid")])
-def test_a_store_that_cannot_be_used_is_told_plainly(
+def test_a_store_that_cannot_be_used_is_reported(
     arguments: tuple[str, ...], run: Run, tmp_path: Path
 ) -> None:
     (tmp_path / "state.sqlite3").write_bytes(b"no database " * 400)

@@ -102,7 +102,7 @@ async def test_a_429_met_by_one_copy_holds_all_of_them(limited: Sandbox, tmp_pat
 
 
 @pytest.mark.slow
-async def test_who_asked_for_progress_hears_of_a_longer_wait(
+async def test_a_longer_wait_is_reported_to_a_caller_that_asked_for_progress(
     limited: Sandbox, tmp_path: Path
 ) -> None:
     limited.fault("get_balance", "status", status=429, code="10011", headers={"retry-after": "3"})

@@ -171,7 +171,7 @@ async def test_the_key_is_nowhere_in_what_it_writes(environment: dict[str, str])
         ({"TELNYX_MCP_EXPORT_DIR": "exports"}, "TELNYX_MCP_EXPORT_DIR must be an absolute path"),
     ],
 )
-async def test_a_setting_that_cannot_be_used_ends_it_with_words(
+async def test_a_setting_that_cannot_be_used_ends_it_with_a_message(
     environment_: dict[str, str], says: str
 ) -> None:
     async with newly_started(environment=environment_) as server:

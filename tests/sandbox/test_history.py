@@ -136,7 +136,7 @@ def audit_events(client: httpx.Client) -> list[dict[str, Any]]:
             return events
 
 
-def test_audit_events_tell_of_every_number_bought_and_released(
+def test_audit_events_contain_every_number_bought_and_released(
     sandbox: Sandbox, client: httpx.Client
 ) -> None:
     """The purchases of the audit are those of the charges."""

@@ -177,7 +177,7 @@ def test_numbers_are_filtered_as_documented(client: httpx.Client) -> None:
     assert tagged == [row for row in everything if row["tags"] == ["support"]]
 
 
-def test_old_numbers_tell_their_type_by_its_former_name(client: httpx.Client) -> None:
+def test_old_numbers_have_the_former_name_of_their_type(client: httpx.Client) -> None:
     """The filter takes the present name for both."""
     local = numbers(client, **{"filter[number_type][eq]": "local"})
     assert {row["phone_number_type"] for row in local} == {"local", "longcode"}
@@ -193,7 +193,7 @@ def test_numbers_are_sorted_newest_first_unless_asked_otherwise(client: httpx.Cl
     assert client.get("/phone_numbers?sort=-purchased_at").status_code == 400
 
 
-def test_the_slim_list_tells_tags_and_connections_on_request_only(client: httpx.Client) -> None:
+def test_the_slim_list_has_tags_and_connections_on_request_only(client: httpx.Client) -> None:
     path = "/phone_numbers/slim"
     plain = data(client, path)
     assert not any(
@@ -365,7 +365,7 @@ def told_of(client: httpx.Client, event_name: str) -> set[str]:
     return told
 
 
-def test_low_credit_is_told_to_an_address_and_a_phone(client: httpx.Client) -> None:
+def test_low_credit_is_notified_to_an_address_and_a_phone(client: httpx.Client) -> None:
     """And no longer to the person whose setting is deleted."""
     told = told_of(client, "Low Available Credit")
     assert told == {"olivia.brandt@northwind-parcels.example", "+13125550142"}

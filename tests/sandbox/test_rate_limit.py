@@ -92,7 +92,7 @@ def test_a_payment_past_the_limit_is_not_made(limited: Sandbox, client: httpx.Cl
     assert len(limited.payments) == 3
 
 
-def test_without_a_limit_nothing_is_said_of_one() -> None:
+def test_without_a_limit_none_is_mentioned() -> None:
     """`rate_limit=None`."""
     with running_sandbox(rate_limit=None) as sandbox:
         headers = {"authorization": f"Bearer {sandbox.key}"}

@@ -201,7 +201,7 @@ def test_a_date_is_a_day_or_its_first_moment(client: httpx.Client) -> None:
     assert all(row["date"][:10] == row["date_time"][:10] for row in calls)
 
 
-def test_31_days_are_a_report_and_a_second_more_is_none(client: httpx.Client) -> None:
+def test_31_days_are_one_report_and_a_second_more_is_refused(client: httpx.Client) -> None:
     assert report(client)
     for longer in (
         {"end_date": "2026-06-01T00:00:01Z"},
@@ -247,7 +247,7 @@ def test_an_end_in_the_future_is_refused(client: httpx.Client) -> None:
         {"date_range": "lately"},
     ],
 )
-def test_time_is_told_in_one_of_two_ways(client: httpx.Client, time: dict[str, str]) -> None:
+def test_time_is_given_in_one_of_two_ways(client: httpx.Client, time: dict[str, str]) -> None:
     params = {name: value for name, value in MESSAGES.items() if name not in MAY}
     assert refused(client, {**params, **time})
 

@@ -103,7 +103,7 @@ async def test_no_secret_of_the_account_leaves_the_client(
             assert name not in text
 
 
-async def test_an_answer_that_can_not_be_read_tells_no_secret(
+async def test_an_answer_that_can_not_be_read_reveals_no_secret(
     scripted: Scripted, client: TelnyxClient
 ) -> None:
     scripted.will_answer({"data": [{"id": {"api_key": VALUE}, "external_pin": VALUE}]})

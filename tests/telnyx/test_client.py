@@ -354,7 +354,7 @@ async def test_the_client_knows_a_sandbox_when_it_has_answered(
     assert client.sandbox is True
 
 
-async def test_a_client_knows_of_its_own_answers_and_of_those_to_clients_with_less_time(
+async def test_a_client_remembers_its_own_answers_and_those_to_clients_with_less_time(
     scripted: Scripted, transport: Transport, client: TelnyxClient
 ) -> None:
     """What a request for a change learns in its own time counts for the call."""
@@ -463,7 +463,7 @@ async def test_events_of_two_types_with_one_id_are_two_requests(
     assert len(scripted.requests) == 2
 
 
-async def test_an_error_is_told_whatever_its_shape(
+async def test_an_error_is_reported_whatever_its_shape(
     scripted: Scripted, client: TelnyxClient
 ) -> None:
     """Billing groups have integer codes, session analysis a message in the place of a title."""

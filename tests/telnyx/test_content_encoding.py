@@ -134,7 +134,7 @@ async def test_the_error_body_of_an_encoded_refusal_is_read(
         "\x7f\xe9" * 200,
     ],
 )
-async def test_more_than_one_layer_or_an_unknown_one_is_refused_in_its_own_words(
+async def test_more_than_one_layer_or_an_unknown_one_is_refused_with_its_own_text(
     scripted: Scripted, transport: Transport, encoding: str
 ) -> None:
     twice = gzip.compress(gzip.compress(GOOD))

@@ -10,7 +10,7 @@ from telnyx_mcp.telnyx.errors import ADVICE, Complaint, Failure, TelnyxError, co
 
 
 @pytest.mark.parametrize("failure", Failure)
-def test_every_failure_has_words_of_its_own(failure: Failure) -> None:
+def test_every_failure_has_its_own_text(failure: Failure) -> None:
     others = {advice.what for other, advice in ADVICE.items() if other is not failure}
     assert ADVICE[failure].what not in others
 

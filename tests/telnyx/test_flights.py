@@ -81,7 +81,7 @@ async def test_a_read_after_the_answer_is_a_new_request(
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["who asked first", "who joined"])
-async def test_who_is_cancelled_leaves_the_others_their_answer(
+async def test_a_cancelled_caller_leaves_the_others_their_answer(
     scripted: Scripted, client: TelnyxClient, first: bool
 ) -> None:
     door = Door()
@@ -141,7 +141,7 @@ async def test_a_failure_is_everybodys(scripted: Scripted, client: TelnyxClient)
 
 
 @pytest.mark.parametrize(("earlier", "later"), [(25, 4), (4, 25)])
-async def test_who_has_another_deadline_does_not_share(
+async def test_a_caller_with_another_deadline_does_not_share(
     scripted: Scripted, transport: Transport, earlier: float, later: float
 ) -> None:
     scripted.will_answer(BALANCE)
@@ -152,7 +152,7 @@ async def test_who_has_another_deadline_does_not_share(
     assert len(scripted.requests) == 2
 
 
-async def test_who_comes_while_a_read_has_long_waited_for_its_turn_shares_it(
+async def test_a_caller_shares_a_read_that_has_long_waited_for_its_turn(
     scripted: Scripted, transport: Transport
 ) -> None:
     scripted.will_answer(BALANCE)
@@ -163,7 +163,7 @@ async def test_who_comes_while_a_read_has_long_waited_for_its_turn_shares_it(
     assert len(scripted.requests) == 1
 
 
-async def test_what_was_asked_before_a_change_tells_nobody_how_it_is_after_it(
+async def test_an_answer_from_before_a_change_is_not_shared_after_it(
     scripted: Scripted, transport: Transport
 ) -> None:
     """Or the balance after a payment could be the one from before it."""
@@ -180,7 +180,7 @@ async def test_what_was_asked_before_a_change_tells_nobody_how_it_is_after_it(
             before.opened.set()
 
 
-async def test_everybody_who_waits_for_the_limit_is_told(
+async def test_every_caller_that_waits_for_the_limit_is_notified(
     scripted: Scripted, transport: Transport
 ) -> None:
     full = {"x-ratelimit-limit": "1", "x-ratelimit-remaining": "0", "x-ratelimit-reset": "6"}
@@ -206,7 +206,7 @@ async def test_everybody_who_waits_for_the_limit_is_told(
     assert heard["one"][0] == pytest.approx(6, abs=0.1)
 
 
-async def test_who_closes_waits_for_what_was_given_up_to_be_over(
+async def test_closing_waits_until_cancelled_requests_have_ended(
     scripted: Scripted, client: TelnyxClient
 ) -> None:
     door = Door()

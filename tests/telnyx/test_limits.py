@@ -119,7 +119,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ({"retry-after": "99999999999"}, LONGEST_BELIEVED),
     ],
 )
-def test_the_wait_is_the_first_usable_one_told(
+def test_the_wait_is_the_first_usable_one_stated(
     headers: dict[str, str], seconds: float | None, elsewhere: None
 ) -> None:
     assert wait_seconds(headers, now=lambda: NOON) == seconds
@@ -143,7 +143,7 @@ TEXTS = st.one_of(
 @given(st.dictionaries(st.sampled_from(NAMES), TEXTS))
 @example({"retry-after": "Thu, 99 Jan 2026 99:99:99 GMT"})
 @example({"x-ratelimit-reset": "1", "x-ratelimit-limit": "a" + ";" * 60 + '"'})
-def test_whatever_is_told_the_figures_are_usable(headers: dict[str, str]) -> None:
+def test_whatever_the_headers_state_the_figures_are_usable(headers: dict[str, str]) -> None:
     for wait in (wait_seconds(headers, lambda: NOON), retry_after(headers, lambda: NOON)):
         assert wait is None or 0 <= wait <= LONGEST_BELIEVED
     tells = parse_rate_limit(headers)

@@ -128,7 +128,7 @@ async def test_all_pages_are_read_and_what_was_read_before_a_failure_counts(
     assert set(part.missing) == {Named.BILLING_GROUPS}
 
 
-async def test_a_list_without_end_is_read_in_part_and_that_is_said(
+async def test_an_endless_list_is_read_in_part_and_the_answer_says_so(
     scripted: Scripted, client: TelnyxClient, time: Time
 ) -> None:
     def page(number: int) -> Any:

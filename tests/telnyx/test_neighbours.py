@@ -51,7 +51,7 @@ async def test_numbers_without_tags_are_found_in_the_list_that_can(account: Teln
     assert all(each.tags == [] for each in found.items)
 
 
-async def test_a_blocked_product_is_told(account: TelnyxClient, sandbox: Sandbox) -> None:
+async def test_a_blocked_product_is_reported(account: TelnyxClient, sandbox: Sandbox) -> None:
     assert not any(each.blocked for each in await account.list_spend_limits())
     sandbox.block("inference")
     (blocked,) = [each for each in await account.list_spend_limits() if each.blocked]
@@ -62,7 +62,9 @@ async def test_a_blocked_product_is_told(account: TelnyxClient, sandbox: Sandbox
     assert blocked.limit.amount == blocked.effective_limit_usd
 
 
-async def test_who_is_told_of_low_credit_takes_five_lists(account: TelnyxClient) -> None:
+async def test_the_recipients_of_the_low_credit_notice_come_from_five_lists(
+    account: TelnyxClient,
+) -> None:
     events = (await account.list_notification_events()).items
     conditions = (await account.list_notification_event_conditions()).items
     settings = (await account.list_notification_settings()).items

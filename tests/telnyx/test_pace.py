@@ -59,7 +59,7 @@ def test_what_is_left_of_the_window_goes_at_once_and_the_rest_by_turns_from_the_
     assert given_out[3:] == pytest.approx([10 + EDGE, 10 + EDGE + gap, 10 + EDGE + 2 * gap])
 
 
-def test_turns_already_given_out_count_though_no_answer_knows_of_them() -> None:
+def test_turns_already_given_count_although_no_answer_includes_them() -> None:
     pace, _ = turns(known(limit=5, remaining=4), 3)
     late = Observation(RateLimitHeaders(5, 4, 10.0), NOON, NOON + 0.1)
     _, given_out = turns(learn(pace, late, NOON + 0.1), 2, NOON + 0.1)
@@ -110,7 +110,7 @@ def test_a_429_closes_for_as_long_as_it_says(seen: Observation, opens: float) ->
     assert given_out == pytest.approx([opens])
 
 
-def test_a_429_puts_off_all_who_wait_by_the_same_time_in_their_order() -> None:
+def test_a_429_delays_all_waiting_callers_by_the_same_time_in_their_order() -> None:
     pace = known(limit=5, remaining=0, reset=3.0)
     given_out: list[Turn] = []
     for _ in range(4):
@@ -161,7 +161,7 @@ def test_when_all_leave_the_queue_nobody_waits_behind_them(order: tuple[int, ...
     assert pace.abandoned == ()
 
 
-def test_who_leaves_between_others_changes_nothing_for_them() -> None:
+def test_a_caller_that_leaves_between_others_changes_nothing_for_them() -> None:
     pace, given_out = waiting(3)
     last = take(pace, NOON)[1]
     pace = give_back(pace, given_out[1], NOON)
@@ -177,7 +177,7 @@ def test_turns_that_have_passed_are_forgotten() -> None:
     assert pace.abandoned == (given_out[1].at,)
 
 
-def test_who_leaves_last_leaves_the_turn_to_the_next() -> None:
+def test_the_last_caller_that_leaves_gives_its_turn_to_the_next() -> None:
     pace, given_out = waiting(3)
     pace = give_back(pace, given_out[2], NOON)
     assert take(pace, NOON)[1].at == pytest.approx(given_out[2].at)
@@ -194,7 +194,7 @@ def test_a_turn_given_back_in_the_window_that_has_begun_is_free_there() -> None:
     assert take(pace, later)[1].at == later
 
 
-def test_those_who_are_put_off_and_leave_are_not_waited_for() -> None:
+def test_delayed_callers_that_leave_are_not_waited_for() -> None:
     """A 429 that closes for longer than anybody waits meets a queue."""
     pace, given_out = waiting(3)
     refused = Observation(RateLimitHeaders(), NOON + 1, NOON + 1, refused=True, retry_after=30.0)
@@ -204,7 +204,7 @@ def test_those_who_are_put_off_and_leave_are_not_waited_for() -> None:
     assert take(pace, NOON + 1)[1].at == pytest.approx(NOON + 31)
 
 
-def test_while_some_were_turned_away_who_had_a_turn_lately_leaves_them_room() -> None:
+def test_while_some_were_turned_away_a_recent_caller_leaves_them_room() -> None:
     pace, _ = waiting(7)
     assert room(pace, 1.0, NOON) == math.inf, "nobody was"
     _, turn = take(pace, NOON)
@@ -220,18 +220,18 @@ def test_an_answer_from_before_the_clock_was_set_back_closes_nothing() -> None:
     assert take(learn(known(), refused, back), back)[1].at == back
 
 
-def test_those_who_wait_count_in_the_window_that_they_wait_for() -> None:
+def test_waiting_callers_count_in_the_window_that_they_wait_for() -> None:
     pace, _ = waiting(3)
     assert current(pace, NOON + 10.01).used == pytest.approx(3, abs=1)
 
 
-def test_those_who_wait_count_in_a_window_that_an_answer_tells_of() -> None:
+def test_waiting_callers_count_in_a_window_that_an_answer_states() -> None:
     pace, _ = waiting(3)
     pace = learn(pace, Observation(RateLimitHeaders(5, 4, 60.5), NOON + 1, NOON + 1), NOON + 1)
     assert pace.used == pytest.approx(1 + 3, abs=1)
 
 
-def test_the_window_for_those_who_were_put_off_begins_when_it_opens_for_them() -> None:
+def test_the_window_of_delayed_callers_begins_when_it_opens_for_them() -> None:
     pace, _ = waiting(3)
     refused = Observation(RateLimitHeaders(), NOON + 1, NOON + 1, refused=True, retry_after=30.0)
     pace = current(learn(pace, refused, NOON + 1), NOON + 31.01)
@@ -306,7 +306,7 @@ ANSWERS = st.lists(
 
 
 @given(ANSWERS)
-def test_whatever_is_told_turns_are_in_order_and_nothing_closes_for_more_than_an_hour(
+def test_whatever_the_headers_state_turns_are_in_order_and_nothing_closes_for_more_than_an_hour(
     answers: list[tuple[RateLimitHeaders, float, float, bool, float | None]],
 ) -> None:
     pace, now, last = Pace(), NOON, 0.0

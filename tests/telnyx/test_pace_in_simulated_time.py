@@ -36,7 +36,7 @@ def world() -> Iterator[World]:
 @pytest.mark.slow
 @pytest.mark.parametrize("copies", [1, 8, 20])
 @pytest.mark.parametrize("aligned", [False, True], ids=["from the first request", "by the clock"])
-def test_a_window_told_truly_is_used_up_and_never_overrun(
+def test_a_window_that_is_stated_correctly_is_used_up_and_never_overrun(
     world: World, copies: int, aligned: bool
 ) -> None:
     seen = load(world, FixedWindow(aligned=aligned), copies)
@@ -179,7 +179,7 @@ LIES: dict[str, Tell] = {
 @pytest.mark.slow
 @pytest.mark.parametrize("copies", [1, 8])
 @pytest.mark.parametrize("lie", LIES)
-def test_whatever_headers_tell_a_tenth_of_what_is_allowed_is_used(
+def test_whatever_the_headers_state_a_tenth_of_what_is_allowed_is_used(
     world: World, lie: str, copies: int
 ) -> None:
     seconds = 400
@@ -227,7 +227,7 @@ def test_small_and_long_limits_are_used_up_too(world: World, limit: int, period:
 
 
 @pytest.mark.parametrize(("limit", "period"), [(5, 10.0), (10, 10.0), (20, 60.0), (60, 60.0)])
-def test_who_comes_back_when_told_gets_a_turn_though_far_more_is_asked_than_allowed(
+def test_a_caller_that_returns_when_asked_to_gets_a_turn_even_under_overload(
     world: World, limit: int, period: float
 ) -> None:
     seen = load(world, FixedWindow(limit, period), 20, obedient=True)

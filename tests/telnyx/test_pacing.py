@@ -101,7 +101,7 @@ async def test_a_turn_later_than_the_caller_can_wait_is_refused_at_once(time: Ti
     assert time.slept == []
 
 
-async def test_who_is_put_off_beyond_what_is_bearable_is_refused_then(time: Time) -> None:
+async def test_a_caller_delayed_beyond_the_longest_wait_is_refused_then(time: Time) -> None:
     place = InMemoryStore(time.clock)
 
     async def sleep(seconds: float) -> None:
@@ -118,7 +118,9 @@ async def test_who_is_put_off_beyond_what_is_bearable_is_refused_then(time: Time
 
 
 @pytest.mark.parametrize(("wait", "told"), [(1.5, False), (6, True)])
-async def test_who_waits_over_two_seconds_is_told(time: Time, wait: float, told: bool) -> None:
+async def test_a_caller_that_waits_over_two_seconds_is_notified(
+    time: Time, wait: float, told: bool
+) -> None:
     pacer = time.pacer()
     await answered(pacer, limit(0, wait))
     heard: list[tuple[float, str]] = []
@@ -142,7 +144,7 @@ async def test_whoever_learns_of_a_429_all_copies_wait(time: Time) -> None:
     assert sum(time.slept) == pytest.approx(7)
 
 
-async def test_what_an_answer_told_is_known_to_all_with_the_next_turn(time: Time) -> None:
+async def test_what_an_answer_stated_is_known_to_all_with_the_next_turn(time: Time) -> None:
     place = InMemoryStore(time.clock)
     one, other = (Pacer(place, place, time.sleep, clock=time.clock) for _ in range(2))
     await answered(one, limit(1, 5))
@@ -159,7 +161,7 @@ async def test_that_nothing_is_left_all_know_at_once(time: Time) -> None:
     assert sum(time.slept) == pytest.approx(5, abs=0.1)
 
 
-async def test_what_several_answers_told_all_know_at_once(time: Time) -> None:
+async def test_what_several_answers_stated_is_known_to_all_at_once(time: Time) -> None:
     """Or twenty copies that begin with many requests each would all go on without a limit."""
     place = InMemoryStore(time.clock)
     one, other = (Pacer(place, place, time.sleep, clock=time.clock) for _ in range(2))
@@ -185,7 +187,7 @@ class Fragile(InMemoryStore):
         return await super().change(endpoint, change)
 
 
-async def test_a_lost_place_is_said_once_and_tried_again_after_a_while(time: Time) -> None:
+async def test_a_lost_store_is_reported_once_and_tried_again_after_a_while(time: Time) -> None:
     said: list[str] = []
     shared = Fragile(time.clock)
     pacer = Pacer(shared, InMemoryStore(time.clock), time.sleep, said.append, time.clock)
@@ -218,7 +220,7 @@ async def test_alone_a_process_keeps_to_the_limit_by_itself(time: Time) -> None:
 
 @pytest.mark.parametrize("shift", [300.0, -3600.0])
 @pytest.mark.parametrize("lost_first", [False, True], ids=["lost", "found again"])
-async def test_who_waits_while_the_place_changes_gets_a_turn_at_the_other(
+async def test_a_caller_that_waits_while_the_store_changes_gets_a_turn_at_the_other(
     time: Time, shift: float, lost_first: bool
 ) -> None:
     """What one place says of a turn of another means nothing."""
@@ -252,7 +254,7 @@ async def test_who_waits_while_the_place_changes_gets_a_turn_at_the_other(
     assert sum(time.slept) == pytest.approx(10, abs=0.1)
 
 
-async def test_what_an_answer_told_by_the_clock_of_a_lost_place_is_not_learnt(time: Time) -> None:
+async def test_what_an_answer_stated_by_the_clock_of_a_lost_store_is_not_learnt(time: Time) -> None:
     ahead = Fragile(lambda: time.at + 600)
     pacer = Pacer(ahead, InMemoryStore(time.clock), time.sleep, lambda _: None, time.clock)
     sent = await pacer.turn(HERE)
@@ -265,7 +267,7 @@ async def test_what_an_answer_told_by_the_clock_of_a_lost_place_is_not_learnt(ti
     assert time.slept == [], "and none to a request that went by it"
 
 
-async def test_what_an_answer_told_alone_is_not_learnt_by_the_place_found_again(time: Time) -> None:
+async def test_what_an_answer_stated_alone_is_not_learnt_by_the_recovered_store(time: Time) -> None:
     ahead = Fragile(lambda: time.at + 600)
     pacer = Pacer(ahead, InMemoryStore(time.clock), time.sleep, lambda _: None, time.clock)
     ahead.lost = True
@@ -291,7 +293,7 @@ async def test_a_clock_that_is_set_does_not_keep_a_process_alone(time: Time) -> 
     assert pacer.place == "/there"
 
 
-async def test_who_leaves_while_waiting_holds_up_nobody(time: Time) -> None:
+async def test_a_caller_that_leaves_while_waiting_delays_nobody(time: Time) -> None:
     """Cancelled, by whomever, or because its caller can't be told."""
 
     async def sleep(_: float) -> None:
@@ -396,7 +398,7 @@ LONG = ["61", "3600", "86400", "1e30", FAR]
 
 @pytest.mark.parametrize("after", LONG)
 @pytest.mark.parametrize("more", [{}, limit(0, 3600), limit(5, 60.5)])
-async def test_a_429_without_telnyx_own_code_closes_for_a_minute_at_most_and_says_who_said_it(
+async def test_a_429_without_telnyx_own_code_closes_for_a_minute_at_most_and_names_its_sender(
     time: Time, after: str, more: Mapping[str, str]
 ) -> None:
     pacer = time.pacer()
@@ -430,7 +432,9 @@ async def test_the_headers_of_an_answer_close_for_a_minute_at_most(time: Time, r
     assert 59 < known["closed_s"] <= 60
 
 
-async def test_what_was_closed_can_be_opened_and_those_who_wait_go_on_at_once(time: Time) -> None:
+async def test_a_closed_endpoint_can_be_reopened_and_waiting_callers_continue_at_once(
+    time: Time,
+) -> None:
     pacer = time.pacer()
     await answered(pacer, {"retry-after": "12"}, 429)
 

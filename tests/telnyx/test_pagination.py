@@ -40,12 +40,12 @@ async def test_a_walk_brings_the_pages_in_order() -> None:
     assert [page.items for page in pages] == [[1, 2], [3, 4], [5]]
 
 
-async def test_a_walk_ends_with_the_last_page_told() -> None:
+async def test_a_list_ends_with_the_last_stated_page() -> None:
     pages = await walked(paged([1, 2], [3, 4], [5, 6], total_pages=2))
     assert [page.number for page in pages] == [1, 2]
 
 
-async def test_a_walk_ends_with_a_page_that_is_not_full_where_no_total_is_told() -> None:
+async def test_without_a_total_a_list_ends_with_a_page_that_is_not_full() -> None:
     pages = await walked(paged([1, 2], [3], [4, 5]))
     assert [page.number for page in pages] == [1, 2]
 
@@ -138,7 +138,7 @@ async def test_pages_are_asked_for_a_few_ahead_and_come_in_order() -> None:
     assert pages.asked == list(range(1, 10))
 
 
-async def test_where_no_total_is_told_one_page_is_asked_for_at_a_time() -> None:
+async def test_without_a_stated_total_one_page_is_requested_at_a_time() -> None:
     pages = Slow(9, told=False)
     pages.open(1)
     with anyio.move_on_after(0.05):
@@ -147,7 +147,7 @@ async def test_where_no_total_is_told_one_page_is_asked_for_at_a_time() -> None:
     assert pages.asked == [1, 2]
 
 
-async def test_who_wants_one_page_asks_for_one() -> None:
+async def test_a_reader_of_one_page_requests_one() -> None:
     pages = Slow(9)
     pages.open()
     async with aclosing(iter_pages(pages.fetch)) as walked:
@@ -156,7 +156,7 @@ async def test_who_wants_one_page_asks_for_one() -> None:
     assert pages.asked == [1]
 
 
-async def test_who_has_enough_gives_up_what_is_in_flight() -> None:
+async def test_a_reader_that_stops_early_cancels_what_is_in_flight() -> None:
     pages = Slow(9)
     pages.open(1, 2)
     with anyio.fail_after(SECONDS):
@@ -311,7 +311,7 @@ def test_a_page_of_rows_in_memory_knows_where_it_stands() -> None:
     assert not page_of([], 1, 2).has_more
 
 
-def test_only_so_many_rows_are_remembered() -> None:
+def test_a_limited_number_of_rows_is_remembered() -> None:
     rows = Deduplicator(remembered=10)
     assert len(list(rows.new(range(100), str))) == 100
     assert list(rows.new(range(90, 100), str)) == []

@@ -181,7 +181,7 @@ async def test_without_a_word_of_telnyx_the_pause_doubles_and_is_random(
         ({"retry-after-ms": "soon", "retry-after": "3"}, 3.0),
     ],
 )
-async def test_the_pause_is_the_one_that_telnyx_told(
+async def test_the_pause_is_the_one_that_telnyx_stated(
     scripted: Scripted,
     transport: Transport,
     time: Time,
@@ -207,7 +207,7 @@ async def test_a_date_to_try_again_at_is_obeyed(
     ("status", "what_for"),
     [(429, "Telnyx's rate limit"), (503, "Telnyx to be ready again")],
 )
-async def test_whoever_waits_long_before_the_next_try_is_told_what_for(
+async def test_a_long_wait_before_the_next_try_is_reported_with_its_reason(
     scripted: Scripted, transport: Transport, status: int, what_for: str
 ) -> None:
     heard: list[tuple[int, str]] = []
@@ -221,7 +221,7 @@ async def test_whoever_waits_long_before_the_next_try_is_told_what_for(
 
 
 @pytest.mark.parametrize("status", [429, 503])
-async def test_a_pause_of_more_than_15_seconds_is_told_instead_of_waited_for(
+async def test_a_pause_of_more_than_15_seconds_is_reported_instead_of_waited_for(
     scripted: Scripted, transport: Transport, time: Time, status: int
 ) -> None:
     scripted.will(complaint(status, "10011", {"retry-after": "16"}))

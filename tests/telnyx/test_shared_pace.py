@@ -217,7 +217,7 @@ async def test_the_file_is_its_owners_only_and_holds_no_key(file: Path) -> None:
     assert (await anyio.Path(file).stat()).st_mode & 0o777 == 0o600
 
 
-async def test_another_who_writes_is_waited_for(file: Path) -> None:
+async def test_another_writer_is_waited_for(file: Path) -> None:
     place = SqliteStore(file, "account")
     await place.change(HERE, taking())
     writer = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
@@ -232,7 +232,7 @@ async def test_another_who_writes_is_waited_for(file: Path) -> None:
     place.close()
 
 
-async def test_another_who_never_lets_go_is_given_up(
+async def test_a_writer_that_never_releases_the_store_is_given_up(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("telnyx_mcp.telnyx.rate_limit.stores.sqlite.PATIENCE", 0.05)
@@ -247,7 +247,7 @@ async def test_another_who_never_lets_go_is_given_up(
     place.close()
 
 
-async def test_who_leaves_while_another_writes_leaves_at_once(file: Path) -> None:
+async def test_a_caller_that_leaves_while_another_writes_leaves_at_once(file: Path) -> None:
     place = SqliteStore(file, "account")
     await place.change(HERE, taking())
     writer = sqlite3.connect(file, isolation_level=None)
@@ -379,7 +379,7 @@ def of_postgresql(url: str) -> None:
         pytest.skip("of PostgreSQL only")
 
 
-async def test_a_connection_that_was_cut_is_made_anew(places: Places, url: str) -> None:
+async def test_a_connection_that_was_cut_is_opened_again(places: Places, url: str) -> None:
     """As servers do with those that idle, and when they are started again."""
     of_postgresql(url)
     one, other = places(), places()
@@ -482,7 +482,7 @@ async def test_the_pace_stays_shared_though_the_database_is_20_ms_away_and_many_
         assert known.used == copies * reads, "every turn was counted once, for all"
 
 
-async def test_who_leaves_before_its_change_was_made_takes_no_turn_and_holds_up_nobody(
+async def test_a_caller_that_leaves_before_its_change_was_made_takes_no_turn_and_delays_nobody(
     url: str, key: str
 ) -> None:
     of_postgresql(url)

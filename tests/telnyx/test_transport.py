@@ -79,9 +79,7 @@ async def test_an_id_is_one_quoted_segment_of_the_path(
     assert scripted.requests[0].target == f"/v2/invoices/{quoted}"
 
 
-async def test_a_query_value_that_is_none_is_left_out(
-    scripted: Scripted, transport: Transport
-) -> None:
+async def test_a_query_value_of_none_is_left_out(scripted: Scripted, transport: Transport) -> None:
     scripted.will(GOOD)
     await transport.request(op.LIST_INVOICES, query={"sort": None, "page[number]": 2})
     assert scripted.requests[0].target == "/v2/invoices?page%5Bnumber%5D=2"
@@ -237,14 +235,14 @@ async def test_an_error_body_of_any_form_leaves_the_meaning_of_the_status(
     assert str(error).isprintable()
 
 
-async def test_telnyx_own_429_is_told_from_one_of_something_in_front(
+async def test_telnyx_own_429_is_distinguished_from_one_of_a_proxy(
     scripted: Scripted, transport: Transport
 ) -> None:
     scripted.will(complaint(429, "10011"))
     assert (await failure_of(transport, op.GET_BALANCE)).failure is Failure.RATE_LIMITED
 
 
-async def test_what_telnyx_complains_about_is_told(
+async def test_what_telnyx_complains_about_is_reported(
     scripted: Scripted, transport: Transport
 ) -> None:
     scripted.will(complaint(422, "10027", title="Invalid amount", detail="Too small."))
@@ -273,7 +271,7 @@ async def test_what_telnyx_complains_about_is_told(
         (op.UPDATE_AUTO_RECHARGE_PREFERENCES, {"pointer": "/threshold_amount"}, "threshold_amount"),
     ],
 )
-async def test_the_argument_complained_about_is_told_in_the_names_of_the_tool(
+async def test_the_argument_complained_about_is_named_as_in_the_tool(
     scripted: Scripted,
     transport: Transport,
     operation: op.Operation,
@@ -443,7 +441,7 @@ async def test_a_payment_that_waits_for_a_connection_until_the_deadline_was_not_
         (raw(b"this is no HTTP\r\n\r\n"), Fate.UNKNOWN),
     ],
 )
-async def test_an_answer_tells_what_became_of_a_change(
+async def test_an_answer_states_the_outcome_of_a_change(
     scripted: Scripted, transport: Transport, operation: op.Operation, told: Answer, fate: Fate
 ) -> None:
     scripted.will(told)

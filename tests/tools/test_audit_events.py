@@ -98,7 +98,9 @@ async def test_the_changes_of_a_user(
 
 
 @pytest.mark.parametrize("spelling", ["owner", "Account Owner", "account-owner"])
-async def test_a_role_in_plain_words(server: AccountServer, spelling: str) -> None:
+async def test_a_role_may_be_written_in_everyday_words(
+    server: AccountServer, spelling: str
+) -> None:
     assert (await asked(server, changed_by=spelling))["changed_by"] == "account_owner"
 
 
@@ -140,7 +142,7 @@ async def test_any_of_several_texts_finds_an_event(server: AccountServer, sandbo
     assert told["total"] == len(wanted) >= 2
 
 
-async def test_whole_values_come_first_and_this_is_said(
+async def test_whole_values_come_first_and_the_answer_says_so(
     scripted: Scripted, scripted_server: AccountServer
 ) -> None:
     rows = [

@@ -164,12 +164,12 @@ async def test_a_missing_argument_is_named_with_what_it_is(
     check_refusal(sandbox, result, f"`{name}` is required: ")
 
 
-async def test_all_that_is_wrong_is_told_at_once(sandbox: Sandbox, server: AccountServer) -> None:
+async def test_all_mistakes_are_reported_at_once(sandbox: Sandbox, server: AccountServer) -> None:
     arguments = {"status": "lost", "page": 0, "page_size": 251, "started_after": "May"}
     await refused(sandbox, server, DELIVERIES, arguments, *arguments)
 
 
-async def test_of_very_many_wrong_arguments_a_few_are_told(
+async def test_of_very_many_wrong_arguments_a_few_are_reported(
     sandbox: Sandbox, server: AccountServer
 ) -> None:
     wrong = {f"wrong_{number}_{'x' * 1000}": 1 for number in range(500)}
@@ -237,7 +237,7 @@ async def test_what_is_no_plain_amount_is_refused(
 
 
 @pytest.mark.parametrize("amount", [math.nan, math.inf])
-async def test_a_number_that_is_none_is_refused(
+async def test_an_invalid_number_is_refused(
     sandbox: Sandbox, server: AccountServer, amount: float
 ) -> None:
     await refused(sandbox, server, PAY, {"amount": amount}, "`amount`")
@@ -304,7 +304,7 @@ async def test_a_range_of_more_than_31_days_is_answered_with_the_ranges_to_ask_f
     )
 
 
-async def test_a_range_of_centuries_is_answered_in_few_words(
+async def test_a_range_of_centuries_gets_a_short_error(
     sandbox: Sandbox, server: AccountServer
 ) -> None:
     arguments = {"start_date": "0001-01-01", "end_date": "9999-12-31"}
@@ -467,7 +467,7 @@ async def test_an_unknown_date_range_is_answered_with_those_there_are(
 
 
 @pytest.mark.parametrize("said", ["last week", "Last_Week", " last_7_days "])
-async def test_a_date_range_may_be_said_as_people_write_it(
+async def test_a_date_range_may_be_written_as_users_write_it(
     sandbox: Sandbox, server: AccountServer, said: str
 ) -> None:
     asked = {"record_type": "messaging", "date_range": said}
@@ -492,7 +492,7 @@ async def test_a_range_without_length_is_refused_as_nothing_lies_in_it(
 
 
 @pytest.mark.parametrize(("tool", "name"), [(PAY, "reference"), (AUDIT, "contains")])
-async def test_an_empty_text_is_refused_in_plain_words(
+async def test_an_empty_text_is_refused_with_an_explanation(
     sandbox: Sandbox, server: AccountServer, tool: str, name: str
 ) -> None:
     empty: object = [""] if name == "contains" else ""
@@ -538,7 +538,7 @@ async def test_an_update_with_nothing_to_update_is_refused(
 @pytest.mark.parametrize(
     "wrong", ['["message.sent"', [None], [""], {}, 5, ["x"] * 21, [["x"]]], ids=str
 )
-async def test_a_list_that_is_none_is_refused(
+async def test_an_invalid_list_is_refused(
     sandbox: Sandbox, server: AccountServer, wrong: object
 ) -> None:
     await refused(sandbox, server, DELIVERIES, {"event_types": wrong}, "`event_types`")
@@ -557,7 +557,7 @@ async def test_control_characters_are_refused_and_not_repeated(
 
 
 @pytest.mark.parametrize(("tool", "name"), TEXT_PARAMETERS)
-async def test_100_kb_of_text_are_refused_in_few_words(
+async def test_100_kb_of_text_are_refused_with_a_short_error(
     sandbox: Sandbox, server: AccountServer, tool: str, name: str
 ) -> None:
     for text in ("x" * 100_000, "=" * 100_000, "a=" + "\U0001f600" * 25_000):

@@ -78,14 +78,14 @@ def said(made: Change, asked: AskOutcome | None = None, *, is_repeat: bool = Fal
         ),
     ],
 )
-def test_each_outcome_is_told_with_what_happened_and_what_to_do(
+def test_each_outcome_is_reported_with_what_happened_and_what_to_do(
     told: dict[str, Any], message: str
 ) -> None:
     assert said(change(**told)) == message
 
 
 @pytest.mark.parametrize(("told", "pauses"), [({}, True), (SETTING, False)])
-def test_only_a_declined_payment_is_said_to_pause_payments(
+def test_only_a_declined_payment_claims_to_pause_payments(
     told: dict[str, Any], *, pauses: bool
 ) -> None:
     message = said(change(state=State.DECLINED, **told))
@@ -107,7 +107,7 @@ def test_only_a_declined_payment_is_said_to_pause_payments(
         (AskOutcome.AT_TERMINAL, f"Tell the user to run {APPROVE} within 10 minutes"),
     ],
 )
-def test_while_a_question_waits_the_way_to_answer_it_is_told(
+def test_while_a_question_waits_the_reply_says_how_to_answer_it(
     asked: AskOutcome | None, words: str
 ) -> None:
     assert words in said(change(), asked)
@@ -178,7 +178,7 @@ def paid(ledger: Ledger, number: int) -> str:
     return made.id
 
 
-async def test_changes_are_listed_newest_first_and_it_is_said_whether_there_are_more(
+async def test_changes_are_listed_newest_first_and_the_answer_says_whether_there_are_more(
     server: AccountServer, ledger: Ledger
 ) -> None:
     ledger.identify(Identity("user-1"), NOW)

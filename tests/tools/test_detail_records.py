@@ -107,7 +107,7 @@ async def test_amounts_are_compared_in_all_four_ways(
     assert told["total"] == wanted
 
 
-async def test_what_is_excluded_is_left_out_of_the_page_and_said(
+async def test_excluded_rows_are_left_out_of_the_page_and_counted(
     server: AccountServer, sandbox: Sandbox
 ) -> None:
     plain = await found(server, record_type="messaging", date_range="yesterday")

@@ -128,7 +128,7 @@ async def test_a_first_page_that_fails_leaves_no_file(
     assert os.listdir(folder) == []  # noqa: PTH208
 
 
-async def test_a_folder_that_cannot_be_written_to_is_said(
+async def test_a_folder_that_cannot_be_written_to_is_reported(
     settings: Settings, tmp_path: Path
 ) -> None:
     taken = tmp_path / "taken"

@@ -147,7 +147,7 @@ async def test_a_look_that_breaks_off_says_what_it_covered(
     assert told["note"].startswith("INCOMPLETE: looked through 250 of 400")
 
 
-async def test_a_look_ends_after_so_many_pages_and_says_so(
+async def test_a_scan_ends_at_the_page_limit_and_says_so(
     scripted: Scripted, scripted_server: AccountServer
 ) -> None:
     meta = {"total_pages": 90, "total_results": 450}

@@ -77,7 +77,7 @@ async def test_a_row_says_whose_a_number_is(
 
 
 @pytest.mark.parametrize("arguments", [{}, {"number": "555"}, {"profile": "none"}])
-async def test_the_pin_of_a_number_is_never_told(
+async def test_the_pin_of_a_number_is_never_shown(
     server: AccountServer, numbers: Numbers, arguments: Json
 ) -> None:
     result = await call(server, TOOL, arguments | {"page_size": 40})
@@ -115,7 +115,7 @@ async def test_a_number_is_found_in_any_spelling(
     assert number in listed(await ask(server, number=spell(number)))
 
 
-async def test_a_number_that_was_released_is_still_found_and_its_status_told(
+async def test_a_released_number_is_still_found_with_its_status(
     server: AccountServer, sandbox: Sandbox
 ) -> None:
     for status in ("deleted", "ported-out"):
@@ -386,7 +386,7 @@ async def test_rows_of_a_list_that_broke_off_have_no_total(
     assert "INCOMPLETE" in told["note"]
 
 
-async def test_a_list_ends_after_so_many_pages_and_says_so(
+async def test_a_list_ends_at_the_page_limit_and_says_so(
     scripted: Scripted, scripted_server: AccountServer
 ) -> None:
     scripted.will(*(page(number, 75_000, size=1) for number in range(300)))

@@ -166,7 +166,7 @@ async def test_250_deliveries_are_cut_to_what_fits_and_say_so(server: AccountSer
     assert content["has_more"] is True
 
 
-async def test_rows_that_were_left_out_come_with_the_pages_of_the_size_told(
+async def test_rows_that_were_left_out_come_with_pages_of_the_stated_size(
     server: AccountServer,
 ) -> None:
     """From the first page on, nothing is skipped."""
@@ -182,7 +182,7 @@ async def test_rows_that_were_left_out_come_with_the_pages_of_the_size_told(
 # --- detail records ------------------------------------------------------------------------------
 
 
-async def test_what_is_the_same_in_all_records_is_said_once(server: AccountServer) -> None:
+async def test_what_is_the_same_in_all_records_is_stated_once(server: AccountServer) -> None:
     content = await answered(
         server, RECORDS, {"record_type": "messaging", "filters": ["direction=outbound"]}
     )
@@ -316,7 +316,7 @@ async def test_the_event_of_a_delivery_comes_only_when_asked_for(
     assert "include_payload" in content["note"]
 
 
-async def test_a_row_of_deliveries_tells_of_the_latest_attempt(server: AccountServer) -> None:
+async def test_a_row_of_deliveries_shows_the_latest_attempt(server: AccountServer) -> None:
     rows = (await answered(server, DELIVERIES, {"status": "failed"}))["items"]
     assert rows
     assert all(row["status"] == "failed" and row["attempts"] > 0 for row in rows)
@@ -349,7 +349,7 @@ async def test_tags_are_asked_for_by_their_beginning(
 
 
 @pytest.mark.parametrize(("tool", "arguments"), READS, ids=lambda each: str(each)[:40])
-async def test_every_failure_is_told_in_plain_words_without_the_key(
+async def test_every_failure_is_explained_without_the_key(
     scripted: Scripted, scripted_server: AccountServer, tool: str, arguments: dict[str, Any]
 ) -> None:
     failing = [
@@ -373,7 +373,7 @@ async def test_every_failure_is_told_in_plain_words_without_the_key(
         assert "validation error" not in text
 
 
-async def test_a_connection_that_breaks_is_told_in_plain_words(
+async def test_a_connection_that_breaks_is_explained(
     scripted: Scripted, scripted_server: AccountServer
 ) -> None:
     scripted.will(hang_up())

@@ -76,7 +76,7 @@ async def test_an_unknown_amount_makes_the_charge_unknown_not_zero(
         assert "unknown" in told["note"]
 
 
-async def test_the_preferences_are_told_though_the_balance_is_not(
+async def test_the_preferences_are_shown_although_the_balance_is_not(
     server: AccountServer, sandbox: Sandbox
 ) -> None:
     sandbox.fault("get_balance", "status", status=403, times=None)
@@ -110,14 +110,14 @@ async def test_those_are_named_that_a_setting_in_force_names(server: AccountServ
     }
 
 
-async def test_no_destination_is_told_in_whole(server: AccountServer) -> None:
+async def test_no_destination_is_shown_in_full(server: AccountServer) -> None:
     result = await call(server, TOOL)
     said = text_of(result) + json.dumps(result.structured_content, ensure_ascii=False)
     assert not [to for _, _, to in CHANNELS.values() if to in said]
 
 
 @pytest.mark.parametrize("which", LISTS)
-async def test_without_one_of_the_lists_it_is_unknown_and_all_else_is_told(
+async def test_without_one_of_the_lists_it_is_unknown_and_all_else_is_shown(
     server: AccountServer, sandbox: Sandbox, which: str
 ) -> None:
     sandbox.fault(f"list_notification_{which}", "status", status=403, times=None)

@@ -288,7 +288,7 @@ async def test_a_product_that_fails_is_named_and_the_rest_is_part_of_what_was_ch
     assert f"lacks {missing}" in told["note"]
 
 
-async def test_a_product_that_was_read_in_part_is_marked_where_its_figure_stands(
+async def test_a_product_that_was_read_in_part_is_marked_at_its_figure(
     server: AccountServer, sandbox: Sandbox
 ) -> None:
     sandbox.fault(
@@ -324,7 +324,7 @@ async def test_charges_stand_where_no_usage_can_be_had(
     assert "usage could not be read" in told["note"]
 
 
-async def test_usage_stands_where_no_charges_can_be_had(
+async def test_usage_is_shown_if_no_charges_can_be_read(
     server: AccountServer, sandbox: Sandbox
 ) -> None:
     sandbox.fault("get_charges_summary", "status", status=500, times=None)
@@ -335,7 +335,7 @@ async def test_usage_stands_where_no_charges_can_be_had(
     assert "2026-05-01 to 2026-06-01 could not be read" in told["note"]
 
 
-async def test_where_nothing_can_be_had_the_failure_is_told(
+async def test_the_failure_is_reported_if_nothing_can_be_read(
     server: AccountServer, sandbox: Sandbox
 ) -> None:
     sandbox.fault("get_charges_summary", "status", status=500, times=None)
@@ -460,7 +460,7 @@ async def test_rows_of_several_pages_count_once_each_and_missing_ones_are_missed
     assert spent_in(await spend(scripted_server, period="2026-05"))["usage"] == "3.00"
 
 
-async def test_fewer_rows_than_telnyx_said_are_no_total(
+async def test_fewer_rows_than_telnyx_stated_are_not_a_total(
     scripted: Scripted, scripted_server: AccountServer
 ) -> None:
     one = '{"currency": "USD", "date": "1", "cost": 1}'
@@ -496,7 +496,7 @@ async def test_different_currencies_are_never_added(
     ]
 
 
-async def test_no_percent_is_told_of_what_was_nothing(
+async def test_no_percentage_is_given_for_growth_from_zero(
     scripted: Scripted, scripted_server: AccountServer
 ) -> None:
     scripted.will(
@@ -567,7 +567,7 @@ async def test_options_that_name_no_product_are_no_usage_of_zero(
         ({"period": "2026-05", "group_by": ["day"]}, "telnyx_summarize_usage"),
     ],
 )
-async def test_what_cannot_be_meant_is_said_and_nothing_is_asked(
+async def test_invalid_input_is_reported_and_nothing_is_asked(
     server: AccountServer, sandbox: Sandbox, arguments: dict[str, Any], tells: str
 ) -> None:
     result = await call(server, SPEND, arguments)

@@ -34,7 +34,7 @@ def asked(sandbox: Sandbox, operation: str) -> int:
 
 
 @pytest.mark.parametrize("period", ["daily", "monthly"])
-async def test_a_blocked_product_is_told_with_its_limit_and_until_when(
+async def test_a_blocked_product_is_reported_with_its_limit_and_end(
     server: AccountServer, sandbox: Sandbox, period: str
 ) -> None:
     sandbox.block("inference", period)
@@ -52,7 +52,7 @@ async def test_a_blocked_product_is_told_with_its_limit_and_until_when(
     ]
 
 
-async def test_every_blocked_product_is_told(server: AccountServer, sandbox: Sandbox) -> None:
+async def test_every_blocked_product_is_reported(server: AccountServer, sandbox: Sandbox) -> None:
     sandbox.block("inference")
     sandbox.block("text-to-speech", "monthly")
     told = await ask(server)
@@ -60,7 +60,7 @@ async def test_every_blocked_product_is_told(server: AccountServer, sandbox: San
     assert found == {("inference", "daily"), ("text-to-speech", "monthly")}
 
 
-async def test_nothing_is_said_where_nothing_is_blocked(server: AccountServer) -> None:
+async def test_nothing_is_reported_if_nothing_is_blocked(server: AccountServer) -> None:
     assert not {"blocked_by_spend_limit", "close_to_spend_limit"} & (await ask(server)).keys()
 
 
@@ -175,7 +175,7 @@ def test_a_limit_is_close_from_four_fifths_on(fields: Json, used: str | None) ->
         ),
     ],
 )
-def test_a_block_is_told_with_what_telnyx_says_of_it(fields: Json, row: Json) -> None:
+def test_a_block_is_reported_with_what_telnyx_states_about_it(fields: Json, row: Json) -> None:
     own = {"product": "p", "period": "daily", "currency": "USD"}
     assert blocked((limit(blocked=True, **fields), limit(blocked=None))) == [own | row]
 

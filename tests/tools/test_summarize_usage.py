@@ -334,7 +334,7 @@ async def test_a_figure_that_cannot_be_read_is_counted_and_never_zero(
     assert "1 rows have no readable cost" in told["note"]
 
 
-async def test_where_nothing_can_be_had_the_failure_is_told(
+async def test_the_failure_is_reported_if_nothing_can_be_read(
     server: AccountServer, sandbox: Sandbox
 ) -> None:
     sandbox.fault("get_usage_report", "status", status=500, times=None)
@@ -361,7 +361,7 @@ async def test_telnyxs_own_list_is_handed_on_where_the_options_were_wrong(
 # --- from detail records ---------------------------------------------------------------------------
 
 
-async def test_what_reports_cannot_tell_apart_is_read_from_records(
+async def test_what_reports_cannot_distinguish_is_read_from_records(
     server: AccountServer, sandbox: Sandbox
 ) -> None:
     told = await usage(server, product="messaging", period="yesterday", group_by=["error"])
@@ -429,7 +429,7 @@ async def test_a_record_type_without_reports_is_read_from_its_records(
         ({"record_type": "sms", "period": "2026-05"}, "Use product"),
     ],
 )
-async def test_what_cannot_be_meant_is_said_and_nothing_is_asked(
+async def test_invalid_input_is_reported_and_nothing_is_asked(
     server: AccountServer, sandbox: Sandbox, arguments: dict[str, Any], tells: str
 ) -> None:
     result = await call(server, USAGE, arguments)
@@ -514,7 +514,7 @@ async def test_days_of_a_zone_of_half_hours_say_what_reports_can_answer(
     assert "timezone=UTC" in text_of(result)
 
 
-async def test_of_what_was_delivered_no_share_delivered_is_told(server: AccountServer) -> None:
+async def test_groups_by_status_have_no_delivered_share(server: AccountServer) -> None:
     arguments = {"product": "messaging", "period": "2026-05"}
     by_status = await usage(server, **arguments, group_by=["status"])
     by_type = await usage(server, **arguments, group_by=["type"])
@@ -531,7 +531,7 @@ async def test_one_kind_of_message_is_a_group_and_no_product(server: AccountServ
     assert 0 < told["all"]["count"] < everything["all"]["count"]
 
 
-async def test_records_that_no_filter_lets_pass_are_said(server: AccountServer) -> None:
+async def test_records_that_match_no_filter_are_reported(server: AccountServer) -> None:
     told = await usage(server, product="sms", period="yesterday", filters=["to=+4930123456"])
     assert told["source"] == "detail records"
     assert told["all"] == {"count": 0}

@@ -197,5 +197,5 @@ def test_a_phone_number_is_understood_in_any_usual_spelling(
         ("", None),
     ],
 )
-def test_the_country_of_a_number_is_told_by_its_prefix(number: str, country: str | None) -> None:
+def test_the_country_of_a_number_comes_from_its_prefix(number: str, country: str | None) -> None:
     assert country_of(number) == country

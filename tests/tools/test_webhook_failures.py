@@ -100,7 +100,7 @@ async def test_a_text_that_only_failed_attempts_hold_does_not_make_the_rate_zero
     assert row["still_failing"] is False
 
 
-async def test_nothing_is_said_to_fail_still_where_the_time_asked_for_is_over(
+async def test_nothing_is_called_still_failing_if_the_requested_time_is_over(
     server: AccountServer,
 ) -> None:
     told = await asked(server, **GROUPED, started_before="2026-06-11T00:00:00Z")
@@ -221,7 +221,7 @@ async def test_the_failures_are_shown_though_the_other_deliveries_cannot_be_read
     assert "rates are missing" in told["note"]
 
 
-async def test_a_failure_without_a_time_is_never_said_to_fail_still(
+async def test_a_failure_without_a_time_is_never_called_still_failing(
     scripted: Scripted, scripted_server: AccountServer
 ) -> None:
     failed = [
@@ -269,7 +269,7 @@ async def test_many_kinds_of_failures_and_events_are_summed_up(
 # --- the plain list ------------------------------------------------------------------------------
 
 
-async def test_what_every_row_would_repeat_is_said_once(server: AccountServer) -> None:
+async def test_what_every_row_would_repeat_is_stated_once(server: AccountServer) -> None:
     told = await asked(server, status="failed", attempts_contains="ivr-primary", page_size=5)
     assert told["same_in_all"] == {
         "url": "https://ivr.northwind-parcels.example/telnyx/voice",
