@@ -69,7 +69,8 @@ class OutcomeWriter:
     def close(self) -> None:
         """Tries once more, and stops: the store is closed next. Blocks as long as the store does."""
         self._closed.set()
-        thread, self._thread = self._thread, None
+        with self._lock:
+            thread, self._thread = self._thread, None
         if thread:
             thread.join(CLOSE_SECONDS)
             if thread.is_alive():  # a store that hangs will not answer now either
@@ -80,11 +81,11 @@ class OutcomeWriter:
     def _retry_later(self, id: str, work: Callable[[], object]) -> None:
         with self._lock:
             self._unwritten[id] = work
-        if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(
-                target=self._retry_until_written, name="outcomes", daemon=True
-            )
-            self._thread.start()
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(
+                    target=self._retry_until_written, name="outcomes", daemon=True
+                )
+                self._thread.start()
 
     def _pending(self) -> list[tuple[str, Callable[[], object]]]:
         with self._lock:
@@ -95,5 +96,7 @@ class OutcomeWriter:
             if self._closed.wait(pause):
                 return
             self.retry()
-            if not self.unwritten:
-                return
+            with self._lock:
+                if not self._unwritten:
+                    self._thread = None  # so that an outcome that comes now gets another thread
+                    return

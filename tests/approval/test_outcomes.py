@@ -56,10 +56,7 @@ async def test_a_second_outage_is_got_over_by_itself_like_the_first() -> None:
         with pytest.raises(NotAllowed):
             await writer.write(change, work)
         assert await anyio.to_thread.run_sync(work.done.wait, SECONDS)
-        thread = writer._thread
-        assert thread
-        await anyio.to_thread.run_sync(thread.join, SECONDS)
-        assert writer.unwritten == []
+        await until(lambda: not writer.unwritten)
     writer.close()
 
 
