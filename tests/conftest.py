@@ -34,6 +34,7 @@ from telnyx_mcp.config import profiles
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
+from telnyx_mcp.storage.store import Store
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.rate_limit.pacer import Pacer
 from telnyx_mcp.telnyx.rate_limit.stores import InMemoryStore
@@ -168,6 +169,14 @@ async def server(settings: Settings) -> AsyncIterator[AccountServer]:
 def ledger(settings: Settings) -> Iterator[Ledger]:
     """The ledger of `server`, as another process of the same user opens it."""
     with closing(open_ledger(settings)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[Store]:
+    """The file of the ledger, as any program of the user opens it."""
+    assert settings.state_url
+    with closing(Store(settings.state_url.get_secret_value())) as opened:
         yield opened
 
 

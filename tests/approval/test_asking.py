@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import anyio
 import httpx
@@ -20,10 +20,12 @@ from mcp_types import (
 
 from telnyx_mcp.approval.reasons import NotAllowed
 from telnyx_mcp.config.settings import Settings
-from telnyx_mcp.request_context import RequestContext
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
+from telnyx_mcp.telnyx.client import TelnyxClient
+from telnyx_mcp.tools import requests_for
+from telnyx_mcp.tools.support.change_requests import Surroundings
 from tests.conftest import Mode, connected, text_of
 from tests.support.clock import Clock
 from tests.support.person import (
@@ -238,7 +240,7 @@ async def test_an_approval_replayed_after_the_payment_reports_its_outcome(
 async def test_an_approval_brought_with_another_amount_pays_nothing(
     server: AccountServer, sandbox: Sandbox, now: Clock
 ) -> None:
-    gate = (await server.accounts.main.services()).gate
+    services = await server.accounts.main.services()
     async with connected(server, "auto", Person(DECLINES)) as client:
         asked = await pending_question(client, {"amount": "12.00"})
         with pytest.raises(MCPError):  # the SDK's seal holds first
@@ -249,12 +251,13 @@ async def test_an_approval_brought_with_another_amount_pays_nothing(
                 request_state=asked.request_state,
                 allow_input_required=True,
             )
-    ledger = await gate.ledger()
-    (change,) = ledger.newest(1, now())
-    another = gate._request_for(change.operation, {"amount": "120.00"})
-    answering = cast(RequestContext, SimpleNamespace(request_state=change.id))
+    (change,) = (await services.gate.ledger()).newest(1, now())
+    requests = requests_for(Surroundings(TelnyxClient(services.transport), now))
+    another = requests(change.operation, {"amount": "120.00"})
+    session = SimpleNamespace(client_params=None)
+    answering: Any = SimpleNamespace(request_state=change.id, session=session)
     with pytest.raises(NotAllowed, match="the answer belongs to another change"):
-        await gate._proposals.find(ledger, another, answering)
+        await services.gate.carry_out(another, answering)
     assert sandbox.payments == []
 
 

@@ -22,8 +22,6 @@ from telnyx_mcp.approval.change import Change, State
 from telnyx_mcp.approval.channels import AskOutcome, Channels
 from telnyx_mcp.approval.channels.elicitation import can_ask
 from telnyx_mcp.approval.ledger import SENDING_LEASE, Ledger
-from telnyx_mcp.approval.opening import open_ledger
-from telnyx_mcp.approval.process_identity import ProcessIdentity
 from telnyx_mcp.approval.question import Question
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
@@ -32,6 +30,7 @@ from telnyx_mcp.server.build import build_server
 from telnyx_mcp.storage.store import StoreError
 from tests.conftest import Mode, Scripted, answer, connected, text_of
 from tests.support.clock import Clock
+from tests.support.ledgers import opened_elsewhere
 from tests.support.person import DECLINES, PAY, TICKS, UPDATE, Person, ask, state_of, types
 
 PAYS = Person(types("120.00"))
@@ -41,8 +40,7 @@ CALL = {"amount": "120.00"}
 @pytest.fixture
 def other(settings: Settings) -> Iterator[Ledger]:
     """The same ledger, as another machine sees it."""
-    ledger = open_ledger(settings)
-    ledger._owner = ProcessIdentity("another machine", 1, "1")
+    ledger = opened_elsewhere(settings)
     yield ledger
     ledger.close()
 

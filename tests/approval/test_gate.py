@@ -25,7 +25,7 @@ from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
 from telnyx_mcp.storage.schema import changes
-from telnyx_mcp.storage.store import StoreError
+from telnyx_mcp.storage.store import Store, StoreError
 from tests.conftest import NOW, Mode, text_of
 from tests.support.approval_page import Desk, wire
 from tests.support.clock import Clock
@@ -132,13 +132,13 @@ async def test_a_check_follows_the_questions_that_replaced_one_another_to_the_la
     ],
 )
 async def test_a_link_to_another_change_is_not_followed(
-    gate: Gate, ledger: Ledger, now: Clock, other: dict[str, Any]
+    gate: Gate, ledger: Ledger, store: Store, now: Clock, other: dict[str, Any]
 ) -> None:
     first = proposed(ledger, now())
     ledger.void(first.id, "The balance moved.", now())
     another = proposed(ledger, now(), **other)
     ledger.close_question(another.id, now())
-    with ledger._store.write() as connection:
+    with store.write() as connection:
         row = changes.update().where(changes.c.id == first.id)
         connection.execute(row.values(replaced_by=another.id))
     fresh = await gate.check(first.id)
@@ -147,11 +147,11 @@ async def test_a_link_to_another_change_is_not_followed(
 
 
 async def test_a_link_to_a_change_that_is_not_there_is_not_followed(
-    gate: Gate, ledger: Ledger, now: Clock
+    gate: Gate, ledger: Ledger, store: Store, now: Clock
 ) -> None:
     first = proposed(ledger, now())
     ledger.void(first.id, "The balance moved.", now())
-    with ledger._store.write() as connection:
+    with store.write() as connection:
         row = changes.update().where(changes.c.id == first.id)
         connection.execute(row.values(replaced_by="0123456789abcdef"))
     fresh = await gate.check(first.id)
@@ -181,10 +181,10 @@ async def test_a_ledger_that_keeps_changing_is_reported_and_nothing_is_asked(
 
 
 async def test_a_change_that_disappeared_while_the_user_read_is_reported_as_gone(
-    server: AccountServer, sandbox: Sandbox, ledger: Ledger, now: Clock
+    server: AccountServer, sandbox: Sandbox, store: Store
 ) -> None:
     def meanwhile(_question: str) -> ElicitResult:
-        with ledger._store.write() as connection:
+        with store.write() as connection:
             connection.execute(changes.delete())
         return ElicitResult(action="cancel")
 

@@ -23,6 +23,7 @@ from telnyx_mcp.approval.process_identity import ProcessIdentity
 from telnyx_mcp.approval.reasons import Blocked, ReferenceTaken, UnknownPayment, UnlinkedKey
 from telnyx_mcp.storage.schema import REVISION, ticks
 from telnyx_mcp.storage.store import Store, StoreError
+from telnyx_mcp.storage.url import database_at
 from tests.support.ledgers import ADDRESS, NOW, OWNER, QUESTION, opened
 
 SALT = "0123456789abcdef0123456789abcdef"
@@ -112,7 +113,9 @@ class Version1:
 def old(store_url: str) -> Iterator[Version1]:
     """A store of version 1, with a change in every state."""
     if store_url.startswith("sqlite"):
-        Store(store_url)._new_engine().dispose()  # makes the directory, as version 1 did
+        file = database_at(store_url).file
+        assert file
+        file.parent.mkdir(mode=0o700)
     version_1 = Version1(store_url)
     version_1.make()
     for state in STATES:

@@ -4,9 +4,10 @@ says so."""
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import anyio
@@ -16,10 +17,13 @@ from mcp import Client
 from mcp.client.session import ClientRequestContext
 from mcp_types import CallToolResult, ElicitRequestFormParams, ElicitRequestParams, ElicitResult
 
+from telnyx_mcp.approval.change import PAYMENT, State
 from telnyx_mcp.approval.channels.browser import BrowserPages
 from telnyx_mcp.approval.gate import Gate
-from telnyx_mcp.approval.ledger import History, Ledger
+from telnyx_mcp.approval.ledger import Decision, History, Ledger
 from telnyx_mcp.approval.ledger_queries import LedgerQueries
+from telnyx_mcp.approval.opening import open_ledger
+from telnyx_mcp.approval.question import Question
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
@@ -199,19 +203,18 @@ async def test_preferences_that_moved_are_shown_as_they_are_in_the_fresh_questio
 @pytest.mark.parametrize("outcome", ["succeeded", "unknown"])
 async def test_a_payment_by_another_server_voids_the_question_that_waits(
     server: AccountServer,
-    other: AccountServer,
+    settings: Settings,
     sandbox: Sandbox,
     now: Clock,
     mode: Mode,
     outcome: str,
 ) -> None:
-    ledger = await (await other.accounts.main.services()).gate.ledger()
     steps: list[str] = []
 
     def meanwhile(question: str) -> ElicitResult:
         steps.append(question)
         if len(steps) == 1:
-            _pay_at_once(ledger, now, outcome)
+            _pay_at_once(settings, now, outcome)
         return types("120.00")
 
     person = Person(meanwhile)
@@ -230,12 +233,11 @@ async def test_a_payment_by_another_server_voids_the_question_that_waits(
 
 
 async def test_a_question_that_another_payment_made_untrue_is_not_asked_again_by_the_next_call(
-    server: AccountServer, other: AccountServer, now: Clock
+    server: AccountServer, settings: Settings, now: Clock
 ) -> None:
-    ledger = await (await other.accounts.main.services()).gate.ledger()
     async with connected(server, "auto", Person(DECLINES)) as client:
         await pending_question(client, CALL)
-        _pay_at_once(ledger, now, "succeeded")
+        _pay_at_once(settings, now, "succeeded")
         fresh = await pending_question(client, CALL)
     question = str(fresh.input_requests)
     assert "This question replaces an earlier one." in question
@@ -243,15 +245,14 @@ async def test_a_question_that_another_payment_made_untrue_is_not_asked_again_by
 
 
 async def test_a_payment_sent_while_the_question_is_written_is_in_the_question(
-    server: AccountServer, other: AccountServer, now: Clock, monkeypatch: pytest.MonkeyPatch
+    server: AccountServer, settings: Settings, now: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    elsewhere = await (await other.accounts.main.services()).gate.ledger()
     seen: list[History] = []
 
     def history(self: Ledger, at: datetime) -> History:
         found = LedgerQueries.history(self, at)
         if not seen:
-            _pay_at_once(elsewhere, now, "succeeded")
+            _pay_at_once(settings, now, "succeeded")
         seen.append(found)
         return found
 
@@ -262,29 +263,22 @@ async def test_a_payment_sent_while_the_question_is_written_is_in_the_question(
     assert len(seen) == 2
 
 
-def _pay_at_once(ledger: Any, now: Clock, outcome: str) -> None:
+def _pay_at_once(settings: Settings, now: Clock, outcome: str) -> None:
     """A payment that another process makes while a question waits: the standing budget of that
     process covers it, so it asks nobody."""
-    from decimal import Decimal
-
-    from telnyx_mcp.approval.change import PAYMENT, State
-    from telnyx_mcp.approval.ledger import Decision
-    from telnyx_mcp.approval.policy import Policy
-    from telnyx_mcp.approval.question import Question
-
-    ledger._policy = Policy(standing_per_payment=Decimal(60), standing_per_day=Decimal(60))
-    change = ledger.propose(
-        PAYMENT,
-        {"amount": "50.00"},
-        reference=None,
-        amount=Decimal("50.00"),
-        question=Question("?"),
-        basis={},
-        now=now(),
-    )
-    assert ledger.claim(change.id, now(), Decision("standing", ""))
-    assert ledger.record(change.id, State(outcome), "It was sent.", {}, now())
-    ledger.landed(change.id)
+    budget = {"standing_budget_per_payment": 60, "standing_budget_per_day": 60}
+    with closing(open_ledger(settings.model_copy(update=budget))) as ledger:
+        change = ledger.propose(
+            PAYMENT,
+            {"amount": "50.00"},
+            reference=None,
+            amount=Decimal("50.00"),
+            question=Question("?"),
+            basis={},
+            now=now(),
+        )
+        assert ledger.claim(change.id, now(), Decision("standing", ""))
+        assert ledger.record(change.id, State(outcome), "It was sent.", {}, now())
 
 
 # --- one open question, and none soon after a decline -----------------------------------------------
@@ -297,18 +291,16 @@ def _pay_at_once(ledger: Any, now: Clock, outcome: str) -> None:
 async def test_thirty_calls_at_once_open_one_page(
     settings: Settings, sandbox: Sandbox, now: Clock
 ) -> None:
-    desk = Desk()
-    server = build_server(settings, now=now, pages=BrowserPages(now, desk))
-    (await server.accounts.main.services()).gate._channels._wait = 0.05
+    wired = wire(settings, now, wait=0.05)
     results: list[str] = []
 
     async def pay(amount: int) -> None:
         results.append(text_of(await client.call_tool(PAY, {"amount": f"{amount}.00"})))
 
-    async with connected(server) as client, anyio.create_task_group() as tasks:
+    async with connected(wired.server) as client, anyio.create_task_group() as tasks:
         for number in range(30):
             tasks.start_soon(pay, 20 + number)
-    assert len(desk.files) == 1
+    assert len(wired.desk.files) == 1
     told = [text for text in results if "another change waits for the user's answer" in text]
     assert len(told) == 29
     assert all("pay " in text and "telnyx-account-mcp approve" in text for text in told)
@@ -418,13 +410,11 @@ class OnPage:
 
 @asynccontextmanager
 async def on_page(settings: Settings, now: Clock) -> AsyncIterator[OnPage]:
-    desk = Desk()
-    server = build_server(settings, now=now, pages=BrowserPages(now, desk))
-    gate = (await server.accounts.main.services()).gate
-    gate._channels._wait = 0.05
-    async with connected(server) as client:
+    wired = wire(settings, now, wait=0.05)
+    gate = (await wired.server.accounts.main.services()).gate
+    async with connected(wired.server) as client:
         assert state_of(await client.call_tool(PAY, CALL)) == "proposed"
-        yield OnPage(client, desk, gate)
+        yield OnPage(client, wired.desk, gate)
 
 
 async def test_a_page_that_is_loaded_again_shows_a_fresh_question_once_the_balance_moved(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -37,14 +36,6 @@ async def server(settings: Settings) -> AsyncIterator[AccountServer]:
     built = build_server(fixed, now=lambda: NOW)
     yield built
     await built.accounts.aclose()
-
-
-@pytest.fixture
-def store(settings: Settings) -> Iterator[Store]:
-    """The file as any program of the user opens it."""
-    assert settings.state_url
-    with closing(Store(settings.state_url.get_secret_value())) as opened:
-        yield opened
 
 
 def stored(store: Store, id: str) -> dict[str, Any]:

@@ -10,7 +10,6 @@ import httpx
 import pytest
 from mcp_types import ElicitResult
 
-from telnyx_mcp.approval.channels.browser import BrowserPages
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
@@ -18,7 +17,7 @@ from telnyx_mcp.server.build import build_server
 from telnyx_mcp.telnyx import operations as op
 from telnyx_mcp.telnyx.transport import SANDBOX_HEADER, _classify
 from tests.conftest import connected, text_of
-from tests.support.approval_page import Desk, fetch
+from tests.support.approval_page import fetch, wire
 from tests.support.clock import Clock
 from tests.support.person import DECLINES, PAY, TICKS, UPDATE, Person, ask, state_of, types
 
@@ -167,12 +166,10 @@ async def test_the_page_shows_markup_of_strangers_as_text_and_isolates_its_direc
     settings: Settings, telling: Telling
 ) -> None:
     telling.summary = {"user_email": "<img src=x onerror=alert(1)> \u05d0"}
-    desk = Desk()
-    server = build_server(settings, now=Clock(), pages=BrowserPages(Clock(), desk))
-    (await server.accounts.main.services()).gate._channels._wait = 0.05
-    async with connected(server) as client:
+    wired = wire(settings, Clock(), wait=0.05)
+    async with connected(wired.server) as client:
         await client.call_tool(PAY, {"amount": "120.00"})
-        page = (await anyio.to_thread.run_sync(fetch, "GET", desk.links[0])).text
+        page = (await anyio.to_thread.run_sync(fetch, "GET", wired.desk.links[0])).text
     assert "<img" not in page
     assert "&lt;img src=x onerror=alert(1)&gt;" in page
     assert '<bdi class="value">' in page

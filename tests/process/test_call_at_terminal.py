@@ -112,9 +112,9 @@ def test_a_signal_while_a_payment_is_in_flight_finishes_it_and_says_what_came_of
         terminal.shows("Amount (nothing declines):")
         terminal.types("120")
         while not any(each.method == "POST" for each in sandbox.requests):
-            assert terminal._process.poll() is None
+            assert terminal.process.poll() is None
         for each in signals:
-            terminal._process.send_signal(each)
+            terminal.process.send_signal(each)
         terminal.shows("It was sent already: waiting for its outcome.")
         terminal.shows("Done: paying 120.00.")
         assert terminal.ends() == 0
@@ -128,7 +128,7 @@ def test_a_signal_at_the_question_ends_the_command_and_pays_nothing(
 ) -> None:
     with terminals.at_terminal(*PAY, environment=environment) as terminal:
         terminal.shows("Amount (nothing declines):")
-        terminal._process.send_signal(number)
+        terminal.process.send_signal(number)
         terminal.shows("stopped")
         assert terminal.ends() == 130
     assert sandbox.payments == []

@@ -200,6 +200,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self._place = self.place()
         self.url = self._place.__enter__()
         self.now = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
+        self.store = Store(self.url)
         self.outside = self._ledger(Mortal("outside", 0, ""))
         self.owners = [_newborn(), _newborn()]
         self.servers = [self._ledger(owner) for owner in self.owners]
@@ -226,6 +227,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.loop.close()
         for ledger in (self.outside, *self.servers):
             ledger.close()
+        self.store.close()
         self._place.__exit__(None, None, None)
 
     def _ledger(self, owner: ProcessIdentity) -> Ledger:
@@ -238,7 +240,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def stored(self) -> dict[str, State]:
         """What stands on the disk."""
-        with self.outside._store.read() as connection:
+        with self.store.read() as connection:
             query = sa.select(changes.c.id, changes.c.state)
             return {row[0]: State(row[1]) for row in connection.execute(query)}
 
@@ -441,7 +443,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 "updated_at": ticks(self.now),
                 "voided": None,
             }
-            with self.outside._store.write() as connection:
+            with self.store.write() as connection:
                 connection.execute(changes.update().where(changes.c.id == change.id).values(told))
             self.before[change.id] = State.APPROVED
 

@@ -13,9 +13,11 @@ import sqlalchemy as sa
 
 from telnyx_mcp.approval.accounts import Identity
 from telnyx_mcp.approval.ledger import Ledger
+from telnyx_mcp.approval.opening import policy_of
 from telnyx_mcp.approval.policy import Policy
 from telnyx_mcp.approval.process_identity import ProcessIdentity
 from telnyx_mcp.approval.question import Question
+from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.storage.store import Store
 
 NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
@@ -39,6 +41,14 @@ def opened(
     ledger = kind.of(store, key, address, owner or ProcessIdentity.this_process(), policy, profile)
     ledger.identify(identity, NOW)
     return ledger
+
+
+def opened_elsewhere(settings: Settings) -> Ledger:
+    """The ledger of these settings, as a process on another machine has it."""
+    assert settings.state_url
+    assert settings.api_key
+    store, key = Store(settings.state_url.get_secret_value()), settings.api_key.get_secret_value()
+    return Ledger.of(store, key, settings.base_url, ELSEWHERE, policy_of(settings))
 
 
 @contextmanager

@@ -22,7 +22,7 @@ class Terminal:
     """A command on a terminal of its own, and a person there."""
 
     def __init__(self, process: ForkedCommand, screen: int) -> None:
-        self._process = process
+        self.process = process
         self._screen = screen
         self._seen = ""
         self.shown = ""
@@ -39,16 +39,16 @@ class Terminal:
 
     def interrupts(self) -> None:
         """Ctrl-C until it is heard: one that comes just before the terminal is read is not."""
-        while self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
+        while self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
             with suppress(subprocess.TimeoutExpired):
-                self._process.wait(2)
+                self.process.wait(2)
 
     def ends(self) -> int:
         """The exit status, after the rest was shown."""
         while self._reads():
             pass
-        return self._process.wait(SECONDS)
+        return self.process.wait(SECONDS)
 
     def _reads(self) -> bool:
         ready, _, _ = select.select([self._screen], [], [], SECONDS)
