@@ -14,6 +14,7 @@ import pytest
 from telnyx_mcp.exporting.part import journal_of, read_journal
 from telnyx_mcp.sandbox import Sandbox
 from tests.support.exported_files import files_of
+from tests.support.polling import wait_until
 from tests.support.server_process import SECONDS, environment_for, whole
 
 pytestmark = [
@@ -53,8 +54,8 @@ def stuck_after(
     process = started(*EXPORT, str(target), environment=environment)
     assert process.stderr
     process.stderr.readline()  # the first line of its progress
-    while len(sandbox.requests) < asked + pages + 1:
-        assert process.poll() is None
+    wait_until(lambda: len(sandbox.requests) > asked + pages or process.poll() is not None)
+    assert process.poll() is None
     return process
 
 

@@ -103,9 +103,12 @@ async def test_signals_without_end_do_not_cut_off_a_payment(
     async with hosted(environment) as host:
         pays = host.begins(PAY, amount="120.00")
         await until(lambda: posts(sandbox))
-        while host.process.returncode is None:
+
+        def ended() -> bool:
             sends(host.process, [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
-            await asyncio.sleep(0.05)
+            return host.process.returncode is not None
+
+        await until(ended)
         assert host.process.returncode == 0
         with suppress(Ended):
             await pays

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox
+from tests.support.polling import wait_until
+from tests.support.sandbox_requests import posts
 from tests.support.server_process import environment_for
 
 pytestmark = [
@@ -111,8 +113,8 @@ def test_a_signal_while_a_payment_is_in_flight_finishes_it_and_says_what_came_of
     with terminals.at_terminal(*PAY, environment=environment) as terminal:
         terminal.shows("Amount (nothing declines):")
         terminal.types("120")
-        while not any(each.method == "POST" for each in sandbox.requests):
-            assert terminal.process.poll() is None
+        wait_until(lambda: posts(sandbox) or terminal.process.poll() is not None)
+        assert terminal.process.poll() is None
         for each in signals:
             terminal.process.send_signal(each)
         terminal.shows("It was sent already: waiting for its outcome.")

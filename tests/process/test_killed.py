@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
 
 from telnyx_mcp.approval.change import Change, State
@@ -273,7 +272,8 @@ async def test_killed_after_the_answer_and_before_it_is_recorded_it_is_unknown(
         await arrives(sandbox, "POST")
         with locked(state_file):
             await until(lambda: sandbox.counts.get("200", 0) == len(sandbox.requests))
-            await anyio.sleep(0.2)  # the answer is there; its record waits for the lock
+            await server.ask("tools/list")  # it has gone on since the answer came
+            assert newest(ledger)[0].state is State.SENDING
             await kill(server)
     assert len(sandbox.payments) == 1
     await lost_for_good(settings, sandbox, ledger)
@@ -324,8 +324,12 @@ async def test_a_host_that_does_not_wait_for_it_after_the_signal_leaves_it_unkno
         await server.initialize()
         await server.start_payment("120.00")
         await arrives(sandbox, "POST")
+        sandbox.fault("get_balance", "slow", seconds=30)
+        before = len(sandbox.requests)
+        await server.request("tools/call", {"name": "telnyx_get_balance", "arguments": {}})
+        await until(lambda: len(sandbox.requests) > before)
         server.process.terminate()
-        await anyio.sleep(0.2)
+        await until(lambda: sandbox.counts.get("unanswered"))  # it gave up what only reads
         assert server.process.returncode is None
         await kill(server)
     await lost_for_good(settings, sandbox, ledger)

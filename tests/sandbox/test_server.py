@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox, run_sandbox, running_sandbox
+from tests.support.polling import wait_until
 
 
 def test_it_answers_when_it_is_yielded_and_no_longer_afterwards() -> None:
@@ -37,8 +38,7 @@ def test_it_stops_though_an_answer_is_under_way() -> None:
         with socket.create_connection((address[0], int(address[1]))) as connection:
             head = f"GET /v2/balance HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {sandbox.key}"
             connection.sendall(f"{head}\r\n\r\n".encode())
-            while not sandbox.requests:
-                pass
+            wait_until(lambda: sandbox.requests)
             began = time.perf_counter()
             sandbox_left = sandbox
     assert time.perf_counter() - began < 4
@@ -73,6 +73,7 @@ def test_its_port_and_keys_can_be_chosen() -> None:
 
 PROGRAM = """
 import sys
+from tests.support.polling import wait_until
 from telnyx_mcp.sandbox import run_sandbox
 run_sandbox(port=0, on_ready=lambda sandbox: print(sandbox.base_url, file=sys.stderr, flush=True))
 """

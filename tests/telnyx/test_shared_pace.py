@@ -223,10 +223,11 @@ async def test_another_writer_is_waited_for(file: Path) -> None:
     writer = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
     writer.execute("BEGIN IMMEDIATE")
     with anyio.fail_after(SECONDS):
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(place.change, HERE, taking())
-            await anyio.sleep(0.05)
-            writer.execute("ROLLBACK")
+        changing = asyncio.create_task(place.change(HERE, taking()))
+        await asyncio.sleep(0)  # it was tried once, and refused
+        assert not changing.done()
+        writer.execute("ROLLBACK")
+        await changing
     assert (await place.all())[HERE].used == 2
     writer.close()
     place.close()
