@@ -233,11 +233,8 @@ async def test_another_writer_is_waited_for(file: Path) -> None:
     place.close()
 
 
-async def test_a_writer_that_never_releases_the_store_is_given_up(
-    file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("telnyx_mcp.telnyx.rate_limit.stores.sqlite.PATIENCE", 0.05)
-    place = SqliteStore(file, "account")
+async def test_a_writer_that_never_releases_the_store_is_given_up(file: Path) -> None:
+    place = SqliteStore(file, "account", patience=0.05)
     await place.change(HERE, taking())
     writer = sqlite3.connect(file, isolation_level=None)
     writer.execute("BEGIN IMMEDIATE")
@@ -521,18 +518,15 @@ async def test_a_change_that_fails_takes_nobody_elses_with_it(url: str, key: str
             assert (await one.all())[HERE].used == 2
 
 
-async def test_a_server_that_accepts_and_never_answers_is_given_up_by_all_at_once(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("telnyx_mcp.telnyx.rate_limit.stores.postgres.OPENING_PATIENCE", 0.05)
-
+async def test_a_server_that_accepts_and_never_answers_is_given_up_by_all_at_once() -> None:
     async def never(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         accepted.append(writer)
 
     accepted: list[asyncio.StreamWriter] = []
     server = await asyncio.start_server(never, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    place = pace_store(f"postgresql://user:sesame@127.0.0.1:{port}/db", "k", "https://a")
+    database = database_at(f"postgresql://user:sesame@127.0.0.1:{port}/db")
+    place = PostgresStore(database, "account", opening_patience=0.05)
     lost: list[str] = []
 
     async def ask() -> None:

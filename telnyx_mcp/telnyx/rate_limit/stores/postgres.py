@@ -86,7 +86,10 @@ def _together(changes: Sequence[Update[Any]]) -> Update[list[Any]]:
 class PostgresStore:
     """Keeps the paces in a table of this database, whose clock is the one that counts."""
 
-    def __init__(self, database: Database, account: str) -> None:
+    def __init__(
+        self, database: Database, account: str, opening_patience: float = OPENING_PATIENCE
+    ) -> None:
+        self._opening_patience = opening_patience
         self.place = database.place
         self._database = database
         self._account = account
@@ -173,7 +176,7 @@ class PostgresStore:
     async def _patiently(self, work: Callable[[Rows], T]) -> T:
         """Done in a thread. It is left to itself if nobody waits, and its connection is shut down if the
         server is silent for too long: the server still acknowledges what it is sent."""
-        seconds = PATIENCE if self._rows else OPENING_PATIENCE
+        seconds = PATIENCE if self._rows else self._opening_patience
         self._answered = began = time.monotonic()
         given_up = threading.Event()
         working = asyncio.ensure_future(

@@ -30,8 +30,15 @@ class SqliteStore:
     it is tried again a little later. `clock` is injected.
     """
 
-    def __init__(self, path: Path, account: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        path: Path,
+        account: str,
+        clock: Callable[[], float] = time.time,
+        patience: float = PATIENCE,
+    ) -> None:
         self.place = str(path)
+        self._patience = patience
         self.now = clock
         self._path = path
         self._account = account
@@ -65,7 +72,7 @@ class SqliteStore:
                 return work(self._opened())
             except (sqlite3.Error, OSError) as error:
                 now = time.monotonic()
-                give_up = give_up or now + PATIENCE
+                give_up = give_up or now + self._patience
                 if not _is_busy(error) or now > give_up:
                     raise self._lost(error) from None
             await anyio.sleep(0.002)
