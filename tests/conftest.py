@@ -359,8 +359,6 @@ def scripted_server(scripted: Scripted, transport: Transport, tmp_path: Path) ->
 
 # --- a command -----------------------------------------------------------------------------------
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
-
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from telnyx_mcp.cli.main import main
 from telnyx_mcp.sandbox import Sandbox
+from tests.support.exported_files import Run
 from tests.support.server_process import environment_for
-
-Run = Callable[..., int]
 
 
 @pytest.fixture

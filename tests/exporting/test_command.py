@@ -23,9 +23,8 @@ from telnyx_mcp.exporting.failure import ExportFailure
 from telnyx_mcp.exporting.question import ExportOptions, command_line, question_of
 from telnyx_mcp.sandbox import Sandbox
 from tests.conftest import NOW
-from tests.exporting.conftest import Run
 from tests.support import raw_api
-from tests.support.exported_files import files_of, rows_of
+from tests.support.exported_files import Run, files_of, rows_of
 
 FIRST_DAYS = "2026-05-01 to 2026-05-06"
 """100 messages: two pages."""

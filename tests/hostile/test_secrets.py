@@ -28,7 +28,6 @@ from tests.conftest import (
     TODAY,
     Answer,
     Mode,
-    Run,
     Scripted,
     Time,
     answer,
@@ -36,6 +35,7 @@ from tests.conftest import (
     hang_up,
     text_of,
 )
+from tests.support.command import Run
 from tests.support.server_process import environment_for, started
 from tests.support.tool_calls import CALLS, ID
 

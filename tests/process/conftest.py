@@ -16,7 +16,7 @@ from telnyx_mcp.approval.process_identity import ProcessIdentity
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.storage.store import Store
-from tests.conftest import Run
+from tests.support.command import Run
 from tests.support.server_process import environment_for
 
 

@@ -17,8 +17,8 @@ from telnyx_mcp.approval.change import LIFETIME, RECHARGE, Change, State
 from telnyx_mcp.approval.ledger import Ledger
 from telnyx_mcp.approval.question import Question
 from telnyx_mcp.sandbox import Sandbox
-from tests.conftest import Run
 from tests.support.changes import paid, payment, state_of, unknown, unknown_setting
+from tests.support.command import Run
 from tests.support.sandbox_requests import posts
 
 if sys.platform == "win32":

@@ -10,7 +10,7 @@ from telnyx_mcp.cli.errors import CommandError
 from telnyx_mcp.cli.main import COMMANDS, STATUSES, command, main, parse
 from telnyx_mcp.cli.terminal import Terminal
 from telnyx_mcp.sandbox import Sandbox
-from tests.conftest import Run
+from tests.support.command import Run
 
 PAY = ("call", "telnyx_create_stored_payment_transaction", "amount=20")
 NO_STORE = {"TELNYX_MCP_STATE_URL": "sqlite:////proc/nowhere/state.sqlite3"}

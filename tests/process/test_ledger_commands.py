@@ -23,8 +23,8 @@ from telnyx_mcp.approval.ledger import Ledger
 from telnyx_mcp.approval.question import Fact, Question
 from telnyx_mcp.approval.reasons import Reason, UnknownPayment
 from telnyx_mcp.sandbox import Sandbox
-from tests.conftest import Run
 from tests.support.changes import BALANCE, QUESTION, SEEN, payment, state_of, unknown
+from tests.support.command import Run
 from tests.support.server_process import ServerProcess, started
 
 if sys.platform == "win32":

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox
-from tests.conftest import Run
+from tests.support.command import Run
 from tests.support.sandbox_requests import posts
 
 if sys.platform == "win32":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.tools import TOOLS
-from tests.conftest import Run
+from tests.support.command import Run
 from tests.support.server_process import started
 
 CHANGING = {each.name for each in TOOLS if each.changes}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.conftest import Run
+from tests.support.command import Run
 from tests.support.server_process import started
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+Run = Callable[..., int]
+"""What the fixture `run` is: takes the options of `export`, and returns the exit status."""
 
 
 def rows_of(file: Path) -> list[dict[str, Any]]:
