@@ -8,24 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import io
-import json
 import os
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
-import anyio
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
-from mcp import Client
-from mcp.client.session import ElicitationFnT
-from mcp_types import CallToolResult
 from pydantic import SecretStr
 
 from telnyx_mcp.approval.ledger import Ledger
@@ -36,9 +29,12 @@ from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
 from telnyx_mcp.storage.store import Store
 from telnyx_mcp.telnyx.client import TelnyxClient
-from telnyx_mcp.telnyx.rate_limit.pacer import Pacer
-from telnyx_mcp.telnyx.rate_limit.stores import InMemoryStore
 from telnyx_mcp.telnyx.transport import Transport
+from tests.support.client import REVISIONS, Mode
+from tests.support.clock import NOW, TODAY
+from tests.support.command import Run
+from tests.support.scripted_telnyx import KEY, Scripted
+from tests.support.simulated_time import Time
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -54,16 +50,6 @@ hypothesis_settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 hypothesis_settings.load_profile("same every time")
-
-TODAY = date(2026, 6, 15)
-NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
-KEY = "KEYtests0123456789abcdefSECRET"
-SECONDS = 30
-"""No test takes longer than this between two steps."""
-
-Mode = Literal["legacy", "auto"]
-REVISIONS: tuple[Mode, ...] = ("legacy", "auto")
-"""The protocol revisions 2025-11-25 and 2026-07-28, as the client names them."""
 
 
 @pytest.fixture(autouse=True)
@@ -90,43 +76,6 @@ def mode(request: pytest.FixtureRequest) -> Mode:
     """Both protocol revisions, one after the other."""
     chosen: Mode = request.param
     return chosen
-
-
-# --- a client of the server ----------------------------------------------------------------------
-
-
-@asynccontextmanager
-async def connected(
-    server: AccountServer, mode: Mode = "auto", elicitation: ElicitationFnT | None = None
-) -> AsyncIterator[Client]:
-    """A real client in memory, bounded in time. It compares every answer with the tool's published
-    output schema, and fails the test if the answer does not fit."""
-    with anyio.fail_after(SECONDS):
-        async with Client(server, mode=mode, elicitation_callback=elicitation) as client:
-            yield client
-
-
-async def call(
-    server: AccountServer,
-    tool: str,
-    arguments: Mapping[str, Any] | None = None,
-    mode: Mode = "auto",
-) -> CallToolResult:
-    """The result of one call by a client that comes for it and goes."""
-    async with connected(server, mode) as client:
-        return await client.call_tool(tool, dict(arguments or {}))
-
-
-def text_of(result: CallToolResult) -> str:
-    """All text of a result."""
-    return "\n".join(block.text for block in result.content if block.type == "text")
-
-
-def content_of(result: CallToolResult) -> dict[str, Any]:
-    """The structured content of a result that is no error."""
-    assert not result.is_error, text_of(result)
-    assert isinstance(result.structured_content, dict)
-    return result.structured_content
 
 
 # --- the sandbox ---------------------------------------------------------------------------------
@@ -182,112 +131,6 @@ def store(settings: Settings) -> Iterator[Store]:
 
 # --- a Telnyx that answers as told ---------------------------------------------------------------
 
-TLS_HANDSHAKE = b"\x16"
-Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One request as it came over the wire."""
-
-    method: str
-    target: str
-    headers: Mapping[str, str]
-    body: bytes
-
-
-@dataclass
-class Scripted:
-    """Answers each request with the next of `answers`; the last one again and again."""
-
-    base_url: str = ""
-    answers: list[Answer] = field(default_factory=list)
-    requests: list[Asked] = field(default_factory=list)
-    connections: int = 0
-
-    def will(self, *answers: Answer) -> Scripted:
-        self.answers = list(answers)
-        return self
-
-    def will_answer(self, body: Any, **more: Any) -> Scripted:
-        return self.will(answer(200, body, **more))
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        try:
-            while first_byte := await reader.read(1):
-                if first_byte == TLS_HANDSHAKE:
-                    writer.write(b"HTTP/1.1 400 This port speaks no TLS\r\n\r\n")
-                    return
-                head = first_byte + await reader.readuntil(b"\r\n\r\n")
-                first, *lines = head.decode("latin-1").strip().split("\r\n")
-                method, target, _ = first.split(" ", 2)
-                pairs = (line.split(":", 1) for line in lines)
-                headers = {name.strip().lower(): value.strip() for name, value in pairs}
-                body = await reader.readexactly(int(headers.get("content-length", 0)))
-                number = len(self.requests)
-                self.requests.append(Asked(method, target, headers, body))
-                await self.answers[min(number, len(self.answers) - 1)](writer)
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-
-
-def answer(status: int, body: Any = b"", headers: Mapping[str, str] | None = None) -> Answer:
-    """A whole answer; a body that is not bytes goes out as JSON."""
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    head = {"content-type": "application/json", "content-length": str(len(content))}
-    lines = [f"{name}: {value}" for name, value in (head | dict(headers or {})).items()]
-    return raw(f"HTTP/1.1 {status} Told\r\n{chr(10).join(lines)}\r\n\r\n".encode() + content)
-
-
-def complaint(
-    status: int, code: str = "10015", headers: Mapping[str, str] | None = None, **more: Any
-) -> Answer:
-    """An answer with Telnyx's error body."""
-    entry = {"code": code, "title": "A title", "detail": "A detail.", **more}
-    return answer(status, {"errors": [entry]}, headers)
-
-
-def raw(content: bytes) -> Answer:
-    """Exactly these bytes."""
-
-    async def send(writer: asyncio.StreamWriter) -> None:
-        writer.write(content)
-
-    return send
-
-
-def hang_up(after: bytes = b"") -> Answer:
-    """These bytes, if any, and the end of the connection."""
-
-    async def send(writer: asyncio.StreamWriter) -> None:
-        writer.write(after)
-        await writer.drain()
-        writer.close()
-
-    return send
-
-
-async def silence(_writer: asyncio.StreamWriter) -> None:
-    """Nothing, for as long as the connection lasts."""
-    await asyncio.Event().wait()
-
-
-def drip(piece: bytes = b" ", every: float = 0.01) -> Answer:
-    """A head at once, and a body that never ends, a piece at a time."""
-
-    async def send(writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n")
-        while not writer.is_closing():
-            writer.write(piece)
-            await writer.drain()
-            await asyncio.sleep(every)
-
-    return send
-
 
 @pytest.fixture
 async def scripted() -> AsyncIterator[Scripted]:
@@ -300,24 +143,6 @@ async def scripted() -> AsyncIterator[Scripted]:
 
 
 # --- time ----------------------------------------------------------------------------------------
-
-
-@dataclass
-class Time:
-    """A clock that only sleeping moves on."""
-
-    at: float = 1000.0
-    slept: list[float] = field(default_factory=list)
-
-    def clock(self) -> float:
-        return self.at
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.at += seconds
-
-    def pacer(self) -> Pacer:
-        return Pacer(own=InMemoryStore(self.clock), sleep=self.sleep, clock=self.clock)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from mcp import Client
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.tools.framework.accounts import Account, AccountRegistry
 from telnyx_mcp.tools.framework.services import Services
-from tests.conftest import text_of
+from tests.support.client import text_of
 
 
 async def test_a_fault_of_the_server_itself_is_named_and_logged(

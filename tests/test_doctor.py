@@ -27,7 +27,9 @@ from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.sandbox.control import NO_PERMISSIONS_KEY
 from telnyx_mcp.server.build import build_server
 from telnyx_mcp.telnyx import operations
-from tests.conftest import KEY, NOW, Scripted, answer, connected
+from tests.support.client import connected
+from tests.support.clock import NOW
+from tests.support.scripted_telnyx import KEY, Scripted, answer
 
 Findings = list[Finding]
 

@@ -28,7 +28,8 @@ from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
 from telnyx_mcp.server.prompts import read_prompts
 from telnyx_mcp.untrusted.known import without_keys
-from tests.conftest import KEY, Mode, connected, content_of, text_of
+from tests.support.client import Mode, connected, content_of, text_of
+from tests.support.scripted_telnyx import KEY
 from tests.support.server_process import environment_for, started
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import KEY
+from tests.support.scripted_telnyx import KEY
 
 NEEDED = ("dbus-run-session", "gnome-keyring-daemon")
 pytestmark = [

@@ -17,7 +17,9 @@ from telnyx_mcp.config.settings import TELNYX_API, Settings
 from telnyx_mcp.sandbox import Sandbox, running_sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
-from tests.conftest import KEY, NOW, TODAY, Mode, connected, content_of, text_of
+from tests.support.client import Mode, connected, content_of, text_of
+from tests.support.clock import NOW, TODAY
+from tests.support.scripted_telnyx import KEY
 
 PAYMENT = "telnyx_create_stored_payment_transaction"
 TWO = """

@@ -15,7 +15,7 @@ from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.prompts import read_prompts
 from telnyx_mcp.tools import TOOLS
-from tests.conftest import Mode, connected
+from tests.support.client import Mode, connected
 
 FOLDER = Path(__file__).parent.parent / "prompts"
 NAMES = sorted(file.stem for file in FOLDER.glob("*.md"))

@@ -23,7 +23,8 @@ from telnyx_mcp.server.build import build_server
 from telnyx_mcp.tools import TOOLS
 from telnyx_mcp.tools.framework.output_schema import output_schema
 from telnyx_mcp.tools.framework.tokens import about_tokens
-from tests.conftest import KEY, Mode, connected, content_of, text_of
+from tests.support.client import Mode, connected, content_of, text_of
+from tests.support.scripted_telnyx import KEY
 
 CHANGING = {each.name for each in TOOLS if each.changes}
 NAMES = sorted(each.name for each in TOOLS)

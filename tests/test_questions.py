@@ -17,7 +17,8 @@ from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
 from telnyx_mcp.tools import TOOLS
 from telnyx_mcp.tools.framework.tokens import about_tokens
-from tests.conftest import NOW, TODAY, connected, content_of, text_of
+from tests.support.client import connected, content_of, text_of
+from tests.support.clock import NOW, TODAY
 
 QUESTIONS: list[dict[str, Any]] = tomllib.loads(
     (Path(__file__).parent / "questions.toml").read_text(encoding="utf-8")

@@ -16,7 +16,8 @@ from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import running_sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
-from tests.conftest import NOW, TODAY, Mode, connected
+from tests.support.client import Mode, connected
+from tests.support.clock import NOW, TODAY
 
 
 async def read(client: Client, uri: str) -> Any:

@@ -19,7 +19,8 @@ from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.build import build_server
 from telnyx_mcp.tools import TOOLS
 from telnyx_mcp.tools.framework.tokens import about_tokens
-from tests.conftest import NOW, Mode, call, connected, text_of
+from tests.support.client import Mode, call, connected, text_of
+from tests.support.clock import NOW
 
 Load = Callable[..., Settings]
 

@@ -31,7 +31,8 @@ from telnyx_mcp.config.settings import Settings, default_of
 from telnyx_mcp.sandbox import running_sandbox
 from telnyx_mcp.server.build import build_server
 from telnyx_mcp.tools import TOOLS
-from tests.conftest import NOW, TODAY, text_of
+from tests.support.client import text_of
+from tests.support.clock import NOW, TODAY
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))

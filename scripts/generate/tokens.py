@@ -19,7 +19,8 @@ from telnyx_mcp.sandbox import Sandbox, running_sandbox
 from telnyx_mcp.server.build import build_server
 from telnyx_mcp.tools import TOOLS
 from telnyx_mcp.tools.framework.tokens import about_tokens
-from tests.conftest import NOW, TODAY, text_of
+from tests.support.client import text_of
+from tests.support.clock import NOW, TODAY
 from tests.test_questions import QUESTIONS
 
 PAGE = Path(__file__).parents[2] / "docs" / "tokens.md"

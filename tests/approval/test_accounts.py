@@ -18,7 +18,8 @@ from telnyx_mcp.approval.process_identity import ProcessIdentity
 from telnyx_mcp.approval.reasons import Blocked, ReferenceTaken, UnknownPayment, UnlinkedKey
 from telnyx_mcp.storage.schema import accounts, keys
 from telnyx_mcp.storage.store import Store
-from tests.support.ledgers import ADDRESS, NOW, OWNER, QUESTION, opened
+from tests.support.clock import NOW
+from tests.support.ledgers import ADDRESS, OWNER, QUESTION, opened
 
 POLICY = Policy(one_question=False)
 NOBODY = Identity()

@@ -26,7 +26,7 @@ from telnyx_mcp.server.build import build_server
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.tools import requests_for
 from telnyx_mcp.tools.support.change_requests import Surroundings
-from tests.conftest import Mode, connected, text_of
+from tests.support.client import Mode, connected, text_of
 from tests.support.clock import Clock
 from tests.support.person import (
     CANCELS,

@@ -24,7 +24,7 @@ from telnyx_mcp.approval.channels import (
 from telnyx_mcp.approval.channels.browser import open_in_browser, users_browser
 from telnyx_mcp.approval.question import Question
 from tests.support.changes import change
-from tests.support.ledgers import NOW
+from tests.support.clock import NOW
 
 PAYMENT = change(question=Question("Pay?", typed="120.00", action="Pay 120.00"))
 SETTING = change(question=Question("Turn it off?", action="Turn it off"))

@@ -28,10 +28,11 @@ from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
 from telnyx_mcp.storage.store import StoreError
-from tests.conftest import Mode, Scripted, answer, connected, text_of
+from tests.support.client import Mode, connected, text_of
 from tests.support.clock import Clock
 from tests.support.ledgers import opened_elsewhere
 from tests.support.person import DECLINES, PAY, TICKS, UPDATE, Person, ask, state_of, types
+from tests.support.scripted_telnyx import Scripted, answer
 
 PAYS = Person(types("120.00"))
 CALL = {"amount": "120.00"}

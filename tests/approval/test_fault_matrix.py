@@ -36,11 +36,13 @@ from telnyx_mcp.tools import requests_for
 from telnyx_mcp.tools.framework.accounts import Account, AccountRegistry
 from telnyx_mcp.tools.framework.services import Services
 from telnyx_mcp.tools.support.change_requests import Surroundings
-from tests.conftest import KEY, NOW, connected, text_of
+from tests.support.client import connected, text_of
+from tests.support.clock import NOW
 from tests.support.fault_matrix import PAYMENT, ROWS, SUBJECTS, Row, Subject, Trial, check
 from tests.support.person import PAY, Person, agrees
 from tests.support.polling import until
 from tests.support.sandbox_requests import arrives, posts
+from tests.support.scripted_telnyx import KEY
 from tests.support.server_process import environment_for, started
 
 

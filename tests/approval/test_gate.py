@@ -26,9 +26,9 @@ from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
 from telnyx_mcp.storage.schema import changes
 from telnyx_mcp.storage.store import Store, StoreError
-from tests.conftest import NOW, Mode, text_of
 from tests.support.approval_page import Desk, wire
-from tests.support.clock import Clock
+from tests.support.client import Mode, text_of
+from tests.support.clock import NOW, Clock
 from tests.support.person import DECLINES, PAY, Person, ask, state_of, types
 
 CALL = {"amount": "120.00"}

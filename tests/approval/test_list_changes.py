@@ -12,7 +12,7 @@ from telnyx_mcp.approval.ledger import Ledger
 from telnyx_mcp.approval.question import Question
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.tools.catalog.list_changes import ChangesParams
-from tests.conftest import Mode, connected, content_of
+from tests.support.client import Mode, connected, content_of
 
 NOW = datetime(2026, 6, 15, 12, 0, 0, tzinfo=UTC)
 

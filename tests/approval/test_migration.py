@@ -24,7 +24,8 @@ from telnyx_mcp.approval.reasons import Blocked, ReferenceTaken, UnknownPayment,
 from telnyx_mcp.storage.schema import REVISION, ticks
 from telnyx_mcp.storage.store import Store, StoreError
 from telnyx_mcp.storage.url import database_at
-from tests.support.ledgers import ADDRESS, NOW, OWNER, QUESTION, opened
+from tests.support.clock import NOW
+from tests.support.ledgers import ADDRESS, OWNER, QUESTION, opened
 
 SALT = "0123456789abcdef0123456789abcdef"
 POLICY = Policy(one_question=False)

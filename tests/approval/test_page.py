@@ -26,7 +26,6 @@ from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.build import build_server
 from telnyx_mcp.storage.store import StoreError
-from tests.conftest import Mode, connected, text_of
 from tests.support.approval_page import (
     DECLINES,
     PAYMENT_QUESTION,
@@ -44,6 +43,7 @@ from tests.support.approval_page import (
     visible,
     wire,
 )
+from tests.support.client import Mode, connected, text_of
 from tests.support.clock import Clock
 from tests.support.person import PAY, state_of
 from tests.support.polling import wait_until

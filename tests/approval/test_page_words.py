@@ -13,7 +13,7 @@ from telnyx_mcp.approval.change import RECHARGE, Change, State
 from telnyx_mcp.approval.page import render
 from telnyx_mcp.approval.question import Fact, Question
 from tests.support.changes import change
-from tests.support.ledgers import NOW
+from tests.support.clock import NOW
 
 QUESTION = Question(
     "Pay 120.00 USD?",

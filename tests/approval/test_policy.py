@@ -30,7 +30,8 @@ from telnyx_mcp.approval.process_identity import ProcessIdentity, _stat
 from telnyx_mcp.approval.reasons import Blocked, OverCap, QuestionOpen, RecentlyDeclined
 from telnyx_mcp.storage.schema import changes
 from telnyx_mcp.storage.store import Store
-from tests.support.ledgers import ELSEWHERE, NOW, QUESTION, dead_owner, opened
+from tests.support.clock import NOW
+from tests.support.ledgers import ELSEWHERE, QUESTION, dead_owner, opened
 
 TICK = timedelta(milliseconds=1)
 CENT = Decimal("0.01")

@@ -29,7 +29,8 @@ from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.storage.schema import keys
 from telnyx_mcp.storage.store import Store
 from tests.support import ledgers
-from tests.support.ledgers import NOW, QUESTION, opened
+from tests.support.clock import NOW
+from tests.support.ledgers import QUESTION, opened
 from tests.support.sandbox_requests import posts
 from tests.support.server_process import ServerProcess, environment_for, started
 

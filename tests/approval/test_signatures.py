@@ -21,7 +21,8 @@ from telnyx_mcp.approval.policy import Policy
 from telnyx_mcp.approval.signature import LedgerSigner
 from telnyx_mcp.storage.schema import changes, ticks
 from telnyx_mcp.storage.store import Store
-from tests.support.ledgers import NOW, QUESTION, opened
+from tests.support.clock import NOW
+from tests.support.ledgers import QUESTION, opened
 
 TICK = timedelta(milliseconds=1)
 SEVERAL = Policy(one_question=False)

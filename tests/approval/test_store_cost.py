@@ -14,7 +14,8 @@ from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.build import build_server
 from telnyx_mcp.storage.store import Store
-from tests.conftest import NOW, Mode, call, connected, content_of
+from tests.support.client import Mode, call, connected, content_of
+from tests.support.clock import NOW
 from tests.support.person import PAY, Person, types
 
 

@@ -20,7 +20,7 @@ from telnyx_mcp.approval.store_memory import Remembered, StoreMemory
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.storage.url import database_at
-from tests.conftest import content_of, text_of
+from tests.support.client import content_of, text_of
 from tests.support.clock import Clock
 from tests.support.person import UPDATE, pays, running, types
 

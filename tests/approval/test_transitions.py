@@ -27,7 +27,8 @@ from telnyx_mcp.approval.policy import DAY, MONTH, Policy
 from telnyx_mcp.approval.question import Fact, Question
 from telnyx_mcp.storage.schema import changes
 from telnyx_mcp.storage.store import Store, StoreError
-from tests.support.ledgers import NOW, QUESTION, opened
+from tests.support.clock import NOW
+from tests.support.ledgers import QUESTION, opened
 
 TICK = timedelta(milliseconds=1)
 POLICY = Policy(standing_per_payment=Decimal(50), standing_per_day=Decimal(80), one_question=False)

@@ -28,8 +28,8 @@ from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
-from tests.conftest import Mode, connected, text_of
 from tests.support.approval_page import Desk, answers, fetch, visible, wire
+from tests.support.client import Mode, connected, text_of
 from tests.support.clock import Clock
 from tests.support.person import (
     DECLINES,

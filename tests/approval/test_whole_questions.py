@@ -26,10 +26,9 @@ from telnyx_mcp.tools.support.change_requests import (
     quoted,
     send_failure,
 )
-from tests.conftest import text_of
 from tests.support.changes import change
-from tests.support.clock import Clock
-from tests.support.ledgers import NOW
+from tests.support.client import text_of
+from tests.support.clock import NOW, Clock
 from tests.support.person import DECLINES, PAY, UPDATE, Person, ask, types
 
 PREFERENCES = {

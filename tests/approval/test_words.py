@@ -24,7 +24,7 @@ from telnyx_mcp.approval.reasons import (
 )
 from telnyx_mcp.approval.replies import ANSWERED, NOT_ANSWERED, REPLIES
 from tests.support.changes import change
-from tests.support.ledgers import NOW
+from tests.support.clock import NOW
 
 APPROVED = change(state=State.APPROVED, decided_at=NOW + timedelta(minutes=3))
 SETTING = change(operation=RECHARGE, arguments={"enabled": False}, amount=None)

@@ -22,8 +22,8 @@ from telnyx_mcp.exporting import part
 from telnyx_mcp.exporting.failure import ExportFailure
 from telnyx_mcp.exporting.question import ExportOptions, command_line, question_of
 from telnyx_mcp.sandbox import Sandbox
-from tests.conftest import NOW
 from tests.support import raw_api
+from tests.support.clock import NOW
 from tests.support.exported_files import Run, files_of, rows_of
 
 FIRST_DAYS = "2026-05-01 to 2026-05-06"

@@ -22,8 +22,10 @@ from telnyx_mcp.sandbox import running_sandbox
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.telnyx.transport import Transport
-from tests.conftest import TODAY, Answer, Scripted, Time, answer, complaint, hang_up
+from tests.support.clock import TODAY
 from tests.support.exported_files import rows_of
+from tests.support.scripted_telnyx import Answer, Scripted, answer, complaint, hang_up
+from tests.support.simulated_time import Time
 
 UNTIL = "2026-06-01T00:00:00Z"
 

@@ -7,7 +7,7 @@ import io
 from rich.console import Console
 
 from telnyx_mcp.exporting.progress import LINE_EVERY, Lines, Rate, shown_progress
-from tests.conftest import Time
+from tests.support.simulated_time import Time
 
 
 def test_at_a_terminal_a_bar_shows_rows_rate_and_time_left() -> None:

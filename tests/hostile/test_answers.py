@@ -32,7 +32,8 @@ from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.tools import TOOLS
 from telnyx_mcp.tools.framework.results import Result, Row
 from telnyx_mcp.tools.framework.tokens import about_tokens
-from tests.conftest import TODAY, Answer, Scripted, answer, call, content_of, text_of
+from tests.support.client import call, content_of, text_of
+from tests.support.clock import TODAY
 from tests.support.hostile_arguments import Arguments, nested
 from tests.support.hostile_caller import (
     DECLINES,
@@ -45,6 +46,7 @@ from tests.support.hostile_caller import (
     check_answer,
 )
 from tests.support.process_memory import MEBIBYTE, held, peak
+from tests.support.scripted_telnyx import Answer, Scripted, answer
 from tests.support.server_process import check_end, started
 
 QUICK, LONG = 25, 200

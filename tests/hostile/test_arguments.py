@@ -18,7 +18,8 @@ from pydantic import SecretStr
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox, running_sandbox
 from telnyx_mcp.tools import TOOLS
-from tests.conftest import REVISIONS, TODAY
+from tests.support.client import REVISIONS
+from tests.support.clock import TODAY
 from tests.support.hostile_arguments import Arguments, Schema, fitting, hostile, huge
 from tests.support.hostile_caller import DECLINES, SECRET_KEY, Caller, calling, check_answer
 

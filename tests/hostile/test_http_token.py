@@ -17,7 +17,7 @@ from mcp.client.session import ClientRequestContext
 from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult
 
 from telnyx_mcp.sandbox import Sandbox
-from tests.conftest import Mode, text_of
+from tests.support.client import Mode, text_of
 from tests.support.http_messages import CALL, HEADERS, INITIALIZE
 from tests.support.ports import free_port
 from tests.support.server_process import (

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox
-from tests.conftest import REVISIONS
+from tests.support.client import REVISIONS
 from tests.support.http_messages import CALL, HEADERS, INITIALIZE
 from tests.support.process_memory import MEBIBYTE, held, peak
 from tests.support.server_process import (

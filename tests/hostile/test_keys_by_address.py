@@ -14,7 +14,7 @@ from telnyx_mcp.cli.terminal import Terminal
 from telnyx_mcp.config import keys
 from telnyx_mcp.config.keys import KeyUnavailable, key_of, with_key
 from telnyx_mcp.config.settings import TELNYX_HOSTS, Settings, foreign_address
-from tests.conftest import KEY
+from tests.support.scripted_telnyx import KEY
 
 FOREIGN = (
     "http://127.0.0.1:9/v2",

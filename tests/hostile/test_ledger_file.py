@@ -24,7 +24,8 @@ from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
 from telnyx_mcp.storage.schema import changes
 from telnyx_mcp.storage.store import Store, StoreError
-from tests.conftest import NOW, call, text_of
+from tests.support.client import call, text_of
+from tests.support.clock import NOW
 from tests.support.person import PAY, pays, running
 
 SMALL, LARGE = {"amount": "20.00"}, {"amount": "450.00"}

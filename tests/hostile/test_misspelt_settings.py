@@ -11,7 +11,8 @@ from telnyx_mcp.config.settings import VARIABLES, Settings
 from telnyx_mcp.config.stricter import STRICTER
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.build import build_server
-from tests.conftest import NOW, Mode, call, content_of, text_of
+from tests.support.client import Mode, call, content_of, text_of
+from tests.support.clock import NOW
 from tests.support.server_process import environment_for, started
 
 PAYMENT = "telnyx_create_stored_payment_transaction"

@@ -16,8 +16,8 @@ from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
 from telnyx_mcp.telnyx import operations as op
 from telnyx_mcp.telnyx.transport import SANDBOX_HEADER, _classify
-from tests.conftest import connected, text_of
 from tests.support.approval_page import fetch, wire
+from tests.support.client import connected, text_of
 from tests.support.clock import Clock
 from tests.support.person import DECLINES, PAY, TICKS, UPDATE, Person, ask, state_of, types
 

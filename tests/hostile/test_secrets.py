@@ -23,20 +23,12 @@ from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.rate_limit.pacer import Pacer
 from telnyx_mcp.telnyx.rate_limit.stores import SqliteStore
 from telnyx_mcp.telnyx.transport import Transport
-from tests.conftest import (
-    NOW,
-    TODAY,
-    Answer,
-    Mode,
-    Scripted,
-    Time,
-    answer,
-    connected,
-    hang_up,
-    text_of,
-)
+from tests.support.client import Mode, connected, text_of
+from tests.support.clock import NOW, TODAY
 from tests.support.command import Run
+from tests.support.scripted_telnyx import Answer, Scripted, answer, hang_up
 from tests.support.server_process import environment_for, started
+from tests.support.simulated_time import Time
 from tests.support.tool_calls import CALLS, ID
 
 PLAIN_KEY = "KEY0199ABCDEF0123456789_hostileTestsSecret"

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from telnyx_mcp.config.settings import VARIABLES, Settings
 from telnyx_mcp.sandbox import Sandbox
-from tests.conftest import KEY
+from tests.support.scripted_telnyx import KEY
 from tests.support.server_process import environment_for, started
 
 PAYMENT = "telnyx_create_stored_payment_transaction"

@@ -17,8 +17,10 @@ from telnyx_mcp.config.keys import with_key
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
-from tests.conftest import NOW, Scripted, answer, connected
-from tests.conftest import text_of as told_in
+from tests.support.client import connected
+from tests.support.client import text_of as told_in
+from tests.support.clock import NOW
+from tests.support.scripted_telnyx import Scripted, answer
 from tests.support.tool_calls import CALLS, ID
 
 PLANTED = "pl4ntedSecret"

@@ -11,7 +11,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from telnyx_mcp.sandbox import Sandbox
-from tests.conftest import content_of
+from tests.support.client import content_of
 from tests.support.server_process import SECONDS
 
 terminals = pytest.importorskip(

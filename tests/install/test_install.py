@@ -27,7 +27,7 @@ from telnyx_mcp.clients.catalog import CLIENTS, Host
 from telnyx_mcp.clients.config_file import ConfigFile
 from telnyx_mcp.clients.errors import ClientConfigError
 from telnyx_mcp.config import keys
-from tests.conftest import KEY
+from tests.support.scripted_telnyx import KEY
 
 EVERY = sorted(CLIENTS)
 NOW = datetime(2026, 11, 24, 2, 3, 4)  # noqa: DTZ001 - the clock of the person

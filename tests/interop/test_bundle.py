@@ -16,7 +16,7 @@ from mcp import Client, StdioServerParameters
 from scripts.generate.docs import ROOT
 from telnyx_mcp.config.settings import VARIABLES
 from telnyx_mcp.sandbox import Sandbox
-from tests.conftest import content_of
+from tests.support.client import content_of
 
 pytestmark = pytest.mark.interop
 SECONDS = 240

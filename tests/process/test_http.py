@@ -10,7 +10,7 @@ import pytest
 
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.tools import TOOLS
-from tests.conftest import Mode
+from tests.support.client import Mode
 from tests.support.ports import accepts, free_port
 from tests.support.server_process import BEARER, OVER_HTTP, client_of, environment_for, started
 

@@ -21,7 +21,7 @@ from telnyx_mcp.approval.change import State
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
-from tests.conftest import Mode
+from tests.support.client import Mode
 from tests.support.person import Person, agrees
 from tests.support.sandbox_requests import arrives
 from tests.support.server_process import (

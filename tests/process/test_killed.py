@@ -23,7 +23,7 @@ from telnyx_mcp.approval.process_identity import ProcessIdentity
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.build import build_server
-from tests.conftest import connected
+from tests.support.client import connected
 from tests.support.fault_matrix import ASKS_AND_SENDS, BLOCKED, TOLD_AGAIN, Trial
 from tests.support.person import PAY, UPDATE, Person, agrees
 from tests.support.polling import until

@@ -14,7 +14,7 @@ import anyio
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox, running_sandbox
-from tests.conftest import TODAY
+from tests.support.clock import TODAY
 from tests.support.server_process import SECONDS, ServerProcess, environment_for, started
 
 BALANCE = {"name": "telnyx_get_balance", "arguments": {}}

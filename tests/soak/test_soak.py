@@ -24,7 +24,7 @@ import anyio
 import pytest
 
 from telnyx_mcp.sandbox import Sandbox, running_sandbox
-from tests.conftest import TODAY
+from tests.support.clock import TODAY
 from tests.support.process_memory import descriptors, status_of
 from tests.support.server_process import COMMAND, ServerProcess, environment_for, spawned
 

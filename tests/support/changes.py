@@ -10,7 +10,7 @@ from typing import Any
 from telnyx_mcp.approval.change import PAYMENT, RECHARGE, Change, State
 from telnyx_mcp.approval.ledger import MARK, Decision, Ledger
 from telnyx_mcp.approval.question import Fact, Question
-from tests.support.ledgers import NOW
+from tests.support.clock import NOW
 
 BALANCE = "384.60"
 """The sandbox's balance at the start: a question that shows another is not true."""

@@ -28,10 +28,12 @@ from telnyx_mcp.server.build import build_server
 from telnyx_mcp.telnyx import operations as op
 from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.transport import Response, Transport
-from tests.conftest import NOW, Time, connected, text_of
+from tests.support.client import connected, text_of
+from tests.support.clock import NOW
 from tests.support.person import PAY, Person, agrees
 from tests.support.polling import until
 from tests.support.sandbox_requests import sent
+from tests.support.simulated_time import Time
 
 SHORT = 0.3
 """Seconds that a change has for its answer where none comes."""

@@ -24,7 +24,8 @@ from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.server.build import build_server
 from telnyx_mcp.tools.framework.tokens import about_tokens
 from telnyx_mcp.untrusted import visible
-from tests.conftest import NOW, Mode, content_of, text_of
+from tests.support.client import Mode, content_of, text_of
+from tests.support.clock import NOW
 from tests.support.hostile_arguments import Arguments
 
 SECRET_KEY = "KEYhostile0123456789abcdefSECRET"

@@ -7,7 +7,6 @@ import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
@@ -19,8 +18,8 @@ from telnyx_mcp.approval.process_identity import ProcessIdentity
 from telnyx_mcp.approval.question import Question
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.storage.store import Store
+from tests.support.clock import NOW
 
-NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 ADDRESS = "https://api.telnyx.com/v2"
 QUESTION = Question("Pay?")
 OWNER = Identity("user-1", "owner@example.com")

@@ -21,7 +21,7 @@ from mcp_types import (
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
-from tests.conftest import connected, text_of
+from tests.support.client import connected, text_of
 from tests.support.clock import Clock
 from tests.support.polling import SECONDS
 

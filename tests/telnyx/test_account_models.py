@@ -16,7 +16,7 @@ from telnyx_mcp.telnyx.account_models import AccountModel
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.untrusted.names import secret_word
-from tests.conftest import Scripted
+from tests.support.scripted_telnyx import Scripted
 
 MODELS = [
     each

@@ -15,7 +15,8 @@ from telnyx_mcp.telnyx import account_models, models
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.errors import Failure, Fate, TelnyxError
 from telnyx_mcp.telnyx.transport import SANDBOX_HEADER, Transport
-from tests.conftest import Scripted, Time, answer, complaint
+from tests.support.scripted_telnyx import Scripted, answer, complaint
+from tests.support.simulated_time import Time
 
 ID = "48eff763-ea80-4345-b688-78249eb165a8"
 MOMENT = datetime(2026, 5, 1, tzinfo=UTC)

@@ -14,8 +14,7 @@ from telnyx_mcp.telnyx import operations as op
 from telnyx_mcp.telnyx.decoding import LARGEST_REPLY
 from telnyx_mcp.telnyx.errors import Failure, Fate
 from telnyx_mcp.telnyx.transport import Transport
-from tests.conftest import Answer, Scripted, answer, raw
-from tests.support.transport_failures import failure_of
+from tests.support.scripted_telnyx import Answer, Scripted, answer, failure_of, raw
 
 GOOD = json.dumps({"data": {"balance": "300.00"}}).encode()
 Encode = Callable[[bytes], bytes]

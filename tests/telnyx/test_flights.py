@@ -14,7 +14,8 @@ from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
 from telnyx_mcp.telnyx.rate_limit.pacer import LONGEST_WAIT
 from telnyx_mcp.telnyx.transport import Transport
-from tests.conftest import SECONDS, Scripted, answer, complaint
+from tests.support.client import SECONDS
+from tests.support.scripted_telnyx import Scripted, answer, complaint
 
 BALANCE = {"data": {"balance": "384.60", "currency": "USD"}}
 

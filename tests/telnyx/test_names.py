@@ -11,7 +11,8 @@ from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.names import KEPT, MAX_PAGES, NameCache, Named, Names
-from tests.conftest import Scripted, Time, answer, complaint
+from tests.support.scripted_telnyx import Scripted, answer, complaint
+from tests.support.simulated_time import Time
 
 OPERATIONS = {
     Named.USERS: "list_organization_users",

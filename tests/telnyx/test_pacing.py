@@ -14,7 +14,8 @@ from telnyx_mcp.telnyx.rate_limit.headers import RateLimitHeaders
 from telnyx_mcp.telnyx.rate_limit.pacer import LONGEST_WAIT, SHARE_AGAIN, Pacer
 from telnyx_mcp.telnyx.rate_limit.schedule import Observation, Pace, learn, take
 from telnyx_mcp.telnyx.rate_limit.stores import InMemoryStore, StoreUnavailable, T, Update
-from tests.conftest import SECONDS, Time
+from tests.support.client import SECONDS
+from tests.support.simulated_time import Time
 
 HERE = "/balance"
 

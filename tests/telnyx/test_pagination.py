@@ -16,7 +16,8 @@ from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
 from telnyx_mcp.telnyx.models import Page
 from telnyx_mcp.telnyx.pagination import AHEAD, Deduplicator, Scan, iter_pages, page_of
-from tests.conftest import SECONDS, Scripted, answer
+from tests.support.client import SECONDS
+from tests.support.scripted_telnyx import Scripted, answer
 
 Fetch = Callable[[int], Coroutine[Any, Any, Page[Any]]]
 

@@ -15,17 +15,9 @@ from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
 from telnyx_mcp.telnyx.operations import Operation
 from telnyx_mcp.telnyx.transport import Transport
-from tests.conftest import (
-    KEY,
-    SECONDS,
-    Answer,
-    Scripted,
-    Time,
-    answer,
-    complaint,
-    hang_up,
-    raw,
-)
+from tests.support.client import SECONDS
+from tests.support.scripted_telnyx import KEY, Answer, Scripted, answer, complaint, hang_up, raw
+from tests.support.simulated_time import Time
 
 GOOD = answer(200, {"data": {}})
 PATCH = op.UPDATE_AUTO_RECHARGE_PREFERENCES

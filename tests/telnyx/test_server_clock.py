@@ -11,7 +11,7 @@ from telnyx_mcp.telnyx import operations as op
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.telnyx.server_clock import ServerClock, http_date
 from telnyx_mcp.telnyx.transport import Transport
-from tests.conftest import KEY, Scripted, answer
+from tests.support.scripted_telnyx import KEY, Scripted, answer
 
 LOCAL = datetime(2026, 6, 5, 12, tzinfo=UTC)
 TEN = datetime(2026, 6, 5, 10, tzinfo=UTC)

@@ -34,7 +34,7 @@ from telnyx_mcp.telnyx.rate_limit.stores import (
     pace_store,
 )
 from telnyx_mcp.telnyx.rate_limit.stores.encoding import decode, encode
-from tests.conftest import SECONDS
+from tests.support.client import SECONDS
 
 HERE = "/balance"
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "")

@@ -21,8 +21,9 @@ from telnyx_mcp.telnyx import operations as op
 from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.errors import Failure, Fate
 from telnyx_mcp.telnyx.transport import Transport
-from tests.conftest import KEY, SECONDS, Time
-from tests.support.transport_failures import failure_of
+from tests.support.client import SECONDS
+from tests.support.scripted_telnyx import KEY, failure_of
+from tests.support.simulated_time import Time
 
 PAYMENT = op.CREATE_STORED_PAYMENT_TRANSACTION
 NAME = "api.telnyx.test"

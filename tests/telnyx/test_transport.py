@@ -16,19 +16,19 @@ from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.decoding import LARGEST_REPLY
 from telnyx_mcp.telnyx.errors import Failure, Fate
 from telnyx_mcp.telnyx.transport import SANDBOX_HEADER, Transport, _unusable
-from tests.conftest import (
+from tests.support.scripted_telnyx import (
     KEY,
     Answer,
     Scripted,
-    Time,
     answer,
     complaint,
     drip,
+    failure_of,
     hang_up,
     raw,
     silence,
 )
-from tests.support.transport_failures import failure_of
+from tests.support.simulated_time import Time
 
 GOOD = answer(200, {"data": {"balance": "300.00"}})
 PAYMENT = op.CREATE_STORED_PAYMENT_TRANSACTION

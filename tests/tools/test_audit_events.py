@@ -9,8 +9,9 @@ import pytest
 
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
-from tests.conftest import Scripted, answer, call, complaint, content_of, text_of
 from tests.support import raw_api
+from tests.support.client import call, content_of, text_of
+from tests.support.scripted_telnyx import Scripted, answer, complaint
 
 AUDIT = "telnyx_list_audit_events"
 PAYMENT = "stored_payment_transaction"

@@ -13,7 +13,7 @@ from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult
 
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
-from tests.conftest import Mode, call, connected, content_of, text_of
+from tests.support.client import Mode, call, connected, content_of, text_of
 
 BALANCE = "telnyx_get_balance"
 AUDIT = "telnyx_list_audit_events"

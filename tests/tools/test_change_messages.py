@@ -25,9 +25,9 @@ from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
 from telnyx_mcp.tools.catalog.list_changes import row_of
 from telnyx_mcp.tools.support.changes import _message
-from tests.conftest import call, content_of
 from tests.support.changes import change
-from tests.support.ledgers import NOW
+from tests.support.client import call, content_of
+from tests.support.clock import NOW
 
 LATER = NOW + timedelta(minutes=1)
 SETTING: dict[str, Any] = {"operation": RECHARGE, "arguments": {"enabled": False}, "amount": None}

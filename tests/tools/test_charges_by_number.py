@@ -11,8 +11,9 @@ import pytest
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.tools.framework.tokens import about_tokens
-from tests.conftest import Scripted, answer, call, complaint, content_of, text_of
 from tests.support import raw_api
+from tests.support.client import call, content_of, text_of
+from tests.support.scripted_telnyx import Scripted, answer, complaint
 
 BREAKDOWN = "telnyx_get_charges_breakdown"
 SUMMARY = "telnyx_get_charges_summary"

@@ -12,7 +12,10 @@ from telnyx_mcp.server.build import build_server
 from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.operations import Operation
 from telnyx_mcp.telnyx.transport import Response, Transport
-from tests.conftest import KEY, NOW, Scripted, Time, call
+from tests.support.client import call
+from tests.support.clock import NOW
+from tests.support.scripted_telnyx import KEY, Scripted
+from tests.support.simulated_time import Time
 
 
 class Timed(Transport):

@@ -11,8 +11,8 @@ import pytest
 
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
-from tests.conftest import call, content_of
 from tests.support import raw_api
+from tests.support.client import call, content_of
 
 SEARCH = "telnyx_search_detail_records"
 DAY = ("2026-06-14T00:00:00Z", "2026-06-15T00:00:00Z")

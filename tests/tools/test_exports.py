@@ -26,8 +26,9 @@ from telnyx_mcp.tools.framework.accounts import Account, AccountRegistry
 from telnyx_mcp.tools.framework.failure import ToolFailure
 from telnyx_mcp.tools.support.csv_export import Export, cells
 from telnyx_mcp.untrusted import sanitize
-from tests.conftest import NOW, call, content_of, text_of
 from tests.support import raw_api
+from tests.support.client import call, content_of, text_of
+from tests.support.clock import NOW
 
 SEARCH = "telnyx_search_detail_records"
 FILTERS = ["created_at>=2026-06-01", "created_at<2026-06-08"]

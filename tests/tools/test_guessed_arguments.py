@@ -6,7 +6,7 @@ import pytest
 
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
-from tests.conftest import call, text_of
+from tests.support.client import call, text_of
 
 
 @pytest.mark.parametrize(

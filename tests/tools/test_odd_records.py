@@ -15,7 +15,8 @@ from telnyx_mcp.billing.records import amounts_of, cost_of, mark_of, moment_of
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.telnyx.pagination import Deduplicator
 from telnyx_mcp.tools.support.group_by import ALIASES, Groups, tally_row
-from tests.conftest import Scripted, answer, call, content_of
+from tests.support.client import call, content_of
+from tests.support.scripted_telnyx import Scripted, answer
 
 LEAVES = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20), st.just("1e999999")

@@ -9,8 +9,9 @@ import pytest
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.telnyx.pagination import MAX_PAGES
-from tests.conftest import Scripted, answer, call, content_of, text_of
 from tests.support import raw_api
+from tests.support.client import call, content_of, text_of
+from tests.support.scripted_telnyx import Scripted, answer
 
 
 async def test_the_unpaid_invoices_are_all_of_them(server: AccountServer, sandbox: Sandbox) -> None:

@@ -12,8 +12,9 @@ import pytest
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.tools.catalog.list_phone_numbers import MAX_PAGES
-from tests.conftest import Scripted, answer, call, complaint, content_of, text_of
 from tests.support import raw_api
+from tests.support.client import call, content_of, text_of
+from tests.support.scripted_telnyx import Scripted, answer, complaint
 
 TOOL = "telnyx_list_phone_numbers"
 Json = dict[str, Any]

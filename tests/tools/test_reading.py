@@ -12,19 +12,9 @@ from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
 from telnyx_mcp.tools.framework.tokens import about_tokens
-from tests.conftest import (
-    KEY,
-    NOW,
-    Mode,
-    Scripted,
-    answer,
-    call,
-    complaint,
-    content_of,
-    drip,
-    hang_up,
-    text_of,
-)
+from tests.support.client import Mode, call, content_of, text_of
+from tests.support.clock import NOW
+from tests.support.scripted_telnyx import KEY, Scripted, answer, complaint, drip, hang_up
 
 SUMMARY = "telnyx_get_charges_summary"
 BREAKDOWN = "telnyx_get_charges_breakdown"

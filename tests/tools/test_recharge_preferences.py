@@ -15,7 +15,8 @@ from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.sandbox.neighbours.notifications import CHANNELS
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.tools.support.low_credit import masked
-from tests.conftest import Scripted, answer, call, complaint, content_of, text_of
+from tests.support.client import call, content_of, text_of
+from tests.support.scripted_telnyx import Scripted, answer, complaint
 
 TOOL = "telnyx_get_auto_recharge_preferences"
 LISTS = ("channels", "event_conditions", "events", "profiles", "settings")

@@ -9,8 +9,9 @@ import pytest
 
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
-from tests.conftest import Scripted, call, complaint, content_of, text_of
 from tests.support import raw_api
+from tests.support.client import call, content_of, text_of
+from tests.support.scripted_telnyx import Scripted, complaint
 
 TOOL = "telnyx_get_session_cost"
 SOMETHING = "48eff763-ea80-4345-b688-78249eb165a8"

@@ -15,8 +15,9 @@ from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
 from telnyx_mcp.tools.framework.tokens import about_tokens
-from tests.conftest import Scripted, answer, call, content_of, text_of
 from tests.support import raw_api
+from tests.support.client import call, content_of, text_of
+from tests.support.scripted_telnyx import Scripted, answer
 
 SPEND = "telnyx_summarize_spend"
 FIRSTS = [f"{year}-{month:02}-01" for year in (2025, 2026) for month in range(1, 13)]

@@ -18,8 +18,9 @@ from telnyx_mcp.tools.support.spend_limits import (
     blocked,
     close_to_limit,
 )
-from tests.conftest import Scripted, answer, call, content_of
 from tests.support import raw_api
+from tests.support.client import call, content_of
+from tests.support.scripted_telnyx import Scripted, answer
 
 TOOL = "telnyx_get_balance"
 Json = dict[str, Any]

@@ -15,8 +15,10 @@ from telnyx_mcp.sandbox import Sandbox, running_sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
 from telnyx_mcp.tools.framework.tokens import about_tokens
-from tests.conftest import NOW, Scripted, answer, call, content_of, text_of
 from tests.support import raw_api
+from tests.support.client import call, content_of, text_of
+from tests.support.clock import NOW
+from tests.support.scripted_telnyx import Scripted, answer
 
 USAGE = "telnyx_summarize_usage"
 MAY = ("2026-05-01T00:00:00Z", "2026-06-01T00:00:00Z")
