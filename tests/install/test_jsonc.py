@@ -200,3 +200,13 @@ def test_a_value_at_any_place_is_changed_and_taken_out_alone(
     assert jsonc.read(jsonc.take(listed, ("inputs", min(place, len(servers))))) == {
         "inputs": servers
     }
+
+
+def test_a_file_of_several_megabytes_is_changed_in_its_place_alone() -> None:
+    history = [{"display": "x" * 200, "pastedContents": {}} for _ in range(15)]
+    projects = {f"/home/user/project-{number}": {"history": history} for number in range(1000)}
+    text = "// kept\n" + json.dumps({"mcpServers": {}, "projects": projects}, indent=2)
+    changed = jsonc.put(text, ("mcpServers", "telnyx"), {"command": "telnyx-account-mcp"})
+    assert len(text) > 4_000_000
+    assert jsonc.read(changed)["projects"] == projects
+    assert jsonc.take(changed, ("mcpServers", "telnyx")) == text
