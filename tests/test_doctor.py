@@ -133,7 +133,9 @@ async def test_one_operation_that_is_not_allowed_is_named(
     assert [each.partition(":")[0] for each in named] == ["invoices", "one invoice"]
 
 
-async def test_an_address_where_nobody_listens_is_the_networks(settings: Settings) -> None:
+async def test_an_address_where_nothing_listens_is_a_failure_of_the_network(
+    settings: Settings,
+) -> None:
     findings = await found(settings.model_copy(update={"base_url": "http://127.0.0.1:9/v2"}))
     assert failed(findings) == ["network"]
     assert of(findings, "key") == []

@@ -209,7 +209,7 @@ async def test_reading_tools_take_an_account_and_changing_tools_do_not(two: Acco
     assert "main, eu, us" in told
 
 
-async def test_one_account_has_no_such_argument(settings: Settings) -> None:
+async def test_with_one_account_no_tool_has_the_argument_account(settings: Settings) -> None:
     server = build_server(settings.model_copy(update={"profile": "main"}), now=lambda: NOW)
     async with connected(server) as client:
         tools = (await client.list_tools()).tools

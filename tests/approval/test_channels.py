@@ -122,7 +122,7 @@ def test_a_client_is_named_as_it_calls_itself_in_one_line(params: Any, name: str
     assert elicitation.client_name(context) == name
 
 
-def test_the_form_wants_the_figure_typed_or_the_box_ticked() -> None:
+def test_the_form_asks_to_type_the_figure_or_tick_the_box() -> None:
     asked = elicitation.question(PAYMENT)
     assert asked.request_state == PAYMENT.id
     params: Any = (asked.input_requests or {})["approval"].params

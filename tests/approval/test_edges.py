@@ -205,7 +205,7 @@ async def test_a_claim_that_was_not_written_sends_nothing_and_keeps_the_proposal
         assert state_of(await client.call_tool(PAY, CALL)) == "succeeded"
 
 
-async def test_a_claim_that_nobody_can_look_for_is_not_sent_and_never_unknown(
+async def test_a_claim_that_cannot_be_confirmed_is_not_sent_and_never_unknown(
     server: AccountServer,
     sandbox: Sandbox,
     other: Ledger,
@@ -401,7 +401,7 @@ async def test_a_receipt_is_read_before_it_is_believed(
 @pytest.mark.parametrize(
     "typed", ["1.2E2", "1_20", "1$20", "\uff11\uff12\uff10", "120.00 EUR", "+120", "120.000"]
 )
-async def test_what_is_no_plain_amount_is_not_taken_for_one(
+async def test_malformed_text_is_not_taken_for_an_amount(
     server: AccountServer, sandbox: Sandbox, typed: str
 ) -> None:
     await ask(server, Person(types(typed)), PAY, CALL)

@@ -294,7 +294,9 @@ async def test_a_sender_renews_its_lease_again_and_again_while_it_waits(
     assert set(slept) == {15.0}
 
 
-def test_an_outcome_that_was_written_already_is_no_late_answer(ledger: Ledger, now: Clock) -> None:
+def test_an_outcome_that_was_written_already_is_not_a_late_answer(
+    ledger: Ledger, now: Clock
+) -> None:
     change = proposed(ledger, now())
     ledger.claim(change.id, now(), Decision("terminal", ""))
     after = replace(change, state=State.SUCCEEDED, outcome_text="It came.", evidence={"a": 1})

@@ -60,7 +60,7 @@ async def test_a_second_outage_is_got_over_by_itself_like_the_first() -> None:
     writer.close()
 
 
-async def test_a_store_that_does_not_answer_holds_up_nobody() -> None:
+async def test_a_store_that_does_not_answer_holds_up_no_caller() -> None:
     writer, answers = OutcomeWriter(write_within=0.05), threading.Event()
     hangs: Callable[[], object] = lambda: answers.wait(SECONDS)  # noqa: E731
     with anyio.fail_after(SECONDS / 2), pytest.raises(NotAllowed, match="did not answer"):

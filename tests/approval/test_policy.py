@@ -384,7 +384,7 @@ def test_after_a_clock_was_ahead_payments_go_on_under_the_caps_of_the_right_time
     assert ledger.spent(tomorrow) == Spent(Decimal(490), Decimal(1000), Decimal(0))
 
 
-def test_a_decline_dated_in_the_future_holds_up_nobody(store: Store) -> None:
+def test_a_decline_dated_in_the_future_holds_up_no_payment(store: Store) -> None:
     ledger = opened(store, Policy())
     change = proposed(ledger, "20.00", NOW + 400 * DAY)
     ledger.decline(change.id, "terminal", NOW + 400 * DAY)

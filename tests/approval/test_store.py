@@ -330,7 +330,7 @@ def test_every_connection_keeps_a_rollback_journal_and_waits_for_the_disk(tmp_pa
 
 
 @pytest.mark.parametrize("content", [b"no database " * 50, b"no database " * 1000])
-def test_a_file_that_is_no_database_is_refused_and_not_overwritten(
+def test_a_file_that_is_not_a_database_is_refused_and_not_overwritten(
     tmp_path: Path, content: bytes
 ) -> None:
     path = tmp_path / "state.sqlite3"

@@ -197,7 +197,7 @@ def test_each_decision_names_its_channel_person_and_moment(ledger: Ledger) -> No
         (State.UNKNOWN, "elicitation"),
     ],
 )
-def test_nobody_approved_what_waits_or_was_declined(
+def test_a_waiting_or_declined_change_has_no_approver(
     ledger: Ledger, state: State, channel: str
 ) -> None:
     assert in_state(ledger, state).approved_by == channel
@@ -510,9 +510,7 @@ def test_a_proposal_is_read_as_it_was_written(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("cents", [0, -1, 10**13, "twelve", 1.5])
-def test_an_amount_that_nobody_could_have_paid_is_not_read(
-    store: Store, ledger: Ledger, cents: object
-) -> None:
+def test_an_impossible_amount_is_not_read(store: Store, ledger: Ledger, cents: object) -> None:
     paid = ended(ledger, State.SUCCEEDED)
     with store.write() as connection:
         row = changes.update().where(changes.c.id == paid.id).values(reference="may")

@@ -332,7 +332,7 @@ def test_a_text_that_could_be_a_line_of_ours_is_quoted(text: str, shown: str) ->
     ("value", "text"),
     [("1.5", "1.50 USD"), (Decimal("1.505"), "1.505 USD"), (3, "3.00 USD"), (None, "not known")],
 )
-def test_an_amount_has_its_currency_and_what_is_no_amount_none(value: object, text: str) -> None:
+def test_an_amount_has_its_currency_and_other_text_has_none(value: object, text: str) -> None:
     assert amount_text(value, " USD") == text
 
 

@@ -154,7 +154,7 @@ def test_a_question_is_one_line_for_each_thing_it_says() -> None:
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", '{"facts": [["a"]], "notes": []}', "1", "null", "{"])
-def test_what_is_not_a_stored_question_is_not_taken_for_one(text: str) -> None:
+def test_malformed_data_is_not_taken_for_a_stored_question(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the JSON decoder's own is one, too
         Question.from_json(text)
 

@@ -95,7 +95,7 @@ async def test_what_fails_for_minutes_is_retried_and_reported(
     command._check(part.journal)
 
 
-async def test_what_fails_for_a_quarter_of_an_hour_ends_the_export(
+async def test_failures_for_a_quarter_of_an_hour_end_the_export(
     part: Part, client: TelnyxClient, scripted: Scripted, time: Time, told: Told
 ) -> None:
     scripted.will(page(range(50), 60, 2), hang_up())
@@ -107,7 +107,7 @@ async def test_what_fails_for_a_quarter_of_an_hour_ends_the_export(
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
-async def test_what_waiting_does_not_help_ends_the_export_at_once(
+async def test_a_failure_that_waiting_does_not_help_ends_the_export_at_once(
     part: Part, client: TelnyxClient, scripted: Scripted, time: Time, told: Told, status: int
 ) -> None:
     scripted.will(page(range(50), 60, 2), complaint(status))

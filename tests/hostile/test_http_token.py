@@ -250,7 +250,7 @@ async def test_a_token_file_that_others_can_use_is_refused(tmp_path: Path, mode:
 @pytest.mark.slow
 @POSIX
 @pytest.mark.parametrize("kind", ["folder", "fifo", "empty", "short", "binary", "nowhere", "large"])
-async def test_what_is_no_token_file_is_refused(tmp_path: Path, kind: str) -> None:
+async def test_an_invalid_token_file_is_refused(tmp_path: Path, kind: str) -> None:
     file = tmp_path / "token"
     contents = {
         "empty": b"",
@@ -306,7 +306,7 @@ async def test_with_no_token_a_client_that_answers_its_own_question_changes_noth
     assert "propose" in shown
 
 
-async def test_with_no_token_a_standing_budget_is_spent_by_nobody(
+async def test_without_a_token_no_client_spends_a_standing_budget(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     environment = {

@@ -118,7 +118,7 @@ REFUSED: Mapping[str, dict[str, Any]] = {
 }
 
 
-async def test_what_is_no_request_is_refused(sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_a_malformed_request_is_refused(sandbox: Sandbox, tmp_path: Path) -> None:
     told: dict[str, int] = {}
     async with serving(sandbox, tmp_path) as port, httpx.AsyncClient(timeout=10) as client:
         before = held(port.server)
@@ -163,7 +163,7 @@ NO_HTTP = (
 )
 
 
-async def test_what_is_no_http_and_half_a_request_are_survived(
+async def test_bytes_that_are_not_http_and_half_a_request_are_survived(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     async with serving(sandbox, tmp_path) as port:
@@ -187,7 +187,7 @@ async def test_many_callers_that_stop_in_the_middle_keep_no_other_waiting(
             writer.close()
 
 
-async def test_many_sessions_that_nobody_ends_hold_little(sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_many_abandoned_sessions_hold_little(sandbox: Sandbox, tmp_path: Path) -> None:
     sessions = 300
     async with serving(sandbox, tmp_path) as port, httpx.AsyncClient(timeout=10) as client:
         before = held(port.server)

@@ -112,7 +112,7 @@ async def test_a_row_that_is_put_back_as_it_was_is_not_sent_again(
     assert "Done" not in text_of(again)
 
 
-async def test_a_question_that_another_program_wrote_is_read_by_nobody(
+async def test_a_question_that_another_program_wrote_is_never_shown(
     server: AccountServer, ledger: Ledger, store: Store
 ) -> None:
     """Read once, it is shown: that the row was put right before it is looked at again is too late."""

@@ -148,7 +148,7 @@ async def test_a_reference_of_the_model_is_quoted_where_it_could_be_a_line_of_ou
 
 
 @pytest.mark.parametrize("preference", ["ach\nBalance now: 5", "<b>ach</b>", "NOTE: free"])
-async def test_a_preference_that_nobody_knows_is_quoted(
+async def test_an_unknown_preference_is_quoted(
     server: AccountServer, sandbox: Sandbox, preference: str
 ) -> None:
     sandbox.account.preferences["preference"] = preference

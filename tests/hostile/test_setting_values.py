@@ -35,7 +35,7 @@ def refused(**values: Any) -> str:
     return str(caught.value)
 
 
-def test_where_nobody_sets_anything_the_careful_values_hold(
+def test_the_careful_defaults_hold_where_nothing_is_set(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("TELNYX_MCP_PROFILES")

@@ -166,7 +166,7 @@ LINES: dict[str, list[bytes]] = {
 }
 
 
-async def test_what_is_no_message_is_survived(sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_lines_that_are_not_messages_are_survived(sandbox: Sandbox, tmp_path: Path) -> None:
     survived = []
     async with serving(sandbox, tmp_path) as server:
         for kind, lines in LINES.items():
@@ -320,7 +320,7 @@ async def test_the_same_id_for_many_requests_at_once_is_survived(
         await stormed(server, *[call, call, cancel] * 100)
 
 
-async def test_answers_that_nobody_reads_are_held_and_given_when_somebody_does(
+async def test_unread_answers_are_kept_until_they_are_read(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """A host that hangs for a while: what is held for it is in proportion to what it asked."""

@@ -42,7 +42,7 @@ VARIABLE = {field: name for name, field in VARIABLES.items()}
 
 @pytest.mark.parametrize("name", AMOUNTS)
 @pytest.mark.parametrize(("variable", "profile"), [("3", "90000"), ("90000", "3")])
-def test_of_two_amounts_the_smaller_counts_whoever_says_it(
+def test_the_smaller_of_two_amounts_counts_wherever_it_is_set(
     own: Path, monkeypatch: pytest.MonkeyPatch, name: str, variable: str, profile: str
 ) -> None:
     monkeypatch.setenv(VARIABLE[name], variable)
@@ -158,7 +158,7 @@ def test_a_file_that_anyone_can_write_raises_nothing(
         (None, False, False),
     ],
 )
-def test_read_only_wins_whoever_says_it(
+def test_read_only_wins_wherever_it_is_set(
     own: Path,
     monkeypatch: pytest.MonkeyPatch,
     variable: str | None,

@@ -383,7 +383,7 @@ def test_a_mark_of_byte_order_and_windows_lines_stay(desk: Desk) -> None:
     assert b'"a": 1,\r\n  "mcpServers": {}\r\n}' in file.read_bytes()
 
 
-def test_what_somebody_else_wrote_meanwhile_is_not_written_over(tmp_path: Path) -> None:
+def test_a_file_that_changed_meanwhile_is_not_written_over(tmp_path: Path) -> None:
     path = tmp_path / "mcp.json"
     path.write_text("{}", "utf-8")
     file = ConfigFile.read(path)

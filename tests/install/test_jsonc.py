@@ -107,7 +107,7 @@ def test_an_item_is_added_to_a_list_and_taken_out_again() -> None:
         ("[" * 100_000, "nested too deeply"),
     ],
 )
-def test_what_is_no_json_is_not_read(text: str, said: str) -> None:
+def test_invalid_json_is_not_read(text: str, said: str) -> None:
     with pytest.raises(UnreadableConfig, match=said):
         jsonc.read(text)
 

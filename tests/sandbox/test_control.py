@@ -246,7 +246,7 @@ NO_FAULTS = {
 
 
 @pytest.mark.parametrize("content", NO_FAULTS.values(), ids=NO_FAULTS)
-def test_what_is_no_fault_is_refused_with_its_reason(control: httpx.Client, content: bytes) -> None:
+def test_an_invalid_fault_is_refused_with_the_reason(control: httpx.Client, content: bytes) -> None:
     assert refused(control.post("/faults", content=content, headers=JSON), 400)
 
 
@@ -283,7 +283,7 @@ def test_a_sandbox_can_start_with_a_latency() -> None:
 
 
 @pytest.mark.parametrize("body", ["{}", '{"milliseconds": -1}', '{"milliseconds": "1"}', "[]", "x"])
-def test_a_latency_that_is_no_time_is_400(sandbox: Sandbox, body: str) -> None:
+def test_an_invalid_latency_is_answered_with_400(sandbox: Sandbox, body: str) -> None:
     url = f"{sandbox.control_url}/latency"
     assert httpx.post(url, content=body, headers=JSON, trust_env=False).status_code == 400
     assert sandbox.latency == 0

@@ -152,7 +152,7 @@ def waiting(count: int) -> tuple[Pace, list[Turn]]:
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
-def test_when_all_leave_the_queue_nobody_waits_behind_them(order: tuple[int, ...]) -> None:
+def test_when_all_leave_the_queue_no_caller_waits_behind_them(order: tuple[int, ...]) -> None:
     first = take(known(limit=5, remaining=0), NOON)[1]
     pace, given_out = waiting(3)
     for each in order:
@@ -279,7 +279,7 @@ def test_no_window_gets_more_requests_than_its_limit(
 
 
 @given(LIMITS, PERIODS, PAUSES)
-def test_nobody_waits_while_the_window_has_room_and_nobody_else_waits(
+def test_no_caller_waits_while_the_window_has_room_and_no_other_waits(
     limit: int, period: float, pauses: list[float]
 ) -> None:
     window, pace, now = Window(limit, period), Pace(), NOON

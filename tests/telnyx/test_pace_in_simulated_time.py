@@ -239,7 +239,7 @@ def test_a_caller_that_returns_when_asked_to_gets_a_turn_even_under_overload(
     assert min(seen.served) > 0.5 * max(seen.served)
 
 
-def test_while_there_is_room_nobody_waits(world: World) -> None:
+def test_while_there_is_room_no_caller_waits(world: World) -> None:
     """Ten requests a second, of twenty."""
     seen = load(world, FixedWindow(), 20, think=2.0)
     world.run(SECONDS)
@@ -288,7 +288,7 @@ def test_a_laptop_that_sleeps_goes_on_when_it_wakes(world: World) -> None:
     assert seen.failed == 0
 
 
-def test_copies_that_die_while_they_wait_hold_up_nobody(world: World) -> None:
+def test_copies_that_die_while_they_wait_hold_up_no_other(world: World) -> None:
     limit = FixedWindow()
     seen = load(world, limit, 20)
     world.run(50)

@@ -138,7 +138,7 @@ async def test_the_preferences_are_sent_again_after_the_rate_limit_of_telnyx(
 
 
 @pytest.mark.parametrize("operation", [PATCH, op.GET_BALANCE])
-async def test_what_found_no_connection_is_tried_three_times(
+async def test_a_request_without_a_connection_is_tried_three_times(
     time: Time, operation: Operation
 ) -> None:
     transport = Transport(
@@ -371,7 +371,7 @@ async def test_a_wait_of_more_than_two_seconds_is_reported_and_no_shorter_one(
     assert float(seconds) in time.slept
 
 
-async def test_a_wait_that_nobody_wants_to_hear_of_is_waited_all_the_same(
+async def test_a_wait_without_a_listener_is_waited_all_the_same(
     scripted: Scripted, transport: Transport, time: Time
 ) -> None:
     scripted.will(complaint(503, headers={"retry-after": "9"}), GOOD)

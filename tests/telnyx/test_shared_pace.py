@@ -124,7 +124,7 @@ async def test_a_change_that_changes_nothing_is_not_written(places: Places) -> N
     assert await place.all() == before
 
 
-async def test_nobody_overwrites_what_another_has_just_written(places: Places) -> None:
+async def test_no_copy_overwrites_what_another_has_just_written(places: Places) -> None:
     """Compare and swap: whoever comes second reckons again."""
     one, other = places(), places()
     await one.change(HERE, lambda pace, _: (replace(pace, used=1), None))
@@ -316,7 +316,7 @@ async def test_a_full_disk_costs_one_line_and_no_call(file: Path) -> None:
     pacer.close()
 
 
-async def test_what_another_version_wrote_counts_as_unknown(file: Path) -> None:
+async def test_a_pace_that_another_version_wrote_counts_as_unknown(file: Path) -> None:
     place = SqliteStore(file, "account")
     await place.change(HERE, taking())
     writer = sqlite3.connect(file, isolation_level=None)
@@ -499,7 +499,7 @@ async def test_a_caller_that_leaves_before_its_change_was_made_takes_no_turn_and
             assert (await one.all())[HERE].used == 3
 
 
-async def test_a_change_that_fails_takes_nobody_elses_with_it(url: str, key: str) -> None:
+async def test_a_change_that_fails_fails_no_other(url: str, key: str) -> None:
     of_postgresql(url)
 
     def fails(_pace: Pace, _now: float) -> tuple[Pace, None]:

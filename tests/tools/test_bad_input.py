@@ -229,7 +229,7 @@ AMOUNTS = [
 
 @pytest.mark.parametrize("amount", AMOUNTS, ids=lambda amount: str(amount)[:12])
 @pytest.mark.parametrize("parameter", [(PAY, "amount"), (UPDATE, "recharge_amount")])
-async def test_what_is_no_plain_amount_is_refused(
+async def test_a_malformed_amount_is_refused(
     sandbox: Sandbox, server: AccountServer, parameter: tuple[str, str], amount: object
 ) -> None:
     tool, name = parameter
@@ -244,7 +244,7 @@ async def test_an_invalid_number_is_refused(
 
 
 @pytest.mark.parametrize("amount", [a for a in AMOUNTS if a not in ("0", "0.00", 0)][:18])
-async def test_a_threshold_that_is_no_plain_amount_is_refused(
+async def test_a_malformed_threshold_is_refused(
     sandbox: Sandbox, server: AccountServer, amount: object
 ) -> None:
     await refused(sandbox, server, UPDATE, {"threshold_amount": amount}, "`threshold_amount`")
@@ -367,7 +367,7 @@ async def test_a_page_larger_than_the_endpoint_allows_is_answered_with_the_large
 @pytest.mark.parametrize("name", ["page", "page_size"])
 @pytest.mark.parametrize("number", [0, -1, "0", "ten", 1.5, "1.5", [], {}, "1e2", "9" * 5000])
 @pytest.mark.parametrize("tool", [INVOICES])
-async def test_a_page_that_is_no_count_is_refused(
+async def test_an_invalid_page_number_is_refused(
     sandbox: Sandbox, server: AccountServer, tool: str, name: str, number: object
 ) -> None:
     await refused(sandbox, server, tool, {name: number}, f"`{name}`")
@@ -397,7 +397,7 @@ NO_IDS = [
 
 @pytest.mark.parametrize("wrong", NO_IDS, ids=str)
 @pytest.mark.parametrize("parameter", [(INVOICE, "invoice_id"), (DELIVERY, "delivery_id")])
-async def test_what_is_no_id_is_refused(
+async def test_a_malformed_id_is_refused(
     sandbox: Sandbox, server: AccountServer, parameter: tuple[str, str], wrong: object
 ) -> None:
     tool, name = parameter
@@ -500,7 +500,7 @@ async def test_an_empty_text_is_refused_with_an_explanation(
 
 
 @pytest.mark.parametrize("wrong", [["created at"], ["--cost"], ["cost desc"], ["-"], [["cost"]]])
-async def test_a_sort_that_is_no_field_is_refused(
+async def test_sorting_by_an_unknown_field_is_refused(
     sandbox: Sandbox, server: AccountServer, wrong: list[Any]
 ) -> None:
     await refused(sandbox, server, RECORDS, {"sort": wrong}, "sort")

@@ -69,7 +69,7 @@ def test_an_object_of_equal_values_says_their_type_and_an_unknown_value_has_none
     assert "type" not in properties["payload"]
 
 
-def test_what_is_always_there_is_required() -> None:
+def test_fields_that_are_always_there_are_required() -> None:
     assert output_schema(Calls)["required"] == ["items", "returned", "has_more"]
 
 

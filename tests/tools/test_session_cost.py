@@ -189,7 +189,7 @@ async def test_costs_are_added_up_exactly_at_every_depth(
     assert told["event_count"] == 10
 
 
-async def test_what_lies_too_deep_to_be_listed_is_a_row_of_its_own(
+async def test_costs_that_are_not_itemised_are_a_row_of_their_own(
     scripted: Scripted, scripted_server: AccountServer
 ) -> None:
     told = await shown(scripted, scripted_server, session("1.50", event("recording", "0.40")))

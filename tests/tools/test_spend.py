@@ -346,7 +346,7 @@ async def test_the_failure_is_reported_if_nothing_can_be_read(
     assert "500" in text_of(result)
 
 
-async def test_what_is_incomplete_is_compared_only_in_what_is_known_of_both(
+async def test_an_incomplete_period_is_compared_in_what_is_known_of_both(
     server: AccountServer, sandbox: Sandbox
 ) -> None:
     sandbox.fault("get_usage_report", "status", status=500, skip=2, times=1)
@@ -358,7 +358,7 @@ async def test_what_is_incomplete_is_compared_only_in_what_is_known_of_both(
     assert missing not in {each["name"] for each in row["drivers"]}
 
 
-async def test_a_comparison_that_cannot_be_had_costs_nobody_the_answer(
+async def test_a_comparison_that_fails_does_not_fail_the_answer(
     server: AccountServer, sandbox: Sandbox
 ) -> None:
     sandbox.fault("get_charges_summary", "status", status=422, skip=1, times=None)
@@ -530,7 +530,7 @@ async def test_it_says_when_telnyxs_own_parts_do_not_add_up(
 
 
 @pytest.mark.parametrize("amount", ["ten", "NaN", "1e400x", "Infinity"])
-async def test_a_charge_that_is_no_amount_is_never_taken_for_nothing(
+async def test_an_unreadable_charge_is_never_taken_for_zero(
     scripted: Scripted, scripted_server: AccountServer, amount: str
 ) -> None:
     scripted.will(summary("USD", "10.00", credits=amount), ONE, report())

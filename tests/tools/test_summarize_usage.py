@@ -210,7 +210,7 @@ async def test_ids_come_with_their_names(server: AccountServer, sandbox: Sandbox
     assert all(row["connection_name"] == names[row["connection"]] for row in told["groups"])
 
 
-async def test_names_that_cannot_be_had_cost_nobody_the_answer(
+async def test_names_that_cannot_be_read_do_not_fail_the_answer(
     server: AccountServer, sandbox: Sandbox
 ) -> None:
     sandbox.fault("list_connections", "status", status=403, times=None)
