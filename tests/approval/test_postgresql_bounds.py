@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import socket
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -233,3 +234,21 @@ async def test_words_of_a_pace_are_kept_as_they_are(url: str) -> None:
     assert saved
     assert saved[1] == text
     store.close()
+
+
+async def test_a_driver_that_takes_long_to_load_does_not_count_as_a_server_that_is_silent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As when twenty copies start at once on a small machine: each would pace itself for a minute."""
+    psycopg = pytest.importorskip("psycopg")
+
+    def slowly() -> Any:
+        time.sleep(0.3)
+        monkeypatch.setattr("telnyx_mcp.storage.postgres.driver", lambda: psycopg)
+        return psycopg
+
+    monkeypatch.setattr("telnyx_mcp.storage.postgres.driver", slowly)
+    monkeypatch.setattr("telnyx_mcp.telnyx.rate_limit.stores.postgres.OPENING_PATIENCE", 0.2)
+    monkeypatch.setattr(psycopg, "connect", lambda **_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):  # it has come as far as to connect
+        await pace_store("postgresql://h/db", "KEY", "https://a").all()

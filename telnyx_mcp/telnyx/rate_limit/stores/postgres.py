@@ -96,6 +96,8 @@ class PostgresStore:
         self._ahead = time.time() - time.monotonic()
         self._connection: Any = None
         """The one in use, also while it is opened."""
+        self._failures: tuple[type[Exception], ...] = ()
+        """What a connection raises, once the driver is loaded."""
         self._rows: Rows | None = None
         self._one_at_a_time = threading.Lock()
         self._answered = 0.0
@@ -176,6 +178,9 @@ class PostgresStore:
     async def _patiently(self, work: Callable[[Rows], T]) -> T:
         """Done in a thread. It is left to itself if nobody waits, and its connection is shut down if the
         server is silent for too long: the server still acknowledges what it is sent."""
+        if not self._failures:
+            # On a busy machine this takes seconds, and they are not the server's.
+            self._failures = await to_thread.run_sync(self._load_driver, abandon_on_cancel=True)
         seconds = PATIENCE if self._rows else self._opening_patience
         self._answered = began = time.monotonic()
         given_up = threading.Event()
@@ -195,23 +200,25 @@ class PostgresStore:
             given_up.set()
             working.cancel()
 
-    def _tried(self, work: Callable[[Rows], T], given_up: threading.Event) -> T:
+    def _load_driver(self) -> tuple[type[Exception], ...]:
         try:
-            failures = (postgres.driver().Error, OSError)
+            return (postgres.driver().Error, OSError)
         except postgres.DriverMissing as error:
             raise StoreUnavailable(f"{self.place}: {error}") from None
+
+    def _tried(self, work: Callable[[Rows], T], given_up: threading.Event) -> T:
         with self._one_at_a_time:
             try:
                 if rows := self._rows:
                     try:
                         self._check(given_up)
                         return work(rows)
-                    except failures:
+                    except self._failures:
                         self._drop()  # mostly a connection that was cut: a new one may serve
                 self._check(given_up)
                 self._rows = self._open()
                 return work(self._rows)
-            except failures as error:
+            except self._failures as error:
                 self._drop()
                 words = self._database.error_text(error)
                 raise StoreUnavailable(f"{self.place}: {words}") from None
