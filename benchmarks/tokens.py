@@ -24,7 +24,7 @@ console.log(JSON.stringify(texts.map((text) => countTokens(text, plain))));
 
 SEEN = ("name", "description", "inputSchema")
 """What a host shows a model of a tool. Output schemas and hints stay with the host."""
-MOST_SEEN, MOST_SEEN_OF_ONE = 4_500, 300
+MAX_SEEN, MAX_SEEN_OF_ONE = 4_500, 300
 
 
 def measure() -> list[Measurement]:
@@ -42,7 +42,7 @@ def measure() -> list[Measurement]:
         counts, unit = [len(text.encode()) for text in [*seen, *sent, compact(listed)]], "bytes"
     by_seen = dict(zip(names, map(float, counts), strict=False))
     by_sent = dict(zip(names, map(float, counts[len(names) :]), strict=False))
-    in_all, of_one = (Goal(MOST_SEEN), Goal(MOST_SEEN_OF_ONE)) if unit == "tokens" else (None, None)
+    in_all, of_one = (Goal(MAX_SEEN), Goal(MAX_SEEN_OF_ONE)) if unit == "tokens" else (None, None)
     largest = max(by_seen, key=by_seen.__getitem__)
     what = f"{len(names)} tools"
     return [

@@ -24,7 +24,7 @@ from tests.support.clock import NOW, TODAY
 from tests.test_questions import QUESTIONS
 
 PAGE = Path(__file__).parents[2] / "docs" / "tokens.md"
-MOST_LISTED, MOST_BY_DEFAULT = 4_500, 2_000
+MAX_LISTED, MAX_BY_DEFAULT = 4_500, 2_000
 
 PLAIN: dict[str, dict[str, Any]] = {
     "telnyx_summarize_spend": {"period": "2026-05"},
@@ -89,7 +89,7 @@ async def costs(sandbox: Sandbox, folder: Path) -> tuple[dict[str, int], list[tu
 
 def page_of(rows: dict[str, int], answers: list[tuple[Any, int]]) -> str:
     plain = {each["plain"]: count for each, count in answers if "plain" in each}
-    lines = [HEAD.format(listed=MOST_LISTED, default=MOST_BY_DEFAULT)]
+    lines = [HEAD.format(listed=MAX_LISTED, default=MAX_BY_DEFAULT)]
     lines += ["| tool | in the list | plain answer |", "|---|---:|---:|"]
     lines += [
         f"| `{name}` | {count} | {plain.get(name, 'asks first')} |" for name, count in rows.items()

@@ -91,7 +91,7 @@ class Change:
     closed: bool = False
     """Whether the question was closed without an answer; a different question may then be asked."""
     damage: str = ""
-    """What is wrong with the row, where it can't be read in full."""
+    """What is wrong with the row, if it can't be read in full."""
 
     def is_for(self, operation: str, arguments: Mapping[str, Any]) -> bool:
         """Whether it is this change, and no other."""

@@ -93,7 +93,7 @@ class LedgerQueries(LedgerCaps):
         self, operation: str, amount: Decimal | None, at_once: Decimal | None, now: datetime
     ) -> Reason | None:
         """Why the policy forbids this change now; None if it allows it. `at_once` is the largest sum
-        that could be charged at once, where it is known."""
+        that could be charged at once, if it is known."""
         with self._store.read() as connection:
             return self._refusal(connection, operation, amount, at_once, now)
 

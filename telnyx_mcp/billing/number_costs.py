@@ -87,7 +87,7 @@ class NumberUsage:
 
 
 async def number_usage(client: TelnyxClient, start: date, end: date) -> NumberUsage:
-    """The numbers with usage from `start` up to, and without, `end`, in UTC.
+    """The numbers with usage from `start` up to, but not including, `end`, in UTC.
 
     Any row of a report counts as usage, even one of calls that cost nothing. Raises `TelnyxError` if not
     even the products can be read.

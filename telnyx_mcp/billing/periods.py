@@ -32,7 +32,7 @@ class PeriodError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The days from `start` up to, and without, `end`."""
+    """The days from `start` up to, but not including, `end`."""
 
     start: date
     end: date

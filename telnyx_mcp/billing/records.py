@@ -172,7 +172,7 @@ class Reading:
     """How many there are, as Telnyx counts them."""
     since: datetime | None = None
     until: datetime | None = None
-    """When the earliest and the latest of those read were made, in whatever order they came."""
+    """The times of the earliest and the latest record that was read, whatever their order."""
     more: bool = False
     """Whether there were more when the reading ended."""
     error: TelnyxError | None = None
@@ -219,8 +219,8 @@ async def read_records(
     filters: Mapping[str, str] | None = None,
     most: int | None = None,
 ) -> Reading:
-    """Passes every record made from `start` up to, and without, `end` to `take`, each once, as far as they
-    can be read; none if Telnyx counts more than `most`.
+    """Passes every record made from `start` up to, but not including, `end` to `take`, each once, as
+    far as they can be read; none if Telnyx counts more than `most`.
 
     `progress` is called after each page. A failure ends the reading and is kept in `error`.
     """
@@ -310,7 +310,7 @@ def _fetch_by_time(
 
 
 def _is_outside(record: DetailRecord, name: str, start: datetime, end: datetime) -> bool:
-    """Whether a field holds a time outside of the period: then it may well find nothing in it."""
+    """Whether a field holds a time outside of the period: then a filter on it may find nothing."""
     moment = _parse_time(record, name)
     return moment is not None and not start <= moment < end
 

@@ -71,7 +71,7 @@ class ProductCost:
 
 @dataclass(slots=True)
 class UsageCosts:
-    """What all products cost from `start` up to, and without, `end`."""
+    """What all products cost from `start` up to, but not including, `end`."""
 
     start: datetime
     end: datetime

@@ -1,4 +1,4 @@
-"""`ledger`: what was changed or proposed, and what came of it.
+"""`ledger`: changes made or proposed, and their outcomes.
 
 Lists the changes of the configured account, newest first; with an ID, one of them in full: the
 question word for word, who approved it and how, when it was sent, its outcome, and the evidence.

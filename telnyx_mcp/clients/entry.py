@@ -102,7 +102,7 @@ def own_command() -> Sequence[str]:
         )
     suffix = ".exe" if sys.platform == "win32" else ""
     script = Path(sysconfig.get_path("scripts")) / f"telnyx-account-mcp{suffix}"
-    # -P, as a client starts the server in whatever folder a project lies in.
+    # -P, as a client starts the server in the folder of any project.
     return [str(script)] if script.exists() else [sys.executable, "-P", "-m", "telnyx_mcp"]
 
 

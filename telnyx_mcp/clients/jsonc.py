@@ -77,7 +77,7 @@ def put(text: str, path: Sequence[Step], value: Any) -> str:
 
 
 def take(text: str, path: Sequence[Step]) -> str:
-    """The text without this value; the same text where it is not there."""
+    """The text without this value; the same text if it is not there."""
     read(text)
     strict = _strict_json(text)
     at = _after_space(strict, 0)

@@ -38,7 +38,7 @@ class Waits(Protocol):
 
 
 class Pages:
-    """The records of a question up to, and without, `until`, fifty at a time, ordered by time.
+    """The records of a question up to, but not including, `until`, fifty at a time, ordered by time.
 
     Each request has its own deadline. It waits for Telnyx's rate limit without a bound, and is
     retried for 15 minutes if the network or Telnyx fails. Raises `TelnyxError`.

@@ -34,7 +34,7 @@ class Invoices:
         self._by_id = {invoice["invoice_id"]: invoice for invoice in self.all}
 
     def find(self, invoice_id: str) -> dict[str, Any] | None:
-        """The invoice with this id, in whatever case it is written."""
+        """The invoice with this id, in upper or lower case."""
         return self._by_id.get(invoice_id.lower())
 
     def download_url(self, invoice: dict[str, Any]) -> str:

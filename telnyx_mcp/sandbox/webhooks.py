@@ -78,7 +78,7 @@ class WebhookDeliveries:
         return self._all
 
     def find(self, delivery_id: str) -> dict[str, Any] | None:
-        """The delivery with this id, in whatever case it is written."""
+        """The delivery with this id, in upper or lower case."""
         _ = self.all
         return self._by_id.get(delivery_id.lower())
 

@@ -260,7 +260,7 @@ class TelnyxClient:
         filters: Mapping[str, Sequence[str]] | None = None,
         page: int = 1,
     ) -> Page[dict[str, Any]]:
-        """A page of up to 5,000 rows of one product's usage from `start` up to, and without, `end`:
+        """A page of up to 5,000 rows of one product's usage from `start` up to, but not including, `end`:
         at most 31 days, and none of them in the future.
 
         `filters` names dimensions that are also in `dimensions`; several values mean any of them.

@@ -308,7 +308,7 @@ class TelnyxError(Exception):
 
 
 def complaints_in(body: Any, names: Mapping[str, str]) -> tuple[Complaint, ...]:
-    """The errors of a Telnyx error body, in whatever shape it came; nothing for anything else.
+    """The errors of a Telnyx error body in any shape; empty for anything else.
 
     `names` maps wire names (`page[size]`, `/amount`) to the argument names of this program.
     """

@@ -176,7 +176,7 @@ async def read_usage(
     end: datetime,
     filters: Mapping[str, Sequence[str]] | None = None,
 ) -> UsageReport:
-    """The usage of a product from `start` up to, and without, `end`, in as many reports as that takes.
+    """The usage of a product from `start` up to, but not including, `end`, in as many reports as that takes.
 
     A part that fails is named in `missing`, and the first failure in `error`. Raises nothing.
     """

@@ -44,8 +44,8 @@ _HIDDEN = re.compile(rf"({_SHOWN})|[{_INVISIBLE}]")
 _VISIBLE_CONTROLS = frozenset(
     "\n\t\u200c\u200d\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
 )
-"""Characters of the categories that are removed, but for these: line breaks, signs that Arabic, Syriac
-and Kaithi write around a number, and the joiners that were found in their place."""
+"""Exceptions from the categories that are removed: line breaks, signs that Arabic, Syriac and Kaithi
+write around a number, and the joiners that were found in their place."""
 _TERMINAL = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,8}[@-~]"  # colours, and moves of the cursor
     r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]{0,512}(?:\x07|\x1b\\|\x9c)"  # titles, links

@@ -30,7 +30,7 @@ their shape."""
 _CUT = re.compile(r"… \[(\d{1,12}) more characters cut\]\Z")
 _FORM = re.compile(r"[^\s&=?{}\[\]\"<>:/]{1,200}=[^\s\"<>]*")
 _ESCAPE = re.compile(r"\\(?:/|u00(2[013-9A-Fa-f]|[3467][\dA-Fa-f]|5[\dABDEFabdef]))")
-r"""A letter, digit or sign that JSON writes as `\/` or `\u0070`, but for quotes and backslashes."""
+r"""A letter, digit or sign that JSON writes as `\/` or `\u0070`, except quotes and backslashes."""
 _AMOUNT = re.compile(r"[-+]?\d{1,20}\.\d{1,20}")
 _VALUE = frozenset(("value", "values"))
 _CHANGED = _VALUE | frozenset(("from", "to", "old", "new", "before", "after"))

@@ -491,7 +491,7 @@ async def test_a_fixed_channel_that_reaches_nobody_is_an_error(
     assert sandbox.payments == []
 
 
-async def test_a_payment_that_was_approved_elsewhere_meanwhile_is_no_error(
+async def test_a_payment_that_was_approved_elsewhere_meanwhile_is_not_an_error(
     settings: Settings,
     sandbox: Sandbox,
     other: Ledger,

@@ -229,7 +229,7 @@ async def test_an_approval_of_the_page_is_used_by_the_next_call_without_asking_a
 @pytest.mark.parametrize(
     "person", [Person(ElicitResult(action="cancel")), Person(types("1")), None]
 )
-async def test_a_question_that_still_waits_is_no_error(
+async def test_a_question_that_still_waits_is_not_an_error(
     server: AccountServer, person: Person | None
 ) -> None:
     result = await ask(server, person, PAY, CALL)

@@ -120,7 +120,9 @@ def test_an_approval_moved_to_another_id_or_account_counts_for_neither(
 
 
 @pytest.mark.parametrize("signature", [None, "", "0" * 64])
-def test_no_signature_is_no_approval(store: Store, ledger: Ledger, signature: str | None) -> None:
+def test_an_approval_without_a_signature_does_not_count(
+    store: Store, ledger: Ledger, signature: str | None
+) -> None:
     change = approved(ledger)
     write(store, change, signature=signature)
     refused(ledger, change)

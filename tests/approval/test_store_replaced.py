@@ -290,7 +290,7 @@ async def test_a_store_of_an_earlier_version_leaves_its_log_and_loses_nothing(
         assert [each.name for each in file.parent.glob(f"{file.name}-*")] == []
 
 
-async def test_an_earlier_version_that_still_uses_the_store_is_no_reason_to_fail(
+async def test_an_earlier_version_may_still_use_the_store(
     settings: Settings, sandbox: Sandbox, file: Path
 ) -> None:
     async with running(settings) as client:

@@ -194,7 +194,7 @@ async def test_fields_that_come_later_are_kept_in_the_last_column(
     assert {row["more"] for row in rows[:50]} == {""}
 
 
-async def test_cells_are_no_formulas_and_hold_no_secrets(
+async def test_cells_are_not_formulas_and_hold_no_secrets(
     part: Part, client: TelnyxClient, scripted: Scripted, time: Time, told: Told
 ) -> None:
     row = {

@@ -37,8 +37,8 @@ from tests.support.clock import TODAY
 from tests.support.hostile_arguments import Arguments, nested
 from tests.support.hostile_caller import (
     DECLINES,
-    MOST_BYTES,
-    MOST_TOKENS,
+    MAX_BYTES,
+    MAX_TOKENS,
     PROGRAMS_WORDS,
     SECRET_KEY,
     Caller,
@@ -517,7 +517,7 @@ async def test_a_very_large_answer_is_shortened_and_says_so(
     scripted.will_answer({"data": data})
     result = await call(scripted_server, tool, arguments)
     content = content_of(result)
-    assert about_tokens(text_of(result)) <= MOST_TOKENS
+    assert about_tokens(text_of(result)) <= MAX_TOKENS
     assert content[kept[0]] == kept[1]
     assert "entries of every list" in content["note"]
 
@@ -538,7 +538,7 @@ BODIES: Mapping[str, Answer] = {
         {"content-encoding": "gzip"},
     ),
 }
-MOST_MORE = 200 * MEBIBYTE
+MAX_MORE = 200 * MEBIBYTE
 """At most this much more is held at any time: 16 MiB are the most that is taken of an answer, and
 some copies of it are made on the way. 100 were measured; 293 for 15 MiB of numbers, not among these."""
 
@@ -562,10 +562,10 @@ async def test_an_answer_of_any_size_is_answered_and_holds_little(
             scripted.will(body)
             result = await server.ask("tools/call", balance)
             text = result["content"][0]["text"]
-            assert len(text) < MOST_BYTES
+            assert len(text) < MAX_BYTES
             assert SECRET_KEY not in text
             assert not [each for each in PROGRAMS_WORDS if each in text.lower()], text
-        assert peak(server) < before + MOST_MORE
+        assert peak(server) < before + MAX_MORE
         scripted.will_answer({"data": {"balance": "2.50"}})
         result = await server.ask("tools/call", balance)
         assert result["structuredContent"]["balance"] == "2.50"

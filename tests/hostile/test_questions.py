@@ -88,7 +88,7 @@ async def question_about(
     "It stays one short line, quoted",
 )
 @pytest.mark.parametrize("email", STRANGE)
-async def test_an_account_name_stays_one_short_line_and_passes_for_none_of_ours(
+async def test_an_account_name_stays_one_short_line_and_cannot_pose_as_one_of_ours(
     server: AccountServer, telling: Telling, email: str
 ) -> None:
     telling.summary = {"user_email": email}

@@ -240,7 +240,7 @@ async def test_every_method_answers_params_of_any_kind(sandbox: Sandbox, tmp_pat
             assert len(each["error"]["message"]) < 1500
 
 
-async def test_params_that_are_no_object_are_survived(sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_params_that_are_not_an_object_are_survived(sandbox: Sandbox, tmp_path: Path) -> None:
     odd: Sequence[object] = ([], [1], "x", 5, True, 1.5)
     asked = [request(1, method, params=each) for method in METHODS for each in odd]
     async with serving(sandbox, tmp_path) as server:

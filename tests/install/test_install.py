@@ -326,7 +326,7 @@ def test_questions_of_an_odd_shape_are_reported(desk: Desk) -> None:
     file = desk.file("vscode")
     file.parent.mkdir(parents=True)
     file.write_text('{"inputs": null}', "utf-8")
-    with pytest.raises(CommandError, match="inputs holds something else"):
+    with pytest.raises(CommandError, match="inputs is not of the expected type"):
         desk.install("vscode", yes=True)
     assert file.read_text("utf-8") == '{"inputs": null}'
 
@@ -388,7 +388,7 @@ def test_a_file_that_changed_meanwhile_is_not_written_over(tmp_path: Path) -> No
     path.write_text("{}", "utf-8")
     file = ConfigFile.read(path)
     path.write_text('{"theirs": 1}', "utf-8")
-    with pytest.raises(ClientConfigError, match="run it again"):
+    with pytest.raises(ClientConfigError, match="run the command again"):
         file.write('{"ours": 1}', NOW, private=False)
     assert path.read_text("utf-8") == '{"theirs": 1}'
     assert not list(tmp_path.glob(".mcp.json*"))
@@ -399,7 +399,7 @@ def test_a_file_that_came_meanwhile_is_not_written_over(tmp_path: Path) -> None:
     file = ConfigFile.read(path)
     path.parent.mkdir()
     path.write_text("{}", "utf-8")
-    with pytest.raises(ClientConfigError, match="run it again"):
+    with pytest.raises(ClientConfigError, match="run the command again"):
         file.write("ours", NOW, private=False)
     assert path.read_text("utf-8") == "{}"
 
@@ -429,10 +429,10 @@ def test_a_server_that_only_reads_is_not_made_to_write_in_passing(
     desk: Desk, capsys: pytest.CaptureFixture[str]
 ) -> None:
     desk.install("vscode", read_only=True, yes=True)
-    assert "read-only, as it was" not in capsys.readouterr().err
+    assert "read-only, as before" not in capsys.readouterr().err
     desk.install("vscode", yes=True)
     assert desk.entry("vscode")["args"] == ["serve", "--read-only"]
-    assert "read-only, as it was" in capsys.readouterr().err
+    assert "read-only, as before" in capsys.readouterr().err
 
 
 def test_the_groups_of_tools_are_written_and_stay_when_it_is_installed_again(desk: Desk) -> None:

@@ -115,10 +115,10 @@ def test_invalid_json_is_not_read(text: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[]", "the file holds something else"),
-        ('{"mcpServers": 1}', "mcpServers holds something else"),
+        ("[]", "the file is not of the expected type"),
+        ('{"mcpServers": 1}', "mcpServers is not of the expected type"),
         ('{"mcpServers": {}, "mcpServers": {}}', "names something twice"),
-        ('"text"', "the file holds something else"),
+        ('"text"', "the file is not of the expected type"),
     ],
 )
 def test_a_file_of_another_shape_is_not_changed(text: str, said: str) -> None:

@@ -77,7 +77,7 @@ def test_it_is_taken_out_wherever_it_is_written(before: str, after: str) -> None
 
 @pytest.mark.parametrize("text", ["mcp_servers = 1", "[[mcp_servers]]"])
 def test_a_file_of_another_shape_is_not_changed(text: str) -> None:
-    with pytest.raises(UnreadableConfig, match="mcp_servers holds something else"):
+    with pytest.raises(UnreadableConfig, match="mcp_servers is not a table"):
         toml.put(text, PATH, SERVER)
 
 

@@ -126,7 +126,7 @@ def test_going_away_leaves_it_waiting(
     assert "Traceback" not in terminal.shown
 
 
-def test_what_was_typed_before_the_question_is_no_answer(
+def test_text_typed_before_the_question_is_not_an_answer(
     ledger: Ledger, environment: dict[str, str]
 ) -> None:
     change = payment(ledger)

@@ -164,7 +164,7 @@ async def test_the_shared_place_holds_no_key_and_is_its_owners_only(
     check_private(tmp_path, limited.key)
 
 
-async def test_without_a_key_there_is_no_shared_place(tmp_path: Path) -> None:
+async def test_without_a_key_no_store_is_created(tmp_path: Path) -> None:
     environment = {"TELNYX_MCP_STATE_URL": f"sqlite:///{tmp_path}/state.sqlite3"}
     async with started(environment=environment) as server:
         await server.initialize()

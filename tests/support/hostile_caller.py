@@ -30,7 +30,7 @@ from tests.support.hostile_arguments import Arguments
 
 SECRET_KEY = "KEYhostile0123456789abcdefSECRET"
 LONGEST_ERROR = 1_500
-MOST_TOKENS, MOST_BYTES = 8_000, 40_000
+MAX_TOKENS, MAX_BYTES = 8_000, 40_000
 SLOWEST = 10.0
 """Seconds: a summary of months asks the sandbox some hundred times, on a busy machine."""
 PROGRAMS_WORDS = (
@@ -108,6 +108,6 @@ def check_answer(caller: Caller, tool: str, arguments: Arguments) -> CallToolRes
     else:
         jsonschema.validate(result.structured_content, caller.tools[tool].output_schema or {})
         assert json.loads(text) == result.structured_content
-        assert len(text.encode()) <= MOST_BYTES
-        assert about_tokens(text) <= MOST_TOKENS
+        assert len(text.encode()) <= MAX_BYTES
+        assert about_tokens(text) <= MAX_TOKENS
     return result

@@ -126,7 +126,7 @@ def test_a_429_delays_all_waiting_callers_by_the_same_time_in_their_order() -> N
     assert late.at > after[-1], "who comes later goes later"
 
 
-def test_two_429s_of_one_closing_put_off_once() -> None:
+def test_two_429s_of_one_closing_delay_callers_once() -> None:
     pace = known(limit=5, remaining=0, reset=3.0)
     pace, turn = take(pace, NOON)
     refused = Observation(RateLimitHeaders(), NOON, NOON, refused=True, retry_after=9.0)

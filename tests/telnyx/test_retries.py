@@ -311,7 +311,7 @@ async def test_a_turn_later_than_the_deadline_fails_at_once(
     assert error.failure is Failure.PACED
 
 
-async def test_the_limit_of_one_endpoint_holds_up_no_other(
+async def test_the_limit_of_one_endpoint_delays_no_other(
     scripted: Scripted, transport: Transport, time: Time
 ) -> None:
     scripted.will(limited(0, 30))

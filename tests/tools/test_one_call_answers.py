@@ -43,7 +43,7 @@ async def test_events_are_found_by_any_text_in_them(
 
 
 @pytest.mark.parametrize("text", ["user_id", "record_type", "alternate_resource_id", "null"])
-async def test_the_names_of_the_apis_own_fields_are_no_text(
+async def test_the_names_of_the_apis_own_fields_are_not_searched_as_text(
     server: AccountServer, text: str
 ) -> None:
     told = content_of(await call(server, "telnyx_list_audit_events", {"contains": [text]}))

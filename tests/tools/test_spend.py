@@ -544,7 +544,7 @@ async def test_an_unreadable_charge_is_never_taken_for_zero(
     [{"data": []}, {"data": None}, {"data": [{"product": None}]}],
     ids=str,
 )
-async def test_options_that_name_no_product_are_no_usage_of_zero(
+async def test_options_without_products_are_not_taken_for_zero_usage(
     scripted: Scripted, scripted_server: AccountServer, options: Any
 ) -> None:
     scripted.will(summary("USD", "10.00"), answer(200, options), report())

@@ -100,7 +100,7 @@ class BrowserPages:
 
     def check(self, change_id: str) -> Change | None:
         """The change as it stands, or the one with a fresh question that replaces it, which then has
-        the same page. None if that can't be found out now; raises `NotAllowed`."""
+        the same page. None if this can't be checked now; raises `NotAllowed`."""
         page = self._open.get(change_id)
         if page is None:
             return None

@@ -68,7 +68,7 @@ class OpenPages(Protocol):
         ...
 
     def check(self, change_id: str) -> Change | None:
-        """The change as it stands, or the one that replaces it; None if that can't be found out.
+        """The change as it stands, or the one that replaces it; None if this is unknown.
         Blocks; raises `NotAllowed`."""
         ...
 

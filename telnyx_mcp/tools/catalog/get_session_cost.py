@@ -142,7 +142,7 @@ class _Products:
         return sum((cost for key, cost in self.costs.items() if key[1] == currency), ZERO)
 
     def rows(self, currency: str | None) -> list[ProductCost]:
-        """A row for each; the currency is named where it is not that of the total."""
+        """A row for each; the currency is named if it is not that of the total."""
         ordered = sorted(self.costs.items(), key=lambda each: (-each[1], each[0][0]))
         return [
             ProductCost(

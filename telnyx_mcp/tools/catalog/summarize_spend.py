@@ -217,7 +217,7 @@ async def _recent(call: Call[SpendParams], spend: Spend) -> RecentUsage | None:
 
 
 def _spent(currency: str, spend: Spend, recent: RecentUsage | None) -> dict[str, Any]:
-    """The figures of one currency. What is zero is left out, but for what was charged and used."""
+    """The figures of one currency. Zeros are left out, except for what was charged and used."""
     row: dict[str, Any] = {"currency": currency}
     row["charged" if spend.is_complete else "part_charged"] = format_amount(spend.charged(currency))
     for name, amount in spend.figures(currency).items():

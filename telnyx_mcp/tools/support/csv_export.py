@@ -1,6 +1,6 @@
 """CSV files in the folder that the user set: named by the server, never overwritten, safe to open.
 
-A cell that a spreadsheet would run as a formula gets an apostrophe in front (CWE-1236), but for what
+A cell that a spreadsheet would run as a formula gets an apostrophe in front (CWE-1236), except what
 can't be one: signed numbers and phone numbers. A file appears under its name only when it is whole.
 """
 

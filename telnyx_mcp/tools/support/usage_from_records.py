@@ -35,7 +35,7 @@ async def usage_from_records(
 ) -> RecordUsage:
     """The records between two moments by group, those that pass the filters.
 
-    Raises `ToolFailure` if there are more than one call can read, and `TelnyxError` if none could be had.
+    Raises `ToolFailure` if there are more than one call can read, and `TelnyxError` if none could be read.
     """
     start, end = time.start, time.end
 

@@ -134,7 +134,7 @@ class Time:
         return Time(self.start - (self.end - self.start), self.start, self.zone)
 
     def format(self, moment: datetime) -> str:
-        """The day, or the moment where it is not a midnight."""
+        """The day, or the time if it is not midnight."""
         local = moment.astimezone(self.zone)
         return local.date().isoformat() if local.time() == time.min else local.isoformat()
 
@@ -214,8 +214,8 @@ class Filter:
     value: str
 
     def holds(self, text: str) -> bool:
-        """Whether a value fulfils it, in whatever case or, if it is a phone number, spelling. The status
-        `failed` stands for all that end with it, such as `delivery_failed`."""
+        """Whether a value meets the condition, in any case or, for a phone number, in any spelling.
+        The status `failed` stands for all that end with it, such as `delivery_failed`."""
         if self.operator == "~":
             return self.value.casefold() in text.casefold()
         value, text = self._normalize(self.value), self._normalize(text)

@@ -79,7 +79,7 @@ def attempt_detail(attempt: DeliveryAttempt) -> AttemptDetail:
 
 
 def payload_of(delivery: WebhookDelivery) -> Any:
-    """The event's payload, or its beginning as text where it is long."""
+    """The event's payload, or its beginning as text if it is long."""
     payload = redact(delivery.webhook.payload if delivery.webhook else None)
     text = to_json(payload)
     return payload if len(text) <= LONGEST_PAYLOAD else cut(text, LONGEST_PAYLOAD)
