@@ -52,6 +52,11 @@ hypothesis_settings.register_profile(
 hypothesis_settings.load_profile("same every time")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many again as there are cores: a test often waits for a process, a socket or the disk."""
+    return -(-3 * (os.cpu_count() or 1) // 2)
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """A key, a profile or a proxy of whoever runs the tests has no part in them."""

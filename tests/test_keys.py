@@ -30,7 +30,7 @@ from telnyx_mcp.server.prompts import read_prompts
 from telnyx_mcp.untrusted.known import without_keys
 from tests.support.client import Mode, connected, content_of, text_of
 from tests.support.scripted_telnyx import KEY
-from tests.support.server_process import environment_for, started
+from tests.support.server_process import environment_for, newly_started
 
 
 def secret(settings: Settings, **environment: str) -> str | None:
@@ -373,7 +373,7 @@ async def test_a_server_that_is_only_looked_at_asks_no_keyring(
         "PYTHON_KEYRING_BACKEND": "telling.Telling",
         "PYTHONPATH": str(tmp_path),
     }
-    async with started(environment=environment) as server:
+    async with newly_started(environment=environment) as server:
         await server.initialize()
         await server.ask("tools/list")
         assert not (tmp_path / "asked").exists()

@@ -47,7 +47,7 @@ def made_from_the_code() -> Iterator[object]:
         yield pytest.param(name, marks=pytest.mark.slow) if name == "docs/tools.md" else name
 
 
-@pytest.mark.parametrize("name", made_from_the_code())
+@pytest.mark.parametrize("name", list(made_from_the_code()))
 def test_what_is_made_from_the_code_is_up_to_date(name: str) -> None:
     assert rewritten(text_of(name)) == text_of(name), "run `make docs`"
 
