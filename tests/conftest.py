@@ -52,8 +52,9 @@ hypothesis_settings.register_profile(
 hypothesis_settings.load_profile("same every time")
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Half as many again as there are cores: a test often waits for a process, a socket or the disk."""
+    """Half as many again as there are cores: a test often waits for a process, a socket or a thread."""
     return -(-3 * (os.cpu_count() or 1) // 2)
 
 

@@ -62,9 +62,15 @@ def at(answer: Any, path: str) -> Any:
     return answer
 
 
-@pytest.mark.parametrize(
-    "question", QUESTIONS, ids=lambda each: f"{each['ask']} {each.get('seed', '')}".rstrip()
-)
+def asked() -> Iterator[object]:
+    """The questions. Those about the other accounts are slow: each makes months of records."""
+    for each in QUESTIONS:
+        seed = each.get("seed", "")
+        marks = [pytest.mark.slow] if seed else []
+        yield pytest.param(each, id=f"{each['ask']} {seed}".rstrip(), marks=marks)
+
+
+@pytest.mark.parametrize("question", list(asked()))
 async def test_one_call_answers(question: dict[str, Any], its_server: AccountServer) -> None:
     async with connected(its_server) as client:
         result = await client.call_tool(question["tool"], question["arguments"])

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import cache
 
 from telnyx_mcp.config.settings import VARIABLES, Settings
 from telnyx_mcp.config.stricter import STRICTER
@@ -93,6 +94,7 @@ def warnings(found: Iterable[Misspelt]) -> list[str]:
     return [each.text for each in found if not each.is_safety] + ([blocked] if blocked else [])
 
 
+@cache
 def _recognize(name: str) -> Misspelt | None:
     bare = _squashed(name)
     if bare.startswith("TELNYXMCP"):

@@ -126,6 +126,7 @@ def test_a_second_request_of_a_connection_is_bounded_too(hasty_link: str) -> Non
         dripped(slow, lambda _: b"y")
 
 
+@pytest.mark.slow
 @pytest.mark.attack(
     "A local program holds connections to the approval page",
     "They are dropped; the user is answered",

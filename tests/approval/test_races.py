@@ -254,6 +254,7 @@ def test_many_processes_together_stay_within_the_cap_of_the_day(
     assert states(store_url) == {State.SUCCEEDED: 10, State.VOID: 10}
 
 
+@pytest.mark.slow
 def test_many_processes_together_stay_within_the_standing_budget(
     processes: ForkServerContext, store_url: str
 ) -> None:

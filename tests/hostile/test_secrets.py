@@ -239,6 +239,14 @@ async def test_a_traceback_does_not_reveal_the_key(
 # --- a sandbox account, on which all goes well -----------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        pytest.param(PLAIN_KEY, id="plain key", marks=pytest.mark.slow),
+        pytest.param(ODD_KEY, id="odd key"),
+    ],
+    indirect=True,
+)
 async def test_a_day_of_work_leaves_the_key_nowhere(
     key: str,
     mode: Mode,

@@ -42,6 +42,7 @@ async def copies(sandbox: Sandbox, folder: Path, **more: str) -> AsyncIterator[l
         yield servers
 
 
+@pytest.mark.slow
 async def test_copies_share_one_limit_fairly_and_none_is_refused(
     limited: Sandbox, tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.tools import TOOLS
 from tests.support.sandbox_requests import arrives
-from tests.support.server_process import environment_for, newly_started
+from tests.support.server_process import environment_for, newly_started, started
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 
@@ -125,7 +125,7 @@ async def test_the_end_of_stdin_lets_a_payment_in_flight_finish(
 async def test_a_signal_while_the_person_is_asked_pays_nothing(
     environment: dict[str, str], sandbox: Sandbox
 ) -> None:
-    async with newly_started(environment=environment) as server:
+    async with started(environment=environment) as server:
         await server.initialize()
         await server.request(
             "tools/call",
@@ -141,7 +141,7 @@ async def test_a_signal_while_the_person_is_asked_pays_nothing(
 
 
 async def test_garbage_on_stdin_does_not_end_it(environment: dict[str, str]) -> None:
-    async with newly_started(environment=environment) as server:
+    async with started(environment=environment) as server:
         for line in (b"", b"not json", b"[]", b"{", b'{"jsonrpc":"2.0"}', b"\xff\xfe", b"[" * 5000):
             await server.send(line)
         await server.initialize()
@@ -150,7 +150,7 @@ async def test_garbage_on_stdin_does_not_end_it(environment: dict[str, str]) -> 
 
 async def test_the_key_is_nowhere_in_what_it_writes(environment: dict[str, str]) -> None:
     secret = "KEY0123456789ABCDEF_never_shown"
-    async with newly_started(environment=environment | {"TELNYX_API_KEY": secret}) as server:
+    async with started(environment=environment | {"TELNYX_API_KEY": secret}) as server:
         await server.initialize()
         result = await server.ask("tools/call", {"name": "telnyx_get_balance", "arguments": {}})
         assert "did not accept the API key" in result["content"][0]["text"]
@@ -174,7 +174,7 @@ async def test_the_key_is_nowhere_in_what_it_writes(environment: dict[str, str])
 async def test_a_setting_that_cannot_be_used_ends_it_with_a_message(
     environment_: dict[str, str], says: str
 ) -> None:
-    async with newly_started(environment=environment_) as server:
+    async with started(environment=environment_) as server:
         status, out, err = await server.ended()
     assert (status, out) == (2, b"")
     assert says in err.decode()

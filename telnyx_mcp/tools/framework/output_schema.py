@@ -12,6 +12,7 @@ Hosts keep these schemas from the model's context, and generate types from them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -42,6 +43,11 @@ COMMON: Mapping[str, str] = {
 
 def output_schema(result: type[BaseModel]) -> Schema:
     """The schema of a result: an object with all fields of the model, at every depth."""
+    return _built(result)
+
+
+@cache
+def _built(result: type[BaseModel]) -> Schema:
     schema = _object([result])
     required = [name for name, field in result.model_fields.items() if _is_always_there(field)]
     return schema | ({"required": required} if required else {})
