@@ -7,6 +7,7 @@ for what people do; `scripted`, which answers byte for byte as told, for what go
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import os
 import signal
@@ -56,6 +57,14 @@ hypothesis_settings.load_profile("same every time")
 def pytest_xdist_auto_num_workers() -> int:
     """Half as many again as there are cores: a test often waits for a process, a socket or a thread."""
     return -(-3 * (os.cpu_count() or 1) // 2)
+
+
+def pytest_collection_finish() -> None:
+    """Looks for garbage less often, and no more among the thousands of tests that were collected: that
+    was a seventh of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 @pytest.fixture(autouse=True)

@@ -118,6 +118,7 @@ async def test_a_longer_wait_is_reported_to_a_caller_that_asked_for_progress(
     assert progress == sorted(set(progress))
 
 
+@pytest.mark.slow
 async def test_a_turn_too_far_away_fails_at_once_with_the_seconds_to_wait(
     limited: Sandbox, tmp_path: Path
 ) -> None:
