@@ -25,7 +25,7 @@ help:
 	@echo 'make interop   run the conformance suite and third-party clients; needs npm, takes two minutes'
 	@echo 'make bundle    dist/telnyx-account-mcp.mcpb, for Claude Desktop; needs npm'
 	@echo 'make check     lint, format, types, and the published contract against the code'
-	@echo 'make contract  generate tools/*.json and tools/README.md from the code'
+	@echo 'make contract  generate tools/ and the book of the front from the code'
 	@echo 'make spec      generate tests/spec/*.json from the OpenAPI document, where that is'
 	@echo 'make docs      generate server.json and parts of README and docs from the code'
 	@echo 'make pictures  record the demo again for README and docs'
@@ -68,6 +68,7 @@ check: $(READY)
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m scripts.check_words
 	$(BIN)/python -m scripts.generate.contract --check
+	$(BIN)/python -m scripts.generate.book --check
 
 docs: $(READY)
 	@$(BIN)/python -m scripts.generate.manifests
@@ -81,6 +82,7 @@ pictures: $(READY)
 
 contract: $(READY)
 	@$(BIN)/python -m scripts.generate.contract
+	@$(BIN)/python -m scripts.generate.book
 
 spec: $(READY)
 	@$(BIN)/python -m scripts.generate.spec $(ARGS)

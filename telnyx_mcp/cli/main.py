@@ -6,13 +6,16 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from telnyx_mcp import __version__
 from telnyx_mcp.cli.errors import INTERRUPTED, NOT_DONE, CommandError
 from telnyx_mcp.cli.terminal import Terminal
 from telnyx_mcp.process.stderr import guard_stderr
 from telnyx_mcp.process.stdout import drop_stdout, guard_stdout
+
+if TYPE_CHECKING:
+    from telnyx_mcp.front.opening import Opening
 
 _DESCRIPTION = """\
 An MCP server through which an AI assistant works with your Telnyx account.
@@ -62,14 +65,20 @@ class Command(Protocol):
         """Returns the exit status. Raises `CommandError`."""
 
 
-def main(arguments: Sequence[str] | None = None, terminal: Terminal | None = None) -> int:
-    """Runs one command. Returns its exit status, as `STATUSES` says."""
+def main(
+    arguments: Sequence[str] | None = None,
+    terminal: Terminal | None = None,
+    opening: Opening | None = None,
+) -> int:
+    """Runs one command. Returns its exit status, as `STATUSES` says. `opening` is for `serve`: what its
+    client has said so far."""
     guard_stderr()
     guard_stdout()
     try:
         try:
             given = sys.argv[1:] if arguments is None else arguments
             name, options = parse(given)
+            options.opening = opening
             return command(name).run(options, terminal or Terminal())
         finally:
             sys.stdout.flush()  # a failure to write is noticed here, not when Python has ended

@@ -60,7 +60,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
                 "start. To see what it does: telnyx-account-mcp demo\n",
                 error=True,
             )
-        anyio.run(serve_stdio, build_server(settings, others=accounts.others))
+        anyio.run(serve_stdio, build_server(settings, others=accounts.others), options.opening)
         return 0
 
     return run_with_account(options, accounts.main, serve)

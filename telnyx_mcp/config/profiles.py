@@ -18,7 +18,6 @@ never in `TELNYX_API_KEY`, which is some other account's.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -29,16 +28,13 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from telnyx_mcp.config.paths import profiles_file, writable_by
+from telnyx_mcp.config.profiles_file import SettingsError as SettingsError
+from telnyx_mcp.config.profiles_file import select_profile
 from telnyx_mcp.config.settings import Settings, foreign_address, is_loopback
 from telnyx_mcp.config.stricter import Contradiction, strictest
 
-NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _NOT_A_PROFILES = {"api_key", "profile", "profiles_file", "http_token"}
 SETTABLE = sorted(Settings.model_fields.keys() - _NOT_A_PROFILES)
-
-
-class SettingsError(Exception):
-    """A setting or the profiles file can't be used. Its text says which, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +57,10 @@ def configured(profile: str | None = None) -> ConfiguredAccounts:
     """
     environment = checked("")
     file = environment.profiles_file or profiles_file()
-    wanted = profile or environment.profile
-    if wanted is None and (environment.api_key is not None or not file.exists()):
-        return ConfiguredAccounts(environment)
-    default, profiles = _read(file)
-    chosen = wanted or default
+    has_key = environment.api_key is not None
+    chosen, profiles = select_profile(file, profile or environment.profile, has_key=has_key)
     if chosen is None:
         return ConfiguredAccounts(environment)
-    if chosen not in profiles:
-        known = f"it has {', '.join(profiles)}" if profiles else "it has none"
-        raise SettingsError(f"there is no profile {chosen!r} in {file}: {known}")
     accounts = {name: _settings_of(name, values, file) for name, values in profiles.items()}
     if not (is_own := _is_users_own(file)):
         _refuse_other_places(accounts, profiles, file)
@@ -122,33 +112,6 @@ def _ignored(where: str, name: str, requested: Settings, limited: Mapping[str, A
         f"stricter than {variable}, never looser. Without that variable, only {profiles_file()} can "
         "raise it, and only if no other user can write that file."
     )
-
-
-def _read(file: Path) -> tuple[str | None, Mapping[str, Mapping[str, Any]]]:
-    import tomllib
-
-    try:
-        text = file.read_text("utf-8")
-        content = tomllib.loads(text)
-    except FileNotFoundError:
-        raise SettingsError(f"a profile is named, but there is no {file}") from None
-    except (OSError, ValueError) as error:
-        # A TOML error quotes only a few letters of the file, and their position.
-        raise SettingsError(f"{file} can't be read: {error}") from None
-    profiles, default = content.pop("profiles", {}), content.pop("default", None)
-    if content:
-        raise SettingsError(f"{file}: there is no {next(iter(content))!r} outside a profile")
-    tables = isinstance(profiles, dict) and all(
-        isinstance(each, dict) for each in profiles.values()
-    )
-    if not tables or not isinstance(default, str | None):
-        raise SettingsError(f"{file}: must hold [profiles.NAME] tables, and a default by name")
-    for name in profiles:
-        if not NAME.fullmatch(name):
-            raise SettingsError(
-                f"{file}: a profile's name is letters, digits, _ and -, not {name!r}"
-            )
-    return default, profiles
 
 
 def _settings_of(name: str, values: Mapping[str, Any], file: Path) -> Settings:

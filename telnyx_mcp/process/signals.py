@@ -7,8 +7,6 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, nullcontext
 
-import anyio
-
 
 def stopping_signals() -> tuple[signal.Signals, ...]:
     """SIGTERM, SIGINT and SIGHUP; not SIGHUP if it is ignored (`nohup`), none on Windows."""
@@ -22,6 +20,8 @@ def stopping_signals() -> tuple[signal.Signals, ...]:
 def stopping_signals_heard() -> Iterator[AsyncIterator[signal.Signals]]:
     """The signals as they arrive; none on Windows. Once one has arrived, signals after the block are
     ignored: another one would kill the program before it has printed its last message."""
+    import anyio
+
     chosen = stopping_signals()
     came = False
 

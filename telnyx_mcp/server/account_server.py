@@ -33,12 +33,13 @@ from mcp_types import (
 )
 
 from telnyx_mcp import __version__
+from telnyx_mcp.config.account_names import about_accounts
 from telnyx_mcp.config.keys import KeyUnavailable
 from telnyx_mcp.config.tool_groups import TOOL_GROUPS, ToolGroup
+from telnyx_mcp.front.instructions import instructions
 from telnyx_mcp.request_context import RequestContext
 from telnyx_mcp.server import resources
 from telnyx_mcp.server.completions import Completer
-from telnyx_mcp.server.instructions import about_accounts, instructions
 from telnyx_mcp.server.prompts import read_prompts
 from telnyx_mcp.tools import FORMER, TOOLS
 from telnyx_mcp.tools.framework.accounts import AccountRegistry
@@ -85,7 +86,7 @@ class AccountServer(Server[None]):
         super().__init__(
             "telnyx-account-mcp",
             title="Telnyx account",
-            instructions=instructions(groups, read_only=read_only) + about_accounts(accounts),
+            instructions=instructions(groups, read_only=read_only) + about_accounts(accounts.names),
             version=__version__,
             lifespan=self._lifespan,
             cache_hints=CACHE_HINTS,

@@ -9,23 +9,38 @@ from typing import NoReturn
 import anyio
 from mcp.server.stdio import stdio_server
 
+from telnyx_mcp.front.opening import Opening
 from telnyx_mcp.process.leaving import leave
 from telnyx_mcp.process.signals import stopping_signals
 from telnyx_mcp.server.account_server import AccountServer
+from telnyx_mcp.server.continuing import RemainingAnswers, continued_stdin
 from telnyx_mcp.telnyx.deadline import CALL_SECONDS
 
 SHUTDOWN_SECONDS = CALL_SECONDS + 2
 
 
-async def serve_stdio(server: AccountServer) -> None:
-    """Serves stdin and stdout until stdin ends or a signal comes."""
+async def serve_stdio(server: AccountServer, opening: Opening | None = None) -> None:
+    """Serves stdin and stdout until either is closed or a signal comes. `opening` is what the front has
+    read of stdin and left to be answered."""
     async with anyio.create_task_group() as tasks:
         serving = anyio.CancelScope()
         tasks.start_soon(_leave_on_signal, server, serving)
         with serving:
-            async with stdio_server() as (received, sent):
-                await server.run(received, sent, server.create_initialization_options())
+            try:
+                await _converse(server, opening)
+            except* (BrokenPipeError, ConnectionResetError):  # the client reads no more answers
+                pass
         tasks.cancel_scope.cancel()
+
+
+async def _converse(server: AccountServer, opening: Opening | None) -> None:
+    stdin = continued_stdin(opening) if opening else None
+    async with stdio_server(stdin) as (received, sent):
+        options = server.create_initialization_options()
+        if opening and opening.answered is not None:
+            await server.run(received, RemainingAnswers(sent, opening.answered), options)
+        else:
+            await server.run(received, sent, options)
 
 
 async def _leave_on_signal(server: AccountServer, serving: anyio.CancelScope) -> None:

@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import IO, Any
 
 _PRELOADED = (
+    "telnyx_mcp.__main__",
+    "telnyx_mcp.front.stream",
     "telnyx_mcp.cli.serve",
     "telnyx_mcp.cli.call",
     "telnyx_mcp.cli.approve",
@@ -62,7 +64,7 @@ def _run(
         signal.signal(each, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = ["telnyx-account-mcp", *arguments]
-    from telnyx_mcp.cli.main import main
+    from telnyx_mcp.__main__ import main
 
     raise SystemExit(main())
 

@@ -137,13 +137,14 @@ async def spawned(
     environment: Mapping[str, str],
     cwd: str | None = None,
     stdin: int = asyncio.subprocess.PIPE,
+    stdout: int = asyncio.subprocess.PIPE,
     stderr: int | None = asyncio.subprocess.PIPE,
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """A process, killed at the latest when the test is over."""
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=stdin,
-        stdout=asyncio.subprocess.PIPE,
+        stdout=stdout,
         stderr=stderr,
         env=whole(environment),
         cwd=cwd,

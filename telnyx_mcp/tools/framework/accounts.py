@@ -12,12 +12,11 @@ from typing import Any
 import anyio
 from anyio import to_thread
 
+from telnyx_mcp.config.account_names import ARGUMENT
 from telnyx_mcp.config.keys import KeyUnavailable
 from telnyx_mcp.tools.framework.arguments import quote
 from telnyx_mcp.tools.framework.failure import ToolFailure, not_asked
 from telnyx_mcp.tools.framework.services import Services
-
-ARGUMENT = "account"
 
 
 class Account:
@@ -62,14 +61,6 @@ class AccountRegistry:
     def made(self) -> list[Services]:
         """The services of each account that was needed so far."""
         return [each.made for each in (self.main, *self._others.values()) if each.made]
-
-    def schema(self) -> dict[str, Any]:
-        """The argument as published."""
-        return {
-            "type": "string",
-            "enum": self.names,
-            "description": f"Which account; default {self.main.name}.",
-        }
 
     async def chosen(
         self, arguments: Mapping[str, Any], *, changes: bool

@@ -13,13 +13,14 @@ from typing import Any, Generic, TypeVar
 
 from mcp_types import CallToolResult, InputRequiredResult, Tool, ToolAnnotations
 
+from telnyx_mcp.config.account_names import ARGUMENT, account_argument
 from telnyx_mcp.config.tool_groups import ToolGroup
 from telnyx_mcp.request_context import RequestContext
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.deadline import CALL_SECONDS, MANY_SECONDS
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.telnyx.names import Names
-from telnyx_mcp.tools.framework.accounts import ARGUMENT, AccountRegistry
+from telnyx_mcp.tools.framework.accounts import AccountRegistry
 from telnyx_mcp.tools.framework.arguments import Params, input_schema, parse
 from telnyx_mcp.tools.framework.failure import ToolFailure
 from telnyx_mcp.tools.framework.output_schema import output_schema
@@ -92,7 +93,7 @@ class ToolSpec(Generic[P, R]):
         """The tool as `tools/list` shows it, with an argument for the account if there are several."""
         parameters = input_schema(self.params)
         if accounts.names and not self.changes:
-            properties = parameters["properties"] | {ARGUMENT: accounts.schema()}
+            properties = parameters["properties"] | {ARGUMENT: account_argument(accounts.names)}
             parameters = parameters | {"properties": properties}
         return Tool(
             name=self.name,

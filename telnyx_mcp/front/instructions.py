@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from telnyx_mcp.config.tool_groups import ToolGroup
-from telnyx_mcp.tools.framework.accounts import AccountRegistry
 
 _TOPICS: Mapping[ToolGroup, str] = {
     "billing": "balance, charges, invoices, auto-recharge",
@@ -41,13 +40,3 @@ def instructions(groups: Sequence[ToolGroup], *, read_only: bool = False) -> str
     if sums := [_SUMS[each] for each in groups if each in _SUMS]:
         sentences.append(f"{', '.join(sums)}: they add up, so do not add up rows yourself.")
     return " ".join([*sentences, _ALWAYS])
-
-
-def about_accounts(accounts: AccountRegistry) -> str:
-    """What to know where there is more than one account."""
-    if not accounts.names:
-        return ""
-    return (
-        f" Several accounts are configured: {', '.join(accounts.names)}. Reading tools take `account`; "
-        f"without it, and for every change, it is {accounts.main.name}."
-    )
