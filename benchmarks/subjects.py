@@ -43,6 +43,21 @@ def ours(base_url: str = NOWHERE, **settings: str) -> Subject:
     )
 
 
+def without_front(base_url: str = NOWHERE, **settings: str) -> Subject:
+    return Subject(
+        "without the front",
+        (sys.executable, str(SERVERS / "without_front.py")),
+        environment(base_url, **settings),
+        "telnyx_get_balance",
+    )
+
+
+def plain_python() -> Subject:
+    return Subject(
+        "plain Python", (sys.executable, str(SERVERS / "plain_python.py")), environment()
+    )
+
+
 def bare(base_url: str = NOWHERE) -> Subject:
     return Subject("bare SDK", (sys.executable, str(SERVERS / "bare.py")), environment(base_url))
 

@@ -12,7 +12,9 @@ from typing import Any
 
 from benchmarks.subjects import ROOT, Subject
 
-PROTOCOL = "2025-11-25"
+HANDSHAKE, MODERN = "2025-11-25", "2026-07-28"
+"""The revisions of the protocol: with a handshake, and without one."""
+_CLIENT = {"name": "benchmarks", "version": "1"}
 ANSWER_SECONDS = 30.0
 
 
@@ -55,15 +57,20 @@ class Session:
     def pid(self) -> int:
         return self._process.pid
 
-    def open(self) -> dict[str, Any]:
-        """Shakes hands and returns the result of `tools/list`."""
+    def open(self, protocol: str = HANDSHAKE) -> dict[str, Any]:
+        """Begins as a client of this revision does, and returns the result of `tools/list`."""
+        if protocol == MODERN:
+            prefix = "io.modelcontextprotocol/"
+            meta = {
+                f"{prefix}protocolVersion": MODERN,
+                f"{prefix}clientInfo": _CLIENT,
+                f"{prefix}clientCapabilities": {},
+            }
+            self.ask("server/discover", {"_meta": meta})
+            return self.ask("tools/list", {"_meta": meta})
         self.ask(
             "initialize",
-            {
-                "protocolVersion": PROTOCOL,
-                "capabilities": {},
-                "clientInfo": {"name": "benchmarks", "version": "1"},
-            },
+            {"protocolVersion": HANDSHAKE, "capabilities": {}, "clientInfo": _CLIENT},
         )
         self._send({"jsonrpc": "2.0", "method": "notifications/initialized"})
         return self.ask("tools/list", {})
