@@ -17,6 +17,7 @@ from mcp_types import ElicitRequestParams, ElicitResult
 from pydantic import SecretStr
 
 from telnyx_mcp.cli.main import main
+from telnyx_mcp.clients.entry import own_command
 from telnyx_mcp.config.keys import store_key
 from telnyx_mcp.config.profiles import ConfiguredAccounts
 from telnyx_mcp.config.settings import Settings, foreign_address
@@ -27,6 +28,7 @@ from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.sandbox.control import NO_PERMISSIONS_KEY
 from telnyx_mcp.server.build import build_server
 from telnyx_mcp.telnyx import operations
+from telnyx_mcp.tools import TOOLS
 from tests.support.client import connected
 from tests.support.clock import NOW
 from tests.support.scripted_telnyx import KEY, Scripted, answer
@@ -387,7 +389,7 @@ def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A command of ours, in the one folder that PATH names."""
     command = tmp_path / "bin" / "telnyx-account-mcp"
     command.parent.mkdir()
-    command.touch(0o700)
+    command.symlink_to(own_command()[0])
     monkeypatch.setenv("PATH", str(command.parent))
     return command
 
@@ -413,8 +415,12 @@ async def test_a_client_that_would_start_it_is_found_by_what_it_starts(
     settings: Settings, tmp_path: Path, on_path: Path, name: str, entry: dict[str, Any]
 ) -> None:
     entry = entry | {"command": entry["command"].format(path=on_path)}
+    read_only = "--read-only" in entry.get("args", [])
     (client,) = await clients_of(settings, tmp_path, name, entry)
-    assert (client.level, client.found) == (Level.OK, f"Cursor has it as {name}")
+    assert (client.level, client.found) == (
+        Level.OK,
+        f"Cursor has it as {name}: it starts, {len(TOOLS) - read_only * 2} tools",
+    )
 
 
 @pytest.mark.parametrize(
@@ -432,7 +438,7 @@ async def test_an_entry_that_starts_another_program_is_not_taken_for_this_server
     ("name", "args", "do"),
     [
         ("telnyx-account", [], "install cursor"),
-        ("telnyx-account-eu", ["serve", "--profile", "eu"], "install cursor --profile eu"),
+        ("telnyx-eu", ["serve", "--profile", "eu"], "install cursor --profile eu"),
         ("money", ["--profile", "eu"], "install cursor --name money --profile eu"),
     ],
 )
@@ -459,6 +465,41 @@ async def test_a_missing_command_is_reported_with_how_to_fix_it(
     (client,) = await clients_of(settings, tmp_path, name, entry)
     assert (client.level, client.do) == (level, f"Run: telnyx-account-mcp {do}")
     assert words in client.found
+
+
+@pytest.mark.parametrize(
+    ("command", "args", "words"),
+    [
+        (
+            sys.executable,
+            ["-c", "exit('the disk is full')", "-m", "telnyx_mcp"],
+            "the disk is full",
+        ),
+        (sys.executable, ["-c", "print('no protocol')", "-m", "telnyx_mcp"], "without an answer"),
+        ("/bin/true", ["telnyx-account-mcp"], "without an answer"),
+    ],
+)
+async def test_a_server_that_does_not_start_in_a_client_is_reported_with_its_own_words(
+    settings: Settings, tmp_path: Path, command: str, args: list[str], words: str
+) -> None:
+    entry = {"command": command, "args": args}
+    (client,) = await clients_of(settings, tmp_path, "telnyx-account", entry)
+    assert client.level is Level.FAILED
+    assert words in client.found
+    assert client.do.startswith("Run: telnyx-account-mcp install cursor")
+
+
+async def test_an_entry_is_tried_with_what_its_client_passes_on_and_no_more(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cursor passes on few variables, Claude Code all: there the wrong one reaches the server."""
+    monkeypatch.setenv("PYTHONHOME", str(tmp_path))
+    entry = {"command": sys.executable, "args": ["-m", "telnyx_mcp"]}
+    (client,) = await clients_of(settings, tmp_path, "telnyx-account", entry)
+    assert client.level is Level.OK
+    (tmp_path / ".claude.json").write_text(json.dumps({"mcpServers": {"telnyx-account": entry}}))
+    claude, cursor = of(await found(settings), "client")
+    assert (claude.level, cursor.level) == (Level.FAILED, Level.OK)
 
 
 @pytest.mark.parametrize("content", [b"{ broken", b"\xff\xfe"])

@@ -22,10 +22,12 @@ from mcp import Client
 from pydantic import SecretStr
 
 from scripts.generate.rate_limit import time_line
-from telnyx_mcp.cli.install import fragment
-from telnyx_mcp.clients.catalog import CLIENTS, PACKAGED, Host
-from telnyx_mcp.clients.catalog import Client as Assistant
-from telnyx_mcp.clients.entry import ASKED, KEY, NAME, PLACEHOLDER, Entry
+from telnyx_mcp.clients.catalog import CLIENTS, FILE_CLIENTS
+from telnyx_mcp.clients.client import PACKAGED, Host
+from telnyx_mcp.clients.client import Client as Assistant
+from telnyx_mcp.clients.entry import ASKED, KEY, PLACEHOLDER, Entry
+from telnyx_mcp.clients.inputs import fragment
+from telnyx_mcp.clients.names import NAME
 from telnyx_mcp.config.profiles import SETTABLE
 from telnyx_mcp.config.settings import Settings, default_of
 from telnyx_mcp.sandbox import running_sandbox
@@ -65,6 +67,8 @@ def settings() -> str:
 
 def entry(client: Assistant) -> Entry:
     """What a client gets that has the command on its path, and the key in its own place."""
+    if client.forward_field and client.place is None:
+        return Entry([COMMAND], forwards=[KEY])
     return Entry([COMMAND], (), {KEY: ASKED if client.prompts_for_key else PLACEHOLDER})
 
 
@@ -75,9 +79,9 @@ def client_files() -> str:
         Host("darwin", Path("~"), {}),
         Host("win32", Path("~"), {}),
     )
-    for each in CLIENTS.values():
+    for each in FILE_CLIENTS.values():
         files = [f"`{PurePosixPath(each.file(machine))}`" for machine in machines]
-        if each.package:
+        if each.package and each.place:
             packages = PurePosixPath(machines[-1].folder("packages"))
             inside = f"{packages}/{each.package}_*/{PACKAGED}/{each.place[1]}"
             files[-1] = f"`{inside}`; if that does not exist, {files[-1]}"
@@ -93,6 +97,22 @@ def client_entries() -> str:
         parts.append(f"```{each.format}\n{fragment(each, NAME, entry(each)).rstrip()}\n```\n")
         parts.append(f"{each.next_step}\n")
     return "\n".join(parts)
+
+
+def project_files() -> str:
+    rows = ["| client | file in the folder | how it refers to the key |", "|---|---|---|"]
+    for each in CLIENTS.values():
+        if each.project_file is None:
+            continue
+        refers = (
+            f"`{ASKED}`, which it asks for"
+            if each.prompts_for_key
+            else f'`{each.forward_field} = ["{KEY}"]`'
+            if each.forward_field
+            else f"`{(each.reference or '').replace('NAME', KEY)}`"
+        )
+        rows.append(f"| {each.title} | `{each.project_file}` | {refers} |")
+    return "\n".join(rows) + "\n"
 
 
 def deep_links() -> str:
@@ -227,6 +247,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "settings": settings,
     "client-files": client_files,
     "client-entries": client_entries,
+    "project-files": project_files,
     "deep-links": deep_links,
     "tools": tools,
     "rate-limit-time-line": time_line,

@@ -22,6 +22,7 @@ from telnyx_mcp.approval.signature import this_user
 from telnyx_mcp.cli.account import profile_option
 from telnyx_mcp.cli.change_texts import standing
 from telnyx_mcp.cli.errors import NOT_DONE
+from telnyx_mcp.cli.installed_account import client_option
 from telnyx_mcp.cli.ledger_session import LedgerSession, now_utc, on_ledger
 from telnyx_mcp.cli.terminal import Terminal
 from telnyx_mcp.server.build import services_of
@@ -34,6 +35,7 @@ MAX_WAITING = 100
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", metavar="ID", nargs="?", help="which one, if several wait")
     profile_option(parser)
+    client_option(parser)
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:

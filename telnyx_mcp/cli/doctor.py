@@ -11,6 +11,7 @@ from rich.text import Text
 
 from telnyx_mcp.cli.account import account_options, configured_accounts, run_with_account
 from telnyx_mcp.cli.errors import NOT_DONE
+from telnyx_mcp.cli.installed_account import as_installed, client_option
 from telnyx_mcp.cli.terminal import Terminal
 from telnyx_mcp.config.profiles import ConfiguredAccounts
 from telnyx_mcp.config.settings import Settings
@@ -32,18 +33,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="first reopen the endpoints that a 429 (too many requests) closed, for all copies on the key",
     )
     account_options(parser)
+    client_option(parser)
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Prints the findings. 0 if nothing failed, else 1."""
-    accounts = configured_accounts(options, terminal, warn=False)  # they are findings here
-    return run_with_account(
-        options,
-        accounts.main,
-        lambda settings: print_findings(
-            settings, accounts, terminal, as_json=options.json, clear_pace=options.clear_pace
-        ),
-    )
+    with as_installed(options, terminal):
+        accounts = configured_accounts(options, terminal, warn=False)  # they are findings here
+        return run_with_account(
+            options,
+            accounts.main,
+            lambda settings: print_findings(
+                settings, accounts, terminal, as_json=options.json, clear_pace=options.clear_pace
+            ),
+        )
 
 
 def print_findings(

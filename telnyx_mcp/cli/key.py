@@ -1,21 +1,33 @@
-"""`key`: put the API key into the system's keyring, or remove it."""
+"""`key`: put the API key into the system's keyring, or remove it.
+
+Without a keyring, `key set --file PATH` puts it into a file that only you can read; the variable
+TELNYX_API_KEY_FILE, or `install CLIENT --key-file PATH`, names it then.
+"""
 
 from __future__ import annotations
 
 import argparse
+import shlex
 from contextlib import suppress
-from itertools import pairwise
+from pathlib import Path
 
 from pydantic import SecretStr
 
 from telnyx_mcp.cli.account import profile_option
 from telnyx_mcp.cli.errors import CommandError, not_done, wrongly_called
 from telnyx_mcp.cli.terminal import Terminal
-from telnyx_mcp.clients.entry import ADDRESS, KEY, KEY_FROM, args_of, env_of
+from telnyx_mcp.clients.entry import ADDRESS, KEY, KEY_FILE, KEY_FROM, env_of, profile_of
 from telnyx_mcp.config import keys
+from telnyx_mcp.config.command_line import PROGRAM
 from telnyx_mcp.config.keys import KeyUnavailable
+from telnyx_mcp.config.paths import private_file
 from telnyx_mcp.config.profiles import SettingsError, checked, configured
 from telnyx_mcp.config.settings import TELNYX_API, foreign_address, usable_key
+
+_WITHOUT_KEYRING = (
+    f"Without a keyring: {PROGRAM} install CLIENT keeps the key in the client's configuration, and "
+    f"{PROGRAM} key set --file PATH in a file that only you can read."
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--from-env", metavar="VARIABLE", help="with `set`: take it from there, instead of asking"
     )
     parser.add_argument(
+        "--file",
+        metavar="PATH",
+        type=Path,
+        help="with `set`: put it into this file, which only you can read, instead of the keyring",
+    )
+    parser.add_argument(
         "--base-url",
         metavar="URL",
         help="the address that the key is for, if it is not Telnyx's own or the profile's",
@@ -35,10 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Stores or removes a key. 0 if that was done."""
+    if options.action == "set" and options.file is not None:
+        return write_key(options.file.expanduser(), options.from_env, terminal)
     if options.action == "set":
         return set_key(options.profile, options.from_env, terminal, options.base_url)
-    if options.from_env is not None:
-        raise CommandError("--from-env goes with `key set`")
+    if options.from_env is not None or options.file is not None:
+        raise CommandError("--from-env and --file go with `key set`")
     return remove_key(options.profile, terminal, options.base_url)
 
 
@@ -57,13 +77,35 @@ def set_key(
     try:
         address = _address(profile, base_url)
         where = keys.keyring_name()
-        key = _key_in(variable) if variable is not None else _typed_key(terminal, profile, address)
+        key = _key_in(variable) if variable is not None else typed_key(terminal, profile, address)
         keys.store_key(profile, key, address)
     except SettingsError as error:
         raise wrongly_called(error) from None
     except KeyUnavailable as error:
-        raise not_done(error) from None
+        raise not_done(f"{error} {_WITHOUT_KEYRING}") from None
     terminal.say(f"The key of {_whose(profile, address)} is kept in {where}.", error=True)
+    return 0
+
+
+def write_key(path: Path, variable: str | None, terminal: Terminal) -> int:
+    """Asks for a key, or takes it from the variable that is named, and puts it into a file that only its
+    owner can read. Raises `CommandError`."""
+    path = path.absolute()
+    try:
+        key = _key_in(variable) if variable is not None else typed_key(terminal, None)
+        private_file(path)
+        path.write_text(f"{key.get_secret_value()}\n", "utf-8")
+    except SettingsError as error:
+        raise wrongly_called(error) from None
+    except KeyUnavailable as error:
+        raise not_done(error) from None
+    except OSError as error:
+        raise not_done(f"{path} can't be written: {error.strerror}") from None
+    terminal.say(
+        f"The key is kept in {path}, which only you can read. A server takes it from there with "
+        f"{KEY_FILE}={path}, or: {PROGRAM} install CLIENT --key-file {shlex.quote(str(path))}",
+        error=True,
+    )
     return 0
 
 
@@ -105,28 +147,17 @@ def _whose(profile: str | None, base_url: str) -> str:
     return (profile or "the default account") + (f" at {foreign}" if foreign else "")
 
 
-def given_key(terminal: Terminal) -> SecretStr:
-    """The key from the environment, or as typed. Raises `CommandError`."""
+def given_key(terminal: Terminal, kept: SecretStr | None = None) -> SecretStr:
+    """The key from the environment, or as typed, or the one that is `kept`. Raises `CommandError`."""
     if (given := checked("").api_key) is not None:
-        terminal.say(f"Taking the key from {KEY}.", error=True)
+        if given != kept:
+            terminal.say(f"Taking the key from {KEY}.", error=True)
         return given
-    if not terminal.has_input():
-        raise not_done(f"There is no terminal to ask for the key at. Set {KEY} for this command.")
-    return _typed_key(terminal, None)
-
-
-def keep_in_keyring(profile: str | None, terminal: Terminal, base_url: str = TELNYX_API) -> None:
-    """Makes sure that the keyring has the key for this address, and asks for it if it does not.
-    Raises `CommandError`."""
-    where = keys.keyring_name()
-    if keys.read_key(profile, base_url) is None:
-        # A profile's key is never that of the environment, which is some other account's.
-        key = _typed_key(terminal, profile, base_url) if profile else given_key(terminal)
-        keys.store_key(profile, key, base_url)
-        terminal.say(f"The key is kept in {where}, and in no configuration file.", error=True)
-    else:
-        replace = keys.key_command("set", profile, base_url)
-        terminal.say(f"{where} has a key already; {replace} replaces it.", error=True)
+    if terminal.has_input():
+        return typed_key(terminal, None, kept=kept)
+    if kept is not None:
+        return kept
+    raise not_done(f"There is no terminal to ask for the key at. Set {KEY} for this command.")
 
 
 def address_of(profile: str | None, entry: object) -> str:
@@ -142,8 +173,7 @@ def address_of(profile: str | None, entry: object) -> str:
 
 def left_in_keyring(entry: object) -> str | None:
     """How to remove the key that the entry's server had from the keyring; None if it had none."""
-    args = [str(each) for each in args_of(entry)]
-    profile = next((name for flag, name in pairwise(args) if flag == "--profile"), None)
+    profile = profile_of(entry)
     key_from = env_of(entry).get(KEY_FROM)
     if profile is not None:
         with suppress(SettingsError):  # a profile that is gone may have left its key
@@ -163,8 +193,13 @@ def _key_in(variable: str) -> SecretStr:
     return key
 
 
-def _typed_key(terminal: Terminal, profile: str | None, base_url: str = TELNYX_API) -> SecretStr:
-    """The key as typed, unseen. Raises `CommandError`."""
+def typed_key(
+    terminal: Terminal,
+    profile: str | None,
+    base_url: str = TELNYX_API,
+    kept: SecretStr | None = None,
+) -> SecretStr:
+    """The key as typed, unseen; an empty line means the one that is `kept`. Raises `CommandError`."""
     if not terminal.has_input():
         raise not_done(
             "There is no terminal to ask for the key at. Name a variable that holds it: "
@@ -172,12 +207,13 @@ def _typed_key(terminal: Terminal, profile: str | None, base_url: str = TELNYX_A
         )
     foreign = foreign_address(base_url)
     of = (f" of {profile}" if profile else "") + (f" for {foreign}" if foreign else "")
+    enter = "; Enter: as it is" if kept else ""
     try:
-        key = usable_key(terminal.read_secret(f"Telnyx API key{of} (nothing is shown): "))
+        key = usable_key(terminal.read_secret(f"Telnyx API key{of} (nothing is shown{enter}): "))
     except ValueError as error:
         raise not_done(f"Nothing was changed: {error}.") from None
     except EOFError:
         key = None
-    if key is None:
+    if (chosen := key or kept) is None:
         raise not_done("Nothing was changed: no key was typed.")
-    return key
+    return chosen

@@ -18,6 +18,7 @@ from telnyx_mcp.approval.change import State
 from telnyx_mcp.cli.account import profile_option
 from telnyx_mcp.cli.change_texts import record_of, table_of
 from telnyx_mcp.cli.errors import NOT_DONE
+from telnyx_mcp.cli.installed_account import client_option
 from telnyx_mcp.cli.ledger_session import LedgerSession, now_utc, on_ledger
 from telnyx_mcp.cli.terminal import Terminal
 
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"only these: {', '.join(State)}",
     )
     profile_option(parser)
+    client_option(parser)
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:

@@ -15,6 +15,7 @@ from telnyx_mcp.approval.replies import REPLIES
 from telnyx_mcp.cli.account import configured_accounts
 from telnyx_mcp.cli.change_texts import facts_of
 from telnyx_mcp.cli.errors import NOT_DONE, CommandError, not_done
+from telnyx_mcp.cli.installed_account import as_installed
 from telnyx_mcp.cli.terminal import Terminal
 from telnyx_mcp.config.command_line import command_line
 from telnyx_mcp.config.keys import KeyUnavailable, with_key
@@ -93,7 +94,15 @@ class LedgerSession:
 def on_ledger(
     options: argparse.Namespace, terminal: Terminal, command: Callable[[LedgerSession], int]
 ) -> int:
-    """Runs a command with the ledger that the user's settings name. Raises `CommandError`."""
+    """Runs a command with the ledger that the user's settings name, or those of the server that is
+    installed. Raises `CommandError`."""
+    with as_installed(options, terminal):
+        return _on_ledger(options, terminal, command)
+
+
+def _on_ledger(
+    options: argparse.Namespace, terminal: Terminal, command: Callable[[LedgerSession], int]
+) -> int:
     settings = configured_accounts(options, terminal).main
     try:
         settings = with_key(settings)

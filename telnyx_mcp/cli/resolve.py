@@ -19,6 +19,7 @@ from telnyx_mcp.cli.account import profile_option
 from telnyx_mcp.cli.approve import MAX_WAITING
 from telnyx_mcp.cli.change_texts import standing, time_text
 from telnyx_mcp.cli.errors import NOT_DONE
+from telnyx_mcp.cli.installed_account import client_option
 from telnyx_mcp.cli.ledger_session import LedgerSession, now_utc, on_ledger
 from telnyx_mcp.cli.terminal import Terminal
 
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     found.add_argument("--not-paid", dest="paid", action="store_false", help="it did not happen")
     parser.add_argument("--note", metavar="TEXT", default="", help="how you know; kept with it")
     profile_option(parser)
+    client_option(parser)
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:

@@ -8,14 +8,60 @@ from __future__ import annotations
 
 import argparse
 
-from telnyx_mcp.cli.install import client_arguments, install_options, uninstall
+from telnyx_mcp.cli.errors import not_done
+from telnyx_mcp.cli.installing.entries import CurrentEntry
+from telnyx_mcp.cli.installing.failures import failures_as_command_errors
+from telnyx_mcp.cli.installing.options import InstallOptions, client_arguments, options_of
+from telnyx_mcp.cli.installing.view import backup_text, may_write, show_change
+from telnyx_mcp.cli.key import left_in_keyring
 from telnyx_mcp.cli.terminal import Terminal
+from telnyx_mcp.clients.client import Host
+from telnyx_mcp.clients.formats import take
+from telnyx_mcp.clients.inputs import without_input
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    client_arguments(parser)
+add_arguments = client_arguments
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Uninstalls. 0 if the client does not have the server then."""
-    return uninstall(install_options(options), terminal)
+    return uninstall(options_of(options), terminal)
+
+
+def uninstall(options: InstallOptions, terminal: Terminal, host: Host | None = None) -> int:
+    """Removes the server from the client's configuration. 0 if it is not there then, 1 if the user said no.
+
+    Raises `CommandError`.
+    """
+    host = host or Host()
+    client = options.chosen
+    if client.place is None:
+        raise not_done(
+            f"{client.title} has no file that can be edited safely. Take the server out there"
+        )
+    with failures_as_command_errors(client, None):
+        path, name = client.file(host, options.scope), options.server
+    with failures_as_command_errors(client, path):
+        current = CurrentEntry.read(client, path, name)
+        text = take(client.format, current.text, client.path(name))
+        if text == current.text:
+            terminal.say(
+                f"{client.title} has no server {name} in {current.file.path}; nothing was changed.",
+                error=True,
+            )
+            return 0
+        if client.prompts_for_key:
+            text = without_input(client, text)
+        show_change(terminal, options, current.file, current.entry, None)
+        if options.print_only:
+            return 0
+        if not may_write(options, terminal):
+            return 1
+        kept = left_in_keyring(current.entry)
+        backup = current.file.write(text, private=False)
+    terminal.say(
+        f"Removed from {current.file.path}.{backup_text(backup, current.entry)}", error=True
+    )
+    if kept:
+        terminal.say(kept, error=True)
+    terminal.say(f"{client.title} stops using it after a restart.", error=True)
+    return 0

@@ -1,172 +1,208 @@
 """The assistants that the server can be installed in: where each stores its servers, and how.
 
-The paths and shapes are those of each client's own documentation, as of 2026.
+The paths and shapes are those of each client's own documentation, read in November 2026; the page is in
+tests/install/test_documented_entries.py.
 """
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
 
-from telnyx_mcp.clients.errors import ClientConfigError
+from telnyx_mcp.clients.client import Client, OwnCommand
+from telnyx_mcp.clients.variables import DESKTOP, DIRECTORIES, FEW, PROXIES
 
+_PASTE = "Add this to its list of MCP servers, and start it again."
 
-@dataclass(frozen=True, slots=True)
-class Host:
-    """Operating system, home and environment."""
-
-    system: str = sys.platform
-    home: Path = field(default_factory=Path.home)
-    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
-
-    def folder(self, word: str) -> Path:
-        """`home`; `config`: where applications keep their settings on this system; `packages`: where
-        Windows keeps those of applications that it installed as packages."""
-        if word == "home":
-            return self.home
-        if word == "packages":
-            return self._directory("LOCALAPPDATA", self.home / "AppData" / "Local") / "Packages"
-        if self.system == "win32":
-            return self._directory("APPDATA", self.home / "AppData" / "Roaming")
-        if self.system == "darwin":
-            return self.home / "Library" / "Application Support"
-        return self._directory("XDG_CONFIG_HOME", self.home / ".config")
-
-    def _directory(self, variable: str, otherwise: Path) -> Path:
-        named = self.environment.get(variable, "")
-        return Path(named) if named else otherwise
-
-
-PACKAGED = "LocalCache/Roaming"
-Place = tuple[str, str]
-"""A folder as `Host.folder` knows it, and the path in it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """One assistant, and how its configuration names a server."""
-
-    name: str
-    title: str
-    place: Place
-    table: str
-    """The table of the file that lists the servers."""
-    next_step: str
-    """What the user does next, so that the client loads the change."""
-    elsewhere: Mapping[str, Place] = field(default_factory=dict)
-    """The place on systems where it differs."""
-    directory_variable: Place | None = None
-    """An environment variable that overrides the directory, and the file in it."""
-    package: str | None = None
-    """What the name of its package begins with, on Windows. Inside, `config` is `PACKAGED`."""
-    format: Literal["json", "toml"] = "json"
-    fixed_fields: Mapping[str, Any] = field(default_factory=dict)
-    """Fields that every entry of this client has, with the same value."""
-    prompts_for_key: bool = False
-    """Whether it asks for secrets and keeps them out of the file."""
-
-    def file(self, host: Host) -> Path:
-        """The user's configuration file on this host.
-
-        Raises `ClientConfigError` if there are several and it is unknown which is in use.
-        """
-        if self.directory_variable:
-            variable, file = self.directory_variable
-            if folder := host.environment.get(variable):
-                return Path(folder) / file
-        word, path = self.elsewhere.get(host.system, self.place)
-        if host.system == "win32" and self.package:
-            found = sorted(host.folder("packages").glob(f"{self.package}_*"))
-            if len(found) > 1:
-                names = ", ".join(each.name for each in found)
-                raise ClientConfigError(
-                    f"{self.title} is installed more than once ({names}), and which one is used can't "
-                    "be determined: uninstall the others, or add the entry by hand as docs/clients.md shows"
-                )
-            if found:
-                return found[0] / PACKAGED / path
-        return host.folder(word) / path
-
-    def path(self, name: str) -> tuple[str, str]:
-        """Where the entry of this name stands in the file."""
-        return (self.table, name)
-
-
-CLIENTS: Mapping[str, Client] = {
-    each.name: each
-    for each in (
-        Client(
-            "claude-desktop",
-            "Claude Desktop",
-            ("config", "Claude/claude_desktop_config.json"),
-            "mcpServers",
-            "Quit Claude Desktop and start it again.",
-            package="Claude",
+_ALL = (
+    Client(
+        "claude-desktop",
+        "Claude Desktop",
+        ("config", "Claude/claude_desktop_config.json"),
+        "mcpServers",
+        "Quit Claude Desktop and start it again.",
+        package="Claude",
+    ),
+    Client(
+        "claude-code",
+        "Claude Code",
+        ("home", ".claude.json"),
+        "mcpServers",
+        "Start a new session; /mcp shows the server.",
+        directory_variable=("CLAUDE_CONFIG_DIR", ".claude.json"),
+        fixed_fields={"type": "stdio"},
+        reference="${NAME}",
+        project_file=".mcp.json",
+        own_command=OwnCommand(
+            ("claude", "mcp", "add-json", "-s", "user", "{name}", "{json}"),
+            remove=("claude", "mcp", "remove", "-s", "user", "{name}"),
         ),
-        Client(
-            "claude-code",
-            "Claude Code",
-            ("home", ".claude.json"),
-            "mcpServers",
-            "Start a new session; /mcp shows the server.",
-            directory_variable=("CLAUDE_CONFIG_DIR", ".claude.json"),
-            fixed_fields={"type": "stdio"},
+        passes_on=None,
+    ),
+    Client(
+        "cursor",
+        "Cursor",
+        ("home", ".cursor/mcp.json"),
+        "mcpServers",
+        "Cursor loads it by itself; Settings, MCP shows the server.",
+        reference="${env:NAME}",
+        project_file=".cursor/mcp.json",
+    ),
+    Client(
+        "vscode",
+        "VS Code",
+        ("config", "Code/User/mcp.json"),
+        "servers",
+        "Start the server with `MCP: List Servers`.",
+        fixed_fields={"type": "stdio"},
+        prompts_for_key=True,
+        reference="${env:NAME}",
+        project_file=".vscode/mcp.json",
+        passes_on=None,
+    ),
+    Client(
+        "vscode-insiders",
+        "VS Code Insiders",
+        ("config", "Code - Insiders/User/mcp.json"),
+        "servers",
+        "Start the server with `MCP: List Servers`.",
+        fixed_fields={"type": "stdio"},
+        prompts_for_key=True,
+        reference="${env:NAME}",
+        project_file=".vscode/mcp.json",
+        passes_on=None,
+    ),
+    Client(
+        "copilot-cli",
+        "Copilot CLI",
+        ("home", ".copilot/mcp-config.json"),
+        "mcpServers",
+        "Start copilot again; /mcp show lists the server.",
+        directory_variable=("COPILOT_HOME", "mcp-config.json"),
+        fixed_fields={"type": "local", "tools": ["*"]},
+    ),
+    Client(
+        "windsurf",
+        "Windsurf",
+        ("home", ".codeium/windsurf/mcp_config.json"),
+        "mcpServers",
+        "Refresh the servers in Windsurf's MCP settings.",
+    ),
+    Client(
+        "antigravity",
+        "Antigravity",
+        ("home", ".gemini/config/mcp_config.json"),
+        "mcpServers",
+        "Agent panel, MCP Servers, Manage MCP Servers, Refresh.",
+    ),
+    Client(
+        "zed",
+        "Zed",
+        ("config", "zed/settings.json"),
+        "context_servers",
+        "Zed loads it by itself; the Agent Panel's settings show the server.",
+        elsewhere={
+            "darwin": ("home", ".config/zed/settings.json"),
+            "win32": ("config", "Zed/settings.json"),
+        },
+    ),
+    Client(
+        "jetbrains",
+        "JetBrains AI Assistant",
+        None,
+        "mcpServers",
+        "Settings, Tools, AI Assistant, Model Context Protocol (MCP), Add, As JSON: paste it there.",
+    ),
+    Client(
+        "junie",
+        "Junie",
+        ("home", ".junie/mcp/mcp.json"),
+        "mcpServers",
+        "Settings, Tools, Junie, MCP Settings shows the server; in Junie CLI, /mcp.",
+    ),
+    Client(
+        "gemini",
+        "Gemini CLI",
+        ("home", ".gemini/settings.json"),
+        "mcpServers",
+        "Start Gemini CLI again in a folder that it trusts; /mcp shows the server.",
+        directory_variable=("GEMINI_CLI_HOME", ".gemini/settings.json"),
+        reference="$NAME",
+        project_file=".gemini/settings.json",
+        own_command=OwnCommand(
+            ("gemini", "mcp", "add", "-s", "user", "{env}", "{name}", "{command}", "{args}"),
+            env_option="-e",
         ),
-        Client(
-            "cursor",
-            "Cursor",
-            ("home", ".cursor/mcp.json"),
-            "mcpServers",
-            "Cursor loads it by itself; Settings, MCP shows the server.",
+        passes_on=FEW | {*PROXIES, *DIRECTORIES, *DESKTOP},
+    ),
+    Client(
+        "codex",
+        "Codex",
+        ("home", ".codex/config.toml"),
+        "mcp_servers",
+        "Start Codex again; /mcp shows the server.",
+        directory_variable=("CODEX_HOME", "config.toml"),
+        format="toml",
+        forward_field="env_vars",
+        project_file=".codex/config.toml",
+        own_command=OwnCommand(
+            ("codex", "mcp", "add", "{name}", "{env}", "--", "{command}", "{args}"),
+            env_option="--env",
         ),
-        Client(
-            "vscode",
-            "VS Code",
-            ("config", "Code/User/mcp.json"),
-            "servers",
-            "Start the server with `MCP: List Servers`.",
-            fixed_fields={"type": "stdio"},
-            prompts_for_key=True,
-        ),
-        Client(
-            "windsurf",
-            "Windsurf",
-            ("home", ".codeium/windsurf/mcp_config.json"),
-            "mcpServers",
-            "Refresh the servers in Windsurf's MCP settings.",
-        ),
-        Client(
-            "zed",
-            "Zed",
-            ("config", "zed/settings.json"),
-            "context_servers",
-            "Zed loads it by itself; the Agent Panel's settings show the server.",
-            elsewhere={
-                "darwin": ("home", ".config/zed/settings.json"),
-                "win32": ("config", "Zed/settings.json"),
-            },
-            fixed_fields={"source": "custom"},
-        ),
-        Client(
-            "gemini",
-            "Gemini CLI",
-            ("home", ".gemini/settings.json"),
-            "mcpServers",
-            "Start Gemini CLI again; /mcp shows the server.",
-            directory_variable=("GEMINI_CLI_HOME", ".gemini/settings.json"),
-        ),
-        Client(
-            "codex",
-            "Codex",
-            ("home", ".codex/config.toml"),
-            "mcp_servers",
-            "Start Codex again; /mcp shows the server.",
-            directory_variable=("CODEX_HOME", "config.toml"),
-            format="toml",
-        ),
-    )
-}
+    ),
+    Client(
+        "opencode",
+        "opencode",
+        ("home", ".config/opencode/opencode.json"),
+        "mcp",
+        "Start opencode again; opencode mcp list shows the server.",
+        elsewhere={"linux": ("config", "opencode/opencode.json")},
+        fixed_fields={"type": "local", "enabled": True},
+        command_is_list=True,
+        env_field="environment",
+        reference="{env:NAME}",
+        project_file="opencode.json",
+        passes_on=None,
+    ),
+    Client(
+        "kiro",
+        "Kiro",
+        ("home", ".kiro/settings/mcp.json"),
+        "mcpServers",
+        "Kiro loads it by itself; the MCP servers in its panel show it.",
+        reference="${NAME}",
+        project_file=".kiro/settings/mcp.json",
+    ),
+    Client(
+        "lmstudio",
+        "LM Studio",
+        ("home", ".lmstudio/mcp.json"),
+        "mcpServers",
+        "LM Studio loads it by itself; Program, Integrations shows the server.",
+    ),
+    Client(
+        "goose",
+        "Goose",
+        None,
+        "extensions",
+        "Add this to ~/.config/goose/config.yaml (on Windows: %APPDATA%\\Block\\goose\\config\\config.yaml), "
+        "or type the same into `goose configure`, Add Extension.",
+        format="yaml",
+        fixed_fields={"type": "stdio", "name": "Telnyx account", "enabled": True, "timeout": 300},
+        command_field="cmd",
+        env_field="envs",
+        forward_field="env_keys",
+    ),
+    Client(
+        "cline",
+        "Cline",
+        ("home", ".cline/data/settings/cline_mcp_settings.json"),
+        "mcpServers",
+        "Cline loads it by itself; MCP Servers, Configure shows the server.",
+        directory_variable=("CLINE_MCP_SETTINGS_PATH", ""),
+    ),
+    Client("any", "Any other client", None, "mcpServers", _PASTE),
+)
+
+CLIENTS: Mapping[str, Client] = {each.name: each for each in _ALL}
+FILE_CLIENTS: Mapping[str, Client] = {each.name: each for each in _ALL if each.place}
+"""Those whose own file holds the entry."""

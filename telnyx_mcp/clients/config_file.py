@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from telnyx_mcp.clients.errors import ClientConfigError
 
 _BOM = "\ufeff"
+BACKUP = ".telnyx-backup"
+"""What a backup's name ends in. There is one of each file: the content before the last change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,28 +38,40 @@ class ConfigFile:
         except (OSError, RuntimeError) as error:  # RuntimeError: links that lead in a circle
             raise ClientConfigError(f"{path} can't be read: {_why(error)}") from None
 
-    def write(self, text: str, now: datetime, *, private: bool) -> Path | None:
+    def write(self, text: str, *, private: bool, mode: int = 0o600) -> Path | None:
         """Replaces the file with this text atomically, and keeps the old content in a backup beside it.
 
-        `private`: nobody else may read it. Returns the backup, None if there was no file. Raises
-        `ClientConfigError`, also if the file was changed after it was read.
+        `private`: nobody else may read it. `mode` is that of a new file. Returns the backup, None if
+        there was no file. Raises `ClientConfigError`, also if the file was changed after it was read.
         """
         marked = self.raw is not None and self.raw.startswith(_BOM.encode())
         new = ((_BOM if marked else "") + text).encode()
+        backup = self.back_up()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if self.raw is None:
-                backup = None
-                self._replace(new, 0o600, None)
+                self._replace(self.path, new, mode, None)
             else:
                 stat = self.path.stat()
-                backup = self._backup(now, self.raw, stat)
-                self._replace(new, stat.st_mode & (0o700 if private else 0o777), stat)
+                self._replace(self.path, new, stat.st_mode & (0o700 if private else 0o777), stat)
         except OSError as error:
             raise ClientConfigError(f"{self.path} can't be written: {_why(error)}") from None
         return backup
 
-    def _replace(self, new: bytes, mode: int, stat: os.stat_result | None) -> None:
+    def back_up(self) -> Path | None:
+        """Keeps the content beside the file, in place of an earlier backup, and returns that file; None
+        if there was none. It may hold keys of other servers, so only its owner reads it. Raises
+        `ClientConfigError`."""
+        if self.raw is None:
+            return None
+        backup = self.path.with_name(self.path.name + BACKUP)
+        try:
+            self._replace(backup, self.raw, 0o600, self.path.stat())
+        except OSError as error:
+            raise ClientConfigError(f"{backup} can't be written: {_why(error)}") from None
+        return backup
+
+    def _replace(self, path: Path, new: bytes, mode: int, stat: os.stat_result | None) -> None:
         descriptor, name = tempfile.mkstemp(".new", f".{self.path.name}.", self.path.parent)
         written = Path(name)
         try:
@@ -74,22 +86,9 @@ class ConfigFile:
                 raise ClientConfigError(
                     f"{self.path} was changed by another program in the meantime: run the command again"
                 )
-            written.replace(self.path)
+            written.replace(path)
         finally:
             written.unlink(missing_ok=True)
-
-    def _backup(self, now: datetime, raw: bytes, stat: os.stat_result) -> Path:
-        """The old content in a new file. It may hold keys of other servers, so only its owner reads it."""
-        stem = f"{self.path.name}.backup-{now:%Y%m%d-%H%M%S}"
-        for name in (stem, *(f"{stem}-{count}" for count in range(2, 100))):
-            file = self.path.with_name(name)
-            with suppress(FileExistsError):
-                descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                with os.fdopen(descriptor, "wb") as kept:
-                    kept.write(raw)
-                _copy_owner(file, stat)
-                return file
-        raise FileExistsError(errno.EEXIST, "there are too many backups of this second")
 
 
 def _copy_owner(file: Path, stat: os.stat_result) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
-from telnyx_mcp.clients import jsonc, toml
+from telnyx_mcp.clients import jsonc, toml, yaml
 from telnyx_mcp.clients.errors import UnreadableConfig, UnsafeEdit
 from telnyx_mcp.clients.jsonc import Step
 
-FORMATS: Mapping[str, ModuleType] = {"json": jsonc, "toml": toml}
+FORMATS: Mapping[str, ModuleType] = {"json": jsonc, "toml": toml, "yaml": yaml}
 Place = tuple[str, Step]
 """A table or list of the file, and a key or index in it."""
 

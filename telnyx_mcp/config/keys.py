@@ -29,7 +29,7 @@ SERVICE = "telnyx-account-mcp"
 """The name the keyring keeps our keys under."""
 UNNAMED = "default"
 """The entry of a server without a profile."""
-EXTRA = 'pip install "telnyx-account-mcp[keyring]", or the like with pipx or uv'
+EXTRA = "install it again from its clone, with pipx install '.[keyring]' or uv tool install '.[keyring]'"
 
 
 class KeyUnavailable(Exception):

@@ -7,10 +7,10 @@ from datetime import datetime
 
 from telnyx_mcp.config.profiles import ConfiguredAccounts
 from telnyx_mcp.config.settings import Settings
+from telnyx_mcp.doctor.client_checks import check_clients
 from telnyx_mcp.doctor.context import DoctorContext, Finding
 from telnyx_mcp.doctor.local_checks import (
     check_approval,
-    check_clients,
     check_exports,
     check_ledger,
 )

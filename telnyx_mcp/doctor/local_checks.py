@@ -1,12 +1,8 @@
-"""What `doctor` checks on this machine: the ledger, approval channels, exports and clients."""
+"""What `doctor` checks on this machine: the ledger, approval channels and exports."""
 
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Sequence
-from itertools import pairwise
-from pathlib import PurePath
 
 from anyio import to_thread
 
@@ -14,12 +10,7 @@ from telnyx_mcp.approval.change import PAYMENT, Change, State
 from telnyx_mcp.approval.channels.browser import users_browser
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.approval.reasons import ACCEPT, LINK, StoreReplaced
-from telnyx_mcp.clients.catalog import CLIENTS, Client, Host
-from telnyx_mcp.clients.config_file import ConfigFile
-from telnyx_mcp.clients.entry import server_name
-from telnyx_mcp.clients.errors import ClientConfigError
-from telnyx_mcp.clients.formats import FORMATS
-from telnyx_mcp.config.command_line import PROGRAM, command_line
+from telnyx_mcp.config.command_line import command_line
 from telnyx_mcp.doctor.context import DoctorContext, Finding, Level
 from telnyx_mcp.storage.store import Store, StoreError
 
@@ -132,60 +123,3 @@ async def check_exports(context: DoctorContext) -> list[Finding]:
         return [Finding("exports", Level.OK, f"written to {folder}")]
     do = "Create the folder, or set TELNYX_MCP_EXPORT_DIR to another."
     return [Finding("exports", Level.FAILED, f"{folder} is not writable", do)]
-
-
-async def check_clients(_: DoctorContext) -> list[Finding]:
-    """Which clients have this server, and whether the program they start exists."""
-    return [finding for client in CLIENTS.values() for finding in _check_client(client)] or [
-        Finding(
-            "client",
-            Level.NOTE,
-            "no assistant's configuration starts this server",
-            f"Run: {command_line('install CLIENT', None)}",
-        )
-    ]
-
-
-def _check_client(client: Client) -> list[Finding]:
-    path = client.file(Host())
-    try:
-        text = ConfigFile.read(path).text
-        data = FORMATS[client.format].read(text) if text.strip() else {}
-    except ClientConfigError as error:
-        found = f"{client.title}'s {path} can't be parsed: {error}"
-        do = f"Fix the file: {client.title} may not start any server until then."
-        return [Finding("client", Level.FAILED, found, do)]
-    servers = data.get(client.table) if isinstance(data, dict) else None
-    return [
-        _check_command(client, name, command)
-        for name, entry in (servers if isinstance(servers, dict) else {}).items()
-        if (command := _command_of(entry))
-    ]
-
-
-def _command_of(entry: object) -> list[str]:
-    """The command line of a client's entry, if it starts this server, whatever the entry's name."""
-    given = entry if isinstance(entry, dict) else {}
-    args = given.get("args", [])
-    command = [
-        str(each) for each in (given.get("command"), *(args if isinstance(args, list) else []))
-    ]
-    by_name = any(PurePath(each).stem == PROGRAM for each in command)
-    return command if by_name or ("-m", "telnyx_mcp") in pairwise(command) else []
-
-
-def _check_command(client: Client, name: str, command: Sequence[str]) -> Finding:
-    program, *args = command
-    if shutil.which(program):
-        return Finding("client", Level.OK, f"{client.title} has it as {name}")
-    profile = next((value for option, value in pairwise(args) if option == "--profile"), None)
-    usual = server_name(profile)
-    install = f"install {client.name}" + ("" if name == usual else f" --name {name}")
-    do = f"Run: {command_line(install, profile)}"
-    if PurePath(program).name == program:
-        found = (
-            f"{client.title} starts {program}, which is not on the PATH here; its PATH may differ"
-        )
-        return Finding("client", Level.NOTE, found, do)
-    found = f"{client.title} starts {program}, which does not exist"
-    return Finding("client", Level.FAILED, found, do)

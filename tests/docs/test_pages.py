@@ -20,6 +20,7 @@ import pytest
 
 from scripts.generate.docs import EXAMPLES, PAGES, ROOT, rewritten
 from telnyx_mcp.clients.catalog import CLIENTS
+from telnyx_mcp.clients.entry import command_of, env_of
 from telnyx_mcp.config.settings import VARIABLES
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.http import about_token
@@ -220,8 +221,8 @@ def test_every_configuration_that_is_shown_is_one(snippet: Snippet) -> None:
                 shown = about_token(server["url"], Token("", "a file"))
                 assert data == json.loads(shown[shown.index("{") :])
                 continue
-            assert Path(server["command"]).name == "telnyx-account-mcp"
-            assert server["env"].keys() <= VARIABLES.keys()
+            assert command_of(server) == ["telnyx-account-mcp"]
+            assert env_of(server).keys() <= VARIABLES.keys()
 
 
 def test_no_snippet_is_of_a_kind_that_nothing_looks_at() -> None:
@@ -230,5 +231,5 @@ def test_no_snippet_is_of_a_kind_that_nothing_looks_at() -> None:
         for name in NAMES
         for found in re.findall(r"^ *```(\w+)$", text_of(name), re.MULTILINE)
     }
-    assert kinds <= {"sh", "json", "toml", "python", "text"}
+    assert kinds <= {"sh", "json", "toml", "yaml", "python", "text"}
     assert shutil.which("make")

@@ -1,0 +1,59 @@
+"""Writes the entry: by the client's own command, or into its file; and reads it back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from telnyx_mcp.cli.installing.entries import CurrentEntry
+from telnyx_mcp.cli.installing.options import InstallOptions
+from telnyx_mcp.clients import own_command
+from telnyx_mcp.clients.client import Host
+from telnyx_mcp.clients.entry import ASKED, KEY, env_of, holds_secret
+from telnyx_mcp.clients.errors import ClientConfigError
+from telnyx_mcp.clients.formats import put
+from telnyx_mcp.clients.inputs import with_input
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How the entry got into the file, as a sentence, and the backup."""
+
+    how: str
+    backup: Path | None
+
+
+def changed_text(options: InstallOptions, current: CurrentEntry, new: Mapping[str, Any]) -> str:
+    """The file's text with the new entry. Raises `ClientConfigError`."""
+    client = options.chosen
+    text = put(client.format, current.text, client.path(options.server), dict(new))
+    return with_input(client, text) if env_of(new).get(KEY) == ASKED else text
+
+
+def write_entry(
+    options: InstallOptions, host: Host, current: CurrentEntry, new: Mapping[str, Any]
+) -> Written:
+    """Writes it. Raises `ClientConfigError`, also if it does not stand in the file afterwards."""
+    client, name = options.chosen, options.server
+    tried = ""
+    if options.scope == "user" and own_command.can_add(client, host, new):
+        words = " ".join(client.own_command.add[:3]) if client.own_command else ""
+        backup = current.file.back_up()
+        own_command.add(client, host, name, new, replace=current.entry is not None)
+        current = CurrentEntry.read(client, current.file.path, name)
+        if own_command.is_same(current.entry, new):
+            return Written(f"Added by `{words}`, and read back from {current.file.path}.", backup)
+        tried = f"`{words}` did not add it, so the file was changed. "
+    mode = 0o644 if options.scope == "project" else 0o600
+    backup = current.file.write(
+        changed_text(options, current, new), private=holds_secret(new), mode=mode
+    )
+    after = CurrentEntry.read(client, current.file.path, name)
+    if after.entry != dict(new):
+        raise ClientConfigError(
+            f"{current.file.path} does not hold the entry after it was written: another program changed "
+            "it. Close the client, and run the command again"
+        )
+    return Written(f"{tried}Written to {current.file.path}, and read back.", backup)
