@@ -17,6 +17,7 @@ from telnyx_mcp.clients.catalog import FILE_CLIENTS
 from telnyx_mcp.clients.client import Host
 from telnyx_mcp.clients.errors import ClientConfigError
 from telnyx_mcp.clients.installed import Installed, all_installed, installed_in
+from telnyx_mcp.clients.variables import DIRECTORIES, NEEDED
 from telnyx_mcp.config.command_line import command_line
 
 
@@ -100,8 +101,12 @@ def _of(profile: str | None) -> str:
 
 
 def _identity(installed: Installed, environment: Mapping[str, str]) -> tuple[object, ...]:
-    """What tells two servers apart: their settings and their profile."""
-    return (installed.profile, tuple(sorted(installed.variables(environment).items())))
+    """What tells two servers apart: their profile, settings and directories, not proxies or displays."""
+    variables = installed.variables(environment).items()
+    return (
+        installed.profile,
+        *sorted(each for each in variables if each[0] not in NEEDED or each[0] in DIRECTORIES),
+    )
 
 
 def _become(environment: Mapping[str, str]) -> None:
