@@ -38,13 +38,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Prints the findings. 0 if nothing failed, else 1."""
-    with as_installed(options, terminal):
+    with as_installed(options, terminal) as installed:
+        asks = installed is not None and installed.asks_for_key
+        key_with = installed.client.title if installed and asks else None
         accounts = configured_accounts(options, terminal, warn=False)  # they are findings here
         return run_with_account(
             options,
             accounts.main,
             lambda settings: print_findings(
-                settings, accounts, terminal, as_json=options.json, clear_pace=options.clear_pace
+                settings,
+                accounts,
+                terminal,
+                as_json=options.json,
+                clear_pace=options.clear_pace,
+                key_with=key_with,
             ),
         )
 
@@ -56,12 +63,19 @@ def print_findings(
     *,
     as_json: bool,
     clear_pace: bool,
+    key_with: str | None = None,
 ) -> int:
     """Checks these settings, and the other accounts, and prints line by line, or as JSON."""
 
     async def run_all() -> list[Finding]:
         findings: list[Finding] = []
-        checking = run_checks(settings, accounts.others, profiles=accounts, clear_pace=clear_pace)
+        checking = run_checks(
+            settings,
+            accounts.others,
+            profiles=accounts,
+            clear_pace=clear_pace,
+            key_with=key_with,
+        )
         async for finding in checking:
             findings.append(finding)
             if not as_json:

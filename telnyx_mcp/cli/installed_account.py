@@ -34,16 +34,14 @@ def client_option(parser: argparse.ArgumentParser) -> None:
 @contextmanager
 def as_installed(
     options: argparse.Namespace, terminal: Terminal, host: Host | None = None
-) -> Iterator[None]:
+) -> Iterator[Installed | None]:
     """Inside, the environment of this process is that of the chosen server, and `options.profile` its
     profile. Raises `CommandError` if the named client does not have it."""
     host = host or Host()
-    if getattr(options, "sandbox", False):
-        yield
-        return
-    installed = choose(options.client, options.profile, host)
+    is_sandbox = getattr(options, "sandbox", False)
+    installed = None if is_sandbox else choose(options.client, options.profile, host)
     if installed is None:
-        yield
+        yield None
         return
     options.profile = installed.profile
     if options.client is None:
@@ -51,7 +49,7 @@ def as_installed(
     before = dict(os.environ)
     _become(installed.settings(before))
     try:
-        yield
+        yield installed
     finally:
         _become(before)
 

@@ -101,9 +101,8 @@ def _missing(settings: Settings) -> KeyUnavailable:
         f"There is no API key{at}.",
         f"Create one (Mission Control Portal, API Keys). Then: {command_line('install CLIENT', None)}, or "
         f"{set_key}, or set TELNYX_API_KEY and start this again. If an assistant's "
-        "configuration holds it, a command at the terminal needs the same: export "
-        "TELNYX_API_KEY=KEY... (and its TELNYX_BASE_URL and TELNYX_MCP_STATE_URL, if it has them), or "
-        f"the --profile. To try it without a key: {command_line('serve --sandbox', None)}",
+        "configuration holds it, doctor, approve, ledger and resolve find it there with --client CLIENT, "
+        f"such as claude-desktop. To try it without a key: {command_line('serve --sandbox', None)}",
     )
 
 

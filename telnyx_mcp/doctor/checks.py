@@ -40,12 +40,14 @@ async def run_checks(
     profiles: ConfiguredAccounts | None = None,
     *,
     clear_pace: bool = False,
+    key_with: str | None = None,
 ) -> AsyncIterator[Finding]:
     """The findings, one after the other. A problem is a finding, never an exception.
 
-    `clear_pace` first reopens endpoints that a 429 closed, for all copies on the key.
+    `clear_pace` first reopens endpoints that a 429 closed, for all copies on the key. `key_with` is the
+    client that keeps the key where nothing else can read it.
     """
-    context = DoctorContext(settings, others or {}, now, profiles, clear_pace)
+    context = DoctorContext(settings, others or {}, now, profiles, clear_pace, key_with)
     try:
         for check in CHECKS:
             for finding in await check(context):

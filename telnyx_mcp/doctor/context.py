@@ -42,6 +42,8 @@ class DoctorContext:
     """The profiles file, if the settings come from one."""
     clear_pace: bool = False
     """Whether to reopen endpoints that a 429 closed, before anything is tried."""
+    key_with: str | None = None
+    """The client that asks the user for the key and keeps it, if one does."""
     keyed: Settings = field(init=False)
     """The settings with their key, once it was found."""
     client: TelnyxClient = field(init=False)

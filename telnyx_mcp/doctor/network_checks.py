@@ -42,6 +42,10 @@ async def check_key_and_network(context: DoctorContext) -> list[Finding]:
     try:
         context.use(await to_thread.run_sync(with_key, context.settings))
     except KeyUnavailable as error:
+        if context.key_with:
+            found = f"not tried: {context.key_with} asks for it and keeps it"
+            do = "To try it here, too: set TELNYX_API_KEY for this command."
+            return [Finding("key", Level.NOTE, found, do)]
         return [Finding("key", Level.FAILED, error.why, error.do)]
     return [*await _clear_pace(context), *await _balance(context)]
 

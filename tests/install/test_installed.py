@@ -16,6 +16,7 @@ from telnyx_mcp.cli.errors import CommandError
 from telnyx_mcp.cli.installed_account import as_installed, choose
 from telnyx_mcp.clients.catalog import CLIENTS
 from telnyx_mcp.clients.client import Host
+from telnyx_mcp.clients.entry import own_command
 from telnyx_mcp.clients.installed import Installed
 from telnyx_mcp.sandbox import Sandbox
 from tests.support.command import Run
@@ -184,3 +185,17 @@ def test_doctor_checks_the_account_of_the_installed_server(run: Run, home: Path)
     done = run("doctor", "--json")
     checks = json.loads(done.stdout)["checks"]
     assert {"check": "key", "level": "ok", "found": "accepted", "do": ""} in checks
+
+
+def test_doctor_ends_well_where_the_client_keeps_the_key(
+    run: Run, home: Path, tmp_path: Path
+) -> None:
+    CLIENTS["claude-desktop"].file(Host(home=tmp_path)).unlink()
+    file = CLIENTS["vscode"].file(Host(home=tmp_path))
+    file.parent.mkdir(parents=True)
+    entry = {"command": own_command()[0], "env": {"TELNYX_API_KEY": "${input:telnyx_api_key}"}}
+    file.write_text(json.dumps({"servers": {"telnyx-account": entry}}), "utf-8")
+    done = run("doctor")
+    assert done.returncode == 0
+    assert "not tried: VS Code asks for it and keeps it" in done.stdout
+    assert "the client asks for the key" in done.stdout
