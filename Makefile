@@ -11,18 +11,22 @@ PYTHON :=
 # Third-party clients and test suites, through npm
 INTEROP := tests/interop
 CLIENTS := $(INTEROP)/node_modules/.ready
+# Assistants as users have them
+HOSTS := $(INTEROP)/hosts
+ASSISTANTS := $(HOSTS)/node_modules/.ready
 
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header --no-python-downloads --quiet
 EVERYTHING := --extra postgres --extra keyring --group lock --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test interop bundle check contract spec docs pictures bench metrics mutants lock interop-lock clean
+.PHONY: help demo test interop interop-hosts bundle check contract spec docs pictures bench metrics mutants lock interop-lock clean
 
 help:
 	@echo 'make demo      a tour of the server on a sandbox account; needs no key'
 	@echo 'make test      run the tests; ARGS goes to pytest'
 	@echo 'make interop   run the conformance suite and third-party clients; needs npm, takes two minutes'
+	@echo 'make interop-hosts  try real Claude Code, Codex and Gemini CLI; needs npm, and a gigabyte'
 	@echo 'make bundle    dist/telnyx-account-mcp.mcpb, for Claude Desktop; needs npm'
 	@echo 'make check     lint, format, types, and the published contract against the code'
 	@echo 'make contract  generate tools/ and the book of the front from the code'
@@ -33,7 +37,7 @@ help:
 	@echo 'make metrics   measure the code: sizes, comments, types, repetition'
 	@echo 'make mutants   change one thing in the code at a time: do the tests notice? takes an hour'
 	@echo 'make lock      update the pinned versions in constraints.txt'
-	@echo 'make interop-lock  update the pinned versions in $(INTEROP)/package-lock.json'
+	@echo 'make interop-lock  update the pinned versions of npm packages'
 	@echo 'make clean     remove everything that these commands created, .venv included'
 
 $(READY): pyproject.toml constraints.txt scripts/setup
@@ -53,6 +57,14 @@ $(CLIENTS): $(INTEROP)/package.json $(INTEROP)/package-lock.json
 	@command -v npm >/dev/null || { echo 'interop: needs npm; it comes with Node.js' >&2; exit 1; }
 	@cd $(INTEROP) && npm ci
 	@touch $(CLIENTS)
+
+interop-hosts: $(READY) $(ASSISTANTS)
+	@$(BIN)/python -m pytest -m interop $(ARGS) $(INTEROP)/test_hosts.py
+
+$(ASSISTANTS): $(HOSTS)/package.json $(HOSTS)/package-lock.json
+	@command -v npm >/dev/null || { echo 'interop-hosts: needs npm; it comes with Node.js' >&2; exit 1; }
+	@cd $(HOSTS) && npm ci
+	@touch $(ASSISTANTS)
 
 # A bundle for Claude Desktop, validated and packed by the tool of its makers.
 bundle: $(READY) $(CLIENTS)
@@ -76,6 +88,7 @@ docs: $(READY)
 	@$(BIN)/python -m scripts.generate.tokens
 	@$(BIN)/python -m scripts.generate.faults
 	@$(BIN)/python -m scripts.generate.security
+	@$(BIN)/python -m scripts.generate.hosts
 
 pictures: $(READY)
 	@$(BIN)/python -m scripts.generate.pictures
@@ -111,11 +124,13 @@ lock: $(READY)
 
 # The same for npm, in a folder without node_modules: npm would keep the versions found there.
 interop-lock: $(READY)
-	@rm -rf .venv/interop && mkdir .venv/interop
-	@cp $(INTEROP)/package.json $(INTEROP)/.npmrc .venv/interop
-	@cd .venv/interop && npm install --package-lock-only
-	@$(BIN)/python -m tests.interop.lock .venv/interop/package-lock.json
+	@for each in $(INTEROP) $(HOSTS); do \
+		rm -rf .venv/interop && mkdir .venv/interop && \
+		cp $$each/package.json $$each/.npmrc .venv/interop && \
+		(cd .venv/interop && npm install --package-lock-only) && \
+		$(BIN)/python -m tests.interop.lock .venv/interop/package-lock.json $$each/package-lock.json || exit 1; \
+	done
 
 clean:
-	rm -rf $(INTEROP)/node_modules .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
+	rm -rf $(INTEROP)/node_modules $(HOSTS)/node_modules .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
 	find telnyx_mcp tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,4 +1,4 @@
-"""Writes package-lock.json without any address: `make interop-lock`."""
+"""Writes a package-lock.json without any address: `make interop-lock`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import json
 import sys
 from pathlib import Path
 
-LOCK = Path(__file__).parent / "package-lock.json"
+HERE = Path(__file__).parent
+LOCKS = (HERE / "package-lock.json", HERE / "hosts" / "package-lock.json")
 
 
 def strip(written: str) -> str:
@@ -24,4 +25,5 @@ def strip(written: str) -> str:
 
 
 if __name__ == "__main__":
-    LOCK.write_text(strip(Path(sys.argv[1]).read_text(encoding="utf-8")), encoding="utf-8")
+    source, target = map(Path, sys.argv[1:])
+    target.write_text(strip(source.read_text(encoding="utf-8")), encoding="utf-8")

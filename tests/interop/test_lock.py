@@ -1,34 +1,42 @@
-"""What `make interop` installs is pinned, and from nowhere in particular."""
+"""What `make interop` and `make interop-hosts` install is pinned, and from nowhere in particular."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
-from tests.interop.lock import LOCK
+import pytest
+
+from tests.interop.lock import LOCKS
+
+each_lock = pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.parent.name)
 
 
-def packages() -> dict[str, dict[str, Any]]:
-    locked = json.loads(LOCK.read_text(encoding="utf-8"))["packages"]
+def packages(lock: Path) -> dict[str, dict[str, Any]]:
+    locked = json.loads(lock.read_text(encoding="utf-8"))["packages"]
     return {name: package for name, package in locked.items() if name}
 
 
-def test_the_lock_holds_no_address() -> None:
-    assert "://" not in LOCK.read_text(encoding="utf-8")
+@each_lock
+def test_the_lock_holds_no_address(lock: Path) -> None:
+    assert "://" not in lock.read_text(encoding="utf-8")
 
 
-def test_every_package_is_pinned_by_its_hash() -> None:
-    assert packages()
+@each_lock
+def test_every_package_is_pinned_by_its_hash(lock: Path) -> None:
+    assert packages(lock)
     unpinned = [
         name
-        for name, each in packages().items()
+        for name, each in packages(lock).items()
         if not each.get("integrity", "").startswith("sha512-") and not each.get("inBundle")
     ]
     assert unpinned == []
 
 
-def test_the_lock_is_that_of_package_json() -> None:
-    wanted = json.loads((LOCK.parent / "package.json").read_text(encoding="utf-8"))
-    locked = json.loads(LOCK.read_text(encoding="utf-8"))["packages"][""]
+@each_lock
+def test_the_lock_is_that_of_package_json(lock: Path) -> None:
+    wanted = json.loads((lock.parent / "package.json").read_text(encoding="utf-8"))
+    locked = json.loads(lock.read_text(encoding="utf-8"))["packages"][""]
     for kind in ("dependencies", "optionalDependencies"):
         assert locked[kind] == wanted[kind]
