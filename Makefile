@@ -26,7 +26,7 @@ help:
 	@echo 'make demo      a tour of the server on a sandbox account; needs no key'
 	@echo 'make test      run the tests; ARGS goes to pytest'
 	@echo 'make interop   run the conformance suite and third-party clients; needs npm, takes two minutes'
-	@echo 'make interop-hosts  try real Claude Code, Codex and Gemini CLI; needs npm, and a gigabyte'
+	@echo 'make interop-hosts  try real assistants, such as Claude Code; needs npm, and two gigabytes'
 	@echo 'make bundle    dist/telnyx-account-mcp.mcpb, for Claude Desktop; needs npm'
 	@echo 'make check     lint, format, types, and the published contract against the code'
 	@echo 'make contract  generate tools/ and the book of the front from the code'

@@ -39,17 +39,24 @@ The entry that `install` writes is compared with the one that the client's docum
 
 def _project(host: RealHost) -> str:
     client = CLIENTS[host.client]
+    if host.project is None:
+        return "none that `install` writes"
     refers = client.reference and f"`{client.reference.replace('NAME', KEY)}`"
     return (
         f"`{client.project_file}` with {refers or f'`{client.forward_field}`'}; {host.project.text}"
     )
 
 
+def _added(said: str) -> str:
+    command = said.removeprefix("Added ").removesuffix(", and read back")
+    return command if command.startswith("by") else "written into the file"
+
+
 ROWS: Mapping[str, Callable[[RealHost], str]] = {
     "version": lambda host: host.version,
     "Node.js": lambda host: host.node,
-    "an entry without a key": lambda host: host.added.removesuffix(", and read back"),
-    "an entry with a key": lambda _: "written into the file, and read back",
+    "an entry without a key": lambda host: _added(host.added),
+    "an entry with a key": lambda _: _added(""),
     "the host lists it": lambda host: host.lists.text,
     "the host shows it": lambda host: host.shows.text if host.shows else "has no such command",
     "the host starts it": lambda host: host.starts or "its list does",

