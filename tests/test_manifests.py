@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import struct
 import tomllib
+import zlib
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scripts.generate import manifests
+from scripts.generate import icon, manifests
 from telnyx_mcp import __version__
-from telnyx_mcp.config.settings import VARIABLES
+from telnyx_mcp.config.profiles import checked
+from telnyx_mcp.config.settings import VARIABLES, Settings
 
 ROOT = Path(__file__).parent.parent
 
@@ -54,6 +58,46 @@ def test_every_setting_is_named_and_secrets_are_marked(server: dict[str, Any]) -
     secret = {each["name"] for each in variables if each.get("isSecret")}
     assert secret == {"TELNYX_API_KEY", "TELNYX_MCP_STATE_URL", "TELNYX_MCP_HTTP_TOKEN"}
     assert [each["name"] for each in variables if each.get("isRequired")] == ["TELNYX_API_KEY"]
+
+
+def test_the_bundle_asks_for_numbers_within_bounds_and_starts_with_the_defaults() -> None:
+    """Claude Desktop puts the number as it is into the variable."""
+    numbers = {name: each for name, each in manifests.ASKED.items() if each["type"] == "number"}
+    assert numbers.keys() == {"max_payment", "max_per_day", "max_per_30_days"}
+    for name, each in numbers.items():
+        assert 0 == each["min"] < each["default"] < each["max"]
+        assert Decimal(each["default"]) == Settings.model_fields[name].default
+        checked("", **{name: str(each["max"])})
+
+
+def test_the_bundle_says_in_plain_words_what_it_asks_for_and_how_changes_are_approved() -> None:
+    manifest = manifests.manifest()
+    for name, asked in manifest["user_config"].items():
+        assert asked["title"] != name
+        assert asked["description"].endswith(".")
+        assert "TELNYX_" not in asked["description"]
+    assert "page in your browser" in manifest["long_description"]
+    assert "what you found in the Mission Control Portal" in manifest["long_description"]
+    for link in ("homepage", "documentation", "support"):
+        assert manifest[link].startswith("https://github.com/telnyx-account-mcp/telnyx-account-mcp")
+
+
+def test_the_icon_is_the_one_that_is_drawn() -> None:
+    drawn = icon.ICON.read_bytes()
+    assert manifests.manifest()["icon"] == icon.ICON.name
+    assert drawn.startswith(b"\x89PNG")
+    width, height = struct.unpack(">II", drawn[16:24])
+    assert (width, height) == (icon.SIZE, icon.SIZE)
+
+
+@pytest.mark.slow
+def test_the_icon_is_drawn_again_as_it_is() -> None:
+    drawn = icon.ICON.read_bytes()
+    (length,) = struct.unpack(">I", drawn[33:37])  # of the data, after the signature and the header
+    assert drawn[37:41] == b"IDAT"
+    assert zlib.decompress(drawn[41 : 41 + length]) == icon.rows(), (
+        "python -m scripts.generate.icon"
+    )
 
 
 def test_the_bundle_asks_for_the_tested_versions() -> None:

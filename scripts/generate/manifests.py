@@ -24,16 +24,60 @@ SERVER = ROOT / "server.json"
 NAME = "io.github.telnyx-account-mcp/telnyx-account-mcp"
 SCHEMA = "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json"
 SUMMARY = "A Telnyx account: balance, spend, invoices, webhooks; payments only as approved"
+HOMEPAGE = f"https://github.com/{NAME.removeprefix('io.github.')}"
+ICON = ROOT / "docs" / "images" / "icon.png"
+APPROVALS = (
+    "A payment or a change of auto-recharge opens a page in your browser. It shows what would be sent, and "
+    "you type the amount to approve it. If it is not known whether a payment went through, nothing else is "
+    "paid: ask for a payment again, and the page asks what you found in the Mission Control Portal."
+)
 ASKED: dict[str, dict[str, Any]] = {
     "api_key": {
         "type": "string",
         "title": "Telnyx API key",
+        "description": "Create one in the Mission Control Portal, under API Keys. It is kept in the "
+        "secret storage of your computer.",
         "sensitive": True,
         "required": True,
     },
-    "read_only": {"type": "boolean", "title": "Read-only", "default": False},
-    "max_payment": {"type": "string", "title": "Largest payment", "default": "500.00"},
-    "timezone": {"type": "string", "title": "Time zone", "default": "UTC"},
+    "read_only": {
+        "type": "boolean",
+        "title": "Read-only",
+        "description": "Only look: every payment and every change is refused.",
+        "default": False,
+    },
+    "max_payment": {
+        "type": "number",
+        "title": "Largest payment",
+        "description": "The most that one payment may be, in your account's currency. You approve each "
+        "payment yourself.",
+        "default": 500,
+        "min": 0,
+        "max": 100_000,
+    },
+    "max_per_day": {
+        "type": "number",
+        "title": "Most in 24 hours",
+        "description": "The most that may be paid in any 24 hours.",
+        "default": 1000,
+        "min": 0,
+        "max": 1_000_000,
+    },
+    "max_per_30_days": {
+        "type": "number",
+        "title": "Most in 30 days",
+        "description": "The most that may be paid in any 30 days.",
+        "default": 5000,
+        "min": 0,
+        "max": 10_000_000,
+    },
+    "timezone": {
+        "type": "string",
+        "title": "Time zone",
+        "description": "Decides when a day begins, in `yesterday` or `last month`. For example "
+        "Europe/Berlin or America/New_York.",
+        "default": "UTC",
+    },
 }
 """The settings that Claude Desktop asks for. One without a value would reach the server as its own
 placeholder, so each that is not required has a default."""
@@ -87,9 +131,13 @@ def manifest() -> dict[str, Any]:
         "display_name": "Telnyx account",
         "version": __version__,
         "description": SUMMARY,
-        "long_description": f"{about['description']}. Not affiliated with Telnyx.",
+        "long_description": f"{about['description']}. Not affiliated with Telnyx.\n\n{APPROVALS}",
         "author": about["authors"][0],
         "license": about["license"],
+        "homepage": HOMEPAGE,
+        "documentation": f"{HOMEPAGE}/blob/main/docs/approvals.md",
+        "support": f"{HOMEPAGE}/issues",
+        "icon": ICON.name,
         "keywords": about["keywords"],
         "server": {
             "type": "uv",
@@ -102,10 +150,7 @@ def manifest() -> dict[str, Any]:
                 },
             },
         },
-        "user_config": {
-            name: {**asked, "description": fields[name].description}
-            for name, asked in ASKED.items()
-        },
+        "user_config": ASKED,
         "tools": [{"name": each.name, "description": each.description} for each in TOOLS],
         "prompts": [
             {
@@ -143,6 +188,7 @@ def lay_out(folder: Path) -> None:
     shutil.copytree(ROOT / "prompts", folder / "telnyx_mcp" / "_prompts")
     for name in ("LICENSE", "README.md"):
         shutil.copy(ROOT / name, folder)
+    shutil.copy(ICON, folder)
     (folder / "pyproject.toml").write_text(bundled_project(), "utf-8")
     text = json.dumps(manifest(), indent=2, ensure_ascii=False) + "\n"
     (folder / "manifest.json").write_text(text, "utf-8")

@@ -38,11 +38,19 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_it_holds_the_program_and_nothing_else(bundle: Path) -> None:
     tops = {each.name for each in bundle.iterdir()}
-    assert tops == {"manifest.json", "pyproject.toml", "telnyx_mcp", "LICENSE", "README.md"}
+    assert tops == {
+        "manifest.json",
+        "pyproject.toml",
+        "telnyx_mcp",
+        "LICENSE",
+        "README.md",
+        "icon.png",
+    }
     files = [each for each in bundle.rglob("*") if each.is_file()]
     assert {each.suffix for each in files} <= {
         ".py",
         ".md",
+        ".png",
         ".html",
         ".json",
         ".toml",
