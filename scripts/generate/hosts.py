@@ -52,6 +52,11 @@ def _added(said: str) -> str:
     return command if command.startswith("by") else "written into the file"
 
 
+def _removed(host: RealHost) -> str:
+    command = CLIENTS[host.client].own_command
+    return f"not listed; by `{' '.join(command.remove[:3])}`" if command else "not listed"
+
+
 ROWS: Mapping[str, Callable[[RealHost], str]] = {
     "version": lambda host: host.version,
     "Node.js": lambda host: host.node,
@@ -62,7 +67,7 @@ ROWS: Mapping[str, Callable[[RealHost], str]] = {
     "the host starts it": lambda host: host.starts or "its list does",
     "`doctor` starts it as the host does": lambda _: "yes",
     "a project's file": _project,
-    "after `uninstall`": lambda _: "not listed",
+    "after `uninstall`": _removed,
 }
 
 

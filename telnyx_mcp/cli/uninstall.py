@@ -1,7 +1,7 @@
 """`uninstall`: take this server out of an assistant.
 
-Takes this server out of the client's own configuration file again. Shows the change first, asks,
-keeps a backup, and touches nothing else.
+Takes this server out of the client's configuration again, by the client's own command where it has one,
+else in its file. Shows the change first, asks, keeps a backup, and touches nothing else.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from telnyx_mcp.cli.installing.entries import CurrentEntry
 from telnyx_mcp.cli.installing.failures import failures_as_command_errors
 from telnyx_mcp.cli.installing.options import InstallOptions, client_arguments, options_of
 from telnyx_mcp.cli.installing.view import backup_text, may_write, show_change
+from telnyx_mcp.cli.installing.writing import remove_entry, text_without
 from telnyx_mcp.cli.key import left_in_keyring
 from telnyx_mcp.cli.terminal import Terminal
 from telnyx_mcp.clients.client import Host
-from telnyx_mcp.clients.formats import take
-from telnyx_mcp.clients.inputs import without_input
 
 add_arguments = client_arguments
 
@@ -42,25 +41,20 @@ def uninstall(options: InstallOptions, terminal: Terminal, host: Host | None = N
         path, name = client.file(host, options.scope), options.server
     with failures_as_command_errors(client, path):
         current = CurrentEntry.read(client, path, name)
-        text = take(client.format, current.text, client.path(name))
-        if text == current.text:
+        if text_without(options, current) == current.text:
             terminal.say(
                 f"{client.title} has no server {name} in {current.file.path}; nothing was changed.",
                 error=True,
             )
             return 0
-        if client.prompts_for_key:
-            text = without_input(client, text)
         show_change(terminal, options, current.file, current.entry, None)
         if options.print_only:
             return 0
         if not may_write(options, terminal):
             return 1
         kept = left_in_keyring(current.entry)
-        backup = current.file.write(text, private=False)
-    terminal.say(
-        f"Removed from {current.file.path}.{backup_text(backup, current.entry)}", error=True
-    )
+        written = remove_entry(options, host, current)
+    terminal.say(f"{written.how}{backup_text(written.backup, current.entry)}", error=True)
     if kept:
         terminal.say(kept, error=True)
     terminal.say(f"{client.title} stops using it after a restart.", error=True)

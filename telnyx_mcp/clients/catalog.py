@@ -34,7 +34,8 @@ _ALL = (
         project_file=".mcp.json",
         own_command=OwnCommand(
             ("claude", "mcp", "add-json", "-s", "user", "{name}", "{json}"),
-            remove=("claude", "mcp", "remove", "-s", "user", "{name}"),
+            ("claude", "mcp", "remove", "-s", "user", "{name}"),
+            replaces=False,
         ),
         passes_on=None,
     ),
@@ -130,6 +131,7 @@ _ALL = (
         project_file=".gemini/settings.json",
         own_command=OwnCommand(
             ("gemini", "mcp", "add", "-s", "user", "{env}", "{name}", "{command}", "{args}"),
+            ("gemini", "mcp", "remove", "-s", "user", "{name}"),
             env_option="-e",
         ),
         passes_on=FEW | {*PROXIES, *DIRECTORIES, *DESKTOP},
@@ -146,6 +148,7 @@ _ALL = (
         project_file=".codex/config.toml",
         own_command=OwnCommand(
             ("codex", "mcp", "add", "{name}", "{env}", "--", "{command}", "{args}"),
+            ("codex", "mcp", "remove", "{name}"),
             env_option="--env",
         ),
     ),

@@ -52,15 +52,16 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class OwnCommand:
-    """The client's command that adds a server, and how it takes the server.
+    """The client's commands that add a server and remove it.
 
-    In `add` and `remove`, `{name}` is the server's name and `{json}` the entry; `{env}`, `{command}`
-    and `{args}` stand for several words.
+    `{name}` is the server's name and `{json}` the entry; `{env}`, `{command}` and `{args}` stand for
+    several words.
     """
 
     add: Sequence[str]
-    remove: Sequence[str] = ()
-    """Run before `add` if there is such a server: for a client that does not replace one."""
+    remove: Sequence[str]
+    replaces: bool = True
+    """Whether `add` replaces a server of the same name; else it must be removed first."""
     env_option: str = ""
     fields: frozenset[str] = frozenset({"command", "args", "env"})
     """The fields of an entry that `add` can express; with `{json}`, all."""

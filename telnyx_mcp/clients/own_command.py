@@ -1,4 +1,4 @@
-"""Adds the server by the client's own command, where that is the documented way and it can be done safely.
+"""Adds and removes the server by the client's own command, where it has one that can be used safely.
 
 Claude Code, for one, rewrites its file while it runs, and its command waits its turn. A command line can be
 read by every program of the computer, so an entry that holds a key or a password never goes through it.
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from telnyx_mcp.clients.client import Client, Host
+from telnyx_mcp.clients.client import Client, Host, OwnCommand
 from telnyx_mcp.clients.entry import args_of, command_of, env_of, holds_secret
 
 SECONDS = 30.0
@@ -20,22 +21,31 @@ SECONDS = 30.0
 def can_add(client: Client, host: Host, entry: Mapping[str, Any]) -> bool:
     """Whether the client's command is here and can add this entry, the whole of it."""
     command = client.own_command
-    program = host.which(command.program) if command else None
-    if command is None or program is None or holds_secret(entry):
+    if command is None or _program(command, host) is None or holds_secret(entry):
         return False
-    if program.lower().endswith((".cmd", ".bat")):
-        return False  # Windows would read signs in the JSON as its shell's own
     return "{json}" in command.add or set(entry) <= command.fields
 
 
-def add(client: Client, host: Host, name: str, entry: Mapping[str, Any], *, replace: bool) -> bool:
-    """Runs the client's command. Whether it worked is seen in the client's file, not in its answer."""
+def add(client: Client, host: Host, name: str, entry: Mapping[str, Any], *, is_there: bool) -> str:
+    """Runs the client's command, and returns it without the entry. Whether it worked is seen in the
+    client's file, not in its answer."""
     command = client.own_command
     if command is None:
-        return False
-    if replace and command.remove:
-        _run(_words(command.remove, name, entry, ""), host)
-    return _run(_words(command.add, name, entry, command.env_option), host)
+        return ""
+    if is_there and not command.replaces:
+        _run(command, command.remove, name, {}, host)
+    _run(command, command.add, name, entry, host)
+    return _short(command.add)
+
+
+def remove(client: Client, host: Host, name: str) -> str:
+    """Runs the client's command that removes the server, and returns it, as `add` does. Empty if the
+    command is not here."""
+    command = client.own_command
+    if command is None or _program(command, host) is None:
+        return ""
+    _run(command, command.remove, name, {}, host)
+    return _short(command.remove)
 
 
 def is_same(entry: object, wanted: Mapping[str, Any]) -> bool:
@@ -47,21 +57,42 @@ def is_same(entry: object, wanted: Mapping[str, Any]) -> bool:
     )
 
 
-def _words(template: Sequence[str], name: str, entry: Mapping[str, Any], option: str) -> list[str]:
-    program, *args = command_of(entry)
+def _short(template: Sequence[str]) -> str:
+    return " ".join(template[:3])
+
+
+def _program(command: OwnCommand, host: Host) -> str | None:
+    """The path of the client's program. Not a script of Windows' shell, which would read signs in the
+    JSON as its own."""
+    program = host.which(command.program)
+    return None if program is None or program.lower().endswith((".cmd", ".bat")) else program
+
+
+def _words(
+    template: Sequence[str], name: str, entry: Mapping[str, Any], option: str
+) -> Iterator[str]:
+    program, *args = command_of(entry) or [""]
     env = [word for each, value in env_of(entry).items() for word in (option, f"{each}={value}")]
     several = {"{env}": env, "{args}": args}
     single = {"{name}": name, "{json}": json.dumps(dict(entry)), "{command}": program}
-    return [word for each in template for word in several.get(each, [single.get(each, each)])]
+    for each in template:
+        yield from several.get(each, [single.get(each, each)])
 
 
-def _run(words: Sequence[str], host: Host) -> bool:
-    program = host.which(words[0])
+def _run(
+    command: OwnCommand,
+    template: Sequence[str],
+    name: str,
+    entry: Mapping[str, Any],
+    host: Host,
+) -> None:
+    program = _program(command, host)
     if program is None:
-        return False
-    try:
-        done = subprocess.run(  # noqa: S603 - the client's own program, without a shell
-            [program, *words[1:]],
+        return
+    words = [program, *_words(template[1:], name, entry, command.env_option)]
+    with suppress(OSError, subprocess.TimeoutExpired):
+        subprocess.run(  # noqa: S603 - the client's own program, without a shell
+            words,
             env=dict(host.environment),
             cwd=host.home if host.home.is_dir() else None,
             stdin=subprocess.DEVNULL,
@@ -69,6 +100,3 @@ def _run(words: Sequence[str], host: Host) -> bool:
             timeout=SECONDS,
             check=False,
         )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0

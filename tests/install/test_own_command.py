@@ -76,6 +76,36 @@ def test_claude_code_is_asked_to_add_it_and_the_file_is_read_back(
     assert desk.entry("claude-code")["args"] == ["serve", "--read-only"]
 
 
+def test_claude_code_is_asked_to_remove_it(
+    desk: Desk, keyring: KeyringBackend, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = Program(desk, "claude", adds(desk))
+    desk.install("claude-code", yes=True)
+    assert desk.uninstall("claude-code", yes=True) == 0
+    assert program.calls[-1] == ["mcp", "remove", "-s", "user", "telnyx-account"]
+    assert desk.data("claude-code")["mcpServers"] == {}
+    assert "by `claude mcp remove`" in capsys.readouterr().err
+    assert desk.uninstall("claude-code", yes=True) == 0  # it is not there: nothing is run
+    assert len(program.calls) == 2
+
+
+@pytest.mark.parametrize("client", ["claude", "gemini", "codex"])
+def test_a_command_that_does_not_remove_it_is_followed_by_the_edit_of_the_file(
+    desk: Desk, client: str
+) -> None:
+    name = {"claude": "claude-code"}.get(client, client)
+    desk.install(name, yes=True)
+    program = Program(desk, client)
+    assert desk.uninstall(name, yes=True) == 0
+    [call] = program.calls
+    assert call[:2] == ["mcp", "remove"]
+    assert "telnyx" not in desk.file(name).read_text("utf-8")
+
+
+@pytest.mark.attack(
+    "another program reads the command lines of the computer while `install` runs a client's command",
+    "no key, token or password of a proxy or a database stands on one: the file is changed instead",
+)
 def test_a_key_never_stands_on_a_command_line(desk: Desk) -> None:
     program = Program(desk, "claude", adds(desk))
     assert desk.install("claude-code", key="client") == 0

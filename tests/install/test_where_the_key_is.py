@@ -56,6 +56,10 @@ def test_a_client_without_a_file_for_projects_is_refused(desk: Desk, client: str
         desk.install(client, scope="project", yes=True)
 
 
+@pytest.mark.attack(
+    "a project's file, which others get with the repository, is made to hold a key or a password",
+    "refused: such a file refers to a variable, or the client asks",
+)
 @pytest.mark.parametrize(
     "options",
     [

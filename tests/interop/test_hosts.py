@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from telnyx_mcp.clients.catalog import CLIENTS
 from telnyx_mcp.clients.entry import own_command
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.tools import TOOLS
@@ -191,6 +192,8 @@ def test_after_uninstalling_the_host_does_not_list_it(computer: Computer) -> Non
     computer.install("--offline", "--key-file", key_file(computer))
     done = computer.run("telnyx-account-mcp", "uninstall", computer.host.client, "--yes")
     assert done.returncode == 0, done.stderr
+    command = CLIENTS[computer.host.client].own_command
+    assert ("by `" in done.stderr) == (command is not None)
     assert NAME not in computer.output(computer.host.lists.command)
 
 

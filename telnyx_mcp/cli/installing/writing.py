@@ -13,8 +13,8 @@ from telnyx_mcp.clients import own_command
 from telnyx_mcp.clients.client import Host
 from telnyx_mcp.clients.entry import ASKED, KEY, env_of, holds_secret
 from telnyx_mcp.clients.errors import ClientConfigError
-from telnyx_mcp.clients.formats import put
-from telnyx_mcp.clients.inputs import with_input
+from telnyx_mcp.clients.formats import put, take
+from telnyx_mcp.clients.inputs import with_input, without_input
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,8 @@ def write_entry(
     client, name = options.chosen, options.server
     tried = ""
     if options.scope == "user" and own_command.can_add(client, host, new):
-        words = " ".join(client.own_command.add[:3]) if client.own_command else ""
         backup = current.file.back_up()
-        own_command.add(client, host, name, new, replace=current.entry is not None)
+        words = own_command.add(client, host, name, new, is_there=current.entry is not None)
         current = CurrentEntry.read(client, current.file.path, name)
         if own_command.is_same(current.entry, new):
             return Written(f"Added by `{words}`, and read back from {current.file.path}.", backup)
@@ -57,3 +56,26 @@ def write_entry(
             "it. Close the client, and run the command again"
         )
     return Written(f"{tried}Written to {current.file.path}, and read back.", backup)
+
+
+def remove_entry(options: InstallOptions, host: Host, current: CurrentEntry) -> Written:
+    """Removes it. Raises `ClientConfigError`."""
+    client, name = options.chosen, options.server
+    if options.scope == "user":
+        backup = current.file.back_up()
+        words = own_command.remove(client, host, name)
+        after = CurrentEntry.read(client, current.file.path, name)
+        if words and after.entry is None:
+            return Written(f"Removed from {current.file.path} by `{words}`.", backup)
+        current = after
+    backup = current.file.write(text_without(options, current), private=False)
+    return Written(f"Removed from {current.file.path}.", backup)
+
+
+def text_without(options: InstallOptions, current: CurrentEntry) -> str:
+    """The file's text without the entry. Raises `ClientConfigError`."""
+    client = options.chosen
+    text = take(client.format, current.text, client.path(options.server))
+    if client.prompts_for_key and text != current.text:
+        return without_input(client, text)
+    return text
