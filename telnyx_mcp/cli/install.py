@@ -72,9 +72,9 @@ def install(options: InstallOptions, terminal: Terminal, host: Host | None = Non
 
     Raises `CommandError`.
     """
-    host = host or Host()
     client = options.chosen
     with failures_as_command_errors(client, None):
+        host = host or Host()
         place, given = place_of_key(options), given_variables(options, host)
         if client.place is None:
             return _print_entry(terminal, options, entry_for(options, place, given, None), place)

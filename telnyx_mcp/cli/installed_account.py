@@ -37,9 +37,9 @@ def as_installed(
 ) -> Iterator[Installed | None]:
     """Inside, the environment of this process is that of the chosen server, and `options.profile` its
     profile. Raises `CommandError` if the named client does not have it."""
-    host = host or Host()
-    is_sandbox = getattr(options, "sandbox", False)
-    installed = None if is_sandbox else choose(options.client, options.profile, host)
+    installed = None
+    if not getattr(options, "sandbox", False):
+        installed = _installed(options, host)
     if installed is None:
         yield None
         return
@@ -52,6 +52,15 @@ def as_installed(
         yield installed
     finally:
         _become(before)
+
+
+def _installed(options: argparse.Namespace, host: Host | None) -> Installed | None:
+    try:
+        return choose(options.client, options.profile, host or Host())
+    except ClientConfigError as error:  # there is no home
+        if options.client is None:
+            return None
+        raise not_done(error) from None
 
 
 def choose(client: str | None, profile: str | None, host: Host) -> Installed | None:

@@ -31,13 +31,13 @@ def uninstall(options: InstallOptions, terminal: Terminal, host: Host | None = N
 
     Raises `CommandError`.
     """
-    host = host or Host()
     client = options.chosen
     if client.place is None:
         raise not_done(
             f"{client.title} has no file that can be edited safely. Take the server out there"
         )
     with failures_as_command_errors(client, None):
+        host = host or Host()
         path, name = client.file(host, options.scope), options.server
     with failures_as_command_errors(client, path):
         current = CurrentEntry.read(client, path, name)

@@ -19,14 +19,22 @@ Scope = Literal["user", "project"]
 PACKAGED = "LocalCache/Roaming"
 
 
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:
+        raise ClientConfigError("this user has no home directory. Set HOME") from None
+
+
 @dataclass(frozen=True, slots=True)
 class Host:
-    """Operating system, home, environment and the current folder."""
+    """Operating system, home and environment, and the folder of the project: the current one. Raises
+    `ClientConfigError` if there is no home."""
 
     system: str = sys.platform
-    home: Path = field(default_factory=Path.home)
+    home: Path = field(default_factory=_home)
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    project: Path = field(default_factory=Path.cwd)
+    project: Path = field(default_factory=Path)
 
     def folder(self, word: str) -> Path:
         """`home`; `config`: where applications keep their settings on this system; `packages`: where
@@ -119,7 +127,10 @@ class Client:
                     f"{self.title} has no file for a project that can refer to a key without holding "
                     "it: leave out --scope project"
                 )
-            return host.project / self.project_file
+            try:
+                return host.project.absolute() / self.project_file
+            except OSError:
+                raise ClientConfigError("the current folder does not exist any more") from None
         if self.place is None:
             raise ClientConfigError(f"{self.title} has no file that can be edited safely")
         if self.directory_variable:

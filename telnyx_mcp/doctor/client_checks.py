@@ -26,7 +26,11 @@ _LONGEST = 400
 
 async def check_clients(_: DoctorContext) -> list[Finding]:
     """Which clients have this server, and whether it starts there."""
-    return await clients_on(Host())
+    try:
+        host = Host()
+    except ClientConfigError as error:
+        return [Finding("client", Level.NOTE, f"not looked for: {error}")]
+    return await clients_on(host)
 
 
 async def clients_on(host: Host) -> list[Finding]:

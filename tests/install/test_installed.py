@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -199,3 +200,45 @@ def test_doctor_ends_well_where_the_client_keeps_the_key(
     assert done.returncode == 0
     assert "not tried: VS Code asks for it and keeps it" in done.stdout
     assert "the client asks for the key" in done.stdout
+
+
+@pytest.fixture
+def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user without a home and without a name, as in some containers."""
+
+    def no_such_user(_: int) -> None:
+        raise KeyError("uid not found")
+
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", no_such_user)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pwd")
+@pytest.mark.usefixtures("homeless")
+def test_without_a_home_the_commands_say_so_and_the_environment_still_works(
+    run: Run, tmp_path: Path
+) -> None:
+    for command in ("install", "uninstall"):
+        done = run(command, "cursor", "--yes", TELNYX_API_KEY=KEY)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "no home directory. Set HOME" in done.stderr
+    state = f"sqlite:///{tmp_path}/state.sqlite3"
+    assert run("ledger", "--json", TELNYX_MCP_STATE_URL=state).stdout == "[]\n"
+    named = run("ledger", "--client", "cursor")
+    assert named.returncode == 1
+    assert "no home directory" in named.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder in use can't be removed")
+def test_a_current_folder_that_is_gone_matters_to_the_file_of_a_project_only(
+    desk: Desk, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(desk.home))
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    project = run("install", "claude-code", "--scope", "project", "--yes")
+    assert project.returncode == 1
+    assert "current folder does not exist any more" in project.stderr
+    done = run("install", "windsurf", "--yes", "--offline", TELNYX_API_KEY=KEY)
+    assert done.returncode == 0

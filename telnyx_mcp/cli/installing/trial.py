@@ -59,4 +59,4 @@ def _ask(key: SecretStr, address: str, env: Mapping[str, str]) -> str:
                 "Nothing was written: Telnyx does not accept this key. Copy it again from the Mission "
                 "Control Portal (API Keys), or add --offline to write it without trying it"
             ) from None
-        return f"Whether the key works is not known: {error.summary}."
+        return f"Whether the key works is not known. {error.summary}"

@@ -55,9 +55,7 @@ def accepted_variables(
     """Those that the user wants in the entry: they are asked once, and with `--yes` none is taken."""
     if not offered or options.yes or not terminal.has_input():
         return {}
-    terminal.say(
-        f"{options.chosen.title} does not pass these variables on to a server:", error=True
-    )
+    terminal.say(f"{options.chosen.title} may not pass these variables on to a server:", error=True)
     for name, value in offered.items():
         terminal.say(f"  {name}={shown(name, value)}", error=True)
     return dict(offered) if terminal.agrees("Write them into the entry? (yes/no) ") else {}
@@ -70,6 +68,6 @@ def note_on_offered(
     if not offered or accepted:
         return None
     return (
-        f"{options.chosen.title} does not pass on {', '.join(offered)}, which this terminal has set. If "
-        f"the server needs them, install again with {' '.join(f'--env {name}' for name in offered)}."
+        f"{options.chosen.title} may not pass on {', '.join(offered)}, as set here. To write that into the "
+        f"entry, install again with {' '.join(f'--env {name}' for name in offered)}."
     )
