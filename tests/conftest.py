@@ -69,10 +69,11 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A key, a profile or a proxy of whoever runs the tests has no part in them."""
+    """A key, a profile, a proxy or certificates of whoever runs the tests have no part in them."""
     for name in list(os.environ):
         screens = ("DISPLAY", "WAYLAND_DISPLAY")  # on which a page would really be opened
-        if name.startswith("TELNYX") or name.lower().endswith("_proxy") or name in screens:
+        ours = name.startswith(("TELNYX", "SSL_CERT_")) or name.lower().endswith("_proxy")
+        if ours or name in screens:
             monkeypatch.delenv(name)
     monkeypatch.setenv("TELNYX_MCP_PROFILES", str(Path(os.devnull) / "none"))
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")

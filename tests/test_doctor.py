@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from anyio import to_thread
 from keyring.backend import KeyringBackend
 from mcp.client.session import ClientRequestContext
@@ -148,7 +149,8 @@ async def test_an_invalid_certificate_is_reported(settings: Settings, scripted: 
     address = scripted.base_url.replace("http://", "https://")
     findings = await found(settings.model_copy(update={"base_url": address}))
     assert failed(findings) == ["network"]
-    assert "certificate" in of(findings, "network")[0].do.lower()
+    assert "WRONG_VERSION_NUMBER" in of(findings, "network")[0].found
+    assert "SSL_CERT_FILE" in of(findings, "network")[0].do
 
 
 @pytest.mark.parametrize(
@@ -594,3 +596,65 @@ async def test_a_closed_pace_is_shown_and_what_the_text_says_to_type_opens_it(
     assert "opened again for all copies: /balance" in shown
     assert "is closed until" not in shown
     assert of(await found(closed), "network")[0].found.startswith(scripted.base_url)
+
+
+# --- proxies and certificates --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("variables", "proxy"),
+    [
+        ({}, "no proxy is used: neither HTTPS_PROXY nor ALL_PROXY is set"),
+        (
+            {"HTTPS_PROXY": "http://user:Swordfish@127.0.0.1:9"},
+            "the proxy 127.0.0.1:9 named by HTTPS_PROXY (http, with a user and password)",
+        ),
+        ({"all_proxy": "socks5://[::1]:9"}, "the proxy [::1]:9 named by all_proxy (socks5)"),
+        (
+            {"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": ".invalid"},
+            "no proxy is used: NO_PROXY exempts it from the proxy of HTTPS_PROXY",
+        ),
+    ],
+)
+async def test_the_proxy_in_use_is_named_without_its_password(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], proxy: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    findings = await found(settings.model_copy(update={"base_url": "https://telnyx.invalid/v2"}))
+    assert [each.found for each in of(findings, "proxy")] == [proxy]
+    assert "Swordfish" not in str(findings)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "check"),
+    [
+        ("HTTPS_PROXY", "ftp://user:Swordfish@127.0.0.1:9", "proxy"),
+        ("ALL_PROXY", "socks5://user:Swordfish@:9", "proxy"),
+        ("SSL_CERT_FILE", "/missing/ca.pem", "tls"),
+        ("SSL_CERT_DIR", "/missing", "tls"),
+    ],
+)
+async def test_a_variable_that_no_connection_can_be_made_with_is_a_failure(
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    value: str,
+    check: str,
+) -> None:
+    monkeypatch.setenv(variable, value)
+    unkeyed = {"base_url": "https://telnyx.invalid/v2", "api_key": None}
+    findings = await found(settings.model_copy(update=unkeyed))
+    (finding,) = of(findings, check)
+    assert finding.level is Level.FAILED
+    assert variable in finding.found
+    assert "Swordfish" not in str(findings)
+
+
+async def test_the_certificates_in_use_are_named(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    findings = await found(settings.model_copy(update={"base_url": "https://telnyx.invalid/v2"}))
+    assert f"SSL_CERT_FILE ({tmp_path / 'ca.pem'})" in of(findings, "tls")[0].found

@@ -20,6 +20,7 @@ from telnyx_mcp.doctor.network_checks import (
     check_operations,
     check_other_accounts,
     check_pace,
+    check_route,
 )
 from telnyx_mcp.doctor.settings_checks import (
     check_addresses,
@@ -62,6 +63,7 @@ CHECKS: Sequence[Check] = (
     check_environment,
     check_profiles,
     check_addresses,
+    check_route,
     check_key_and_network,
     check_other_accounts,
     check_clock,

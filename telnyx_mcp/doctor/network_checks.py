@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -14,8 +14,10 @@ from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.doctor.context import DoctorContext, Finding, Level
 from telnyx_mcp.doctor.operations import CHANGING_OPERATIONS, OPERATIONS, OPTIONAL_OPERATIONS, Ask
 from telnyx_mcp.server.build import transport_of
+from telnyx_mcp.telnyx.certificates import certificates
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.errors import ADVICE, Failure, TelnyxError
+from telnyx_mcp.telnyx.proxies import route_to
 
 CLOCK_MAY_DIFFER = timedelta(seconds=90)
 
@@ -35,6 +37,22 @@ NOT_REACHED = frozenset(
         Failure.RESET,
     }
 )
+
+
+async def check_route(context: DoctorContext) -> list[Finding]:
+    """Which proxy and which certificates are used to reach Telnyx. Nothing is asked yet."""
+    base_url = context.settings.base_url
+    looks: dict[str, Callable[[], object]] = {"proxy": lambda: route_to(base_url)}
+    if base_url.startswith("https:"):
+        looks["tls"] = lambda: f"certificates are checked against {certificates().source}"
+    return [_look(name, look) for name, look in looks.items()]
+
+
+def _look(name: str, look: Callable[[], object]) -> Finding:
+    try:
+        return Finding(name, Level.OK, str(look()))
+    except TelnyxError as error:
+        return Finding(name, Level.FAILED, error.summary, _advice(error))
 
 
 async def check_key_and_network(context: DoctorContext) -> list[Finding]:

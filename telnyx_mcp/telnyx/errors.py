@@ -123,17 +123,17 @@ ADVICE: Mapping[Failure, Advice] = {
         Fate.NOT_SENT,
     ),
     Failure.PROXY: Advice(
-        "The proxy refused to connect to Telnyx, so nothing was sent.",
-        "Trying again may help if the proxy was only busy.",
-        "Ask the user to check the proxy that HTTPS_PROXY or ALL_PROXY names: its address, user and "
-        "password, and whether it lets requests to api.telnyx.com through.",
+        "The proxy made no connection to Telnyx, so nothing was sent.",
+        "Trying again helps only if the proxy was busy.",
+        "Ask the user to check the proxy: its address, and whether it lets requests to Telnyx through. "
+        "`telnyx-account-mcp doctor` shows which one is used; NO_PROXY exempts an address from it.",
         Fate.NOT_SENT,
     ),
     Failure.TLS: Advice(
         "No trusted connection to Telnyx could be made: the TLS certificate or handshake failed.",
         "Trying again will not help.",
-        "Ask the user whether a proxy inspects traffic (SSL_CERT_FILE names its certificate), "
-        "and whether the clock of the machine is right.",
+        "Ask the user whether a proxy inspects traffic: its authority must be in the system's store or in "
+        "the file that SSL_CERT_FILE names. The clock of the machine must be right, too.",
         Fate.NOT_SENT,
     ),
     Failure.TIMEOUT: Advice(
@@ -338,3 +338,8 @@ def _complaint(entry: Mapping[str, Any], names: Mapping[str, str]) -> Complaint:
 def _short(value: object, longest: int = 300) -> str:
     text = value if isinstance(value, str) else "" if value is None else str(value)
     return one_line(text, longest).rstrip(".")
+
+
+def unusable_variable(variable: str, why: str) -> TelnyxError:
+    """The error for a variable of the environment that no connection can be made with."""
+    return TelnyxError(Failure.ENVIRONMENT, one_line(f"{variable}: {why}", LONGEST_REASON))

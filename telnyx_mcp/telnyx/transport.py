@@ -6,7 +6,6 @@ The only module that imports httpx.
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 import ssl
@@ -14,7 +13,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from socket import gaierror
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
@@ -24,18 +22,21 @@ from pydantic import SecretStr
 
 from telnyx_mcp import __version__
 from telnyx_mcp.config.settings import is_loopback
+from telnyx_mcp.telnyx.certificates import Certificates, certificates
 from telnyx_mcp.telnyx.coalescing import RequestCoalescer
+from telnyx_mcp.telnyx.connection import ConnectionMonitor
 from telnyx_mcp.telnyx.deadline import Clock, Deadline
 from telnyx_mcp.telnyx.decoding import ACCEPTED, Body
 from telnyx_mcp.telnyx.errors import (
     BY_STATUS,
     OWN_RATE_LIMIT_CODE,
     Failure,
-    Fate,
     TelnyxError,
     complaints_in,
+    unusable_variable,
 )
-from telnyx_mcp.telnyx.operations import MAX_TRIES, NOT_CONNECTED, Operation
+from telnyx_mcp.telnyx.operations import MAX_TRIES, Operation
+from telnyx_mcp.telnyx.proxies import Proxy, route_to
 from telnyx_mcp.telnyx.rate_limit.headers import wait_seconds
 from telnyx_mcp.telnyx.rate_limit.pacer import (
     LONGEST_WAIT,
@@ -119,6 +120,8 @@ class Transport:
         self._flights: RequestCoalescer[Response] = RequestCoalescer()
         self._changes = 0
         self._pool: httpx.AsyncClient | None = None
+        self._proxy: Proxy | None = None
+        self._certificates: Certificates | None = None
 
     async def aclose(self) -> None:
         """Cancels the requests in flight and closes the connections. A later request opens new ones."""
@@ -233,10 +236,9 @@ class Transport:
             json=body,
             timeout=httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS)),
         )
-        monitor = _SendMonitor(deadline)
         content, unread = b"", None
-        if operation.method != "GET":
-            request.extensions["trace"] = monitor.trace
+        monitor = self._monitor(deadline, changes=operation.method != "GET")
+        request.extensions["trace"] = monitor.trace
         try:
             with anyio.fail_after(seconds):
                 response = await pool.send(request, stream=True)
@@ -246,16 +248,16 @@ class Transport:
                     unread = error
                 finally:
                     await response.aclose()
-        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError) as error:
-            # TimeoutError of fail_after is an OSError.
-            failure = _failure_of(error, httpx)
-            why = f"address {self._base_url}" if failure in NOT_CONNECTED else ""
-            if failure is Failure.PROXY:
-                why = f"the proxy said {str(error)[:100]!a}"
-            lost = TelnyxError(failure, why)
-            if operation.method != "GET":
-                lost.fate = Fate.UNKNOWN if monitor.sending else Fate.NOT_SENT
-            raise lost from None
+        except TelnyxError:
+            raise
+        except Exception as error:
+            # TimeoutError of fail_after is an OSError. What a proxy answers may raise anything.
+            known = isinstance(error, httpx.HTTPError | httpx.InvalidURL | ssl.SSLError | OSError)
+            if not known and not monitor.in_proxys_hands:
+                raise
+            await monitor.abandon()
+            source = self._certificates.source if self._certificates else ""
+            raise monitor.failure(error, httpx, self._base_url, source) from None
         self.server_clock.learn(http_date(response.headers.get("date", "")))
         status, headers = response.status_code, response.headers
         own = status == 429 and _is_telnyx_own(content)
@@ -265,9 +267,19 @@ class Transport:
             raise unread
         return _classify(operation, response, content)
 
+    def _monitor(self, deadline: Deadline, *, changes: bool) -> ConnectionMonitor:
+        host = urlsplit(self._base_url).hostname or ""
+        return ConnectionMonitor(deadline, host, self._proxy, changes=changes)
+
     def _open(self, httpx_: Any) -> httpx.AsyncClient:
+        """The connection pool. Raises `TelnyxError` for a variable of the environment that it can't be
+        made with."""
+        self._proxy = proxy = route_to(self._base_url).proxy
+        # Plain http is allowed on loopback only; certificates would be loaded for nothing.
+        if urlsplit(self._base_url).scheme == "https":
+            self._certificates = certificates()
+        context = self._certificates.context if self._certificates else False
         key = self._key.get_secret_value() if self._key else ""
-        address = urlsplit(self._base_url)
         try:
             self._pool = pool = httpx_.AsyncClient(
                 base_url=self._base_url,
@@ -278,13 +290,19 @@ class Transport:
                     "user-agent": f"telnyx-account-mcp/{__version__}",
                 },
                 follow_redirects=False,
-                trust_env=not is_loopback(address.hostname or ""),  # no proxy to loopback
-                # Plain http is allowed on loopback only; certificates would be loaded for nothing.
-                verify=address.scheme == "https" and httpx_.create_ssl_context(),
+                trust_env=False,  # `route_to` and `certificates` read the environment
+                proxy=proxy
+                and httpx_.Proxy(
+                    proxy.url,
+                    auth=proxy.auth,
+                    ssl_context=context if proxy.scheme == "https" else None,
+                ),
+                verify=context,
                 limits=httpx_.Limits(max_connections=20, max_keepalive_connections=10),
             )
-        except (OSError, ImportError, ValueError, httpx_.InvalidURL) as error:
-            raise TelnyxError(Failure.ENVIRONMENT, _unusable(error)) from None
+        except (ValueError, httpx_.InvalidURL):
+            variable = proxy.variable if proxy else "TELNYX_BASE_URL"
+            raise unusable_variable(variable, "no address can be read in it") from None
         return pool  # type: ignore[no-any-return]
 
 
@@ -302,62 +320,11 @@ def _segment(id: str) -> str:
     return id.replace(".", "%2E") if id in (".", "..") else quote(id, safe="")
 
 
-_CERTIFICATES = frozenset({"SSL_CERT_FILE", "SSL_CERT_DIR"})
-_PROXIES = frozenset({"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"})
-
-
-def _unusable(error: Exception) -> str:
-    """The variables of the environment for which no client could be made. Never their values, which
-    may hold a password: the error may quote a part of it."""
-    meant = _CERTIFICATES if isinstance(error, OSError) else _PROXIES
-    names = ", ".join(sorted(name for name in os.environ if name.upper() in meant))
-    return f"{names}: SOCKS needs the package socksio" if isinstance(error, ImportError) else names
-
-
-class _SendMonitor:
-    """Notes whether the first byte of a request was handed to the connection. Raises `TOO_LATE`
-    instead, right before it, once the deadline has passed."""
-
-    def __init__(self, deadline: Deadline) -> None:
-        self.sending = False
-        self._deadline = deadline
-
-    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        if event.endswith("send_request_headers.started"):
-            if self._deadline.has_passed():
-                raise TelnyxError(Failure.TOO_LATE)
-            # The request for a tunnel, which goes to a proxy, is not the request.
-            self.sending = info["request"].method != b"CONNECT"
-
-
 async def _read(response: httpx.Response) -> bytes:
     body = Body(response.headers.get("content-encoding", ""))
     async for chunk in response.aiter_raw():
         body.feed(chunk)
     return body.content()
-
-
-def _failure_of(error: Exception, httpx_: Any) -> Failure:
-    """The failure that an exception of httpx, or of the deadline, stands for."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLError):
-            return Failure.TLS
-        if isinstance(cause, gaierror):
-            return Failure.DNS
-        cause = cause.__cause__ or cause.__context__
-    for kind, failure in (
-        (httpx_.ConnectTimeout, Failure.CONNECT_TIMEOUT),
-        (httpx_.TimeoutException, Failure.TIMEOUT),
-        (TimeoutError, Failure.TIMEOUT),
-        (httpx_.ProxyError, Failure.PROXY),
-        (httpx_.ConnectError, Failure.CONNECT),
-        (httpx_.UnsupportedProtocol, Failure.CONNECT),
-        (httpx_.InvalidURL, Failure.CONNECT),
-    ):
-        if isinstance(error, kind):
-            return failure
-    return Failure.RESET
 
 
 def _is_telnyx_own(content: bytes) -> bool:

@@ -22,6 +22,7 @@ from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.errors import Failure, Fate
 from telnyx_mcp.telnyx.transport import Transport
 from tests.support.client import SECONDS
+from tests.support.forward_proxies import serving
 from tests.support.scripted_telnyx import KEY, failure_of
 from tests.support.simulated_time import Time
 
@@ -159,12 +160,8 @@ class Listener:
 
 @asynccontextmanager
 async def listening(listener: Listener, tls: ssl.SSLContext | None) -> AsyncIterator[Listener]:
-    server = await asyncio.start_server(listener.serve, "127.0.0.1", 0, ssl=tls)
-    listener.port = server.sockets[0].getsockname()[1]
-    try:
+    async with serving(listener.serve, tls) as listener.port:
         yield listener
-    finally:
-        server.close()
 
 
 ANSWER = b'HTTP/1.1 200 OK\r\ncontent-length: 29\r\n\r\n{"data":{"balance":"300.00"}}'
@@ -252,7 +249,10 @@ async def test_a_server_with_another_certificate_gets_no_byte_of_a_request(
 ) -> None:
     async with a_way(certificate(ca), proxy_says, monkeypatch) as way:
         error = await failure_of(way.transport, operation, body={"amount": "120.00"})
-        assert (error.failure, error.fate) == (Failure.TLS, Fate.NOT_SENT)
+        # A server that hangs up over the version looks like a proxy that does.
+        hung_up = way.proxy is not None and certificate is right_but_of_an_old_version
+        assert error.failure in ({Failure.TLS, Failure.PROXY} if hung_up else {Failure.TLS})
+        assert error.fate is Fate.NOT_SENT
         assert bytes(way.server.read) == b""
         assert not way.proxy or KEY.encode() not in way.proxy.read
 
@@ -317,8 +317,6 @@ async def test_a_proxy_that_makes_no_tunnel_gets_no_byte_of_a_payment(
         ("HTTPS_PROXY", "nonsense://user:Swordfish@127.0.0.1:9"),
         ("HTTPS_PROXY", "http://user:Swordfish@127.0.0.1:port"),
         ("ALL_PROXY", "http://user:Swordfish@[::1"),
-        ("https_proxy", "http://user:Swordfish/Swordfish@127.0.0.1:9"),
-        ("all_proxy", "socks5://user:Swordfish@127.0.0.1:9"),
     ],
     ids=[
         "no such file",
@@ -326,8 +324,6 @@ async def test_a_proxy_that_makes_no_tunnel_gets_no_byte_of_a_payment(
         "unknown scheme",
         "no port",
         "no address",
-        "slash in the password",
-        "SOCKS",
     ],
 )
 @pytest.mark.parametrize("operation", OPERATIONS)

@@ -15,7 +15,7 @@ from telnyx_mcp.telnyx import operations as op
 from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.decoding import LARGEST_REPLY
 from telnyx_mcp.telnyx.errors import Failure, Fate
-from telnyx_mcp.telnyx.transport import SANDBOX_HEADER, Transport, _unusable
+from telnyx_mcp.telnyx.transport import SANDBOX_HEADER, Transport
 from tests.support.scripted_telnyx import (
     KEY,
     Answer,
@@ -123,24 +123,6 @@ def test_a_transport_keeps_the_pace_it_was_given(time: Time) -> None:
     """It is the one that all copies share."""
     pacer = time.pacer()
     assert Transport(SecretStr(KEY), "http://127.0.0.1:9/v2", pacer=pacer).pacer is pacer
-
-
-@pytest.mark.parametrize(
-    ("error", "end"),
-    [
-        (ImportError("socksio"), "ALL_PROXY, http_proxy: SOCKS needs the package socksio"),
-        (ValueError("Unknown scheme"), "ALL_PROXY, http_proxy"),
-        (FileNotFoundError("/x"), "SSL_CERT_FILE"),
-    ],
-)
-def test_a_client_that_cannot_be_made_names_the_variables_and_never_their_values(
-    monkeypatch: pytest.MonkeyPatch, error: Exception, end: str
-) -> None:
-    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("http_proxy", "ALL_PROXY", "SSL_CERT_FILE", "SOME_PROXY"):
-        monkeypatch.setenv(name, "hunter2")
-    assert _unusable(error) == end
 
 
 async def test_requests_share_a_connection(scripted: Scripted, transport: Transport) -> None:
