@@ -41,6 +41,7 @@ from telnyx_mcp.request_context import RequestContext
 from telnyx_mcp.server import resources
 from telnyx_mcp.server.completions import Completer
 from telnyx_mcp.server.prompts import read_prompts
+from telnyx_mcp.server.wire_arguments import read_wire_arguments
 from telnyx_mcp.tools import FORMER, TOOLS
 from telnyx_mcp.tools.framework.accounts import AccountRegistry
 from telnyx_mcp.tools.framework.results import failed
@@ -100,6 +101,7 @@ class AccountServer(Server[None]):
             on_get_prompt=self._get_prompt,
             on_completion=self._complete,
         )
+        self.middleware.append(read_wire_arguments)
         # What a client of 2026-07-28 brings back with an answer was sealed by this process.
         self.middleware.append(
             RequestStateBoundary(RequestStateSecurity.ephemeral(), default_audience=self.name)

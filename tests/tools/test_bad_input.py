@@ -165,7 +165,7 @@ async def test_a_missing_argument_is_named_with_what_it_is(
 
 
 async def test_all_mistakes_are_reported_at_once(sandbox: Sandbox, server: AccountServer) -> None:
-    arguments = {"status": "lost", "page": 0, "page_size": 251, "started_after": "May"}
+    arguments = {"status": "lost", "page": -1, "page_size": 251, "started_after": "May"}
     await refused(sandbox, server, DELIVERIES, arguments, *arguments)
 
 
@@ -212,7 +212,6 @@ AMOUNTS = [
     "1_000",
     "\uff11\uff12\uff10",
     "twelve",
-    "",
     "9" * 30,
     "1000000.01",
     "9" * 100_000,
@@ -259,7 +258,6 @@ NO_DAYS = [
     "2026-02-30",
     "2026-13-01",
     "last_month",
-    "",
     "\uff12026-05-01",
     20260501,
     ["2026-05-01"],
@@ -319,7 +317,7 @@ async def test_a_range_in_the_future_is_answered_with_today(
     await refused(sandbox, server, tool, arguments, "start_date", "2026-06-15")
 
 
-NO_TIMES = ["yesterday", "May 2026", "01/05/2026", "2026-02-30", "0001-01-01T00:00:00+14:00", ""]
+NO_TIMES = ["yesterday", "May 2026", "01/05/2026", "2026-02-30", "0001-01-01T00:00:00+14:00"]
 
 
 @pytest.mark.parametrize("moment", [*NO_TIMES, 1, True, ["2026-05-01"]], ids=str)
@@ -365,7 +363,7 @@ async def test_a_page_larger_than_the_endpoint_allows_is_answered_with_the_large
 
 
 @pytest.mark.parametrize("name", ["page", "page_size"])
-@pytest.mark.parametrize("number", [0, -1, "0", "ten", 1.5, "1.5", [], {}, "1e2", "9" * 5000])
+@pytest.mark.parametrize("number", [-1, "ten", 1.5, "1.5", [1], {"a": 1}, "1e2", "9" * 5000])
 @pytest.mark.parametrize("tool", [INVOICES])
 async def test_an_invalid_page_number_is_refused(
     sandbox: Sandbox, server: AccountServer, tool: str, name: str, number: object
@@ -386,8 +384,6 @@ NO_IDS = [
     f"{{{ID[1:-1]}}}",
     "-" * 36,
     "inv_2026_05",
-    "",
-    " ",
     5,
     True,
     [ID],
@@ -466,7 +462,10 @@ async def test_an_unknown_date_range_is_answered_with_those_there_are(
     await refused(sandbox, server, RECORDS, {"date_range": wrong}, "`date_range`", "last_month")
 
 
-@pytest.mark.parametrize("said", ["last week", "Last_Week", " last_7_days "])
+@pytest.mark.parametrize(
+    "said",
+    ["last week", "Last_Week", " last_7_days ", "last-7-days", "7d", "lastmonth", '"this-week"'],
+)
 async def test_a_date_range_may_be_written_as_users_write_it(
     sandbox: Sandbox, server: AccountServer, said: str
 ) -> None:
@@ -491,14 +490,6 @@ async def test_a_range_without_length_is_refused_as_nothing_lies_in_it(
     await refused(sandbox, server, tool, arguments, first, "a day ends with the next")
 
 
-@pytest.mark.parametrize(("tool", "name"), [(PAY, "reference"), (AUDIT, "contains")])
-async def test_an_empty_text_is_refused_with_an_explanation(
-    sandbox: Sandbox, server: AccountServer, tool: str, name: str
-) -> None:
-    empty: object = [""] if name == "contains" else ""
-    await refused(sandbox, server, tool, {name: empty}, f"`{name}` must not be empty")
-
-
 @pytest.mark.parametrize("wrong", [["created at"], ["--cost"], ["cost desc"], ["-"], [["cost"]]])
 async def test_sorting_by_an_unknown_field_is_refused(
     sandbox: Sandbox, server: AccountServer, wrong: list[Any]
@@ -521,7 +512,7 @@ async def test_a_value_outside_a_closed_list_is_answered_with_the_list(
     await refused(sandbox, server, tool, {name: wrong}, f"`{name}`", wrong, allowed)
 
 
-@pytest.mark.parametrize("wrong", ["perhaps", 2, [], "2"])
+@pytest.mark.parametrize("wrong", ["perhaps", 2, [True], "2"])
 async def test_a_flag_that_is_neither_true_nor_false_is_refused(
     sandbox: Sandbox, server: AccountServer, wrong: object
 ) -> None:
@@ -536,7 +527,7 @@ async def test_an_update_with_nothing_to_update_is_refused(
 
 
 @pytest.mark.parametrize(
-    "wrong", ['["message.sent"', [None], [""], {}, 5, ["x"] * 21, [["x"]]], ids=str
+    "wrong", ['["message.sent"', [["x"], ""], {"a": "b"}, 5, ["x"] * 21, [["x"]]], ids=str
 )
 async def test_an_invalid_list_is_refused(
     sandbox: Sandbox, server: AccountServer, wrong: object
@@ -551,7 +542,7 @@ async def test_an_invalid_list_is_refused(
 async def test_control_characters_are_refused_and_not_repeated(
     sandbox: Sandbox, server: AccountServer, tool: str, name: str
 ) -> None:
-    for text in ("a\x00b", "\x1b[2Jred=\x07", "a=\r\nX-Header: 1", "a=\u202egnp.exe"):
+    for text in ("a\x00b", "\x1b[2Jred=\x07", "a=\r\nX-Header: 1", "a=\u2028b"):
         result = await call(server, tool, {**NEEDED[tool], name: text})
         check_refusal(sandbox, result, name)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar
 
@@ -17,6 +17,7 @@ from telnyx_mcp.billing.money import amount_of
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
 from telnyx_mcp.telnyx.models import StoredPaymentTransaction
 from telnyx_mcp.tools.framework.arguments import Params, PositiveAmount, Text
+from telnyx_mcp.tools.framework.host_arguments import EMPTY_WORDS
 from telnyx_mcp.tools.framework.spec import Call, ToolSpec
 from telnyx_mcp.tools.support.change_requests import (
     CHECK_SECONDS,
@@ -37,7 +38,8 @@ from telnyx_mcp.tools.support.changes import ChangeResult, carry_out
 
 SMALLEST_PAYMENT = Decimal("10.00")
 """The smallest payment that Telnyx accepts (support.telnyx.com, "Add funds")."""
-_NO_NAMES = {"null", "none", "undefined"}
+_NO_NAMES = {"null", "none", "undefined", "nil"}
+"""A payment that was to have a reference is not sent without one."""
 
 
 def _reference(text: str) -> str:
@@ -65,6 +67,7 @@ class PaymentParams(Params):
     instead: ClassVar[Mapping[str, str]] = {
         "currency": "The amount is always in the account's currency."
     }
+    words: ClassVar[Mapping[str, Set[str]]] = {"reference": EMPTY_WORDS}
 
     amount: PaymentAmount = Field(
         description="Amount in the account's currency, e.g. 120.00; at least 10.00. Exactly what the user "

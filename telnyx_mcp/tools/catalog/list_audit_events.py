@@ -31,6 +31,7 @@ class AuditParams(Params):
     reads_many: ClassVar[bool] = True
     instead: ClassVar[Mapping[str, str]] = {
         **dict.fromkeys(("user", "user_id", "email"), "Use changed_by."),
+        "action": "Use change_type.",
         **dict.fromkeys(("resource", "resource_id", "number"), "Use contains with the id or name."),
     }
 

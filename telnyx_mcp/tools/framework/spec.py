@@ -21,9 +21,12 @@ from telnyx_mcp.telnyx.deadline import CALL_SECONDS, MANY_SECONDS
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.telnyx.names import Names
 from telnyx_mcp.tools.framework.accounts import AccountRegistry
-from telnyx_mcp.tools.framework.arguments import Params, input_schema, parse
+from telnyx_mcp.tools.framework.arguments import Params
 from telnyx_mcp.tools.framework.failure import ToolFailure
+from telnyx_mcp.tools.framework.host_arguments import meant_arguments
+from telnyx_mcp.tools.framework.input_schema import input_schema
 from telnyx_mcp.tools.framework.output_schema import output_schema
+from telnyx_mcp.tools.framework.parsing import parse
 from telnyx_mcp.tools.framework.progress import Progress
 from telnyx_mcp.tools.framework.results import Result, answer, failed
 from telnyx_mcp.tools.framework.services import Services
@@ -109,7 +112,8 @@ class ToolSpec(Generic[P, R]):
         """What the tool answers to these arguments; every expected failure is an error result."""
         progress = Progress(context)
         try:
-            services, rest = await accounts.chosen(arguments, changes=self.changes)
+            meant = meant_arguments(self.params, arguments)
+            services, rest = await accounts.chosen(meant, changes=self.changes)
             if self.changes and services.changes_blocked:
                 return failed(f"Nothing was done. {services.changes_blocked} Tell the user.")
             params = parse(self.params, self.name, rest)

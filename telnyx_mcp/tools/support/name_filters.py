@@ -8,14 +8,14 @@ from telnyx_mcp.telnyx.names import Named, Names
 from telnyx_mcp.tools.framework.arguments import nearest, quote
 from telnyx_mcp.tools.framework.failure import ToolFailure
 
-_NONE_SPELLED = {"none", "(none)"}
+NONE_SPELLED = frozenset({"none", "(none)"})
 _ID = re.compile(r"[0-9a-f-]{36}|\d{10,}", re.ASCII | re.IGNORECASE)
 _MAX_NAMES = 10
 
 
 def is_none(text: str | None) -> bool:
     """Whether a filter asks for numbers without it."""
-    return text is not None and text.lower() in _NONE_SPELLED
+    return text is not None and text.lower() in NONE_SPELLED
 
 
 async def id_of(names: Names, kind: Named, text: str, argument: str) -> str:

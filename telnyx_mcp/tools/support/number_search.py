@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 from typing import Annotated, Any, ClassVar
@@ -16,7 +16,7 @@ from telnyx_mcp.telnyx.names import Named, Names
 from telnyx_mcp.tools.framework.arguments import PageNumber, Params, Text, TextList
 from telnyx_mcp.tools.framework.failure import ToolFailure
 from telnyx_mcp.tools.framework.spec import Call
-from telnyx_mcp.tools.support.name_filters import id_of, is_none
+from telnyx_mcp.tools.support.name_filters import NONE_SPELLED, id_of, is_none
 from telnyx_mcp.tools.support.number_groups import FORMER_TYPES, GROUPS
 from telnyx_mcp.tools.support.spelling import e164, spellings
 from telnyx_mcp.tools.support.vocabulary import group_word
@@ -87,6 +87,9 @@ class NumbersParams(Params):
         "messaging_profile": "Use profile.",
         **dict.fromkeys(("cost", "price"), "telnyx_get_charges_breakdown shows what numbers cost."),
     }
+    words: ClassVar[Mapping[str, Set[str]]] = dict.fromkeys(
+        ("connection", "profile", "billing_group", "tag"), NONE_SPELLED
+    )
 
     number: Annotated[Text, AfterValidator(_digits)] | None = Field(
         None, description="Number, or 3+ digits of it."
