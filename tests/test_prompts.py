@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from mcp import Client
 from mcp.shared.exceptions import MCPError
 from mcp_types import PromptReference, ResourceTemplateReference, TextContent
 
+from telnyx_mcp.billing.periods import period_of
 from telnyx_mcp.billing.records import RECORD_TYPES
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
@@ -74,28 +76,80 @@ async def test_the_arguments_stand_in_the_text(
     assert "\n\n" in text
 
 
-@pytest.mark.parametrize(
-    ("name", "arguments", "tells"),
-    [
-        ("no-such-prompt", {}, "no-such-prompt"),
-        ("monthly-review", {}, "month"),
-        ("delivery-problems", {"number": "+14155550100"}, "period"),
-        ("webhook-triage", {"since": ""}, "since"),
-    ],
-)
-async def test_a_wrong_name_or_a_missing_argument_is_32602(
-    server: AccountServer, mode: Mode, name: str, arguments: dict[str, str], tells: str
-) -> None:
+async def test_an_unknown_name_is_32602(server: AccountServer, mode: Mode) -> None:
     async with connected(server, mode) as client:
         with pytest.raises(MCPError) as caught:
-            await client.get_prompt(name, arguments)
+            await client.get_prompt("no-such-prompt", {})
     assert caught.value.error.code == -32602
-    assert tells in caught.value.error.message
+    assert "no-such-prompt" in caught.value.error.message
 
 
-async def test_an_argument_that_is_not_required_may_be_left_out(server: AccountServer) -> None:
+@pytest.mark.parametrize("name", NAMES)
+async def test_no_argument_is_required_and_the_text_reads_well_without(
+    server: AccountServer, mode: Mode, name: str
+) -> None:
+    async with connected(server, mode) as client:
+        text = await asked(client, name)
+        empty = {each.name: '""' for each in PROMPTS[name].arguments}
+        assert await asked(client, name, **empty) == text
+    assert not any(each.required for each in PROMPTS[name].arguments)
+    assert not re.search(r"\{\w+\}|: *\n\n(?!1\.)| [.,?]|\S  |\"\"", text)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("monthly-review", "in a month: last-month."),
+        ("delivery-problems", "from or to any of our numbers did not arrive"),
+        ("webhook-triage", "failed since yesterday, and why?"),
+        ("who-changed-what", "Since: as far back as Telnyx keeps changes"),
+    ],
+)
+async def test_a_default_stands_for_an_argument_that_is_left_out(
+    server: AccountServer, name: str, says: str
+) -> None:
     async with connected(server) as client:
-        assert "+18625550038" in await asked(client, "who-changed-what", what="+18625550038")
+        assert says in await asked(client, name)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "2026-05",
+        '"2026-05"',
+        "'2026-05'",
+        "\u201c2026-05\u201d",
+        " 2026-05 ",
+        "month=2026-05",
+        '--month="2026-05"',
+    ],
+)
+async def test_quotes_and_a_name_that_a_host_leaves_are_no_part_of_the_value(
+    server: AccountServer, typed: str
+) -> None:
+    async with connected(server) as client:
+        text = await asked(client, "monthly-review", month=typed)
+    assert "in a month: 2026-05.\n" in text
+
+
+def test_every_example_of_a_period_is_one_word_that_a_period_is() -> None:
+    """Hosts split what follows a slash command at spaces."""
+    for prompt in PROMPTS.values():
+        for argument in prompt.arguments:
+            if argument.name not in ("month", "period"):
+                continue
+            assert argument.description
+            named = re.split(r",| or ", argument.description.partition("in one word: ")[2])
+            words = [each.partition(" (")[0].strip() for each in named]
+            assert len(words) >= 4
+            for each in [*words, prompt.defaults[argument.name]]:
+                period_of(each, date(2026, 6, 15))
+
+
+async def test_braces_that_a_user_types_are_text(server: AccountServer) -> None:
+    async with connected(server) as client:
+        text = await asked(client, "who-changed-what", what="{since}", since="2026-05-01")
+    assert "Who changed {since} in our" in text
 
 
 # --- completion ----------------------------------------------------------------------------------
@@ -111,9 +165,12 @@ async def completed(server: AccountServer, mode: Mode, argument: str, typed: str
 @pytest.mark.parametrize(
     ("argument", "typed", "first"),
     [
-        ("month", "", "2026-06"),
+        ("month", "", "last-month"),
+        ("month", "2026", "2026-06"),
         ("month", "2025-1", "2025-12"),
-        ("period", "last", "last month"),
+        ("period", "last", "last-month"),
+        ("period", "last 7", "last-7-days"),
+        ("period", '"year t', "year-to-date"),
         ("period", "2026", "2026-06"),
         ("since", "2026-06-1", "2026-06-15"),
         ("record_type", "mess", "messaging"),
@@ -124,7 +181,8 @@ async def test_an_argument_is_completed_as_far_as_typed(
 ) -> None:
     values = await completed(server, mode, argument, typed)
     assert values[0] == first
-    assert all(each.startswith(typed) for each in values)
+    assert all(each.startswith(typed.strip('"').replace(" ", "-")) for each in values)
+    assert not any(" " in each for each in values)
 
 
 async def test_all_record_types_are_offered(server: AccountServer) -> None:

@@ -15,12 +15,23 @@ LONGEST_PART = timedelta(days=31)
 """The longest range that the API's charges accept."""
 FIRST_YEAR = 2009
 """Telnyx was founded then; an earlier year is a mistake."""
-EXAMPLES = "2026-05, 2026-Q2, 2026, last month, last 7 days, yesterday, year to date"
+EXAMPLES = "2026-05, 2026-Q2, 2026, last-month, last-7-days, yesterday, year-to-date"
 _DAY = timedelta(days=1)
 _MONTHS = (
     *("january", "february", "march", "april", "may", "june"),
     *("july", "august", "september", "october", "november", "december"),
 )
+
+_QUOTES = "\"'`\u201c\u201d\u2018\u2019\u00ab\u00bb "
+_UNITS = {
+    "d": "day",
+    "w": "week",
+    "wk": "week",
+    "m": "month",
+    "mo": "month",
+    "y": "year",
+    "yr": "year",
+}
 
 Days = tuple[date, date]
 """A first day, and the day after the last."""
@@ -83,11 +94,24 @@ class Period:
         )
 
 
+def plain_words(text: str) -> str:
+    """The words of a period as the tables here have them, from any usual spelling: `last-month`,
+    `LastMonth`, `"last month"` and `previous_month` are `last month`; `7d` and `past-7-days` are
+    `last 7 days`. Hosts split what follows a slash command at spaces, so each has to be one word too."""
+    words = re.sub(r"[\u2010-\u2015\u2212]", "-", text.strip(_QUOTES).lower())
+    words = re.sub(r"[\s_]+|(?<=[a-z])-|-(?=[a-z])", " ", words).removeprefix("the ")
+    words = re.sub("^(past|previous|prev) ?", "last ", words)
+    words = re.sub("^current ?", "this ", words)
+    words = _SQUEEZED.get(words.replace(" ", ""), words)
+    counted = re.fullmatch(rf"(?:last ?)?(\d{{1,4}}) ?({_UNIT})s?", words)
+    if counted:
+        return f"last {counted[1]} {_UNITS.get(counted[2], counted[2])}s"
+    return words
+
+
 def period_of(text: str, today: date, zone: tzinfo = UTC) -> Period:
     """The period that a text names. Raises `PeriodError`."""
-    words = re.sub(r"[\s_]+", " ", text.strip().lower()).removeprefix("the ")
-    words = re.sub("^(past|previous) ", "last ", words)
-    words = _ABBREVIATIONS.get(words, words)
+    words = plain_words(text)
     if words in _NAMED_PERIODS:
         return _checked_period(*_NAMED_PERIODS[words](today), today, zone, _TO_DATE.get(words, 0))
     for pattern, days in _PATTERNS:
@@ -174,14 +198,20 @@ _NAMED_PERIODS: dict[str, Callable[[date], Days]] = {
     "quarter to date": lambda today: (_whole_months(3, 0)(today)[0], today + _DAY),
     "year to date": lambda today: (date(today.year, 1, 1), today + _DAY),
 }
-_ABBREVIATIONS = {"mtd": "month to date", "qtd": "quarter to date", "ytd": "year to date"}
+_SQUEEZED = {
+    **{each.replace(" ", ""): each for each in _NAMED_PERIODS},
+    "mtd": "month to date",
+    "qtd": "quarter to date",
+    "ytd": "year to date",
+}
+_UNIT = "day|week|month|year|" + "|".join(sorted(_UNITS, key=len, reverse=True))
 _TO_DATE = {"month to date": 1, "quarter to date": 3, "year to date": 12}
 """How many months back the comparable days are."""
 _Match = re.Match[str]
 
 
 def _last(match: _Match, today: date) -> Days:
-    """The last days, including today; or the last whole weeks or months before the current one."""
+    """The last days, including today; or the last whole weeks, months or years before the current one."""
     count = int(match["count"])
     if not 1 <= count <= 3660:
         raise PeriodError(f'"{match[0]}": the number must be 1 to 3660. Write {EXAMPLES}.')
@@ -190,8 +220,10 @@ def _last(match: _Match, today: date) -> Days:
     if match["unit"] == "week":
         monday = _week(0)(today)[0]
         return monday - timedelta(days=7 * count), monday
-    first = today.replace(day=1)
-    return _add_months(first, -count), first
+    months, first = 1, today.replace(day=1)
+    if match["unit"] == "year":
+        months, first = 12, date(today.year, 1, 1)
+    return _add_months(first, -months * count), first
 
 
 def _month(year: str, month: int) -> Days:
@@ -222,12 +254,16 @@ def _two_days(match: _Match, _today: date) -> Days:
 
 
 _PATTERNS: tuple[tuple[str, Callable[[_Match, date], Days]], ...] = (
-    (r"last (?P<count>\d{1,4}) (?P<unit>day|week|month)s?", _last),
-    (r"(?P<year>\d{4})-(?P<month>\d{1,2})", lambda m, _: _month(m["year"], int(m["month"]))),
+    (r"last (?P<count>\d{1,4}) (?P<unit>day|week|month|year)s", _last),
+    (r"(?P<year>\d{4})[-/.](?P<month>\d{1,2})", lambda m, _: _month(m["year"], int(m["month"]))),
     (r"(?P<year>\d{4})[- ]?q(?P<quarter>[1-4])", _quarter),
-    (r"q(?P<quarter>[1-4]) (?P<year>\d{4})", _quarter),
+    (r"q(?P<quarter>[1-4])[- ]?(?P<year>\d{4})", _quarter),
     (r"(?P<year>\d{4})", lambda m, _: (date(int(m["year"]), 1, 1), date(int(m["year"]) + 1, 1, 1))),
-    (r"(?P<month>[a-z]+)(?: (?P<year>\d{4}))?", _named_month),
+    (r"(?P<month>[a-z]+)(?: ?(?P<year>\d{4}))?", _named_month),
+    (r"(?P<year>\d{4}) ?(?P<month>[a-z]+)", _named_month),
     (r"\d{4}-\d{2}-\d{2}", _single),
-    (r"(?P<start>\d{4}-\d{2}-\d{2}) ?(?:to|/) ?(?P<end>\d{4}-\d{2}-\d{2})", _two_days),
+    (
+        r"(?P<start>\d{4}-\d{2}-\d{2}) ?(?:to|until| |/|\.\.\.?|:|,|-) ?(?P<end>\d{4}-\d{2}-\d{2})",
+        _two_days,
+    ),
 )

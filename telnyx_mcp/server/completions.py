@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import date, timedelta
@@ -21,7 +22,8 @@ MOST = 100
 MONTHS = 24
 FRESH_SECONDS = 60.0
 ASK_SECONDS = 5.0
-PERIODS = ("last month", "this month", "last 7 days", "yesterday", "last quarter", "year to date")
+PERIODS = ("last-month", "this-month", "last-7-days", "yesterday", "last-quarter", "year-to-date")
+"""Each in one word, as hosts split what follows a slash command at spaces."""
 
 
 class Completer:
@@ -31,7 +33,7 @@ class Completer:
         self._account = account
         self._invoices: tuple[float, list[str]] = (0.0, [])
         self._sources: Mapping[str, Callable[[], Awaitable[list[str]]]] = {
-            "month": self._months,
+            "month": self._months_and_words,
             "period": self._periods,
             "since": self._days,
             "record_type": self._record_types,
@@ -45,7 +47,8 @@ class Completer:
             values = await source() if source else []
         except (KeyUnavailable, TelnyxError):
             values = []
-        fitting = [each for each in values if each.startswith(typed.strip().lower())]
+        begins = re.sub(r"[\s_]+", "-", typed.strip("\"' ").lower())
+        fitting = [each for each in values if each.startswith(begins)]
         return Completion(values=fitting[:MOST], total=len(fitting), has_more=len(fitting) > MOST)
 
     async def _months(self) -> list[str]:
@@ -62,6 +65,9 @@ class Completer:
     async def _days(self) -> list[str]:
         today = await self._today()
         return [(today - timedelta(days=ago)).isoformat() for ago in (0, 1, 7, 14, 30, 90)]
+
+    async def _months_and_words(self) -> list[str]:
+        return ["last-month", "this-month", *await self._months()]
 
     async def _record_types(self) -> list[str]:
         return list(RECORD_TYPES)

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from telnyx_mcp.billing.periods import plain_words
 from telnyx_mcp.billing.records import RECORD_TYPES, mark_of, time_fields
 from telnyx_mcp.config.command_line import command_line
 from telnyx_mcp.telnyx.models import DetailRecord, Page
@@ -38,7 +39,7 @@ def _record_type(value: str) -> str:
 
 def _date_range(value: object) -> object:
     if isinstance(value, str):
-        value = value.strip().lower().replace(" ", "_")
+        value = plain_words(value).replace(" ", "_")
     if not isinstance(value, str) or not _DATE_RANGE.fullmatch(value):
         raise ValueError(
             "must be today, yesterday, this_week, last_week, this_month, last_month or last_N_days "
