@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -51,6 +51,12 @@ class Charges:
     adjustments: list[Adjustment] = field(default_factory=list)
     missing: list[Period] = field(default_factory=list)
     error: TelnyxError | None = None
+    unreadable: list[str] = field(default_factory=list)
+    """Figures that are missing from the sums, as Telnyx sent no amount."""
+    lacks_charged: bool = False
+    """Whether one of them is part of what was charged."""
+    unreadable_lines: set[str] = field(default_factory=set)
+    """Services whose sum lacks an amount."""
     adds_up: bool = True
     """Whether Telnyx's totals are the sums of Telnyx's parts."""
 
@@ -59,25 +65,47 @@ class Charges:
         figures = self.figures.get(currency, {})
         return sum((figures.get(name, ZERO) for name in CHARGED), ZERO)
 
-    def add(self, summary: ChargesSummary) -> None:
-        """Raises `TelnyxError` for a summary whose figures can't be read."""
-        if summary.total is None or summary.total.grand_total is None:
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is left out of what was charged."""
+        return not self.missing and not self.lacks_charged
+
+    def add(self, summary: ChargesSummary, part: Period) -> None:
+        """Adds the charges of a part of the period. Raises `TelnyxError` for a summary without figures."""
+        stated = summary.total.model_dump() if summary.total else {}
+        known = {name: amount_of(stated.get(name)) for names in FIGURES.values() for name in names}
+        if all(amount is None for amount in known.values()):
             raise TelnyxError(Failure.WRONG_SHAPE, "the summary has no total")
         currency = summary.currency or "unknown"
-        stated = summary.total.model_dump()
-        new = {name: _sum(stated[part] for part in parts) for name, parts in FIGURES.items()}
-        body = summary.summary
-        amounts = [
-            (line.name or line.alias or "unnamed", _amount(line))
-            for line in (body and body.lines) or []
+        new = {
+            name: sum((known[each] or ZERO for each in parts), ZERO)
+            for name, parts in FIGURES.items()
+        }
+        total = amount_of(stated.get("grand_total"))
+        adds_up = total == sum(new.values(), ZERO)
+        # A figure that is absent is 0, if the others make up the total.
+        unreadable = [
+            name
+            for name, amount in known.items()
+            if amount is None and (stated[name] or not adds_up)
         ]
-        self.adds_up &= _decimal(summary.total.grand_total) == sum(new.values(), ZERO)
+        charged = {each for name in CHARGED for each in FIGURES[name]}
+        self.lacks_charged |= not charged.isdisjoint(unreadable)
+        self.unreadable += [f"{name} of {part.start}" for name in unreadable]
+        self.adds_up &= adds_up or total is None or bool(unreadable)
         figures = self.figures.setdefault(currency, dict.fromkeys(FIGURES, ZERO))
         for name, amount in new.items():
             figures[name] += amount
+        self._add_lines(summary, currency)
+
+    def _add_lines(self, summary: ChargesSummary, currency: str) -> None:
+        body = summary.summary
         lines = self.lines.setdefault(currency, defaultdict(lambda: ZERO))
-        for name, amount in amounts:
-            lines[name] += amount
+        for line in (body and body.lines) or []:
+            name = line.name or line.alias or "unnamed"
+            if (amount := _amount(line)) is None:
+                self.unreadable_lines.add(name)
+            lines[name] += amount or ZERO
         self.adjustments += [
             Adjustment(currency, each.amount or "", each.description or "", each.event_date or "")
             for each in (body and body.adjustments) or []
@@ -95,7 +123,7 @@ async def charges_of(client: TelnyxClient, period: Period) -> Charges:
     async def ask(part: Period) -> None:
         async with limiter:
             try:
-                charges.add(await client.get_charges_summary(part.start, part.end))
+                charges.add(await client.get_charges_summary(part.start, part.end), part)
             except TelnyxError as error:
                 charges.missing.append(part)
                 charges.error = charges.error or error
@@ -108,21 +136,13 @@ async def charges_of(client: TelnyxClient, period: Period) -> Charges:
     return charges
 
 
-def _amount(line: SummaryLine) -> Decimal:
+def _amount(line: SummaryLine) -> Decimal | None:
+    """What a service cost; None where an amount can't be read."""
     if line.amount is not None:
-        return _decimal(line.amount)
-    details = (line.new_this_month, line.existing_this_month)
-    return _sum(each for detail in details if detail for each in (detail.mrc, detail.otc))
-
-
-def _sum(amounts: Iterable[str | None]) -> Decimal:
-    return sum((_decimal(each) for each in amounts), ZERO)
-
-
-def _decimal(text: str | None) -> Decimal:
-    """The amount; 0 if it is absent. Raises `TelnyxError` for anything that is not an amount: 0 would
-    be wrong."""
-    amount = amount_of(text or "0")
-    if amount is None:
-        raise TelnyxError(Failure.WRONG_SHAPE, f"{str(text)[:40]!r} is not an amount")
-    return amount
+        return amount_of(line.amount)
+    details = [each for each in (line.new_this_month, line.existing_this_month) if each]
+    stated = [each for detail in details for each in (detail.mrc, detail.otc) if each is not None]
+    amounts = [amount_of(each) for each in stated]
+    if not amounts or None in amounts:
+        return None
+    return sum((each for each in amounts if each is not None), ZERO)

@@ -33,7 +33,7 @@ class Spend:
     @property
     def is_complete(self) -> bool:
         """Whether nothing is left out of the figures."""
-        return not self.charges.missing and self.usage.is_complete
+        return self.charges.is_complete and self.usage.is_complete
 
     @property
     def currencies(self) -> list[str]:
@@ -92,7 +92,11 @@ class Driver:
 
 def drivers(before: Spend, now: Spend, currency: str) -> list[Driver]:
     """What changed, the largest change first, without products that are incomplete in either."""
-    incomplete = before.usage.incomplete.keys() | now.usage.incomplete.keys()
+    incomplete = {
+        name
+        for each in (before, now)
+        for name in (*each.usage.incomplete, *each.charges.unreadable_lines)
+    }
     old, new = before.items(currency), now.items(currency)
     found = [
         Driver(name, was, is_now, "changed" if was and is_now else "gone" if was else "new")

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import model_validator
 
-from telnyx_mcp.telnyx.models import ApiModel
+from telnyx_mcp.telnyx.models import ApiModel, Count
 from telnyx_mcp.untrusted.names import secret_word
 
 
@@ -238,7 +238,7 @@ class SessionCost(AccountModel):
 
 
 class SessionMeta(AccountModel):
-    event_count: int | None = None
+    event_count: Count | None = None
     products: list[str] | None = None
 
 

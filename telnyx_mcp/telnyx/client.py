@@ -10,9 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from copy import copy
 from datetime import UTC, date, datetime
-from typing import Any, TypeVar
-
-from pydantic import BaseModel, ValidationError
+from typing import Any
 
 from telnyx_mcp.telnyx import operations as op
 from telnyx_mcp.telnyx.account_models import (
@@ -46,11 +44,15 @@ from telnyx_mcp.telnyx.models import (
     UserTags,
     WebhookDelivery,
 )
+from telnyx_mcp.telnyx.odd_values import (
+    Model,
+    OddValue,
+    read_leniently,
+    read_rows,
+    read_strictly,
+)
 from telnyx_mcp.telnyx.rate_limit.pacer import Waiting
 from telnyx_mcp.telnyx.transport import Query, Response, Transport
-
-Model = TypeVar("Model", bound=BaseModel)
-
 
 _FULL_LIST_ONLY = frozenset({"port-pending"})
 """A status of numbers that the document of the slim list spells in another way."""
@@ -68,6 +70,8 @@ class TelnyxClient:
         self._waiting = waiting
         self._deadline: Deadline | None = None
         self._parent: TelnyxClient | None = None
+        self.odd_values: list[OddValue] = []
+        """What was odd in the answers to this client, and to those that `within` made of it."""
         self.sandbox = False
         """Whether a sandbox, not Telnyx, gave the latest answer to this client."""
         self.date: datetime | None = None
@@ -113,7 +117,10 @@ class TelnyxClient:
             "start_date": start_date.isoformat(),
             "end_date": end_date.isoformat() if end_date else None,
         }
-        return await self._one(op.GET_CHARGES_BREAKDOWN, ChargesBreakdown, query=query)
+        charges = await self._one(op.GET_CHARGES_BREAKDOWN, ChargesBreakdown, query=query)
+        if charges.results is None:
+            raise TelnyxError(Failure.WRONG_SHAPE, "the answer has no list of numbers")
+        return charges
 
     async def get_charges_summary(self, start_date: date, end_date: date) -> ChargesSummary:
         """Charges as Telnyx adds them up. At most 31 days."""
@@ -246,8 +253,7 @@ class TelnyxClient:
     async def get_usage_report_options(self) -> list[UsageReportOptions]:
         """What a usage report can be asked for, product by product."""
         data, _ = await self._data(op.GET_USAGE_REPORT_OPTIONS)
-        rows = data if isinstance(data, list) else []
-        return [_read_as(UsageReportOptions, row) for row in rows]
+        return self._rows(UsageReportOptions, data if isinstance(data, list) else [])
 
     async def get_usage_report(
         self,
@@ -364,7 +370,7 @@ class TelnyxClient:
         """The limit and the spend of each product, by day and by month, all in one answer. The figures are
         about a minute old, the freshest that Telnyx has."""
         data, _ = await self._data(op.LIST_SPEND_LIMITS)
-        return [_read_as(SpendLimit, row) for row in _rows(data)]
+        return self._rows(SpendLimit, data)
 
     async def list_notification_channels(
         self, *, page: int = 1, page_size: int = 250
@@ -431,15 +437,23 @@ class TelnyxClient:
             operation, deadline=self._deadline, waiting=self._waiting, **request
         )
         self._remember(response)
-        body, known_by = response.body, operation.bare or "data"
-        if not isinstance(body, dict) or body.get(known_by) is None:
-            why = f"the answer has no {known_by}"
+        body = response.body if isinstance(response.body, dict) else {}
+        if operation.bare and any(isinstance(body.get(each), dict) for each in operation.bare):
+            return body, None
+        if operation.bare or body.get("data") is None:
+            why = f"the answer has no {' and no '.join(operation.bare or ('data',))}"
             raise TelnyxError(Failure.WRONG_SHAPE, why, sandbox=response.sandbox)
-        return (body if operation.bare else body["data"]), body.get("meta")
+        return body["data"], body.get("meta")
 
     async def _one(self, operation: op.Operation, model: type[Model], **request: Any) -> Model:
         data, _ = await self._data(operation, **request)
-        return _read_as(model, data)
+        if operation.method != "GET":
+            return read_strictly(model, data)
+        return read_leniently(model, data, self.odd_values)
+
+    def _rows(self, model: type[Model], data: Any) -> list[Model]:
+        rows = read_rows(data, self.odd_values)
+        return [read_leniently(model, row, self.odd_values) for row in rows]
 
     async def _page(
         self,
@@ -453,30 +467,15 @@ class TelnyxClient:
         size = size or operation.largest_page
         query = {**query, "page[number]": number, "page[size]": size}
         data, meta = await self._data(operation, query=query, **request)
-        rows = _rows(data)
-        page_meta = _read_as(PageMeta, meta if isinstance(meta, dict) else {})
+        meta = meta if isinstance(meta, dict) else {}
+        page_meta = read_leniently(PageMeta, meta, self.odd_values)
         return Page[Any].model_construct(
-            items=[_read_as(model, row) for row in rows] if model else rows,
+            items=self._rows(model, data) if model else read_rows(data, self.odd_values),
             number=number,
             size=size,
             total_pages=page_meta.total_pages,
             total_results=page_meta.total_results,
         )
-
-
-def _rows(data: Any) -> list[dict[str, Any]]:
-    if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
-        raise TelnyxError(Failure.WRONG_SHAPE, "data is not a list of objects")
-    return data
-
-
-def _read_as(model: type[Model], data: Any) -> Model:
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "data"
-        raise TelnyxError(Failure.WRONG_SHAPE, f"`{where[:80]}`: {first['msg'][:120]}") from None
 
 
 def _instant(moment: datetime | None) -> str | None:

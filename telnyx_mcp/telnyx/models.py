@@ -9,15 +9,37 @@ Source: Telnyx's OpenAPI document of 2026-07-16 and its known contradictions.
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
 class ApiModel(BaseModel):
     """The base of all: keeps unknown fields, takes numbers where strings are documented."""
 
     model_config = ConfigDict(extra="allow", coerce_numbers_to_str=True, defer_build=True)
+
+
+def _no_flag(value: object) -> object:
+    """Anything but true and false, which pydantic takes for 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError("must be a number")
+    return value
+
+
+Count = Annotated[int, BeforeValidator(_no_flag)]
+
+
+def _changed_fields(value: object) -> object:
+    """A list of changed fields, also from one of them, or from an object of them by name."""
+    if not isinstance(value, dict):
+        return value
+    if "field" in value:
+        return [value]
+    return [
+        {"field": name, **change} if isinstance(change, dict) else {"field": name, "to": change}
+        for name, change in value.items()
+    ]
 
 
 class Balance(ApiModel):
@@ -50,7 +72,7 @@ class AuditEvent(ApiModel):
     record_type: str | None = None
     resource_id: str | None = None
     alternate_resource_id: str | None = None
-    changes: list[AuditChange] | None = None
+    changes: Annotated[list[AuditChange], BeforeValidator(_changed_fields)] | None = None
 
 
 class ServiceCost(ApiModel):
@@ -81,7 +103,7 @@ class ChargesBreakdown(ApiModel):
 
 
 class MonthDetail(ApiModel):
-    quantity: int | None = None
+    quantity: Count | None = None
     mrc: str | None = None
     otc: str | None = None
 
@@ -94,7 +116,7 @@ class SummaryLine(ApiModel):
     alias: str | None = None
     new_this_month: MonthDetail | None = None
     existing_this_month: MonthDetail | None = None
-    quantity: int | None = None
+    quantity: Count | None = None
     amount: str | None = None
 
 
@@ -172,7 +194,7 @@ class StoredPaymentTransaction(ApiModel):
     """The receipt of a payment. Telnyx offers no way to read it again."""
 
     id: str | None = None
-    amount_cents: int | None = None
+    amount_cents: Count | None = None
     amount_currency: str | None = None
     processor_status: str | None = None
     created_at: str | None = None
@@ -181,16 +203,16 @@ class StoredPaymentTransaction(ApiModel):
 
 
 class HttpRequest(ApiModel):
-    """`headers` come as `[name, value]` pairs, and sometimes as `"Name: value"`."""
+    """`headers` come as `[name, value]` pairs, and sometimes as `"Name: value"`; an object is taken too."""
 
     url: str | None = None
-    headers: list[Any] | None = None
+    headers: Any = None
 
 
 class HttpResponse(ApiModel):
-    status: int | None = None
-    headers: list[Any] | None = None
-    body: str | None = None
+    status: Count | None = None
+    headers: Any = None
+    body: Any = None
 
 
 class HttpExchange(ApiModel):
@@ -233,10 +255,10 @@ other: the object is passed through, and `record_type` says what it is."""
 
 
 class PageMeta(ApiModel):
-    page_number: int | None = None
-    page_size: int | None = None
-    total_pages: int | None = None
-    total_results: int | None = None
+    page_number: Count | None = None
+    page_size: Count | None = None
+    total_pages: Count | None = None
+    total_results: Count | None = None
 
 
 Item = TypeVar("Item")
@@ -250,8 +272,8 @@ class Page(BaseModel, Generic[Item]):
     items: list[Item]
     number: int
     size: int
-    total_pages: int | None = None
-    total_results: int | None = None
+    total_pages: Count | None = None
+    total_results: Count | None = None
 
     @property
     def has_more(self) -> bool:

@@ -49,8 +49,8 @@ class Operation:
     largest_page: int = 0
     exact: bool = False
     """Whether its numbers are kept as the text they came in: a double would change them."""
-    bare: str = ""
-    """A field of every answer, where the answer is not in `data`."""
+    bare: tuple[str, ...] = ()
+    """Objects of which every answer has one, where the answer is not in `data`."""
 
 
 _PAGE = {"page[number]": "page", "page[size]": "page_size", "sort": "sort"}
@@ -188,5 +188,5 @@ GET_SESSION_ANALYSIS = Operation(
     "GET",
     "/session_analysis/{record_type}/{event_id}",
     names={"date_time": "date", "max_depth": "max_depth", "expand": "expand"},
-    bare="root",
+    bare=("root", "cost"),
 )

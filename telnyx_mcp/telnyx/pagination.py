@@ -80,10 +80,10 @@ class Deduplicator:
         self._remembered = remembered
 
     def new(self, rows: Iterable[Row], mark_of: Callable[[Row], Hashable]) -> Iterator[Row]:
-        """The rows that did not come before. A row whose mark is None is always new."""
+        """The rows that did not come before. A row whose mark is None or empty is always new."""
         for row in rows:
             mark = mark_of(row)
-            if mark is not None:
+            if mark not in (None, ""):
                 if mark in self._marks:
                     continue
                 self._marks[mark] = None

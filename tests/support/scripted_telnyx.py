@@ -49,6 +49,11 @@ class Scripted:
     def will_answer(self, body: Any, **more: Any) -> Scripted:
         return self.will(answer(200, body, **more))
 
+    async def next_answer(self, asked: Asked) -> Answer:
+        """The answer to this request, which is kept."""
+        self.requests.append(asked)
+        return self.answers[min(len(self.requests), len(self.answers)) - 1]
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         try:
@@ -62,9 +67,8 @@ class Scripted:
                 pairs = (line.split(":", 1) for line in lines)
                 headers = {name.strip().lower(): value.strip() for name, value in pairs}
                 body = await reader.readexactly(int(headers.get("content-length", 0)))
-                number = len(self.requests)
-                self.requests.append(Asked(method, target, headers, body))
-                await self.answers[min(number, len(self.answers) - 1)](writer)
+                asked = Asked(method, target, headers, body)
+                await (await self.next_answer(asked))(writer)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass

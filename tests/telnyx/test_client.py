@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from telnyx_mcp.telnyx import account_models, models
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.errors import Failure, Fate, TelnyxError
+from telnyx_mcp.telnyx.odd_values import describe
 from telnyx_mcp.telnyx.transport import SANDBOX_HEADER, Transport
 from tests.support.scripted_telnyx import Scripted, answer, complaint
 from tests.support.simulated_time import Time
@@ -204,7 +205,8 @@ def table(rows: dict[str, tuple[Ask, str]]) -> list[Any]:
 async def test_an_operation_asks_what_telnyx_documents(
     scripted: Scripted, client: TelnyxClient, ask: Ask, wire: str
 ) -> None:
-    scripted.will_answer({"data": [] if (ask, wire) in LISTS.values() else {}, "root": {}})
+    one: dict[str, Any] = {"results": []}  # which a breakdown must have
+    scripted.will_answer({"data": [] if (ask, wire) in LISTS.values() else one, "root": {}})
     await ask(client)
     (asked,) = scripted.requests
     assert f"{asked.method} {unquote(asked.target.removeprefix('/v2'))}" == wire
@@ -233,25 +235,39 @@ async def test_an_answer_of_another_form_is_an_error(
 
 
 @pytest.mark.parametrize(("ask", "_wire"), table(LISTS))
-async def test_a_list_of_anything_but_objects_is_an_error(
+async def test_anything_but_a_list_of_objects_is_an_error_or_an_empty_row(
     scripted: Scripted, client: TelnyxClient, ask: Ask, _wire: str
 ) -> None:
-    data: list[Any] = [{}, ["text"], [None], [[]], {"0": {}}]
+    data: list[Any] = [{}, {"0": {}}, ["text"], [None], [[]]]
     scripted.will(*(answer(200, {"data": each}) for each in data))
-    for _ in data:
+    for _ in data[:2]:
         with pytest.raises(TelnyxError) as caught:
             await ask(client)
         assert caught.value.failure is Failure.WRONG_SHAPE
+    for _ in data[2:]:
+        read = await ask(client)
+        assert len(read if isinstance(read, list) else read.items) == 1
+    assert [each.value for each in client.odd_values] == ["text", None, []]
 
 
-async def test_a_field_of_another_form_is_named_but_not_quoted(
+async def test_a_field_of_another_form_is_kept_and_named_without_a_secret_in_it(
     scripted: Scripted, client: TelnyxClient
 ) -> None:
-    scripted.will_answer({"data": {"balance": {"secret": "4242"}}})
+    scripted.will_answer({"data": {"balance": {"secret": "hunter2"}, "currency": "USD"}})
+    assert (await client.get_balance()).currency == "USD"
+    assert "`" not in (named := describe(client.odd_values))
+    assert "balance" in named
+    assert "hunter2" not in named
+
+
+async def test_the_answer_to_a_change_is_read_strictly(
+    scripted: Scripted, client: TelnyxClient
+) -> None:
+    scripted.will_answer({"data": {"id": "x", "amount_cents": "many"}})
     with pytest.raises(TelnyxError) as caught:
-        await client.get_balance()
-    assert "balance" in str(caught.value)
-    assert "4242" not in str(caught.value)
+        await client.create_stored_payment_transaction("20.00")
+    assert caught.value.failure is Failure.WRONG_SHAPE
+    assert caught.value.fate is Fate.UNKNOWN
 
 
 MODELS: list[type[BaseModel]] = [

@@ -167,7 +167,7 @@ def _unknown(charges: Charges, recent: RecentUsage, currency: str) -> str:
     """Why the rate is unknown; empty if it is known."""
     if recent.costs.error:
         return f"the recent usage could not be read: {recent.costs.error.summary}"
-    missing = [*(["charges"] if charges.missing else []), *recent.costs.incomplete]
+    missing = [*([] if charges.is_complete else ["charges"]), *recent.costs.incomplete]
     if missing:
         return f"not all of the recent spending could be read: {', '.join(missing)}"
     others = {each for each in recent.costs.currencies | charges.figures.keys() if each != currency}

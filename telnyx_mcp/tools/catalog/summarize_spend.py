@@ -334,6 +334,12 @@ def _incomplete(spend: Spend, which: str) -> Iterator[str]:
             f"INCOMPLETE: usage{which} lacks {', '.join(missing)}. Ask for {again}, or for one product "
             "with telnyx_summarize_usage."
         )
+    if unreadable := spend.charges.unreadable:
+        names = ", ".join(unreadable[:LINES])
+        more = f" and {len(unreadable) - LINES} more" if len(unreadable) > LINES else ""
+        yield f"Of the charges{which}, Telnyx sent no amount for {names}{more}."
+    if lines := sorted(spend.charges.unreadable_lines):
+        yield f"The sums of these services{which} lack an amount: {', '.join(lines[:LINES])}."
     if not spend.charges.adds_up:
         yield f"Telnyx's own charges{which} do not add up to its total."
 

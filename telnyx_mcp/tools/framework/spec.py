@@ -20,6 +20,7 @@ from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.deadline import CALL_SECONDS, MANY_SECONDS
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.telnyx.names import Names
+from telnyx_mcp.telnyx.odd_values import describe
 from telnyx_mcp.tools.framework.accounts import AccountRegistry
 from telnyx_mcp.tools.framework.arguments import Params
 from telnyx_mcp.tools.framework.failure import ToolFailure
@@ -130,5 +131,6 @@ class ToolSpec(Generic[P, R]):
             return failed(f"{error}{of}{' (Sandbox.)' if error.sandbox else ''}")
         if isinstance(result, Result):
             result.account = services.account
+            result.note = " ".join(filter(None, (result.note, describe(client.odd_values)))) or None
             return answer(result, sandbox=client.sandbox)
         return result

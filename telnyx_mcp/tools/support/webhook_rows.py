@@ -69,13 +69,18 @@ def delivery_row(delivery: WebhookDelivery) -> DeliveryRow:
 def attempt_detail(attempt: DeliveryAttempt) -> AttemptDetail:
     http = attempt.http
     request, response = (http.request, http.response) if http else (None, None)
-    body = response.body if response else None
     return AttemptDetail(
         **_attempt(attempt),
         request_headers=_headers(request.headers) if request else None,
         response_headers=_headers(response.headers) if response else None,
-        untrusted_response_body=sanitize(body, LONGEST_BODY) if body else body,
+        untrusted_response_body=_body(response.body) if response else None,
     )
+
+
+def _body(body: Any) -> str | None:
+    """The body of an answer as text, though Telnyx may have parsed it."""
+    text = body if isinstance(body, str | None) else to_json(redact(body))
+    return sanitize(text, LONGEST_BODY) if text else text
 
 
 def payload_of(delivery: WebhookDelivery) -> Any:
@@ -104,15 +109,30 @@ def _code(error: Any) -> str:
     return str(error)
 
 
-def _headers(headers: list[Any] | None) -> dict[str, str]:
-    """Headers by name, from `[name, value]` pairs or `"Name: value"` texts."""
+def _headers(headers: Any) -> dict[str, str]:
+    """Headers by name, from `[name, value]` pairs, `"Name: value"` texts, objects with a name and a value,
+    or one object or text of them all."""
+    if isinstance(headers, dict):
+        return {name.strip(): _header_value(value) for name, value in headers.items()}
+    if isinstance(headers, str):
+        headers = headers.splitlines()
     found: dict[str, str] = {}
-    for header in headers or []:
-        if isinstance(header, str):
-            name, _, value = header.partition(":")
-        elif isinstance(header, list) and len(header) == 2:
-            name, value = str(header[0]), str(header[1])
-        else:
-            continue
-        found[name.strip()] = value.strip()
+    for header in headers if isinstance(headers, list) else []:
+        match header:
+            case str():
+                name, _, value = header.partition(":")
+            case [name, value]:
+                pass
+            case {"name": name, "value": value}:
+                pass
+            case _:
+                continue
+        found[str(name).strip()] = _header_value(value)
     return found
+
+
+def _header_value(value: Any) -> str:
+    """One text; a header that was sent several times may come as a list."""
+    if isinstance(value, list):
+        return ", ".join(map(_header_value, value))
+    return value.strip() if isinstance(value, str) else to_json(value)
