@@ -100,8 +100,8 @@ async def test_an_hour_without_usage_is_shown_as_zero(
         scripted_server, product="sms", period="2026-05-01", group_by=["hour"], top=24
     )
     assert len(told["groups"]) == 24
-    assert told["groups"][3] == {"hour": "2026-05-01T03", "cost": "1.50", "count": 2}
-    assert told["groups"][4] == {"hour": "2026-05-01T04", "cost": "0.00", "count": 0}
+    assert told["groups"][3] == {"hour": "2026-05-01T03:00Z", "cost": "1.50", "count": 2}
+    assert told["groups"][4] == {"hour": "2026-05-01T04:00Z", "cost": "0.00", "count": 0}
 
 
 async def test_the_days_are_those_of_the_zone_that_is_asked_for(
@@ -478,7 +478,9 @@ async def test_last_nights_hours_in_the_users_zone(settings: Settings, sandbox: 
     assert (told["today"], told["start_date"]) == ("2026-06-15", "2026-06-14")
     day = ("2026-06-13T22:00:00Z", "2026-06-14T22:00:00Z")
     assert told["all"]["count"] == len(raw_api.records(sandbox, "sip-trunking", "started_at", *day))
-    assert [row["hour"] for row in told["groups"]] == [f"2026-06-14T{h:02}" for h in range(24)]
+    assert [row["hour"] for row in told["groups"]] == [
+        f"2026-06-14T{hour:02}:00+02:00" for hour in range(24)
+    ]
 
 
 async def test_days_of_a_zone_of_half_hours_are_read_from_records(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -28,6 +28,7 @@ from telnyx_mcp.tools.framework.results import Result, Row
 from telnyx_mcp.tools.framework.spec import Call, ToolSpec
 from telnyx_mcp.tools.support.group_by import MAX_GROUPS, Groups, tally_row
 from telnyx_mcp.tools.support.period_arguments import month_end_hint
+from telnyx_mcp.tools.support.time_groups import TIMES, in_order, time_groups
 from telnyx_mcp.tools.support.usage_from_records import usage_from_records
 from telnyx_mcp.tools.support.usage_question import (
     Filter,
@@ -43,7 +44,7 @@ from telnyx_mcp.tools.support.usage_question import (
     time_of,
     unknown_product,
 )
-from telnyx_mcp.tools.support.vocabulary import TIMES, Product, group_word
+from telnyx_mcp.tools.support.vocabulary import Product, group_word
 
 TOP, TOP_TIMES = 10, 31
 """Groups shown unless asked for, and where they are times."""
@@ -87,7 +88,9 @@ class GroupValues(Row):
 
     month: str | None = Field(None, description="Month, YYYY-MM.")
     day: str | None = Field(None, description="Day, YYYY-MM-DD.")
-    hour: str | None = Field(None, description="Hour, such as 2026-05-01T08.")
+    hour: str | None = Field(
+        None, description="Hour with its offset, such as 2026-05-01T08:00+02:00."
+    )
     number: str | None = Field(None, description="The account's own phone number.")
     direction: str | None = Field(None, description="inbound or outbound.")
     country: str | None = Field(None, description="Country at the other end.")
@@ -307,27 +310,14 @@ def _groups(
     table = usage.table
     words = list(plan.groups)
     if len(words) == 1 and words[0] in TIMES:
-        for key in _times(usage, words[0], plan):
-            table.groups.setdefault(key, Sum())
+        zone = plan.hours_shift or UTC
+        for text in time_groups(words[0], usage.time.start, usage.until, zone):
+            table.groups.setdefault((text,), Sum())
     rows, rest, others = table.largest(count)
     places = [at for at, word in enumerate(words) if word in TIMES]
     if places:
-        rows.sort(key=lambda each: [each[0][at] for at in places])
+        rows.sort(key=lambda each: [in_order(each[0][at]) for at in places])
     return rows, rest, others
-
-
-def _times(usage: _Usage, word: str, plan: ReportPlan) -> Iterator[Key]:
-    """Every hour, day or month of the time, as far as it has passed."""
-    zone = plan.hours_shift or UTC
-    moment, until = usage.time.start.astimezone(UTC), usage.until
-    step = timedelta(hours=1)
-    last = ""
-    while moment < until:
-        text = moment.astimezone(zone).isoformat()[: TIMES[word]]
-        if text != last:
-            yield (text,)
-            last = text
-        moment += step
 
 
 _NAMED: Mapping[str, Named] = {

@@ -12,6 +12,7 @@ from telnyx_mcp.billing.money import ZERO, format_amount
 from telnyx_mcp.billing.records import Tally, moment_of
 from telnyx_mcp.telnyx.models import DetailRecord
 from telnyx_mcp.tools.support.spelling import country_of
+from telnyx_mcp.tools.support.time_groups import TIMES, in_order, time_group
 from telnyx_mcp.untrusted import one_line, to_json
 
 MAX_GROUPS = 10_000
@@ -41,7 +42,6 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
 """What users call a field, and what the record types call it."""
 NO_ERROR = {"normal_clearing"}
 """The hangup cause of a call without an error."""
-_TIMES: Mapping[str, str] = {"month": "%Y-%m", "day": "%Y-%m-%d", "hour": "%Y-%m-%dT%H"}
 
 Values = tuple[str, ...]
 
@@ -77,7 +77,7 @@ class Groups:
     @property
     def in_time(self) -> bool:
         """Whether the groups are those of days or hours."""
-        return not _TIMES.keys().isdisjoint(self.by)
+        return not TIMES.keys().isdisjoint(self.by)
 
     @property
     def lacking(self) -> list[str]:
@@ -131,17 +131,18 @@ class Groups:
         largest = max((abs(cost) for _, cost in tally.costs), default=ZERO)
         return -largest if self._by_cost else ZERO, -tally.records, values
 
-    def _moment(self, group: tuple[Values, Tally]) -> Values:
-        return tuple(value for name, value in zip(self.by, group[0], strict=True) if name in _TIMES)
+    def _moment(self, group: tuple[Values, Tally]) -> list[tuple[str, str]]:
+        named = zip(self.by, group[0], strict=True)
+        return [in_order(value) for name, value in named if name in TIMES]
 
 
 def reader_of(name: str, zone: tzinfo) -> Callable[[DetailRecord], list[str]]:
     """A function that reads the values of a field from a record: usually one, several for tags and errors."""
-    if name in _TIMES:
+    if name in TIMES:
 
         def read_time(record: DetailRecord) -> list[str]:
             moment = moment_of(record)
-            return [moment.astimezone(zone).strftime(_TIMES[name]) if moment else NONE]
+            return [time_group(name, moment, zone) if moment else NONE]
 
         return read_time
     if name in _OWN:

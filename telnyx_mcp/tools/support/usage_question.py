@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import UTC, datetime, time, tzinfo
 from typing import Annotated, Any, ClassVar, Self
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -18,8 +18,8 @@ from telnyx_mcp.tools.framework.failure import ToolFailure, not_asked
 from telnyx_mcp.tools.framework.spec import Call
 from telnyx_mcp.tools.support.period_arguments import PeriodParams, check_one_range, wrong_range
 from telnyx_mcp.tools.support.spelling import e164
+from telnyx_mcp.tools.support.time_groups import TIMES, is_whole_hours, time_group
 from telnyx_mcp.tools.support.vocabulary import (
-    TIMES,
     Product,
     dimension_of,
     group_word,
@@ -120,12 +120,6 @@ class Time:
     zone: tzinfo
     period: Period | None = None
 
-    @property
-    def is_whole_hours(self) -> bool:
-        """Whether hours of the zone begin with those of UTC: not in India, nor in Newfoundland."""
-        offsets = (each.astimezone(self.zone).utcoffset() for each in (self.start, self.end))
-        return not any(offset and offset % timedelta(hours=1) for offset in offsets)
-
     def previous(self) -> Time:
         """The time before: the period before, or as long before."""
         if self.period:
@@ -134,7 +128,12 @@ class Time:
         return Time(self.start - (self.end - self.start), self.start, self.zone)
 
     def format(self, moment: datetime) -> str:
-        """The day, or the time if it is not midnight."""
+        """The day, or the time if it is not where a day begins."""
+        if self.period:
+            days = dict(
+                zip(self.period.instants(), (self.period.start, self.period.end), strict=True)
+            )
+            return days[moment].isoformat()
         local = moment.astimezone(self.zone)
         return local.date().isoformat() if local.time() == time.min else local.isoformat()
 
@@ -182,7 +181,8 @@ def _zone_of(name: str) -> tzinfo:
 
 def _parse_instant(text: str, zone: tzinfo) -> datetime:
     moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+    # In UTC, as the difference of two times of a zone is that of their clocks.
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
 
 
 def find_product(word: str) -> Product:
@@ -215,10 +215,13 @@ class Filter:
 
     def holds(self, text: str) -> bool:
         """Whether a value meets the condition, in any case or, for a phone number, in any spelling.
+        A time holds all that begin with it: `2026-10-25T02` is an hour, with any offset.
         The status `failed` stands for all that end with it, such as `delivery_failed`."""
         if self.operator == "~":
             return self.value.casefold() in text.casefold()
         value, text = self._normalize(self.value), self._normalize(text)
+        if self.word in TIMES:
+            return text.startswith(value) == (self.operator == "=")
         same = value == text or (self.word == "status" and text.endswith(f"_{value}"))
         return same == (self.operator == "=")
 
@@ -287,15 +290,17 @@ class ReportPlan:
         name = self.groups.get(word) or self.filters[word]
         if word not in TIMES:
             return lambda row: _value_text(row.get(name))
-        length, zone = TIMES[word], self.hours_shift
+        zone = self.hours_shift or UTC
 
         def read_time(row: Mapping[str, Any]) -> str:
             text = _value_text(row.get(name))
-            if zone is not None and len(text) > 10:
+            try:
                 moment = datetime.fromisoformat(text)
                 moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-                text = moment.astimezone(zone).isoformat()
-            return text[:length]
+                # A day without a time is one of UTC already.
+                return time_group(word, moment, zone if len(text) > 10 else UTC)
+            except (ValueError, OverflowError):
+                return text
 
         return read_time
 
@@ -316,7 +321,7 @@ def report_plan(
     """How a report answers. Raises `NotInReports`."""
     zone = time.zone
     by_time = TIMES.keys() & {*map(group_word, params.group_by), *(each.word for each in filters)}
-    if by_time and not time.is_whole_hours:
+    if by_time and not is_whole_hours(time.start, time.end, zone):
         # The hour from 18:00 to 19:00 UTC belongs to two days of India.
         raise NotInReports(
             f"Usage reports count by hours of UTC, and {zone} is not whole hours from it; with "

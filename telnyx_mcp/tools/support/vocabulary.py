@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from telnyx_mcp.telnyx.usage_reports import UsageProduct
+from telnyx_mcp.tools.support.time_groups import TIMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +75,6 @@ def products_near(word: str) -> list[str]:
     """The words of products that look like this one."""
     return get_close_matches(word.lower(), _BY_WORD, 3, 0.6)
 
-
-TIMES: Mapping[str, int] = {"month": 7, "day": 10, "hour": 13}
-"""Groups by time, and how much of a time as text (`2026-05-01T13`) tells them apart."""
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "number": ("tn",),
