@@ -117,10 +117,7 @@ class TelnyxClient:
             "start_date": start_date.isoformat(),
             "end_date": end_date.isoformat() if end_date else None,
         }
-        charges = await self._one(op.GET_CHARGES_BREAKDOWN, ChargesBreakdown, query=query)
-        if charges.results is None:
-            raise TelnyxError(Failure.WRONG_SHAPE, "the answer has no list of numbers")
-        return charges
+        return await self._one(op.GET_CHARGES_BREAKDOWN, ChargesBreakdown, query=query)
 
     async def get_charges_summary(self, start_date: date, end_date: date) -> ChargesSummary:
         """Charges as Telnyx adds them up. At most 31 days."""

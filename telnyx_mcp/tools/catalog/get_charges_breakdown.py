@@ -131,6 +131,9 @@ async def get_charges_breakdown(call: Call[BreakdownParams]) -> BreakdownResult:
         all=NumberTotals(**totals(numbers)),
         items=[],
     )
+    if charges.results is None:
+        no_list = "Telnyx sent no list of numbers: what they cost is unknown. Call again later."
+        return result.model_copy(update={"all": NumberTotals(), "note": no_list})
     if params.unused:
         numbers = await _without_usage(call, numbers, result)
     numbers = _sorted(numbers, params)

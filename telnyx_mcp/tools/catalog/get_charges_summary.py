@@ -127,7 +127,9 @@ async def _count_numbers(call: Call[SummaryParams]) -> tuple[dict[str, int] | No
         charges = await client.get_charges_breakdown(params.start_date, params.end_date)
     except TelnyxError as error:
         return None, f" The count of numbers is missing: {error.summary}."
-    numbers = number_costs(charges.results or [])
+    if charges.results is None:
+        return None, " The count of numbers is missing: Telnyx sent no list of them."
+    numbers = number_costs(charges.results)
     return numbers_by_type(each.charges for each in numbers) or None, ""
 
 
