@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Prints the findings. 0 if nothing failed, else 1."""
-    accounts = configured_accounts(options, terminal, warn=False)  # they are findings here
+    accounts = configured_accounts(options, terminal, warn=False, tolerant=True)  # findings here
     return run_with_account(
         options,
         accounts.main,

@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from telnyx_mcp.cli.account import profile_option, read_only_option, tools_option
+from telnyx_mcp.cli.account import profile_option, read_groups, read_only_option, tools_option
 from telnyx_mcp.cli.errors import CommandError, not_done, wrongly_called
 from telnyx_mcp.cli.key import address_of, given_key, keep_in_keyring, left_in_keyring
 from telnyx_mcp.cli.terminal import Terminal
@@ -77,7 +77,7 @@ class InstallOptions:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     client_arguments(parser)
     read_only_option(parser)
-    tools_option(parser)
+    tools_option(parser, read_groups)
     parser.add_argument(
         "--key",
         choices=("keyring", "client"),

@@ -13,9 +13,10 @@ from telnyx_mcp.cli.errors import CommandError, not_done, wrongly_called
 from telnyx_mcp.cli.terminal import Terminal
 from telnyx_mcp.clients.entry import ADDRESS, KEY, KEY_FROM, args_of, env_of
 from telnyx_mcp.config import keys
+from telnyx_mcp.config.addresses import TELNYX_API, foreign_address
 from telnyx_mcp.config.keys import KeyUnavailable
 from telnyx_mcp.config.profiles import SettingsError, checked, configured
-from telnyx_mcp.config.settings import TELNYX_API, foreign_address, usable_key
+from telnyx_mcp.config.typed_key import usable_key
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -173,9 +174,10 @@ def _typed_key(terminal: Terminal, profile: str | None, base_url: str = TELNYX_A
     foreign = foreign_address(base_url)
     of = (f" of {profile}" if profile else "") + (f" for {foreign}" if foreign else "")
     try:
-        key = usable_key(terminal.read_secret(f"Telnyx API key{of} (nothing is shown): "))
+        typed = terminal.read_secret(f"Telnyx API key{of} (nothing is shown): ")
+        key = usable_key(typed, telnyx=foreign is None)
     except ValueError as error:
-        raise not_done(f"Nothing was changed: {error}.") from None
+        raise not_done(f"Nothing was changed: the text that was typed {error}.") from None
     except EOFError:
         key = None
     if key is None:

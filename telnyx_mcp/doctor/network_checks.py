@@ -9,7 +9,7 @@ from typing import Any
 from anyio import to_thread
 
 from telnyx_mcp.config.command_line import command_line
-from telnyx_mcp.config.keys import KeyUnavailable, place_of_key, with_key
+from telnyx_mcp.config.keys import KeyUnavailable, SettingsUnusable, place_of_key, with_key
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.doctor.context import DoctorContext, Finding, Level
 from telnyx_mcp.doctor.operations import CHANGING_OPERATIONS, OPERATIONS, OPTIONAL_OPERATIONS, Ask
@@ -41,6 +41,8 @@ async def check_key_and_network(context: DoctorContext) -> list[Finding]:
     """Whether there is a key, Telnyx answers, and accepts the key."""
     try:
         context.use(await to_thread.run_sync(with_key, context.settings))
+    except SettingsUnusable:  # a finding already
+        return []
     except KeyUnavailable as error:
         return [Finding("key", Level.FAILED, error.why, error.do)]
     return [*await _clear_pace(context), *await _balance(context)]
