@@ -19,9 +19,10 @@ from pydantic import SecretStr
 
 from telnyx_mcp.cli.main import main
 from telnyx_mcp.clients.entry import own_command
+from telnyx_mcp.config.addresses import foreign_address
 from telnyx_mcp.config.keys import store_key
 from telnyx_mcp.config.profiles import ConfiguredAccounts
-from telnyx_mcp.config.settings import Settings, foreign_address
+from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.doctor.checks import run_checks
 from telnyx_mcp.doctor.context import Finding, Level
 from telnyx_mcp.doctor.operations import CHANGING_OPERATIONS, OPERATIONS, OPTIONAL_OPERATIONS
@@ -285,7 +286,7 @@ async def test_doctor_names_what_is_misspelt_and_fails_for_a_safety_setting_only
         "https://api.telnyx.com.example.com/v2",
         "https://api.telnyx.co/v2",
         "https://xapi.telnyx.com/v2",
-        "https://telnyx.com/v2",
+        "https://api.telnyx.dev/v2",
         "https://api.telnyx.com:8443/v2",
         "https://api.telnyx.com./v2",
         "https://example.com/api.telnyx.com/v2",

@@ -22,7 +22,8 @@ from pydantic import SecretStr
 
 from telnyx_mcp.config import keys
 from telnyx_mcp.config.keys import KeyUnavailable, key_of, with_key
-from telnyx_mcp.config.settings import Settings, usable_key, usable_token
+from telnyx_mcp.config.settings import Settings
+from telnyx_mcp.config.typed_key import usable_key, usable_token
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
@@ -199,7 +200,8 @@ FOREIGN = "https://gateway.example/v2"
         (
             Settings(key_from="env:NOPE", profile="eu", base_url=FOREIGN),
             "There is no API key in NOPE, the variable that key_from names for profile eu.",
-            "Set NOPE for whatever starts this, and start it again.",
+            "Set NOPE, or NOPE_FILE to the path of a file that holds it, for whatever starts this, and "
+            "start it again.",
         ),
     ],
 )

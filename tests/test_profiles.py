@@ -12,8 +12,9 @@ from mcp.client.session import ClientRequestContext
 from mcp_types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult
 from pydantic import SecretStr
 
+from telnyx_mcp.config.addresses import TELNYX_API
 from telnyx_mcp.config.profiles import SettingsError, configured
-from telnyx_mcp.config.settings import TELNYX_API, Settings
+from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox, running_sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server

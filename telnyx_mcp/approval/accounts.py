@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 
 from telnyx_mcp.approval.reasons import Blocked, UnlinkedKey
-from telnyx_mcp.config.settings import is_loopback
+from telnyx_mcp.config.addresses import is_loopback
 from telnyx_mcp.storage.schema import accounts, changes, keys, ticks
 
 

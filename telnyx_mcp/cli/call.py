@@ -42,9 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Calls one tool and prints its result. 0 if it succeeded, else 1."""
     arguments = _arguments(options.pairs)
-    settings = configured_accounts(options, terminal).main
+    settings = configured_accounts(options, terminal, tolerant=True).main
+    if settings.unusable:  # a wrong limit only prevents changes
+        raise CommandError(f"{settings.unusable} Nothing was started.")
     if options.tool is None:
-        return list_tools(options.tools or settings.tools, terminal)
+        return list_tools(settings.tools, terminal)
     return run_with_account(
         options,
         settings,

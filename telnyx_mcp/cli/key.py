@@ -18,11 +18,12 @@ from telnyx_mcp.cli.errors import CommandError, not_done, wrongly_called
 from telnyx_mcp.cli.terminal import Terminal
 from telnyx_mcp.clients.entry import ADDRESS, KEY, KEY_FILE, KEY_FROM, env_of, profile_of
 from telnyx_mcp.config import keys
+from telnyx_mcp.config.addresses import TELNYX_API, foreign_address
 from telnyx_mcp.config.command_line import PROGRAM
 from telnyx_mcp.config.keys import KeyUnavailable
 from telnyx_mcp.config.paths import private_file
 from telnyx_mcp.config.profiles import SettingsError, checked, configured
-from telnyx_mcp.config.settings import TELNYX_API, foreign_address, usable_key
+from telnyx_mcp.config.typed_key import usable_key
 
 _WITHOUT_KEYRING = (
     f"Without a keyring: {PROGRAM} install CLIENT keeps the key in the client's configuration, and "
@@ -209,9 +210,10 @@ def typed_key(
     of = (f" of {profile}" if profile else "") + (f" for {foreign}" if foreign else "")
     enter = "; Enter: as it is" if kept else ""
     try:
-        key = usable_key(terminal.read_secret(f"Telnyx API key{of} (nothing is shown{enter}): "))
+        typed = terminal.read_secret(f"Telnyx API key{of} (nothing is shown{enter}): ")
+        key = usable_key(typed, telnyx=foreign is None)
     except ValueError as error:
-        raise not_done(f"Nothing was changed: {error}.") from None
+        raise not_done(f"Nothing was changed: the text that was typed {error}.") from None
     except EOFError:
         key = None
     if (chosen := key or kept) is None:

@@ -7,7 +7,7 @@ from datetime import date
 
 from telnyx_mcp.cli.errors import CommandError
 from telnyx_mcp.cli.terminal import Terminal
-from telnyx_mcp.config.settings import is_loopback
+from telnyx_mcp.config.addresses import is_loopback
 from telnyx_mcp.sandbox import Sandbox, run_sandbox
 
 

@@ -47,7 +47,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     if (options.token_file or options.no_token) and not options.http:
         raise CommandError("--token-file and --no-token go with --http")
     address = _address(options.http) if options.http else None
-    accounts = configured_accounts(options, terminal)
+    accounts = configured_accounts(options, terminal, tolerant=True)
     gc.enable()
     gc.freeze()
 
@@ -80,6 +80,9 @@ def _serve_http(
     from telnyx_mcp.server.http import serve_http
     from telnyx_mcp.server.http_token import TokenError, find_token
 
+    for each in settings.problems:
+        if each.setting == "http_token":
+            raise CommandError(f"{each.text} Nothing was started.")
     file = Path(options.token_file).expanduser() if options.token_file else None
     try:
         token = find_token(settings.http_token, file, wanted=not options.no_token)
@@ -94,7 +97,7 @@ def _serve_http(
 
 def _address(text: str) -> tuple[str, int]:
     """Host and port of `HOST:PORT`, `:PORT` or `PORT`; loopback only."""
-    from telnyx_mcp.config.settings import is_loopback
+    from telnyx_mcp.config.addresses import is_loopback
 
     host, _, port = text.rpartition(":")
     host = host.strip("[]") or "127.0.0.1"

@@ -2,7 +2,8 @@
 
 A misspelt setting has no effect, so a cap that the user believes to be set is not set. Each one is
 reported with the nearest real name. If that is a setting that limits what can be changed or paid,
-the server changes nothing until the variable is renamed or removed.
+the server changes nothing until the variable is renamed or removed. The same holds for a limit whose
+value can't be used.
 """
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cache
 
-from telnyx_mcp.config.settings import VARIABLES, Settings
-from telnyx_mcp.config.stricter import STRICTER
+from telnyx_mcp.config.settings import SAFETY, VARIABLES, SettingProblem, Settings
 
 OTHERS = frozenset(
     {
@@ -41,7 +41,7 @@ WORDS: Mapping[str, str] = {
 CLOSE, VAGUE, WITH_PREFIX = 0.85, 0.6, 0.9
 """How alike two names are, from 0 to 1: a slip of the finger, some likeness, and the least where the
 names are compared with their common prefix."""
-_SAFE = frozenset(name for name, field in VARIABLES.items() if field in STRICTER)
+_SAFE = frozenset(name for name, field in VARIABLES.items() if field in SAFETY)
 _LONGEST, _MAX_NAMED = 60, 4
 
 
@@ -74,7 +74,7 @@ def misspelt(environment: Mapping[str, str], accounts: Iterable[Settings] = ()) 
     return [found for name in names if (found := _recognize(name))]
 
 
-def why_blocked(found: Iterable[Misspelt]) -> str | None:
+def why_blocked(found: Iterable[Misspelt | SettingProblem]) -> str | None:
     """Why nothing may be changed, in sentences; None if changes are allowed."""
     unsafe = [each.text for each in found if each.is_safety]
     if not unsafe:
@@ -82,12 +82,12 @@ def why_blocked(found: Iterable[Misspelt]) -> str | None:
     more = f" And {len(unsafe) - _MAX_NAMED} more." if len(unsafe) > _MAX_NAMED else ""
     return (
         f"{' '.join(unsafe[:_MAX_NAMED])}{more} It may be meant to limit what can be changed or "
-        "paid, so this server changes nothing until the variable is renamed or removed and the server "
-        "is restarted. Reading still works."
+        "paid, so this server changes nothing until it is corrected or removed and the server is "
+        "restarted. Reading still works."
     )
 
 
-def warnings(found: Iterable[Misspelt]) -> list[str]:
+def warnings(found: Iterable[Misspelt | SettingProblem]) -> list[str]:
     """Warnings about them for the user at the start, a line each."""
     found = list(found)
     blocked = why_blocked(found)

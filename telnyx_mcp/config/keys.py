@@ -1,4 +1,5 @@
-"""Where the API key comes from: a variable of the environment, or the system's keyring.
+"""Where the API key comes from: a variable of the environment, a file that one names, or the system's
+keyring.
 
 The keyring is the macOS Keychain, Windows Credential Manager, or a Secret Service such as GNOME
 Keyring, through the library `keyring` (the extra of that name). An entry belongs to a profile and to
@@ -11,15 +12,18 @@ import os
 import pathlib
 import shlex
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
+from telnyx_mcp.config.addresses import TELNYX_API, foreign_address
 from telnyx_mcp.config.command_line import command_line
-from telnyx_mcp.config.settings import TELNYX_API, Settings, foreign_address, usable_key
+from telnyx_mcp.config.key_file import SUFFIX, NoKeyThere, both_set, key_in_file, key_text
+from telnyx_mcp.config.settings import Settings
+from telnyx_mcp.config.typed_key import usable_key
 from telnyx_mcp.untrusted import remember
 
 if TYPE_CHECKING:
@@ -41,14 +45,25 @@ class KeyUnavailable(Exception):
         self.do = do
 
 
+class SettingsUnusable(KeyUnavailable):
+    """A setting can't be used, so no key is used with it."""
+
+
 def with_key(settings: Settings) -> Settings:
     """A copy of the settings with the key resolved. Blocks while a keyring asks the user to unlock it.
-    Raises `KeyUnavailable` if there is no key, or it can't be read."""
+    Raises `KeyUnavailable` if there is no key, or it can't be read, or may not be used with these
+    settings."""
+    if settings.unusable:
+        raise SettingsUnusable(
+            settings.unusable,
+            "Correct that where this server is configured, and restart the server.",
+        )
     key = key_of(settings)
     if key is None:
         raise _missing(settings)
     remember(key.get_secret_value())
-    return settings.model_copy(update={"api_key": key, "key_from": "auto"})
+    resolved = {"api_key": key, "api_key_file": None, "key_from": "auto"}
+    return settings.model_copy(update=resolved)
 
 
 def remember_keys(several: Iterable[Settings]) -> None:
@@ -62,8 +77,13 @@ def remember_keys(several: Iterable[Settings]) -> None:
 
 
 def has_key(settings: Settings) -> bool:
-    """Whether the settings already hold the key."""
-    return settings.key_from == "auto" and settings.api_key is not None
+    """Whether the settings already hold the key, and may be used."""
+    return (
+        settings.key_from == "auto"
+        and settings.api_key is not None
+        and settings.api_key_file is None
+        and not settings.unusable
+    )
 
 
 def key_command(action: str, profile: str | None, base_url: str) -> str:
@@ -74,10 +94,12 @@ def key_command(action: str, profile: str | None, base_url: str) -> str:
 
 
 def place_of_key(settings: Settings) -> str:
-    """Where the key comes from: the variable's name, or `the keyring`."""
+    """Where the key comes from: the variable's name, the file, or `the keyring`."""
     source, _, name = settings.key_from.partition(":")
     if source == "env":
-        return name
+        return f"{name} or {name}{SUFFIX}" if os.environ.get(f"{name}{SUFFIX}") else name
+    if source == "auto" and settings.api_key_file is not None:
+        return str(settings.api_key_file)
     return "TELNYX_API_KEY" if has_key(settings) else "the keyring"
 
 
@@ -88,7 +110,8 @@ def _missing(settings: Settings) -> KeyUnavailable:
     if source == "env":
         return KeyUnavailable(
             f"There is no API key in {name}, the variable that key_from names{of}.",
-            f"Set {name} for whatever starts this, and start it again.",
+            f"Set {name}, or {name}{SUFFIX} to the path of a file that holds it, for whatever starts this, "
+            "and start it again.",
         )
     set_key = key_command("set", settings.profile, settings.base_url)
     foreign = foreign_address(settings.base_url)
@@ -100,7 +123,7 @@ def _missing(settings: Settings) -> KeyUnavailable:
     return KeyUnavailable(
         f"There is no API key{at}.",
         f"Create one (Mission Control Portal, API Keys). Then: {command_line('install CLIENT', None)}, or "
-        f"{set_key}, or set TELNYX_API_KEY and start this again. If an assistant's "
+        f"{set_key}, or set TELNYX_API_KEY (or TELNYX_API_KEY_FILE) and start this again. If an assistant's "
         "configuration holds it, doctor, approve, ledger and resolve find it there with --client CLIENT, "
         f"such as claude-desktop. To try it without a key: {command_line('serve --sandbox', None)}",
     )
@@ -109,13 +132,18 @@ def _missing(settings: Settings) -> KeyUnavailable:
 def key_of(settings: Settings, environment: Mapping[str, str] = os.environ) -> SecretStr | None:
     """The key from the source that `key_from` names; None if there is no key.
 
-    Raises `KeyUnavailable` if it must come from the keyring and the keyring can't be used.
+    Raises `KeyUnavailable` if it must come from the keyring and the keyring can't be used, if a file
+    can't be read, and if what is there is not a key.
     """
     source, _, name = settings.key_from.partition(":")
     if source == "env":
-        return _usable(environment.get(name))
+        return _usable(_text(lambda: key_text(environment, name)), name, settings.base_url)
     if source == "keyring":
         return read_key(settings.profile, settings.base_url)
+    if (file := settings.api_key_file) is not None:
+        if settings.api_key is not None:
+            raise KeyUnavailable(both_set("TELNYX_API_KEY"))
+        return _usable(_text(lambda: key_in_file(file)), str(file), settings.base_url)
     if settings.api_key is not None or find_spec("keyring") is None:
         return settings.api_key
     try:
@@ -129,7 +157,7 @@ def read_key(profile: str | None, base_url: str = TELNYX_API) -> SecretStr | Non
     backend = _backend()
     with _backend_errors("read"):
         kept = backend.get_password(SERVICE, _entry(profile, base_url))
-    return _usable(kept)
+    return _usable(kept, "The keyring", base_url)
 
 
 def store_key(profile: str | None, key: SecretStr, base_url: str = TELNYX_API) -> None:
@@ -161,11 +189,18 @@ def keyring_name() -> str:
     return str(_first_backend(_backend()).name)
 
 
-def _usable(key: str | None) -> SecretStr | None:
+def _usable(key: str | None, place: str, base_url: str) -> SecretStr | None:
     try:
-        return usable_key(key or "")
+        return usable_key(key or "", telnyx=foreign_address(base_url) is None)
     except ValueError as error:
-        raise KeyUnavailable(f"What is kept there can't be used: {error}.") from None
+        raise KeyUnavailable(f"{place} {error}.") from None
+
+
+def _text(read: Callable[[], str]) -> str:
+    try:
+        return read()
+    except NoKeyThere as error:
+        raise KeyUnavailable(str(error)) from None
 
 
 def _backend() -> KeyringBackend:

@@ -18,7 +18,7 @@ never in `TELNYX_API_KEY`, which is some other account's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -27,13 +27,14 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
+from telnyx_mcp.config.addresses import foreign_address, is_loopback
 from telnyx_mcp.config.paths import profiles_file, writable_by
 from telnyx_mcp.config.profiles_file import SettingsError as SettingsError
 from telnyx_mcp.config.profiles_file import select_profile
-from telnyx_mcp.config.settings import Settings, foreign_address, is_loopback
+from telnyx_mcp.config.settings import VARIABLES, SettingProblem, Settings, variable_of
 from telnyx_mcp.config.stricter import Contradiction, strictest
 
-_NOT_A_PROFILES = {"api_key", "profile", "profiles_file", "http_token"}
+_NOT_A_PROFILES = {"api_key", "api_key_file", "profile", "profiles_file", "http_token"}
 SETTABLE = sorted(Settings.model_fields.keys() - _NOT_A_PROFILES)
 
 
@@ -49,22 +50,37 @@ class ConfiguredAccounts:
     """Values of the main account in the file that are ignored, as sentences for the user."""
 
 
-def configured(profile: str | None = None) -> ConfiguredAccounts:
+def configured(profile: str | None = None, *, tolerant: bool = False) -> ConfiguredAccounts:
     """The accounts as configured; keys are not looked up yet.
 
     The main one is the profile named here or in the environment; else the environment's own, where
-    it has a key; else the file's default. Raises `SettingsError`.
+    it has a key; else the file's default. Raises `SettingsError`. If `tolerant`, a value that can't be
+    used is one of the `problems` of its settings instead, and so is the error for the file.
     """
-    environment = checked("")
+    read = tolerated if tolerant else checked
+    environment = read("")
+    try:
+        return _chosen(environment, profile or environment.profile, read)
+    except SettingsError as error:
+        if not tolerant:
+            raise
+        problem = SettingProblem("profile", f"{error}.")
+        return ConfiguredAccounts(environment.with_problems([*environment.problems, problem]))
+
+
+def _chosen(environment: Settings, wanted: str | None, read: Reader) -> ConfiguredAccounts:
+    """The accounts, of which the main one is the `wanted` profile, if one is named."""
     file = environment.profiles_file or profiles_file()
-    has_key = environment.api_key is not None
-    chosen, profiles = select_profile(file, profile or environment.profile, has_key=has_key)
+    chosen, profiles = select_profile(file, wanted, has_key=_names_a_key(environment))
     if chosen is None:
         return ConfiguredAccounts(environment)
-    accounts = {name: _settings_of(name, values, file) for name, values in profiles.items()}
+    accounts = {name: _settings_of(name, values, file, read) for name, values in profiles.items()}
     if not (is_own := _is_users_own(file)):
         _refuse_other_places(accounts, profiles, file)
+    # A limit of the environment holds for every profile, so a wrong one does, too.
+    limits = [each for each in environment.problems if each.is_safety]
     main = accounts.pop(chosen)
+    main = main.with_problems(dict.fromkeys([*main.problems, *limits]))
     others = {name: each.model_copy(update={"read_only": True}) for name, each in accounts.items()}
     try:
         limited = strictest(main, profiles[chosen], environment, may_raise=is_own)
@@ -72,6 +88,14 @@ def configured(profile: str | None = None) -> ConfiguredAccounts:
         raise SettingsError(f"{file}, [profiles.{chosen}]: {error}") from None
     notes = [_ignored(f"{file}, [profiles.{chosen}]", name, main, limited) for name in limited]
     return ConfiguredAccounts(main.model_copy(update=limited), others, file, notes)
+
+
+def _names_a_key(environment: Settings) -> bool:
+    """Whether the environment holds a key, or means to."""
+    given = environment.api_key or environment.api_key_file
+    return given is not None or any(
+        each.setting in {"api_key", "api_key_file"} for each in environment.problems
+    )
 
 
 def _is_users_own(file: Path) -> bool:
@@ -114,7 +138,7 @@ def _ignored(where: str, name: str, requested: Settings, limited: Mapping[str, A
     )
 
 
-def _settings_of(name: str, values: Mapping[str, Any], file: Path) -> Settings:
+def _settings_of(name: str, values: Mapping[str, Any], file: Path, read: Reader) -> Settings:
     where = f"{file}, [profiles.{name}]: "
     for each in values:
         if each in {"api_key", "key", "TELNYX_API_KEY"}:
@@ -126,22 +150,52 @@ def _settings_of(name: str, values: Mapping[str, Any], file: Path) -> Settings:
             near = get_close_matches(each, SETTABLE, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(SETTABLE)}"
             raise SettingsError(f"{where}there is no setting {each!r}; {hint}")
-    given = {"key_from": "keyring", **values, "api_key": None, "profile": name}
+    own = {"api_key": None, "api_key_file": None, "profile": name}
+    given = {"key_from": "keyring", **values, **own}
     if given["key_from"] == "auto":
         raise SettingsError(f'{where}key_from must be "keyring" or "env:NAME"')
-    return checked(where, **given)
+    return read(where, **given)
 
 
 def checked(where: str, **values: Any) -> Settings:
     """The settings with these values over the environment's. Raises `SettingsError`, which says
     `where` first."""
-    # By the names of the variables, so that they win over the environment.
-    aliases = {str(Settings.model_fields[name].validation_alias): name for name in values}
     try:
-        return Settings(**{alias: values[name] for alias, name in aliases.items()})
+        return _settings(values)
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(str(part) for part in each['loc'])} {each['msg'].removeprefix('Value error, ')}"
-            for each in error.errors(include_input=False, include_url=False)
-        )
+        # Each text names its setting, so `where` is said once.
+        problems = "; ".join(each.text.removesuffix(".") for each in _problems(error, ""))
         raise SettingsError(f"{where}{problems}") from None
+
+
+def tolerated(where: str, **values: Any) -> Settings:
+    """The same, except that a value that can't be used is replaced by the default, and is one of the
+    `problems` of the settings."""
+    try:
+        return _settings(values)
+    except ValidationError as error:
+        problems = _problems(error, where)
+    defaults = {
+        each.setting: Settings.model_fields[each.setting].get_default() for each in problems
+    }
+    return _settings({**values, **defaults}).with_problems(problems)
+
+
+def _settings(values: Mapping[str, Any]) -> Settings:
+    # By the names of the variables, so that they win over the environment.
+    return Settings(**{variable_of(name): value for name, value in values.items()})
+
+
+def _problems(error: ValidationError, where: str) -> list[SettingProblem]:
+    """What is wrong, a problem for each setting."""
+    found: dict[str, SettingProblem] = {}
+    for each in error.errors(include_input=False, include_url=False):
+        variable = str(each["loc"][0])
+        setting = VARIABLES[variable]
+        text = f"{where}{variable} {each['msg'].removeprefix('Value error, ')}."
+        found.setdefault(setting, SettingProblem(setting, text))
+    return list(found.values())
+
+
+Reader = Callable[..., Settings]
+"""`checked` or `tolerated`."""

@@ -7,82 +7,59 @@ certificates, the display, directories).
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Literal, get_args
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from telnyx_mcp.config.addresses import TELNYX_API, foreign_address, usable_address
 from telnyx_mcp.config.tool_groups import TOOL_GROUPS, ToolGroup, tool_groups
+from telnyx_mcp.config.typed_key import reference_in, unquoted, usable_key, usable_token
+from telnyx_mcp.config.typed_values import typed_amount, typed_switch, typed_zone
 from telnyx_mcp.storage.url import database_at
 
-TELNYX_API = "https://api.telnyx.com/v2"
-TELNYX_HOSTS = frozenset(
+Channel = Literal["auto", "elicitation", "browser", "terminal"]
+CHANNELS: tuple[Channel, ...] = get_args(Channel)
+SAFETY = frozenset(
     {
-        "api.telnyx.com",
-        "api.telnyx.eu",
-        "api.telnyx.com.au",
-        "api.telnyx.ca",
-        "api.telnyx.me",
+        "read_only",
+        "max_payment",
+        "max_per_day",
+        "max_per_30_days",
+        "approval",
+        "standing_budget_per_payment",
+        "standing_budget_per_day",
     }
 )
-"""Telnyx's own regional endpoints, which all take the same key
-(developers.telnyx.com/docs/account-setup/regional-endpoints)."""
-_PORTS = {"https": 443, "http": 80}
+"""The settings that limit what can be changed or paid."""
 
 
-def is_loopback(host: str) -> bool:
-    """True for `localhost` and for addresses of the loopback ranges (127.0.0.0/8, ::1)."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
+@dataclass(frozen=True, slots=True)
+class SettingProblem:
+    """A setting whose value can't be used."""
+
+    setting: str
+    """The name of the setting, as in a profile."""
+    text: str
+    """What is wrong and what may be set, as a sentence. Never shows the value."""
+
+    @property
+    def is_safety(self) -> bool:
+        """Whether the setting limits what can be changed or paid."""
+        return self.setting in SAFETY
 
 
-def foreign_address(base_url: str) -> str | None:
-    """Scheme, host and port of an address that is not Telnyx's own; None for Telnyx's own."""
-    parts = urlsplit(base_url)
-    is_telnyx = parts.scheme == "https" and parts.netloc in TELNYX_HOSTS
-    return None if is_telnyx else f"{parts.scheme}://{parts.netloc}"
-
-
-def usable_key(text: str) -> SecretStr | None:
-    """The key, or None if it is empty. Raises `ValueError`, which does not show it, if it holds
-    characters that a header can't hold."""
-    key = text.strip()
-    if not key.isascii() or not key.isprintable() or " " in key:
-        raise ValueError("the key holds spaces or characters that no API key has; copy it again")
-    return SecretStr(key) if key else None
-
-
-SHORTEST_TOKEN = 16
-
-
-def usable_token(text: str) -> SecretStr:
-    """The bearer token of `serve --http`. Raises `ValueError`, which does not show it, for one that
-    is too short, or that can't stand in a header."""
-    token = text.strip()
-    if (
-        len(token) < SHORTEST_TOKEN
-        or not token.isascii()
-        or not token.isprintable()
-        or " " in token
-    ):
-        raise ValueError(
-            f"a token has at least {SHORTEST_TOKEN} letters, digits or signs, and no spaces"
-        )
-    return SecretStr(token)
+_OF_BUNDLE = re.compile(r"\$\{user_config\.\w+\}")
+"""How Claude Desktop passes a field of a bundle that was left empty."""
 
 
 class _Environment(PydanticBaseSettingsSource):
@@ -99,9 +76,18 @@ class _Environment(PydanticBaseSettingsSource):
 
     def __call__(self) -> dict[str, str]:
         fields = self.settings_cls.model_fields.items()
-        found = (self.get_field_value(field, name) for name, field in fields)
-        # Hosts pass an empty variable if the user left a field empty.
-        return {variable: value for value, variable, _ in found if value}
+        given: dict[str, str] = {}
+        for name, field in fields:
+            value, variable, _ = self.get_field_value(field, name)
+            # Docker's --env-file keeps quotes, and text that is pasted brings characters unseen.
+            text = unquoted(value or "")
+            # Hosts pass an empty variable if the user left a field empty, or the reference to it.
+            left_empty = not text or (
+                _OF_BUNDLE.fullmatch(text) and name not in {*SAFETY, "api_key"}
+            )
+            if not left_empty:
+                given[variable] = text
+        return given
 
 
 class Settings(BaseSettings):
@@ -129,16 +115,29 @@ class Settings(BaseSettings):
         """What the caller gives wins over the environment. No files are read."""
         return init_settings, _Environment(settings_cls)
 
+    base_url: str = Field(
+        TELNYX_API,
+        validation_alias="TELNYX_BASE_URL",
+        description="The API's address. https only, except on loopback. A key in the keyring "
+        "belongs to one address.",
+    )
     api_key: SecretStr | None = Field(
         None,
         validation_alias="TELNYX_API_KEY",
         description="The Telnyx API v2 key, from the Mission Control Portal.",
     )
+    api_key_file: Path | None = Field(
+        None,
+        validation_alias="TELNYX_API_KEY_FILE",
+        description="A file that holds the key, instead of TELNYX_API_KEY, such as a secret of Docker or "
+        "Kubernetes.",
+    )
     key_from: str = Field(
         "auto",
         validation_alias="TELNYX_MCP_KEY_FROM",
         description="Where the key is: `keyring` (the system's, extra `keyring`), `env:NAME` (another "
-        "variable), or auto: TELNYX_API_KEY, else the keyring if the extra is installed.",
+        "variable, or NAME_FILE), or auto: TELNYX_API_KEY or TELNYX_API_KEY_FILE, else the keyring if the "
+        "extra is installed.",
     )
     profile: str | None = Field(
         None,
@@ -149,12 +148,6 @@ class Settings(BaseSettings):
         None,
         validation_alias="TELNYX_MCP_PROFILES",
         description="The profiles file, if not `profiles.toml` in the user's configuration directory.",
-    )
-    base_url: str = Field(
-        TELNYX_API,
-        validation_alias="TELNYX_BASE_URL",
-        description="The API's address, with `/v2`. https only, except on loopback. A key in the keyring "
-        "belongs to one address.",
     )
     read_only: bool = Field(
         False,
@@ -180,7 +173,7 @@ class Settings(BaseSettings):
         validation_alias="TELNYX_MCP_MAX_PER_30_DAYS",
         description="The most that may be paid in any 30 days, payments of unknown outcome included.",
     )
-    approval: Literal["auto", "elicitation", "browser", "terminal"] = Field(
+    approval: Channel = Field(
         "auto",
         validation_alias="TELNYX_MCP_APPROVAL",
         description="How the user is asked. auto: by the client, else on a page in the browser, else "
@@ -237,14 +230,42 @@ class Settings(BaseSettings):
         """The zone whose days count."""
         return UTC if self.timezone == "UTC" else ZoneInfo(self.timezone)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _filled_in(cls, value: object, info: ValidationInfo) -> object:
+        if isinstance(value, str) and info.field_name != "api_key" and (why := reference_in(value)):
+            raise ValueError(f"holds {why}")
+        return value
+
+    @field_validator(
+        "max_payment",
+        "max_per_day",
+        "max_per_30_days",
+        "standing_budget_per_payment",
+        "standing_budget_per_day",
+        mode="before",
+    )
+    @classmethod
+    def _typed_amount(cls, value: object) -> object:
+        return typed_amount(value) if isinstance(value, str) else value
+
+    @field_validator("read_only", mode="before")
+    @classmethod
+    def _typed_switch(cls, value: object) -> object:
+        return typed_switch(value) if isinstance(value, str) else value
+
+    @field_validator("approval", mode="before")
+    @classmethod
+    def _known_channel(cls, value: object) -> object:
+        channel = value.strip().lower() if isinstance(value, str) else value
+        if channel not in CHANNELS:
+            raise ValueError(f"must be one of {', '.join(CHANNELS)}")
+        return channel
+
     @field_validator("timezone")
     @classmethod
-    def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ValueError, OSError, ZoneInfoNotFoundError):
-            raise ValueError("must be an IANA name such as UTC or Europe/Berlin") from None
-        return value
+    def _typed_zone(cls, value: str) -> str:
+        return typed_zone(value)
 
     @field_validator("tools", mode="before")
     @classmethod
@@ -265,7 +286,7 @@ class Settings(BaseSettings):
     def _no_empty_name(cls, value: str | None) -> str | None:
         return value or None
 
-    @field_validator("export_dir", "profiles_file")
+    @field_validator("export_dir", "profiles_file", "api_key_file")
     @classmethod
     def _whole_path(cls, value: Path | None) -> Path | None:
         if value is None or not str(value).strip(" ."):
@@ -277,8 +298,9 @@ class Settings(BaseSettings):
 
     @field_validator("api_key")
     @classmethod
-    def _usable_key(cls, value: SecretStr | None) -> SecretStr | None:
-        return usable_key(value.get_secret_value()) if value else None
+    def _usable_key(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        telnyx = foreign_address(info.data.get("base_url", TELNYX_API)) is None
+        return usable_key(value.get_secret_value(), telnyx=telnyx) if value else None
 
     @field_validator("http_token")
     @classmethod
@@ -294,18 +316,32 @@ class Settings(BaseSettings):
 
     @field_validator("base_url")
     @classmethod
-    def _safe_address(cls, value: str) -> str:
-        value = value.strip().rstrip("/") or TELNYX_API
-        parts = urlsplit(value)
-        host = parts.hostname or ""
-        if not host or parts.username or parts.query or parts.fragment:
-            raise ValueError(f"must look like {TELNYX_API}")
-        if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
-            raise ValueError("must begin with https:// (http:// is allowed on loopback only)")
-        # One spelling of one address, as the ledger identifies accounts by it.
-        port = f":{parts.port}" if parts.port not in (None, _PORTS[parts.scheme]) else ""
-        shown = f"[{host}]" if ":" in host else host
-        return f"{parts.scheme}://{shown}{port}{parts.path}"
+    def _usable_address(cls, value: str) -> str:
+        return usable_address(value)
+
+    _problems: tuple[SettingProblem, ...] = PrivateAttr(())
+
+    @property
+    def problems(self) -> tuple[SettingProblem, ...]:
+        """The settings whose values could not be used. Each has its default here."""
+        return self._problems
+
+    def with_problems(self, problems: Iterable[SettingProblem]) -> Settings:
+        """A copy with these problems, instead of its own."""
+        copied = self.model_copy()
+        copied._problems = tuple(problems)
+        return copied
+
+    @property
+    def unusable(self) -> str | None:
+        """Why nothing can be asked with these settings, in sentences; None if it can. A wrong limit only
+        prevents changes, and a wrong token only matters over HTTP."""
+        found = [
+            each.text
+            for each in self._problems
+            if not each.is_safety and each.setting != "http_token"
+        ]
+        return " ".join(found) or None
 
 
 VARIABLES: Mapping[str, str] = {

@@ -27,6 +27,7 @@ from telnyx_mcp.doctor.settings_checks import (
     check_environment,
     check_profiles,
     check_settings,
+    check_values,
     check_versions,
 )
 from telnyx_mcp.telnyx.server_clock import utc_now
@@ -60,6 +61,7 @@ async def run_checks(
 CHECKS: Sequence[Check] = (
     check_versions,
     check_settings,
+    check_values,
     check_environment,
     check_profiles,
     check_addresses,

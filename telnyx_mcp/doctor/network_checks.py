@@ -9,7 +9,7 @@ from typing import Any
 from anyio import to_thread
 
 from telnyx_mcp.config.command_line import command_line
-from telnyx_mcp.config.keys import KeyUnavailable, place_of_key, with_key
+from telnyx_mcp.config.keys import KeyUnavailable, SettingsUnusable, place_of_key, with_key
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.doctor.context import DoctorContext, Finding, Level
 from telnyx_mcp.doctor.operations import CHANGING_OPERATIONS, OPERATIONS, OPTIONAL_OPERATIONS, Ask
@@ -59,6 +59,8 @@ async def check_key_and_network(context: DoctorContext) -> list[Finding]:
     """Whether there is a key, Telnyx answers, and accepts the key."""
     try:
         context.use(await to_thread.run_sync(with_key, context.settings))
+    except SettingsUnusable:  # a finding already
+        return []
     except KeyUnavailable as error:
         if context.key_with:
             found = f"not tried: {context.key_with} asks for it and keeps it"

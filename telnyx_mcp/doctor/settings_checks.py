@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import sys
 from importlib.metadata import version
 
 from telnyx_mcp import __version__
+from telnyx_mcp.config.addresses import foreign_address
 from telnyx_mcp.config.environment import misspelt
+from telnyx_mcp.config.key_file import readers_of
 from telnyx_mcp.config.paths import writable_by
-from telnyx_mcp.config.settings import foreign_address
 from telnyx_mcp.config.tool_groups import TOOL_GROUPS
 from telnyx_mcp.doctor.context import DoctorContext, Finding, Level
 
@@ -40,6 +42,25 @@ async def check_settings(context: DoctorContext) -> list[Finding]:
         Finding("settings", Level.OK, "read-only" if settings.read_only else f"caps: {caps}"),
         *([Finding("settings", Level.OK, f"tools: {', '.join(settings.tools)}")] if some else []),
     ]
+
+
+async def check_values(context: DoctorContext) -> list[Finding]:
+    """Settings whose values can't be used, and who else can read the file of the key."""
+    until = "nothing can be changed", "nothing is asked of Telnyx"
+    findings = [
+        Finding(
+            "settings",
+            Level.FAILED,
+            f"{each.text} Until that is corrected, {until[0] if each.is_safety else until[1]}",
+            "Correct or remove it where this server is configured, and restart the server.",
+        )
+        for each in context.settings.problems
+    ]
+    path = context.settings.api_key_file
+    if path is not None and (readers := readers_of(path)):
+        do = f"Where that is not intended: chmod 600 {shlex.quote(str(path))}"
+        findings.append(Finding("key", Level.NOTE, f"{readers} can read {path}", do))
+    return findings
 
 
 async def check_environment(context: DoctorContext) -> list[Finding]:

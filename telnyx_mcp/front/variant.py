@@ -11,6 +11,7 @@ _BOOLEANS: Mapping[str, bool] = {
     **dict.fromkeys(("1", "true", "t", "yes", "y", "on"), True),
     **dict.fromkeys(("", "0", "false", "f", "no", "n", "off"), False),
 }
+_KEYS = ("TELNYX_API_KEY", "TELNYX_API_KEY_FILE")
 _FLAGS = ("--read-only", "--sandbox")
 _OPTIONS = ("--tools", "--profile")
 
@@ -64,7 +65,7 @@ def _profiles(
     """The settings of the selected profile, and the accounts to choose from. Raises `ValueError` and
     `OSError`."""
     wanted = options.get("--profile") or environment.get("TELNYX_MCP_PROFILE") or None
-    has_key = bool(environment.get("TELNYX_API_KEY", "").strip())
+    has_key = any(environment.get(name, "").strip() for name in _KEYS)
     if has_key and not wanted:  # most installations: the profiles file is not even looked for
         return {}, ()
     from pathlib import Path

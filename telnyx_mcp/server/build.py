@@ -36,13 +36,15 @@ def build_server(
     client_may_answer: bool = True,
 ) -> AccountServer:
     """The server for these settings, which may read the `others` too. Opens nothing until the first
-    call. It changes nothing while the environment misspells a setting that limits changes.
+    call. It changes nothing while a setting that limits changes is misspelt or has an unusable value,
+    and asks nothing of Telnyx while another setting has one.
 
     `client_may_answer` says whether an answer of the MCP client approves a change. False where
     anybody could be the client: then only the page in the browser and the terminal approve.
     """
     pages = pages or BrowserPages(now)
-    blocked = why_blocked(misspelt(os.environ, [settings, *(others or {}).values()]))
+    found = misspelt(os.environ, [settings, *(others or {}).values()])
+    blocked = why_blocked([*settings.problems, *found])
 
     def services(settings: Settings, transport: Transport | None = None) -> Services:
         channels = Channels(settings.approval, pages=pages, client_may_answer=client_may_answer)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from telnyx_mcp.config.settings import usable_token
+from telnyx_mcp.config.typed_key import usable_token
 
 VARIABLE = "TELNYX_MCP_HTTP_TOKEN"
 LARGEST_FILE = 4096

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
-from telnyx_mcp.config.settings import is_loopback
+from telnyx_mcp.config.addresses import is_loopback
 from telnyx_mcp.telnyx.errors import unusable_variable
 
 PORTS: Mapping[str, int] = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}

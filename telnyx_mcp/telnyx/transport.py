@@ -21,7 +21,7 @@ import pydantic_core
 from pydantic import SecretStr
 
 from telnyx_mcp import __version__
-from telnyx_mcp.config.settings import is_loopback
+from telnyx_mcp.config.addresses import is_loopback
 from telnyx_mcp.telnyx.certificates import Certificates, certificates
 from telnyx_mcp.telnyx.coalescing import RequestCoalescer
 from telnyx_mcp.telnyx.connection import ConnectionMonitor

@@ -12,8 +12,9 @@ from telnyx_mcp.cli.key import set_key
 from telnyx_mcp.cli.main import parse
 from telnyx_mcp.cli.terminal import Terminal
 from telnyx_mcp.config import keys
+from telnyx_mcp.config.addresses import TELNYX_HOSTS, foreign_address
 from telnyx_mcp.config.keys import KeyUnavailable, key_of, with_key
-from telnyx_mcp.config.settings import TELNYX_HOSTS, Settings, foreign_address
+from telnyx_mcp.config.settings import Settings
 from tests.support.scripted_telnyx import KEY
 
 FOREIGN = (

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from telnyx_mcp.config.environment import OTHERS, Misspelt, misspelt, warnings, why_blocked
-from telnyx_mcp.config.settings import VARIABLES, Settings
-from telnyx_mcp.config.stricter import STRICTER
+from telnyx_mcp.config.settings import SAFETY, VARIABLES, Settings
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.build import build_server
 from tests.support.client import Mode, call, content_of, text_of
@@ -20,7 +19,7 @@ RECHARGE = "telnyx_update_auto_recharge_preferences"
 VALUE = "secret-value-0123"
 """What a misspelt variable is set to. Never shown."""
 
-SAFETY_NAMES = sorted(name for name, field in VARIABLES.items() if field in STRICTER)
+SAFETY_NAMES = sorted(name for name, field in VARIABLES.items() if field in SAFETY)
 
 
 def slips(name: str) -> list[str]:
@@ -179,8 +178,8 @@ def test_a_sentence_names_the_nearest_setting_if_there_is_one(
 
 LIMITS = [f"TELNYX_MCP_MAX_PAYMENTT{number}" for number in range(6)]
 BLOCKED = (
-    "It may be meant to limit what can be changed or paid, so this server changes nothing until the "
-    "variable is renamed or removed and the server is restarted. Reading still works."
+    "It may be meant to limit what can be changed or paid, so this server changes nothing until it "
+    "is corrected or removed and the server is restarted. Reading still works."
 )
 
 

@@ -9,17 +9,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from telnyx_mcp.config.settings import (
-    SECRETS,
-    TELNYX_API,
-    VARIABLES,
-    Settings,
-    foreign_address,
-    is_loopback,
-    usable_key,
-    usable_token,
-    variable_of,
-)
+from telnyx_mcp.config.addresses import TELNYX_API, foreign_address, is_loopback
+from telnyx_mcp.config.settings import SECRETS, VARIABLES, Settings, variable_of
+from telnyx_mcp.config.typed_key import usable_key, usable_token
 
 
 def of(name: str, value: Any) -> Any:
@@ -42,6 +34,7 @@ def test_the_careful_defaults_hold_where_nothing_is_set(
     defaults = Settings().model_dump()
     assert defaults == {
         "api_key": None,
+        "api_key_file": None,
         "key_from": "auto",
         "profile": None,
         "profiles_file": None,
@@ -64,6 +57,7 @@ def test_the_careful_defaults_hold_where_nothing_is_set(
 def test_each_setting_has_its_variable_and_those_that_hold_secrets_are_known() -> None:
     ours = {"api_key": "TELNYX_API_KEY", "base_url": "TELNYX_BASE_URL"}
     ours |= {"profiles_file": "TELNYX_MCP_PROFILES"}
+    ours |= {"api_key_file": "TELNYX_API_KEY_FILE"}
     for name in Settings.model_fields:
         variable = ours.get(name, f"TELNYX_MCP_{name.upper()}")
         assert variable_of(name) == variable
@@ -86,7 +80,7 @@ def test_an_amount_is_never_below_zero_and_always_a_number(name: str) -> None:
         refused(**{name: value})
 
 
-@pytest.mark.parametrize("channel", ["Auto", "none", "off", "client", ""])
+@pytest.mark.parametrize("channel", ["automatic", "none", "off", "client", ""])
 def test_an_unknown_channel_is_refused(channel: str) -> None:
     refused(approval=channel)
 
@@ -105,6 +99,16 @@ def test_an_unknown_channel_is_refused(channel: str) -> None:
         ("http://localhost:8765/v2", "http://localhost:8765/v2"),
         ("http://[::1]:8765/v2", "http://[::1]:8765/v2"),
         ("https://[2001:db8::1]/v2", "https://[2001:db8::1]/v2"),
+        ("https://api.telnyx.com", TELNYX_API),
+        ("https://api.telnyx.com/v2/v2", TELNYX_API),
+        ("https://api.telnyx.com//v2/", TELNYX_API),
+        ("https://api.telnyx.com/v2/balance", TELNYX_API),
+        ("http://api.telnyx.com/v2", TELNYX_API),
+        ("HTTP://api.telnyx.com:80", TELNYX_API),
+        ("api.telnyx.com/v2", TELNYX_API),
+        ("api.telnyx.eu", "https://api.telnyx.eu/v2"),
+        ("gateway.example/telnyx/v2/v2", "https://gateway.example/telnyx/v2"),
+        ("https://gateway.example", "https://gateway.example"),
     ],
 )
 def test_one_address_has_one_spelling(address: str, kept: str) -> None:
@@ -114,7 +118,6 @@ def test_one_address_has_one_spelling(address: str, kept: str) -> None:
 @pytest.mark.parametrize(
     ("address", "words"),
     [
-        ("http://api.telnyx.com/v2", "must begin with https://"),
         ("http://127.0.0.1.example.com/v2", "must begin with https://"),
         ("http://localhost.example.com/v2", "must begin with https://"),
         ("http://10.0.0.1/v2", "must begin with https://"),
@@ -123,8 +126,17 @@ def test_one_address_has_one_spelling(address: str, kept: str) -> None:
         ("https://user@api.telnyx.com/v2", "must look like"),
         ("https://api.telnyx.com/v2?x=1", "must look like"),
         ("https://api.telnyx.com/v2#x", "must look like"),
-        ("api.telnyx.com/v2", "must look like"),
         ("https:///v2", "must look like"),
+        ("user:pw@api.telnyx.com/v2", "without a user or password"),
+        ("https://api.telnyx.com/v2?", "nothing after `?`"),
+        ("https://api.telnyx.com/v1", "must end in /v2"),
+        ("https://api.telnyx.com/v22", "must end in /v2"),
+        ("https://api.telnyx.com:99999/v2", "must look like"),
+        ("https://api.telnyx.com:port/v2", "must look like"),
+        ("https://[::1/v2", "must look like"),
+        ("https://portal.telnyx.com", "not of a web page"),
+        ("https://api telnyx.com/v2", "must look like"),
+        ("http://api.telnyx.com:8080/v2", "must begin with https://"),
     ],
 )
 def test_an_address_that_would_reveal_the_key_or_is_invalid_is_refused(
@@ -172,7 +184,9 @@ def test_an_address_is_telnyxs_own_only_with_its_scheme_host_and_port(
     "key", ["hunter 2", "hunter\n2", "hunter\u00e92", "hunter\x002", "hunter\t2"]
 )
 def test_a_key_that_cannot_stand_in_a_header_is_refused_unseen(key: str) -> None:
-    with pytest.raises(ValueError, match="the key holds spaces or characters") as caught:
+    with pytest.raises(
+        ValueError, match=r"holds spaces or characters|holds a key with a line break"
+    ) as caught:
         usable_key(key)
     assert "hunter" not in str(caught.value)
     assert "hunter" not in refused(api_key=key)

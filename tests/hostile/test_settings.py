@@ -19,6 +19,7 @@ from tests.support.server_process import environment_for, started
 PAYMENT = "telnyx_create_stored_payment_transaction"
 OTHER_VALUES: Mapping[str, str] = {
     "TELNYX_API_KEY": "KEYstranger",
+    "TELNYX_API_KEY_FILE": "/stranger/key",
     "TELNYX_MCP_KEY_FROM": "env:STRANGER",
     "TELNYX_MCP_PROFILE": "stranger",
     "TELNYX_MCP_PROFILES": "/stranger/profiles.toml",
@@ -157,15 +158,16 @@ async def test_a_record_in_a_relative_place_is_refused_at_the_start_with_the_for
 
 @pytest.mark.attack(
     "Two folders make two ledgers out of a relative path",
-    "The server does not start, and names the form to write",
+    "Nothing is read or changed, and each answer names the form to write",
 )
-async def test_the_server_does_not_start_with_a_relative_record(
+async def test_the_server_answers_nothing_with_a_relative_record(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     environment = environment_for(sandbox, tmp_path) | {"TELNYX_MCP_STATE_URL": "sqlite:///mine.db"}
-    async with started("serve", environment=environment) as process:
+    async with started("call", PAYMENT, "amount=450", environment=environment) as process:
         status, out, err = await process.ended()
-    assert (status, out) == (2, b"")
+    assert (status, out) == (1, b"")
     assert b"TELNYX_MCP_STATE_URL" in err
     assert b"sqlite:////path/of/a/file" in err
     assert b"mine.db" not in err
+    assert sandbox.requests == []

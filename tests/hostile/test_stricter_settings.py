@@ -11,7 +11,7 @@ import pytest
 
 from telnyx_mcp.config.paths import writable_by
 from telnyx_mcp.config.profiles import ConfiguredAccounts, SettingsError, configured
-from telnyx_mcp.config.settings import VARIABLES, Settings
+from telnyx_mcp.config.settings import SAFETY, VARIABLES, Settings
 from telnyx_mcp.config.stricter import STRICTER
 from telnyx_mcp.sandbox import Sandbox
 from tests.support.server_process import environment_for, started
@@ -34,6 +34,10 @@ def chosen(file: Path, **values: object) -> ConfiguredAccounts:
     lines = [f"{name} = {json.dumps(value)}\n" for name, value in values.items()]
     file.write_text("[profiles.main]\n" + "".join(lines), "utf-8")
     return configured("main")
+
+
+def test_every_safety_setting_has_a_stricter_value() -> None:
+    assert STRICTER.keys() == SAFETY
 
 
 AMOUNTS = sorted(set(STRICTER) - {"read_only", "approval"})

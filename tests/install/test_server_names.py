@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from telnyx_mcp.cli.errors import CommandError
 from telnyx_mcp.clients.names import LONGEST_TOOL, MAX_NAME, server_name
-from telnyx_mcp.config.profiles import NAME
+from telnyx_mcp.config.profiles_file import NAME
 from telnyx_mcp.tools import TOOLS
 from tests.support.desk import Desk
 

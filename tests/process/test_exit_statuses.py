@@ -37,6 +37,8 @@ ENDINGS: dict[int, list[tuple[tuple[str, ...], dict[str, str]]]] = {
         (("call", "telnyx_no_such_tool"), {}),
         (PAY, {}),  # nobody is there to approve it
         (("doctor",), NO_KEY),
+        (("doctor",), NO_ZONE),
+        (("doctor", "--profile", "none"), {}),
         (("ledger", "none"), {}),
         (("ledger", "link"), {}),
         (("ledger",), NO_KEY),
@@ -56,9 +58,6 @@ ENDINGS: dict[int, list[tuple[tuple[str, ...], dict[str, str]]]] = {
         (("serve", "--http", "nonsense"), {}),
         (("serve", "--http", "0.0.0.0:8000"), {}),
         (("serve", "--no-token"), {}),
-        (("serve",), NO_ZONE),
-        (("serve", "--profile", "none"), {}),
-        (("doctor", "--profile", "none"), {}),
         (("ledger", "--limit", "0"), {}),
         (("ledger", "--state", "settled"), {}),
         (("ledger",), NO_ZONE),

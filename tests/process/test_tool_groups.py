@@ -14,17 +14,14 @@ async def test_the_option_wins_over_the_environment(environment: dict[str, str])
     assert [each["name"] for each in listed] == ["telnyx_list_audit_events"]
 
 
-def test_an_unknown_group_on_the_command_line_is_a_wrong_call(run: Run) -> None:
-    done = run("serve", "--tools", "billing,biling")
+def test_an_unknown_group_is_a_wrong_call_of_a_command(run: Run) -> None:
+    done = run("call", "--tools", "billing,biling")
     assert done.returncode == 2
     assert "must name tool groups, and 'biling' is not one. Did you mean 'billing'?" in done.stderr
-
-
-def test_an_unknown_group_in_the_environment_ends_the_start_with_its_name(run: Run) -> None:
-    done = run("serve", TELNYX_MCP_TOOLS="invoices")
+    assert "Nothing was started." in done.stderr
+    done = run("call", TELNYX_MCP_TOOLS="invoices")
     assert done.returncode == 2
     assert "TELNYX_MCP_TOOLS must name tool groups, and 'invoices' is not one." in done.stderr
-    assert "Nothing was started." in done.stderr
 
 
 def test_a_call_of_a_tool_that_is_not_loaded_fails_and_says_what_to_add(run: Run) -> None:

@@ -26,7 +26,7 @@ from telnyx_mcp.config import keys
 from telnyx_mcp.config.command_line import command_line
 from telnyx_mcp.config.keys import KeyUnavailable
 from telnyx_mcp.config.profiles import SettingsError, checked, configured
-from telnyx_mcp.config.settings import usable_key
+from telnyx_mcp.config.typed_key import usable_key
 
 Place = Literal["keyring", "client", "ask", "env", "file", "profile"]
 """The keyring; the client's file; the client asks for it; the client's environment; a file that the entry

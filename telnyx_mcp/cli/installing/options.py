@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from telnyx_mcp.cli.account import profile_option, read_only_option, tools_option
+from telnyx_mcp.cli.account import profile_option, read_groups, read_only_option, tools_option
 from telnyx_mcp.cli.errors import CommandError
 from telnyx_mcp.clients.catalog import CLIENTS
 from telnyx_mcp.clients.client import Client, Scope
@@ -78,7 +78,7 @@ def client_arguments(parser: argparse.ArgumentParser) -> None:
 def install_arguments(parser: argparse.ArgumentParser) -> None:
     client_arguments(parser)
     read_only_option(parser)
-    tools_option(parser)
+    tools_option(parser, read_groups)
     parser.add_argument(
         "--key",
         choices=("keyring", "client", "env"),

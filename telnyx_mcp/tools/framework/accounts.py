@@ -13,7 +13,7 @@ import anyio
 from anyio import to_thread
 
 from telnyx_mcp.config.account_names import ARGUMENT
-from telnyx_mcp.config.keys import KeyUnavailable
+from telnyx_mcp.config.keys import KeyUnavailable, SettingsUnusable
 from telnyx_mcp.tools.framework.arguments import quote
 from telnyx_mcp.tools.framework.failure import ToolFailure, not_asked
 from telnyx_mcp.tools.framework.services import Services
@@ -99,6 +99,8 @@ class AccountRegistry:
 async def _services(account: Account) -> Services:
     try:
         return await account.services()
+    except SettingsUnusable as error:
+        raise not_asked(error.why, f"Tell the user: {error.do}") from None
     except KeyUnavailable as error:
         of = f" of account {account.name}" if account.name else ""
         raise not_asked(
