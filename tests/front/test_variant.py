@@ -32,18 +32,14 @@ key_from = "env:KEY_US"
 
 
 def variant_of_server(arguments: Sequence[str]) -> Variant | None:
-    """What the real server would show; None if it would not start."""
+    """What the real server would show; None if it would report a setting instead."""
     _, options = parse(arguments)
     try:
         accounts = configured_accounts(options, Terminal(), warn=False)
     except CommandError:
         return None
-    main = accounts.main
-    return Variant(
-        groups=options.tools or main.tools,
-        read_only=options.read_only or main.read_only,
-        accounts=(str(main.profile), *accounts.others) if accounts.others else (),
-    )
+    main, others = accounts.main, accounts.others
+    return Variant(main.tools, main.read_only, (str(main.profile), *others) if others else ())
 
 
 @pytest.fixture

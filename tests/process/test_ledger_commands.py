@@ -658,7 +658,8 @@ def test_without_a_key_the_answer_says_how_to_set_one(
 ) -> None:
     done = run(*arguments, TELNYX_API_KEY="")
     assert done.returncode == 1
-    assert "export TELNYX_API_KEY=" in done.stderr
+    assert "set TELNYX_API_KEY" in done.stderr
+    assert "--client CLIENT" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -171,11 +171,12 @@ async def test_the_key_is_nowhere_in_what_it_writes(environment: dict[str, str])
         ({"TELNYX_MCP_EXPORT_DIR": "exports"}, "TELNYX_MCP_EXPORT_DIR must be an absolute path"),
     ],
 )
-async def test_a_setting_that_cannot_be_used_is_named_at_the_start_and_does_not_end_it(
+async def test_a_setting_that_cannot_be_used_is_named_on_stderr_and_does_not_end_it(
     environment_: dict[str, str], says: str
 ) -> None:
     async with started(environment=environment_) as server:
         await server.initialize()
+        await server.ask("tools/call", {"name": "telnyx_get_balance", "arguments": {}})
         status, out, err = await server.ended()
     assert (status, out) == (0, b"")
     assert says in err.decode()
