@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from datetime import timedelta
@@ -19,12 +20,15 @@ from mcp_types import ElicitRequestParams, ElicitResult
 from pydantic import SecretStr
 
 from telnyx_mcp.cli.main import main
+from telnyx_mcp.clients.catalog import CLIENTS
 from telnyx_mcp.clients.entry import own_command
+from telnyx_mcp.clients.installed import Installed
 from telnyx_mcp.config.addresses import foreign_address
 from telnyx_mcp.config.keys import store_key
 from telnyx_mcp.config.profiles import ConfiguredAccounts
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.doctor.checks import run_checks
+from telnyx_mcp.doctor.client_checks import check_entry
 from telnyx_mcp.doctor.context import Finding, Level
 from telnyx_mcp.doctor.operations import CHANGING_OPERATIONS, OPERATIONS, OPTIONAL_OPERATIONS
 from telnyx_mcp.sandbox import Sandbox
@@ -33,6 +37,7 @@ from telnyx_mcp.server.build import build_server
 from telnyx_mcp.telnyx import operations
 from tests.support.client import connected
 from tests.support.clock import NOW
+from tests.support.ports import free_port
 from tests.support.scripted_telnyx import KEY, Scripted, answer
 
 Findings = list[Finding]
@@ -43,7 +48,7 @@ def _no_clients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is installed where these tests run has no part in them."""
     for name in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(name, str(tmp_path))
-    for name in ("XDG_CONFIG_HOME", "APPDATA", "LOCALAPPDATA"):
+    for name in ("XDG_CONFIG_HOME", "APPDATA", "LOCALAPPDATA", "SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -397,6 +402,17 @@ def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return command
 
 
+def sandbox_variables(settings: Settings) -> dict[str, str]:
+    """What an entry sets, so that its server reads this sandbox account."""
+    assert settings.api_key
+    assert settings.state_url
+    return {
+        "TELNYX_API_KEY": settings.api_key.get_secret_value(),
+        "TELNYX_BASE_URL": settings.base_url,
+        "TELNYX_MCP_STATE_URL": settings.state_url.get_secret_value(),
+    }
+
+
 async def clients_of(settings: Settings, home: Path, name: str, entry: object) -> Findings:
     """What is found where Cursor's file has this entry."""
     file = home / ".cursor" / "mcp.json"
@@ -418,9 +434,11 @@ async def test_a_client_that_would_start_it_is_found_by_what_it_starts(
     settings: Settings, tmp_path: Path, on_path: Path, name: str, entry: dict[str, Any]
 ) -> None:
     entry = entry | {"command": entry["command"].format(path=on_path)}
+    entry["env"] = sandbox_variables(settings)
     (client,) = await clients_of(settings, tmp_path, name, entry)
     assert client.level is Level.OK
-    assert re.fullmatch(rf"Cursor has it as {name}: it starts, \d\d tools", client.found)
+    found = rf"Cursor has it as {name}: it starts, \d\d tools; it reads the balance"
+    assert re.fullmatch(found, client.found)
 
 
 @pytest.mark.parametrize(
@@ -494,12 +512,50 @@ async def test_an_entry_is_tried_with_what_its_client_passes_on_and_no_more(
 ) -> None:
     """Cursor passes on few variables, Claude Code all: there the wrong one reaches the server."""
     monkeypatch.setenv("PYTHONHOME", str(tmp_path))
-    entry = {"command": sys.executable, "args": ["-m", "telnyx_mcp"]}
+    env = sandbox_variables(settings)
+    entry = {"command": sys.executable, "args": ["-m", "telnyx_mcp"], "env": env}
     (client,) = await clients_of(settings, tmp_path, "telnyx-account", entry)
     assert client.level is Level.OK
     (tmp_path / ".claude.json").write_text(json.dumps({"mcpServers": {"telnyx-account": entry}}))
     claude, cursor = of(await found(settings), "client")
     assert (claude.level, cursor.level) == (Level.FAILED, Level.OK)
+
+
+async def test_a_server_that_lacks_the_proxy_of_this_terminal_is_reported_with_the_option(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The address answers nobody, as Telnyx does behind a company's proxy."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:secret@127.0.0.1:9")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path))
+    address = f"http://127.0.0.1:{free_port()}/v2"
+    env = sandbox_variables(settings) | {"TELNYX_BASE_URL": address}
+    entry = {"command": sys.executable, "args": ["-m", "telnyx_mcp"], "env": env}
+    finding = await check_entry(
+        Installed(CLIENTS["codex"], "telnyx-account", entry, tmp_path), dict(os.environ)
+    )
+    assert finding.level is Level.FAILED
+    assert "it can't read the balance" in finding.found
+    assert "secret" not in finding.found
+    assert finding.do == (
+        "Run: telnyx-account-mcp install codex --env HTTPS_PROXY --env SSL_CERT_FILE"
+    )
+
+
+async def test_a_server_without_a_key_is_reported(settings: Settings, tmp_path: Path) -> None:
+    entry = {"command": sys.executable, "args": ["-m", "telnyx_mcp"]}
+    (client,) = await clients_of(settings, tmp_path, "telnyx-account", entry)
+    assert client.level is Level.FAILED
+    assert "There is no API key" in client.found
+    assert client.do == "Run: telnyx-account-mcp install cursor"
+
+
+async def test_a_server_without_the_tool_for_the_balance_is_only_started(
+    settings: Settings, tmp_path: Path
+) -> None:
+    entry = {"command": sys.executable, "args": ["-m", "telnyx_mcp", "serve", "--tools", "numbers"]}
+    (client,) = await clients_of(settings, tmp_path, "telnyx-account", entry)
+    assert client.level is Level.OK
+    assert client.found.endswith(" tools")
 
 
 @pytest.mark.parametrize("content", [b"{ broken", b"\xff\xfe"])

@@ -9,6 +9,7 @@ PROXIES = (
     *("ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"),
 )
 CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+NETWORK = frozenset({*PROXIES, *CERTIFICATES})
 DIRECTORIES = ("XDG_STATE_HOME", "XDG_CONFIG_HOME")
 """Where the ledger and the profiles file are on Linux."""
 DESKTOP = (
