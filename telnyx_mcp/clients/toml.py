@@ -13,8 +13,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import tomlkit
-
 from telnyx_mcp.clients.errors import UnreadableConfig
 
 EMPTY = ""
@@ -37,6 +35,8 @@ def read(text: str) -> Any:
 
 def fragment(path: Sequence[str], value: Any) -> str:
     """A file that holds nothing else."""
+    import tomlkit  # commands that only read a client's file do without it
+
     for step in reversed(path):
         value = {step: value}
     return tomlkit.dumps(value)

@@ -82,6 +82,24 @@ def test_every_setting_and_tool_that_is_named_exists(name: str) -> None:
     )
 
 
+def test_no_text_tells_anyone_to_install_it_from_an_index() -> None:
+    """The name is not published yet: whoever takes it there would get the keys of its users."""
+    from_index = re.compile(
+        r"(?:pip|pipx|uvx|uv tool|uv)\b[^\n]{0,40}\btelnyx[-_](?:account[-_])?mcp"
+    )
+    files = [
+        *(ROOT / "telnyx_mcp").rglob("*.py"),
+        *(ROOT / "telnyx_mcp").rglob("*.html"),
+        *ALL_PAGES,
+    ]
+    found = {
+        str(each.relative_to(ROOT)): match[0]
+        for each in files
+        if (match := from_index.search(each.read_text("utf-8")))
+    }
+    assert found == {}
+
+
 def test_every_setting_is_documented() -> None:
     assert VARIABLES.keys() <= set(
         re.findall(r"`(TELNYX_[A-Z0-9_]+)`", text_of("docs/settings.md"))
