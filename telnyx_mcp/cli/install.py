@@ -45,7 +45,7 @@ from telnyx_mcp.cli.installing.writing import changed_text, write_entry
 from telnyx_mcp.cli.key import address_of
 from telnyx_mcp.cli.terminal import Terminal
 from telnyx_mcp.clients.client import Host
-from telnyx_mcp.clients.entry import KEY, Entry, env_of
+from telnyx_mcp.clients.entry import KEY, PLACEHOLDER, Entry, env_of
 from telnyx_mcp.clients.inputs import fragment
 from telnyx_mcp.clients.names import MAX_NAME
 from telnyx_mcp.config import keys
@@ -160,6 +160,8 @@ def _print_entry(
         )
     if note := note_on_key(place, options):
         terminal.say(note, error=True)
+    if PLACEHOLDER in entry.env.values():
+        terminal.say(f"Put your API key in the place of {PLACEHOLDER}", error=True)
     terminal.say(f"{client.title}{f', {file}' if file else ''}:", error=True)
     terminal.write(fragment(client, options.server, entry))
     if not file:

@@ -1,7 +1,8 @@
 """`key`: put the API key into the system's keyring, or remove it.
 
-Without a keyring, `key set --file PATH` puts it into a file that only you can read; the variable
-TELNYX_API_KEY_FILE, or `install CLIENT --key-file PATH`, names it then.
+`key set` asks for the key without showing it, and keeps it in the system's keyring. Without a keyring,
+`key set --file PATH` puts it into a file that only you can read; the variable TELNYX_API_KEY_FILE, or
+`install CLIENT --key-file PATH`, names it then.
 """
 
 from __future__ import annotations
@@ -55,6 +56,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Stores or removes a key. 0 if that was done."""
     if options.action == "set" and options.file is not None:
+        if options.profile is not None or options.base_url is not None:
+            raise CommandError(
+                "--file goes without --profile and --base-url: a file belongs to the server that names it"
+            )
         return write_key(options.file.expanduser(), options.from_env, terminal)
     if options.action == "set":
         return set_key(options.profile, options.from_env, terminal, options.base_url)

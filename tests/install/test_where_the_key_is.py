@@ -161,6 +161,7 @@ def test_options_that_contradict_each_other_are_refused(desk: Desk, tmp_path: Pa
     with pytest.raises(CommandError, match="leave out --key"):
         desk.install("cursor", key_file=tmp_path, key="client", yes=True)
     assert main(["key", "remove", "--file", "x"]) == 2
+    assert main(["key", "set", "--file", "x", "--profile", "eu"]) == 2
 
 
 def test_without_a_keyring_setting_a_key_says_what_works_instead(
@@ -277,6 +278,7 @@ def test_what_is_to_be_pasted_is_printed_without_a_key(
     shown = capsys.readouterr()
     assert KEY not in shown.out + shown.err
     assert CLIENTS[client].next_step in shown.err
+    assert ("in the place of KEY..." in shown.err) == ("KEY..." in shown.out)
     assert "TELNYX_API_KEY" in shown.out
     assert not desk.home.exists()
     with pytest.raises(CommandError, match="Take the server out there"):

@@ -79,7 +79,8 @@ def _profile_place(options: InstallOptions) -> Place:
     place: Place = "keyring" if key_from == "keyring" else "profile"
     if options.key not in (None, place) or options.key_file is not None:
         raise SettingsError(
-            f"the profile {options.profile} says where its key is ({key_from}): leave out --key"
+            f"the profile {options.profile} says where its key is ({key_from}): leave out --key "
+            "and --key-file"
         )
     return place
 
