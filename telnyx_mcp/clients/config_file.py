@@ -38,15 +38,14 @@ class ConfigFile:
         except (OSError, RuntimeError) as error:  # RuntimeError: links that lead in a circle
             raise ClientConfigError(f"{path} can't be read: {_why(error)}") from None
 
-    def write(self, text: str, *, private: bool, mode: int = 0o600) -> Path | None:
-        """Replaces the file with this text atomically, and keeps the old content in a backup beside it.
+    def write(self, text: str, *, private: bool, mode: int = 0o600) -> None:
+        """Replaces the file with this text atomically.
 
-        `private`: nobody else may read it. `mode` is that of a new file. Returns the backup, None if
-        there was no file. Raises `ClientConfigError`, also if the file was changed after it was read.
+        `private`: nobody else may read it. `mode` is that of a new file. Raises `ClientConfigError`, also
+        if the file was changed after it was read.
         """
         marked = self.raw is not None and self.raw.startswith(_BOM.encode())
         new = ((_BOM if marked else "") + text).encode()
-        backup = self.back_up()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if self.raw is None:
@@ -56,7 +55,6 @@ class ConfigFile:
                 self._replace(self.path, new, stat.st_mode & (0o700 if private else 0o777), stat)
         except OSError as error:
             raise ClientConfigError(f"{self.path} can't be written: {_why(error)}") from None
-        return backup
 
     def back_up(self) -> Path | None:
         """Keeps the content beside the file, in place of an earlier backup, and returns that file; None

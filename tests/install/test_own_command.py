@@ -157,6 +157,25 @@ def test_a_command_that_does_not_add_it_is_followed_by_the_edit_of_the_file(
     assert f"`{client} mcp add` did not add it, so the file was changed" in said
 
 
+SPOILS = """\
+from pathlib import Path
+Path({file!r}).write_text('{{"mcpServers": {{}}, "theirs": 1}}')
+"""
+
+
+def test_the_backup_is_of_what_was_there_before_a_command_changed_the_file(
+    desk: Desk, keyring: KeyringBackend
+) -> None:
+    file = desk.file("gemini")
+    file.parent.mkdir(parents=True)
+    file.write_text('{"mine": 1}', "utf-8")
+    Program(desk, "gemini", SPOILS.format(file=str(file)))
+    desk.install("gemini", yes=True)
+    assert file.with_name("settings.json.telnyx-backup").read_text("utf-8") == '{"mine": 1}'
+    assert desk.data("gemini")["theirs"] == 1
+    assert "telnyx-account" in desk.data("gemini")["mcpServers"]
+
+
 def test_what_a_command_can_not_express_goes_into_the_file(
     desk: Desk, keyring: KeyringBackend
 ) -> None:

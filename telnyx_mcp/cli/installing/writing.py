@@ -36,40 +36,36 @@ def write_entry(
     options: InstallOptions, host: Host, current: CurrentEntry, new: Mapping[str, Any]
 ) -> Written:
     """Writes it. Raises `ClientConfigError`, also if it does not stand in the file afterwards."""
-    client, name = options.chosen, options.server
+    client, name, path = options.chosen, options.server, current.file.path
+    backup = current.file.back_up()  # before a command of the client changes the file, too
     tried = ""
     if options.scope == "user" and own_command.can_add(client, host, new):
-        backup = current.file.back_up()
         words = own_command.add(client, host, name, new, is_there=current.entry is not None)
-        current = CurrentEntry.read(client, current.file.path, name)
+        current = CurrentEntry.read(client, path, name)
         if own_command.is_same(current.entry, new):
-            return Written(f"Added by `{words}`, and read back from {current.file.path}.", backup)
+            return Written(f"Added by `{words}`, and read back from {path}.", backup)
         tried = f"`{words}` did not add it, so the file was changed. "
+    text = changed_text(options, current, new)
     mode = 0o644 if options.scope == "project" else 0o600
-    backup = current.file.write(
-        changed_text(options, current, new), private=holds_secret(new), mode=mode
-    )
-    after = CurrentEntry.read(client, current.file.path, name)
-    if after.entry != dict(new):
+    current.file.write(text, private=holds_secret(new), mode=mode)
+    if CurrentEntry.read(client, path, name).entry != dict(new):
         raise ClientConfigError(
-            f"{current.file.path} does not hold the entry after it was written: another program changed "
-            "it. Close the client, and run the command again"
+            f"{path} does not hold the entry after it was written: another program changed it. Close the "
+            "client, and run the command again"
         )
-    return Written(f"{tried}Written to {current.file.path}, and read back.", backup)
+    return Written(f"{tried}Written to {path}, and read back.", backup)
 
 
 def remove_entry(options: InstallOptions, host: Host, current: CurrentEntry) -> Written:
     """Removes it. Raises `ClientConfigError`."""
-    client, name = options.chosen, options.server
-    if options.scope == "user":
-        backup = current.file.back_up()
-        words = own_command.remove(client, host, name)
-        after = CurrentEntry.read(client, current.file.path, name)
-        if words and after.entry is None:
-            return Written(f"Removed from {current.file.path} by `{words}`.", backup)
-        current = after
-    backup = current.file.write(text_without(options, current), private=False)
-    return Written(f"Removed from {current.file.path}.", backup)
+    client, name, path = options.chosen, options.server, current.file.path
+    backup = current.file.back_up()
+    if options.scope == "user" and (words := own_command.remove(client, host, name)):
+        current = CurrentEntry.read(client, path, name)
+        if current.entry is None:
+            return Written(f"Removed from {path} by `{words}`.", backup)
+    current.file.write(text_without(options, current), private=False)
+    return Written(f"Removed from {path}.", backup)
 
 
 def text_without(options: InstallOptions, current: CurrentEntry) -> str:
