@@ -12,10 +12,11 @@ import os
 import pathlib
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from pydantic import SecretStr
 
@@ -24,11 +25,18 @@ from telnyx_mcp.config.command_line import command_line
 from telnyx_mcp.config.key_file import SUFFIX, NoKeyThere, both_set, key_in_file, key_text
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.config.typed_key import usable_key
+from telnyx_mcp.process.daemon_thread import start_daemon
 from telnyx_mcp.untrusted import remember
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
 
+T = TypeVar("T")
+
+PATIENCE = 60.0
+"""Seconds that a command waits for a keyring, which may be asking the user to unlock it."""
+CALL_PATIENCE = 15.0
+"""The same for a call of a tool; the next call waits for the same answer."""
 SERVICE = "telnyx-account-mcp"
 """The name the keyring keeps our keys under."""
 UNNAMED = "default"
@@ -49,16 +57,20 @@ class SettingsUnusable(KeyUnavailable):
     """A setting can't be used, so no key is used with it."""
 
 
-def with_key(settings: Settings) -> Settings:
-    """A copy of the settings with the key resolved. Blocks while a keyring asks the user to unlock it.
-    Raises `KeyUnavailable` if there is no key, or it can't be read, or may not be used with these
-    settings."""
+class KeyringSilent(KeyUnavailable):
+    """The keyring has not answered yet."""
+
+
+def with_key(settings: Settings, *, patience: float = PATIENCE) -> Settings:
+    """A copy of the settings with the key resolved. Blocks while a keyring asks the user to unlock it,
+    for at most `patience` seconds. Raises `KeyUnavailable` if there is no key, or it can't be read, or
+    may not be used with these settings."""
     if settings.unusable:
         raise SettingsUnusable(
             settings.unusable,
             "Correct that where this server is configured, and restart the server.",
         )
-    key = key_of(settings)
+    key = key_of(settings, patience=patience)
     if key is None:
         raise _missing(settings)
     remember(key.get_secret_value())
@@ -129,7 +141,12 @@ def _missing(settings: Settings) -> KeyUnavailable:
     )
 
 
-def key_of(settings: Settings, environment: Mapping[str, str] = os.environ) -> SecretStr | None:
+def key_of(
+    settings: Settings,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    patience: float = PATIENCE,
+) -> SecretStr | None:
     """The key from the source that `key_from` names; None if there is no key.
 
     Raises `KeyUnavailable` if it must come from the keyring and the keyring can't be used, if a file
@@ -139,7 +156,7 @@ def key_of(settings: Settings, environment: Mapping[str, str] = os.environ) -> S
     if source == "env":
         return _usable(_text(lambda: key_text(environment, name)), name, settings.base_url)
     if source == "keyring":
-        return read_key(settings.profile, settings.base_url)
+        return read_key(settings.profile, settings.base_url, patience=patience)
     if (file := settings.api_key_file) is not None:
         if settings.api_key is not None:
             raise KeyUnavailable(both_set("TELNYX_API_KEY"))
@@ -147,34 +164,43 @@ def key_of(settings: Settings, environment: Mapping[str, str] = os.environ) -> S
     if settings.api_key is not None or find_spec("keyring") is None:
         return settings.api_key
     try:
-        return read_key(settings.profile, settings.base_url)
+        return read_key(settings.profile, settings.base_url, patience=patience)
+    except KeyringSilent:
+        raise
     except KeyUnavailable:
         return None
 
 
-def read_key(profile: str | None, base_url: str = TELNYX_API) -> SecretStr | None:
+def read_key(
+    profile: str | None, base_url: str = TELNYX_API, *, patience: float = PATIENCE
+) -> SecretStr | None:
     """The key that the keyring holds for this profile at this address. May prompt the user to unlock it."""
-    backend = _backend()
-    with _backend_errors("read"):
-        kept = backend.get_password(SERVICE, _entry(profile, base_url))
+    entry = _entry(profile, base_url)
+    kept: object = _asked(
+        "read", lambda backend: backend.get_password(SERVICE, entry), patience, shared=entry
+    )
+    if kept is not None and not isinstance(kept, str):
+        raise KeyUnavailable("What the keyring holds for this server is not text.")
     return _usable(kept, "The keyring", base_url)
 
 
 def store_key(profile: str | None, key: SecretStr, base_url: str = TELNYX_API) -> None:
     """Stores the key in the keyring, replacing an earlier one."""
-    backend = _backend()
-    with _backend_errors("written"):
-        backend.set_password(SERVICE, _entry(profile, base_url), key.get_secret_value())
+    entry, secret = _entry(profile, base_url), key.get_secret_value()
+    _asked("written", lambda backend: backend.set_password(SERVICE, entry, secret))
 
 
 def remove_key(profile: str | None, base_url: str = TELNYX_API) -> bool:
     """Removes the key from the keyring. False if there was none."""
-    backend, entry = _backend(), _entry(profile, base_url)
-    with _backend_errors("changed"):
+    entry = _entry(profile, base_url)
+
+    def remove(backend: KeyringBackend) -> bool:
         if backend.get_password(SERVICE, entry) is None:
             return False
         backend.delete_password(SERVICE, entry)
         return True
+
+    return _asked("changed", remove)
 
 
 def _entry(profile: str | None, base_url: str) -> str:
@@ -186,7 +212,7 @@ def _entry(profile: str | None, base_url: str) -> str:
 
 def keyring_name() -> str:
     """The display name of the keyring in use. Raises `KeyUnavailable`."""
-    return str(_first_backend(_backend()).name)
+    return _asked("opened", lambda backend: str(_first_backend(backend).name))
 
 
 def _usable(key: str | None, place: str, base_url: str) -> SecretStr | None:
@@ -209,10 +235,12 @@ def _backend() -> KeyringBackend:
     except ImportError:
         raise KeyUnavailable(f"The keyring needs the extra `keyring`: {EXTRA}.") from None
     _find_session_bus()
-    with _backend_errors("opened"):
+    try:
         backend = keyring.get_keyring()
         # keyring's own threshold for a recommended backend. Those below it may store plain text.
         is_safe = _first_backend(backend).priority >= 1
+    except Exception as error:  # noqa: BLE001 - backends raise anything
+        raise _failed("opened", error) from None
     if not is_safe:
         raise KeyUnavailable(
             "This system has no keyring that could be used (on Linux: a Secret Service such as GNOME "
@@ -237,12 +265,44 @@ def _find_session_bus() -> None:
         os.environ["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={bus}"
 
 
-@contextmanager
-def _backend_errors(action: str) -> Iterator[None]:
-    """Replaces any error of a backend by a `KeyUnavailable` without its text, which might hold the key."""
+_silent: dict[str, Future[object]] = {}
+"""Questions that the keyring has not answered yet, by entry. The next call waits for the same answer: to
+ask again would show the user a second prompt."""
+
+
+def _asked(
+    action: str,
+    work: Callable[[KeyringBackend], T],
+    patience: float = PATIENCE,
+    *,
+    shared: str = "",
+) -> T:
+    """What the keyring answers. It is asked in a thread that is left if it does not answer in time.
+
+    Raises `KeyUnavailable` for any error of a backend, without its text, which might hold the key.
+    """
+    future = cast("Future[T] | None", _silent.pop(shared, None))
+    if future is None or future.done():  # an answer that came too late may be out of date
+        future = start_daemon(lambda: work(_backend()))
     try:
-        yield
-    except Exception as error:  # noqa: BLE001 - backends raise anything
-        raise KeyUnavailable(
-            f"The keyring could not be {action} ({type(error).__name__}): is it unlocked?"
+        return future.result(patience)
+    except KeyUnavailable:
+        raise
+    except BaseException as error:
+        if future.done():
+            raise _failed(action, error) from None
+        if not isinstance(error, TimeoutError):
+            raise  # an interruption of this thread
+        if shared:
+            _silent[shared] = cast("Future[object]", future)
+        raise KeyringSilent(
+            f"The keyring has not answered within {patience:g} s.",
+            "Look for a window that asks to unlock it, and unlock it; if there is none, restart the "
+            "keyring or log in again. A key in TELNYX_API_KEY needs no keyring.",
         ) from None
+
+
+def _failed(action: str, error: BaseException) -> KeyUnavailable:
+    return KeyUnavailable(
+        f"The keyring could not be {action} ({type(error).__name__}): is it unlocked?"
+    )

@@ -6,13 +6,18 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from anyio import to_thread
-
 from telnyx_mcp.config.command_line import command_line
-from telnyx_mcp.config.keys import KeyUnavailable, SettingsUnusable, place_of_key, with_key
+from telnyx_mcp.config.keys import (
+    CALL_PATIENCE,
+    KeyUnavailable,
+    SettingsUnusable,
+    place_of_key,
+    with_key,
+)
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.doctor.context import DoctorContext, Finding, Level
 from telnyx_mcp.doctor.operations import CHANGING_OPERATIONS, OPERATIONS, OPTIONAL_OPERATIONS, Ask
+from telnyx_mcp.process.daemon_thread import in_daemon_thread
 from telnyx_mcp.server.build import transport_of
 from telnyx_mcp.telnyx.certificates import certificates
 from telnyx_mcp.telnyx.client import TelnyxClient
@@ -58,7 +63,7 @@ def _look(name: str, look: Callable[[], object]) -> Finding:
 async def check_key_and_network(context: DoctorContext) -> list[Finding]:
     """Whether there is a key, Telnyx answers, and accepts the key."""
     try:
-        context.use(await to_thread.run_sync(with_key, context.settings))
+        context.use(await _keyed(context.settings))
     except SettingsUnusable:  # a finding already
         return []
     except KeyUnavailable as error:
@@ -68,6 +73,10 @@ async def check_key_and_network(context: DoctorContext) -> list[Finding]:
             return [Finding("key", Level.NOTE, found, do)]
         return [Finding("key", Level.FAILED, error.why, error.do)]
     return [*await _clear_pace(context), *await _balance(context)]
+
+
+async def _keyed(settings: Settings) -> Settings:
+    return await in_daemon_thread(lambda: with_key(settings, patience=CALL_PATIENCE))
 
 
 async def _clear_pace(context: DoctorContext) -> list[Finding]:
@@ -110,7 +119,7 @@ async def check_other_accounts(context: DoctorContext) -> list[Finding]:
 
 async def _check_account(name: str, settings: Settings) -> Finding:
     try:
-        client = TelnyxClient(transport_of(await to_thread.run_sync(with_key, settings)))
+        client = TelnyxClient(transport_of(await _keyed(settings)))
     except KeyUnavailable as error:
         return Finding("account", Level.FAILED, f"{name}: {error.why}", error.do)
     try:

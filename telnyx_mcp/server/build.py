@@ -12,7 +12,7 @@ from telnyx_mcp.approval.channels.browser import BrowserPages
 from telnyx_mcp.approval.gate import Gate
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.config.environment import misspelt, why_blocked
-from telnyx_mcp.config.keys import has_key, remember_keys, with_key
+from telnyx_mcp.config.keys import CALL_PATIENCE, has_key, remember_keys, with_key
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.telnyx.client import TelnyxClient
@@ -51,7 +51,9 @@ def build_server(
         return services_of(settings, now, channels, transport, blocked)
 
     def account(settings: Settings) -> Account:
-        return Account(settings.profile, lambda: services(with_key(settings)))
+        return Account(
+            settings.profile, lambda: services(with_key(settings, patience=CALL_PATIENCE))
+        )
 
     if has_key(settings) or transport:
         main = Account.ready(services(settings, transport))

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import anyio
-from anyio import to_thread
 
 from telnyx_mcp.config.account_names import ARGUMENT
 from telnyx_mcp.config.keys import KeyUnavailable, SettingsUnusable
+from telnyx_mcp.process.daemon_thread import in_daemon_thread
 from telnyx_mcp.tools.framework.arguments import quote
 from telnyx_mcp.tools.framework.failure import ToolFailure, not_asked
 from telnyx_mcp.tools.framework.services import Services
@@ -21,7 +21,8 @@ from telnyx_mcp.tools.framework.services import Services
 
 class Account:
     """One account, by the name the user gave it. `make` looks up its key, for which a keyring may ask the
-    user, so its services are made in a thread when they are first needed."""
+    user, so its services are made when they are first needed, in a thread that the process leaves when
+    it ends."""
 
     def __init__(self, name: str | None, make: Callable[[], Services]) -> None:
         self.name = name
@@ -41,7 +42,7 @@ class Account:
         if self.made is None:
             async with self._making:
                 if self.made is None:
-                    self.made = await to_thread.run_sync(self._make)
+                    self.made = await in_daemon_thread(self._make)
         return self.made
 
 
