@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -12,6 +13,7 @@ from telnyx_mcp import __version__
 from telnyx_mcp.cli.errors import INTERRUPTED, NOT_DONE, CommandError
 from telnyx_mcp.cli.terminal import Terminal
 from telnyx_mcp.process.stderr import guard_stderr
+from telnyx_mcp.process.stdin import guard_stdin
 from telnyx_mcp.process.stdout import drop_stdout, guard_stdout
 
 if TYPE_CHECKING:
@@ -74,9 +76,10 @@ def main(
     client has said so far."""
     guard_stderr()
     guard_stdout()
+    guard_stdin()
     try:
         try:
-            given = sys.argv[1:] if arguments is None else arguments
+            given = [as_utf8(each) for each in sys.argv[1:]] if arguments is None else arguments
             name, options = parse(given)
             options.opening = opening
             return command(name).run(options, terminal or Terminal())
@@ -88,11 +91,24 @@ def main(
     except KeyboardInterrupt:
         sys.stderr.write("\ntelnyx-account-mcp: stopped\n")
         return INTERRUPTED
+    except UnicodeEncodeError:
+        sys.stderr.write(
+            "telnyx-account-mcp: the locale of this shell has no letters for a name that was given, such "
+            "as a file's. Set PYTHONUTF8=1 (or LC_ALL=C.UTF-8), and run this again.\n"
+        )
+        return NOT_DONE
     except OSError as error:
         if not isinstance(error, BrokenPipeError):  # the reader of stdout may stop at any time
             sys.stderr.write(f"telnyx-account-mcp: {error}\n")
         drop_stdout()
         return NOT_DONE
+
+
+def as_utf8(argument: str) -> str:
+    """The argument as it was typed, where the locale could not read its bytes, as in LC_ALL=C."""
+    if argument.isascii() or all(ord(each) not in range(0xDC80, 0xDD00) for each in argument):
+        return argument
+    return os.fsencode(argument).decode(errors="replace")
 
 
 def command(name: str) -> Command:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from getpass import getpass
 from typing import TYPE_CHECKING
 
+from telnyx_mcp.process.stdout import write_utf8
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -56,9 +58,11 @@ class Terminal:
 
     def write(self, text: str, *, error: bool = False) -> None:
         """The text as it is, for programs that read it."""
-        stream = sys.stderr if error else sys.stdout
-        stream.write(text)
-        stream.flush()
+        if error:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+        else:
+            write_utf8(text)
 
     def ask(self, prompt: str) -> str:
         """What is typed after the prompt, without blanks around it; nothing at the end of input."""

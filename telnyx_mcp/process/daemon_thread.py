@@ -21,7 +21,7 @@ def start_daemon(work: Callable[[], T]) -> Future[T]:
     def run() -> None:
         try:
             future.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - whoever waits for the future gets it
+        except BaseException as error:  # noqa: BLE001 - raised where it is awaited
             future.set_exception(error)
 
     threading.Thread(target=run, name="daemon work", daemon=True).start()
@@ -40,7 +40,7 @@ async def in_daemon_thread(work: Callable[[], T]) -> T:
     def run() -> None:
         try:
             outcome.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+        except BaseException as error:  # noqa: BLE001 - raised where it is awaited
             outcome.set_exception(error)
         with suppress(RuntimeError):  # the event loop has ended
             from_thread.run_sync(done.set, token=token)
