@@ -10,45 +10,72 @@ from decimal import Decimal
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 
 from telnyx_mcp.billing.money import ZERO, amount_of, format_amount
 from telnyx_mcp.telnyx.client import TelnyxClient
-from telnyx_mcp.telnyx.models import NumberCharges
+from telnyx_mcp.telnyx.errors import Failure, TelnyxError
+from telnyx_mcp.telnyx.long_list import LongList
+from telnyx_mcp.telnyx.models import NumberCharges, ServiceCost
 from telnyx_mcp.telnyx.usage_reports import UsageProduct, latest_end, read_usage, usage_products
 
 NUMBER_DIMENSION = "tn"
 
 
-@dataclass(frozen=True, slots=True)
+AT_ONCE = 200
+"""Numbers that are read before anything else gets a turn: an account may have 100,000."""
+
+
+@dataclass(slots=True)
 class NumberCost:
     """A number with the sum of its services."""
 
-    charges: NumberCharges
-    cost: Decimal
-    unreadable: int
+    number: str | None
+    charge_type: str | None
+    cost: Decimal = ZERO
+    unreadable: int = 0
     """How many of its services have no readable cost: with any, `cost` is a part."""
+    rows: list[int] = field(default_factory=list)
+    """Where the number is in the answer; Telnyx may list it in several rows."""
+
+    def add(self, at: int, row: NumberCharges) -> None:
+        """Adds a row about the number."""
+        self.rows.append(at)
+        costs = [None] if row.services is None else [amount_of(each.cost) for each in row.services]
+        self.unreadable += costs.count(None)
+        self.cost += sum((each for each in costs if each is not None), ZERO)
 
 
-def number_costs(results: Iterable[NumberCharges]) -> list[NumberCost]:
-    """Each number once, in Telnyx's order, though Telnyx may list it in several rows."""
-    numbers: dict[object, NumberCharges] = {}
-    for row in results:
-        key = row.tn or object()
-        known = numbers.get(key)
-        if known and known.services is not None and row.services is not None:
-            row = known.model_copy(update={"services": [*known.services, *row.services]})
-        elif known:
-            row = known.model_copy(update={"services": None})
-        numbers[key] = row
-    return [_priced(each) for each in numbers.values()]
+class NumberList:
+    """The numbers of a breakdown, each once, in Telnyx's order."""
 
+    def __init__(self, client: TelnyxClient, results: LongList) -> None:
+        self._client = client
+        self._results = results
 
-def _priced(number: NumberCharges) -> NumberCost:
-    if number.services is None:
-        return NumberCost(number, ZERO, unreadable=1)
-    costs = [amount_of(each.cost) for each in number.services]
-    known = [each for each in costs if each is not None]
-    return NumberCost(number, sum(known, ZERO), unreadable=len(costs) - len(known))
+    async def costs(self) -> list[NumberCost]:
+        """What each number costs. Raises `TelnyxError` where the list is not JSON."""
+        numbers: dict[object, NumberCost] = {}
+        try:
+            for count, (at, found) in enumerate(self._results):
+                row = self._client.number_charges(found)
+                key = row.tn or object()
+                if key not in numbers:
+                    numbers[key] = NumberCost(row.tn, row.charge_type)
+                numbers[key].add(at, row)
+                if count % AT_ONCE == 0:
+                    await anyio.lowlevel.checkpoint()
+        except (ValueError, RecursionError):
+            raise TelnyxError(Failure.NOT_JSON) from None
+        return list(numbers.values())
+
+    def charges(self, number: NumberCost) -> NumberCharges:
+        """All that Telnyx sent about a number."""
+        rows = [self._client.number_charges(self._results[at]) for at in number.rows]
+        services: list[ServiceCost] | None = []
+        for row in rows:
+            services = None if row.services is None or services is None else services + row.services
+        return rows[0].model_copy(update={"services": services})
 
 
 def cost_field(numbers: Iterable[NumberCost]) -> dict[str, str]:
@@ -61,11 +88,11 @@ def cost_field(numbers: Iterable[NumberCost]) -> dict[str, str]:
 def totals(numbers: Iterable[NumberCost]) -> dict[str, Any]:
     """How many numbers there are, also by charge type, and what they cost."""
     numbers = list(numbers)
-    by_type = numbers_by_type(each.charges for each in numbers)
+    by_type = numbers_by_type(numbers)
     return {"numbers": len(numbers), **cost_field(numbers), "by_charge_type": by_type}
 
 
-def numbers_by_type(numbers: Iterable[NumberCharges]) -> dict[str, int]:
+def numbers_by_type(numbers: Iterable[NumberCost]) -> dict[str, int]:
     """How many numbers there are of each charge type, the most frequent first."""
     return dict(Counter(each.charge_type or "unknown" for each in numbers).most_common())
 

@@ -37,6 +37,7 @@ from telnyx_mcp.telnyx.models import (
     ChargesSummary,
     DetailRecord,
     Invoice,
+    NumberCharges,
     Page,
     PageMeta,
     StoredPaymentTransaction,
@@ -112,12 +113,26 @@ class TelnyxClient:
     async def get_charges_breakdown(
         self, start_date: date, end_date: date | None = None
     ) -> ChargesBreakdown:
-        """Charges number by number. At most 31 days; without `end_date`, one month."""
+        """Charges number by number. At most 31 days; without `end_date`, one month. Telnyx sends all
+        numbers at once: `results` are read row by row, with `number_charges`."""
         query = {
             "start_date": start_date.isoformat(),
             "end_date": end_date.isoformat() if end_date else None,
         }
-        return await self._one(op.GET_CHARGES_BREAKDOWN, ChargesBreakdown, query=query)
+        try:
+            return await self._one(op.GET_CHARGES_BREAKDOWN, ChargesBreakdown, query=query)
+        except TelnyxError as error:
+            if error.failure is Failure.TOO_LARGE:
+                error.extra_advice = (
+                    "The numbers can't be asked for in parts. telnyx_summarize_spend has what they cost by "
+                    "service; for each number, send the user to the Mission Control Portal."
+                )
+            raise
+
+    def number_charges(self, row: Any) -> NumberCharges:
+        """A row of `results`."""
+        (data,) = read_rows([row], self.odd_values)
+        return read_leniently(NumberCharges, data, self.odd_values)
 
     async def get_charges_summary(self, start_date: date, end_date: date) -> ChargesSummary:
         """Charges as Telnyx adds them up. At most 31 days."""

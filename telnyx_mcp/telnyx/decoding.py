@@ -1,7 +1,7 @@
 """The body of an answer, decoded with a bound.
 
 httpx decodes every layer of encoding that an answer names, and each chunk as a whole: 2.6 kB may
-become 3 GB. Here one layer is decoded, in small steps, up to `LARGEST_REPLY`.
+become 3 GB. Here one layer is decoded, in small steps, up to a bound.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from telnyx_mcp.telnyx.errors import Failure, TelnyxError
 
 LARGEST_REPLY = 16 * 1024 * 1024
-"""Bytes of a body, as sent and as decoded."""
+"""Bytes of a body, as sent and as decoded, unless its operation allows more."""
 STEP = 64 * 1024
 """Bytes that are decoded at once."""
 
@@ -26,10 +26,11 @@ class Body:
     """Collects the body of one answer.
 
     Raises `TelnyxError`: `ENCODED` for an encoding that is not read, `TOO_LARGE` beyond
-    `LARGEST_REPLY`, `NOT_JSON` for an encoding that is damaged.
+    `largest`, `NOT_JSON` for an encoding that is damaged.
     """
 
-    def __init__(self, content_encoding: str) -> None:
+    def __init__(self, content_encoding: str, largest: int = LARGEST_REPLY) -> None:
+        self._largest = largest
         self._encoding = _layer(content_encoding)
         self._stream: zlib._Decompress | None = None
         self._content = bytearray()
@@ -41,8 +42,9 @@ class Body:
         pieces = self._decoded(chunk) if self._encoding else (chunk,)
         try:
             for piece in pieces:
-                if max(self._received, len(self._content) + len(piece)) > LARGEST_REPLY:
-                    raise TelnyxError(Failure.TOO_LARGE)
+                if max(self._received, len(self._content) + len(piece)) > self._largest:
+                    megabytes = self._largest // 2**20
+                    raise TelnyxError(Failure.TOO_LARGE, f"it has more than {megabytes} MB")
                 self._content += piece
         except zlib.error:
             raise self._damaged() from None

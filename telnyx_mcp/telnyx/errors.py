@@ -161,7 +161,7 @@ ADVICE: Mapping[Failure, Advice] = {
         Fate.UNKNOWN,
     ),
     Failure.TOO_LARGE: Advice(
-        "The answer is larger than 16 MB and was not read.",
+        "The answer is too large and was not read.",
         "Trying again will not help.",
         "Ask for a shorter range or a smaller page.",
         Fate.UNKNOWN,

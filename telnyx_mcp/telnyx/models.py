@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf
+
+from telnyx_mcp.telnyx.long_list import LongList
 
 
 class ApiModel(BaseModel):
@@ -99,7 +101,8 @@ class ChargesBreakdown(ApiModel):
     currency: str | None = None
     user_id: str | None = None
     user_email: str | None = None
-    results: list[NumberCharges] | None = None
+    results: InstanceOf[LongList] | None = None
+    """Read row by row, each as a `NumberCharges`."""
 
 
 class MonthDetail(ApiModel):

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from telnyx_mcp.telnyx.decoding import LARGEST_REPLY
 from telnyx_mcp.telnyx.errors import Failure
 
 NOT_CONNECTED = frozenset({Failure.DNS, Failure.CONNECT, Failure.CONNECT_TIMEOUT, Failure.PROXY})
@@ -49,6 +50,10 @@ class Operation:
     largest_page: int = 0
     exact: bool = False
     """Whether its numbers are kept as the text they came in: a double would change them."""
+    long_list: str = ""
+    """A list in its answer, which has no pages and is read row by row: a `LongList` in the answer."""
+    largest_reply: int = LARGEST_REPLY
+    """Bytes of an answer that are read."""
     bare: tuple[str, ...] = ()
     """Objects of which every answer has one, where the answer is not in `data`."""
 
@@ -66,7 +71,12 @@ LIST_AUDIT_EVENTS = Operation(
     largest_page=250,
 )
 GET_CHARGES_BREAKDOWN = Operation(
-    "get_charges_breakdown", "GET", "/charges_breakdown", names=_CHARGES
+    "get_charges_breakdown",
+    "GET",
+    "/charges_breakdown",
+    names=_CHARGES,
+    long_list="results",
+    largest_reply=4 * LARGEST_REPLY,
 )
 GET_CHARGES_SUMMARY = Operation("get_charges_summary", "GET", "/charges_summary", names=_CHARGES)
 SEARCH_DETAIL_RECORDS = Operation(

@@ -35,6 +35,7 @@ from telnyx_mcp.telnyx.errors import (
     complaints_in,
     unusable_variable,
 )
+from telnyx_mcp.telnyx.long_list import LongList, cut_out
 from telnyx_mcp.telnyx.operations import MAX_TRIES, Operation
 from telnyx_mcp.telnyx.proxies import Proxy, route_to
 from telnyx_mcp.telnyx.rate_limit.headers import wait_seconds
@@ -243,7 +244,7 @@ class Transport:
             with anyio.fail_after(seconds):
                 response = await pool.send(request, stream=True)
                 try:
-                    content = await _read(response)
+                    content = await _read(response, operation.largest_reply)
                 except TelnyxError as error:
                     unread = error
                 finally:
@@ -320,8 +321,8 @@ def _segment(id: str) -> str:
     return id.replace(".", "%2E") if id in (".", "..") else quote(id, safe="")
 
 
-async def _read(response: httpx.Response) -> bytes:
-    body = Body(response.headers.get("content-encoding", ""))
+async def _read(response: httpx.Response, largest: int) -> bytes:
+    body = Body(response.headers.get("content-encoding", ""), largest)
     async for chunk in response.aiter_raw():
         body.feed(chunk)
     return body.content()
@@ -336,11 +337,25 @@ def _is_telnyx_own(content: bytes) -> bool:
     return any(each.code == OWN_RATE_LIMIT_CODE for each in complaints)
 
 
-def _json(content: bytes, exact: bool) -> Any:
-    """The JSON of a body. `exact` leaves a number with a fraction as its text: `0.1` stays `"0.1"`."""
-    if exact:
-        return json.loads(content, parse_float=str, parse_constant=str)
-    return pydantic_core.from_json(content, allow_inf_nan=False)
+def _json(content: bytes, operation: Operation) -> Any:
+    """The JSON of a body, without keys. Where the operation is `exact`, a number with a fraction stays its
+    text: `"0.1"`."""
+    clean = without_keys_in if may_hold_keys(content) else None
+    if operation.long_list and (found := cut_out(content, operation.long_list, clean)):
+        body, rows = found
+        if isinstance(data := body.get("data"), dict) and data.get(operation.long_list) == []:
+            data[operation.long_list] = rows
+            return body
+    if operation.exact:
+        body = json.loads(content, parse_float=str, parse_constant=str)
+    else:
+        body = pydantic_core.from_json(content, allow_inf_nan=False)
+    body = clean(body) if clean else body
+    if operation.long_list and isinstance(body, dict) and isinstance(body.get("data"), dict):
+        rows = body["data"].get(operation.long_list)
+        if isinstance(rows, list):
+            body["data"][operation.long_list] = LongList.of(rows)
+    return body
 
 
 def _classify(operation: Operation, response: httpx.Response, content: bytes) -> Response:
@@ -349,11 +364,9 @@ def _classify(operation: Operation, response: httpx.Response, content: bytes) ->
     # Believed from this machine only: no other host may call a real account a sandbox.
     sandbox = SANDBOX_HEADER in response.headers and is_loopback(response.request.url.host)
     try:
-        body = _json(content, operation.exact)
+        body = _json(content, operation)
     except (ValueError, RecursionError):
         body = None
-    if body is not None and may_hold_keys(content):
-        body = without_keys_in(body)
     if 200 <= status < 300:
         if body is not None:
             return Response(body, sandbox, http_date(response.headers.get("date", "")))

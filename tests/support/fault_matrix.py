@@ -226,7 +226,7 @@ ROWS = (
     unknown("204", "the answer is empty", "no_content", done=True),
     *either("200 with JSON of another shape", "not of the documented form", "nonsense"),
     *either("200 with a page of HTML", NOT_JSON, "html", status=200),
-    unknown("200 with more than 16 MB", "larger than 16 MB", "huge", done=True),
+    unknown("200 with more than 16 MB", "more than 16 MB", "huge", done=True),
     succeeded("200 with values that nobody has heard of", "unknown_values"),
     *either("302 to another address", "a redirect, which is never followed", "redirect"),
     refused(400, "Telnyx refused the request as malformed"),

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Any, ClassVar, Literal
 
+import anyio.lowlevel
 from pydantic import Field
 
 from telnyx_mcp.billing.number_costs import (
+    AT_ONCE,
     NumberCost,
+    NumberList,
     cost_field,
-    number_costs,
     number_usage,
     totals,
 )
 from telnyx_mcp.billing.periods import LONGEST_PART
+from telnyx_mcp.telnyx.models import ChargesBreakdown, NumberCharges
 from telnyx_mcp.telnyx.pagination import page_of
 from telnyx_mcp.tools.framework.arguments import Day, PageNumber, Params
 from telnyx_mcp.tools.framework.results import ListResult, Row, copy_fields, paging
@@ -122,35 +125,52 @@ async def get_charges_breakdown(call: Call[BreakdownParams]) -> BreakdownResult:
     params = call.params
     check_range(params.start_date, params.end_date, call)
     charges = await call.client.get_charges_breakdown(params.start_date, params.end_date)
-    numbers = number_costs(charges.results or [])
     result = BreakdownResult(
         start_date=charges.start_date,
         end_date=charges.end_date,
         today=call.today,
         currency=charges.currency,
-        all=NumberTotals(**totals(numbers)),
+        all=NumberTotals(),
         items=[],
     )
     if charges.results is None:
-        no_list = "Telnyx sent no list of numbers: what they cost is unknown. Call again later."
-        return result.model_copy(update={"all": NumberTotals(), "note": no_list})
+        result.note = "Telnyx sent no list of numbers: what they cost is unknown. Call again later."
+        return result
+    listed = NumberList(call.client, charges.results)
+    numbers = await listed.costs()
+    result.all = NumberTotals(**totals(numbers))
     if params.unused:
         numbers = await _without_usage(call, numbers, result)
     numbers = _sorted(numbers, params)
     if params.export:
-        with exporting(call, f"charges-{charges.start_date}") as export:
-            export.write(_csv_rows(numbers, charges.currency))
-            result.file = export.finish(complete=not export.full)
+        result.file = await _exported(call, charges, numbers, listed)
         return result.model_copy(update={"total": len(numbers)})
     page = page_of(numbers, params.page, params.top or params.page_size)
+    unused = bool(result.unused_numbers)
     items = [
-        _number(each, charges.user_email, unused=bool(result.unused_numbers)) for each in page.items
+        _row(each, listed.charges(each), charges.user_email, unused=unused) for each in page.items
     ]
     return result.model_copy(update={**paging(page), "items": items})
 
 
+async def _exported(
+    call: Call[BreakdownParams],
+    charges: ChargesBreakdown,
+    numbers: list[NumberCost],
+    listed: NumberList,
+) -> Exported:
+    """All numbers in a file, some at a time."""
+    with exporting(call, f"charges-{charges.start_date}") as export:
+        for first in range(0, len(numbers), AT_ONCE):
+            some = map(listed.charges, numbers[first : first + AT_ONCE])
+            if not export.write(_csv_rows(some, charges.currency)):
+                break
+            await anyio.lowlevel.checkpoint()
+        return export.finish(complete=not export.full)
+
+
 def _sorted(numbers: list[NumberCost], params: BreakdownParams) -> list[NumberCost]:
-    by_number = sorted(numbers, key=lambda each: each.charges.tn or "")
+    by_number = sorted(numbers, key=lambda each: each.number or "")
     if params.sort == "cost" or params.top:
         return sorted(by_number, key=lambda each: -each.cost)
     return by_number
@@ -164,11 +184,12 @@ async def _without_usage(
     end = call.params.end_date or _day_of(result.end_date) or start + LONGEST_PART
     usage = await number_usage(call.client, start, end)
     used = {spelling for each in usage.numbers for spelling in spellings(each)}
-    found = [
-        each
-        for each in numbers
-        if (own := spellings(each.charges.tn or "")) and used.isdisjoint(own)
-    ]
+    found = []
+    for count, each in enumerate(numbers):
+        if (own := spellings(each.number or "")) and used.isdisjoint(own):
+            found.append(each)
+        if count % AT_ONCE == 0:
+            await anyio.lowlevel.checkpoint()
     if usage.until.date() < end:
         result.usage_until = usage.until.isoformat()
     notes = [f"Usage read: {', '.join(usage.products) or 'none'}."]
@@ -191,9 +212,9 @@ def _day_of(text: str | None) -> date | None:
         return None
 
 
-def _csv_rows(numbers: list[NumberCost], currency: str | None) -> Iterator[dict[str, Any]]:
+def _csv_rows(numbers: Iterable[NumberCharges], currency: str | None) -> Iterator[dict[str, Any]]:
     """A row for each service of each number."""
-    for number in (each.charges for each in numbers):
+    for number in numbers:
         for service in number.services or []:
             yield {
                 "number": number.tn,
@@ -205,12 +226,14 @@ def _csv_rows(numbers: list[NumberCost], currency: str | None) -> Iterator[dict[
             }
 
 
-def _number(number: NumberCost, account_email: str | None, *, unused: bool) -> NumberRow:
+def _row(
+    number: NumberCost, charges: NumberCharges, account_email: str | None, *, unused: bool
+) -> NumberRow:
     """The number with what it costs, and with its owner where that is not the account's own user."""
-    owner = number.charges.service_owner_email
+    owner = charges.service_owner_email
     same = owner and account_email and owner.casefold() == account_email.casefold()
     return copy_fields(
-        number.charges,
+        charges,
         NumberRow,
         without={"service_owner_user_id", "service_owner_email"},
         unused=unused or None,

@@ -7,10 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from telnyx_mcp.billing.number_costs import (
-    number_costs,
-    numbers_by_type,
-)
+from telnyx_mcp.billing.number_costs import NumberList, numbers_by_type
 from telnyx_mcp.telnyx.errors import TelnyxError
 from telnyx_mcp.telnyx.models import SummaryLine
 from telnyx_mcp.tools.framework.arguments import Day, Params
@@ -125,12 +122,12 @@ async def _count_numbers(call: Call[SummaryParams]) -> tuple[dict[str, int] | No
     client = call.client.within(COUNTING_SECONDS)
     try:
         charges = await client.get_charges_breakdown(params.start_date, params.end_date)
+        if charges.results is None:
+            return None, " The count of numbers is missing: Telnyx sent no list of them."
+        numbers = await NumberList(client, charges.results).costs()
     except TelnyxError as error:
         return None, f" The count of numbers is missing: {error.summary}."
-    if charges.results is None:
-        return None, " The count of numbers is missing: Telnyx sent no list of them."
-    numbers = number_costs(charges.results)
-    return numbers_by_type(each.charges for each in numbers) or None, ""
+    return numbers_by_type(numbers) or None, ""
 
 
 def _note(end: date, call: Call[Any]) -> str:
