@@ -413,7 +413,7 @@ def test_our_own_words_stay_as_they_are() -> None:
 @given(
     st.recursive(
         st.booleans()
-        | st.integers()
+        | st.integers(-(2**53 - 1), 2**53 - 1)
         | st.text(st.sampled_from("abc 12.,-+éß漢😀\n/"), max_size=40),
         lambda inner: (
             st.lists(inner, max_size=4)

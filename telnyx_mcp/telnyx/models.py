@@ -14,6 +14,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf
 
 from telnyx_mcp.telnyx.long_list import LongList
+from telnyx_mcp.untrusted import LARGEST_NUMBER
 
 
 class ApiModel(BaseModel):
@@ -29,7 +30,8 @@ def _no_flag(value: object) -> object:
     return value
 
 
-Count = Annotated[int, BeforeValidator(_no_flag)]
+Count = Annotated[int, BeforeValidator(_no_flag), Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
+"""A number that every client can read. A larger one is odd, and named in a note."""
 
 
 def _changed_fields(value: object) -> object:

@@ -7,6 +7,7 @@ secrets, cut to size. Fields whose names begin with `untrusted_` hold text of th
 from telnyx_mcp.untrusted.characters import visible
 from telnyx_mcp.untrusted.known import MASK, may_hold_keys, remember, without_keys_in
 from telnyx_mcp.untrusted.redaction import (
+    LARGEST_NUMBER,
     LONGEST_TEXT,
     cut,
     one_line,
@@ -18,6 +19,7 @@ from telnyx_mcp.untrusted.redaction import (
 )
 
 __all__ = [
+    "LARGEST_NUMBER",
     "LONGEST_TEXT",
     "MASK",
     "cut",

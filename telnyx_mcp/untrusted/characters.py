@@ -17,6 +17,8 @@ _EMOJI += "\U0001f000-\U0001faff"
 """Characters an emoji can begin with. Braille, between the two ranges of arrows, is not among them."""
 _JOINING = "\u0620-\u08ff\u0900-\u109f\u1780-\u18af\u1900-\u1cff\ua800-\uabff\U00010a00-\U00011fff"
 """Scripts in which a joiner decides how letters look: Arabic, the Indic ones, Khmer, Mongolian."""
+_HAN = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003fffd"
+"""Ideographs, of which one selector may choose a shape: names are written with them."""
 _FLAGS = "|".join(
     "\U0001f3f4" + "".join(chr(0xE0000 + ord(letter)) for letter in region) + "\U000e007f"
     for region in ("gbeng", "gbsct", "gbwls")
@@ -25,7 +27,8 @@ _FLAGS = "|".join(
 _SHOWN = "|".join(
     (
         _FLAGS,
-        rf"(?<=[{_EMOJI}])\ufe0f",
+        rf"(?<=[{_EMOJI}])[\ufe0e\ufe0f]",
+        rf"(?<=[{_HAN}])[\U000e0100-\U000e01ef]",
         r"(?<=[0-9#*])\ufe0f(?=\u20e3)",
         rf"(?<=[{_EMOJI}])\u200d(?=[{_EMOJI}])",
         rf"(?<=[{_EMOJI}]\ufe0f)\u200d(?=[{_EMOJI}])",

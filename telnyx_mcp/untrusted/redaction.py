@@ -15,6 +15,8 @@ from telnyx_mcp.untrusted.names import Place, can_be_number, secret_word
 from telnyx_mcp.untrusted.texts import mask_named_values, mask_shapes
 from telnyx_mcp.untrusted.urls import is_masked, mask_encoded, mask_parameters, mask_urls
 
+LARGEST_NUMBER = 2**53 - 1
+"""JavaScript rounds what is beyond it, and so does every host that is written in it: it goes out as text."""
 LONGEST_TEXT = 2000
 MAX_READ = 100_000
 """Characters of a text that are looked at. No reader gets more, and secrets must be looked for in all
@@ -46,7 +48,8 @@ def redact(value: Any, longest: int = LONGEST_TEXT, *, nulls: bool = False) -> A
     characters, and without fields that are null unless `nulls`.
 
     Names stay; the value of a name that says it is a secret is `***`, and so are secrets inside a
-    text (see `sanitize`). Numbers, booleans and amounts stay, except secret numbers like a PIN.
+    text (see `sanitize`). Numbers, booleans and amounts stay, except secret numbers like a
+    PIN, and those that JavaScript would round, which become text.
 
     Example: `{"pin": 1234, "note": "call https://x.example/?token=abc", "cost": 1.5}` becomes
     `{"pin": "***", "note": "call https://x.example/?token=***", "cost": 1.5}`.
@@ -114,10 +117,14 @@ class _Walk:
 
     text: Callable[[str], str]
     nulls: bool
+    large_numbers: bool = False
+    """Whether those that JavaScript would round stay numbers: inside of a text they are text already."""
 
     def redacted(self, value: Any, place: Place = Place.FIELD, depth: int = 0) -> Any:
         if isinstance(value, str):
             return self.text(value)
+        if isinstance(value, int) and abs(value) > LARGEST_NUMBER and not self.large_numbers:
+            return str(value)
         if not isinstance(value, dict | list):
             return value
         if depth >= DEEPEST:
@@ -225,7 +232,7 @@ def _masked_json(text: str, level: int) -> str:
         parsed = json.loads(text, object_pairs_hook=as_dict)
     except (ValueError, RecursionError):
         return text
-    walk = _Walk(lambda each: _masked(visible(each), level + 1), nulls=True)
+    walk = _Walk(lambda each: _masked(visible(each), level + 1), nulls=True, large_numbers=True)
     masked = walk.redacted(parsed)
     return text if masked == parsed and not repeated else to_json(masked)
 

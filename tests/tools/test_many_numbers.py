@@ -90,12 +90,16 @@ async def exported(scripted: Scripted, folder: Path) -> Any:
         await server.accounts.aclose()
 
 
+def rows_in(path: str) -> list[dict[str, str]]:
+    with Path(path).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 async def test_all_numbers_are_exported(scripted: Scripted, tmp_path: Path) -> None:
     scripted.will_answer(breakdown(1_001))
     told = await exported(scripted, tmp_path)
     assert told["file"]["complete"]
-    text = Path(told["file"]["path"]).read_text(encoding="utf-8")
-    rows = list(csv.DictReader(text.splitlines()))
+    rows = rows_in(told["file"]["path"])
     assert len(rows) == told["file"]["rows"] == 2_002
     assert len({row["number"] for row in rows}) == 1_001
 

@@ -60,6 +60,8 @@ _NO_TEXT = frozenset({"Cc", "Cs", "Co", "Zl", "Zp"})
 def _strip_and_check(value: object) -> object:
     """Text without white space around it, and without what is not seen: marks of direction, as pasted
     phone numbers hold them. Emoji and the joiners of scripts stay; a control character is an error."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))  # a phone number or an id, as 13125550100.0
     if not isinstance(value, str):
         return value
     text = value.strip()
