@@ -9,30 +9,47 @@ import signal
 import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
+from difflib import get_close_matches
+from typing import Any
 
 import anyio
 from mcp import Client
 from mcp.client.session import ClientRequestContext
 from mcp_types import CallToolResult, ElicitRequestFormParams, ElicitRequestParams, ElicitResult
-from rich.console import Group
-from rich.padding import Padding
 from rich.text import Text
 
 from telnyx_mcp.approval.channels.terminal import discard_typed
 from telnyx_mcp.cli.account import account_options, configured_accounts, run_with_account
 from telnyx_mcp.cli.errors import CommandError
 from telnyx_mcp.cli.tables import render, text_of
-from telnyx_mcp.cli.terminal import Terminal
+from telnyx_mcp.cli.terminal import Terminal, hanging
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.config.tool_groups import ToolGroup
 from telnyx_mcp.process.signals import stopping_signals_heard
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
 from telnyx_mcp.tools import TOOLS
+from telnyx_mcp.tools.framework.spec import full_name
 from telnyx_mcp.untrusted import visible
 
 
+class _Help(argparse.Action):
+    """`call TOOL --help` describes the tool; without a tool, the command."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, *_: object
+    ) -> None:
+        if tool := getattr(namespace, "tool", None):
+            describe_tool(tool, Terminal())
+        else:
+            parser.print_help()
+        parser.exit()
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-h", "--help", action=_Help, nargs=0, help="show this; after TOOL, what the tool takes"
+    )
     parser.add_argument("tool", metavar="TOOL", nargs="?", help="without it, the tools are listed")
     parser.add_argument("pairs", metavar="key=value", nargs="*", help="the tool's arguments")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -42,16 +59,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Calls one tool and prints its result. 0 if it succeeded, else 1."""
     arguments = _arguments(options.pairs)
-    settings = configured_accounts(options, terminal, tolerant=True).main
+    accounts = configured_accounts(options, terminal, tolerant=True)
+    settings = accounts.main
     if settings.unusable:  # a wrong limit only prevents changes
         raise CommandError(f"{settings.unusable} Nothing was started.")
     if options.tool is None:
-        return list_tools(settings.tools, terminal)
+        return list_tools(settings.tools, terminal, as_json=options.json)
     return run_with_account(
         options,
         settings,
         lambda settings: call_tool(
-            settings, options.tool, arguments, terminal, as_json=options.json
+            settings,
+            full_name(options.tool),
+            arguments,
+            terminal,
+            others=accounts.others,
+            as_json=options.json,
         ),
     )
 
@@ -72,12 +95,13 @@ def call_tool(
     arguments: Mapping[str, str],
     terminal: Terminal,
     *,
+    others: Mapping[str, Settings] | None = None,
     as_json: bool,
 ) -> int:
     """Calls one tool through the real server and prints its result. 0 if it succeeded, else 1."""
 
     async def call() -> CallToolResult | None:
-        server = build_server(settings)
+        server = build_server(settings, others=others)
         asker = TerminalAsker(terminal) if terminal.has_input() else None
         result: CallToolResult | None = None
         with stopping_signals_heard() as signals:
@@ -95,7 +119,8 @@ def call_tool(
         content = result.structured_content or {"error": text_of(result)}
         terminal.write(visible(json.dumps(content, indent=2, ensure_ascii=False)) + "\n")
     else:
-        terminal.show(Group(*render(result)), error=bool(result.is_error))
+        failed = bool(result.is_error)
+        terminal.show(*render(result, terminal.width(error=failed)), error=failed)
     state = (result.structured_content or {}).get("state", "succeeded")
     return 0 if state == "succeeded" and not result.is_error else 1
 
@@ -116,16 +141,59 @@ async def _stop_on_signal(
         return
 
 
-def list_tools(groups: Sequence[ToolGroup], terminal: Terminal) -> int:
+def list_tools(groups: Sequence[ToolGroup], terminal: Terminal, *, as_json: bool) -> int:
     """Prints the tools of these groups with their arguments, the required ones marked."""
-    for each in (tool for tool in TOOLS if tool.group in groups):
+    loaded = [each for each in TOOLS if each.group in groups]
+    if as_json:
+        rows = [
+            {
+                "name": each.name,
+                "title": each.title,
+                "description": each.description,
+                "arguments": each.input_schema,
+            }
+            for each in loaded
+        ]
+        terminal.write(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+        return 0
+    width = terminal.width()
+    for each in loaded:
         fields = each.params.model_fields.items()
         arguments = ", ".join(f"{name}*" if field.is_required() else name for name, field in fields)
         terminal.show(Text.assemble(each.name, " ", (each.title, "dim")))
         if arguments:
-            terminal.show(Padding(Text(arguments, "dim"), (0, 0, 0, 4)))
-    terminal.show(Text("* required. tools/README.md says what each argument takes.", "dim"))
+            terminal.show(Text(f"    {hanging(arguments, 4, width)}", "dim"), wrap=False)
+    terminal.show(Text("* required. call TOOL --help says what each argument takes.", "dim"))
     return 0
+
+
+def describe_tool(name: str, terminal: Terminal) -> None:
+    """Prints what a tool does, and what each argument takes. Raises `CommandError`."""
+    names = {each.name: each for each in TOOLS}
+    if (tool := names.get(full_name(name))) is None:
+        near = get_close_matches(full_name(name), names, 1, 0.4)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise CommandError(f"there is no tool {name!r}.{hint}")
+    width = terminal.width()
+    schema = tool.input_schema
+    terminal.show(Text.assemble((tool.name, "bold"), " ", (tool.title, "dim")))
+    terminal.show(Text(tool.description))
+    for argument, one in schema["properties"].items():
+        terminal.show(Text(f"\n{argument}=  {_kind(one, argument in schema.get('required', ()))}"))
+        terminal.show(Text(f"    {hanging(one.get('description', ''), 4, width)}"), wrap=False)
+
+
+def _kind(schema: Mapping[str, Any], required: bool) -> str:
+    """The type of an argument, whether it is required, and its default."""
+    values = schema.get("enum") or schema.get("items", {}).get("enum")
+    kind = (
+        " | ".join(map(str, values)) if values else schema.get("items", schema).get("type", "text")
+    )
+    several = ", several separated by commas" if schema.get("type") == "array" else ""
+    default = schema.get("default")
+    shown = json.dumps(default) if isinstance(default, bool | list) else default
+    after = ", required" if required else f", default {shown}" if default not in (None, []) else ""
+    return f"{kind}{several}{after}"
 
 
 class TerminalAsker:

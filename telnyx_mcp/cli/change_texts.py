@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from rich.table import Table
 from rich.text import Text
 
 from telnyx_mcp.approval.change import WAITING, Change, State
@@ -66,21 +65,18 @@ def facts_of(change: Change) -> list[tuple[str, str]]:
     return [(name, text) for name, text in facts if text]
 
 
-def table_of(changes: list[Change]) -> Table:
+def rows_of_changes(changes: list[Change]) -> list[dict[str, Text]]:
     """A row for each change."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name, whole in (("id", True), ("state", True), ("when (UTC)", True), ("by", True)):
-        table.add_column(name, no_wrap=whole)
-    table.add_column("change", overflow="fold")
-    for each in changes:
-        table.add_row(
-            Text(each.id),
-            Text(each.state, style="yellow" if each.state is State.UNKNOWN else ""),
-            Text(sent_or_asked(each)),
-            Text(each.channel or "–"),
-            Text(escape_controls(title_of(each))),
-        )
-    return table
+    return [
+        {
+            "id": Text(each.id),
+            "state": Text(each.state, style="yellow" if each.state is State.UNKNOWN else ""),
+            "when (UTC)": Text(sent_or_asked(each)),
+            "by": Text(each.channel or "–"),
+            "change": Text(escape_controls(title_of(each))),
+        }
+        for each in changes
+    ]
 
 
 def sent_or_asked(change: Change) -> str:

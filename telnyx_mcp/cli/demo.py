@@ -16,8 +16,6 @@ import anyio
 from mcp import Client, StdioServerParameters
 from mcp.client.session import ClientRequestContext
 from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult
-from rich.console import Group
-from rich.rule import Rule
 from rich.text import Text
 
 from telnyx_mcp.cli.call import TerminalAsker
@@ -39,7 +37,7 @@ class Demo:
     first: dict[str, Any] = field(default_factory=dict)
 
     def question(self, text: str) -> None:
-        self.terminal.show(Rule(Text(f"“{text}”", style="bold"), align="left", style="dim"))
+        self.terminal.show(Text.assemble(("── ", "dim"), (f"“{text}”", "bold")))
 
     async def call(self, tool: str, arguments: Mapping[str, Any] | None = None) -> CallToolResult:
         """Calls a tool and prints the call, its answer as tables, and what it cost."""
@@ -54,7 +52,7 @@ class Demo:
             self.seconds + seconds,
             self.tokens + tokens,
         )
-        self.terminal.show(Group(*render(result)))
+        self.terminal.show(*render(result, self.terminal.width()))
         self.terminal.show(Text(f"about {tokens} tokens, {seconds * 1000:.0f} ms\n", style="dim"))
         return result
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from telnyx_mcp.cli.account import account_options, configured_accounts, run_with_account
 from telnyx_mcp.cli.errors import NOT_DONE
 from telnyx_mcp.cli.installed_account import as_installed, client_option
-from telnyx_mcp.cli.terminal import Terminal
+from telnyx_mcp.cli.terminal import Terminal, hanging
 from telnyx_mcp.config.profiles import ConfiguredAccounts
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.doctor.checks import run_checks
@@ -23,6 +23,9 @@ _MARKS = {
     Level.NOTE: ("note  ", "yellow"),
     Level.FAILED: ("FAILED", "bold red"),
 }
+
+INDENT = 18
+"""Where the texts begin, after the level and the name of the check."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -97,7 +100,10 @@ def print_findings(
 
 def _print(finding: Finding, terminal: Terminal) -> None:
     mark, style = _MARKS[finding.level]
-    line = Text(mark, style).append(f"  {finding.check:<10}", "dim").append(finding.found, "none")
+    width = terminal.width()
+    line = Text(mark, style).append(f"  {finding.check:<10}", "dim")
+    line.append(hanging(finding.found, INDENT, width), "none")
     terminal.show(line, wrap=False)
     if finding.do:
-        terminal.say(f"{'':20}{finding.do}")
+        advice = INDENT + 2
+        terminal.say(" " * advice + hanging(finding.do, advice, width))

@@ -16,10 +16,11 @@ from functools import partial
 from telnyx_mcp.approval.accounts import Identity, LedgerAccount
 from telnyx_mcp.approval.change import State
 from telnyx_mcp.cli.account import profile_option
-from telnyx_mcp.cli.change_texts import record_of, table_of
+from telnyx_mcp.cli.change_texts import record_of, rows_of_changes
 from telnyx_mcp.cli.errors import NOT_DONE
 from telnyx_mcp.cli.installed_account import client_option
 from telnyx_mcp.cli.ledger_session import LedgerSession, now_utc, on_ledger
+from telnyx_mcp.cli.tables import rows_of
 from telnyx_mcp.cli.terminal import Terminal
 
 
@@ -91,7 +92,8 @@ def show_changes(session: LedgerSession, *, as_json: bool, limit: int, state: St
         session.say(f"No change{which} is recorded for {session.whose}.")
         session.say_unlinked()
         return 0
-    session.terminal.show(table_of(listed))
+    terminal = session.terminal
+    terminal.show(*rows_of(rows_of_changes(listed), terminal.width()))
     for each in listed:
         if each.damage:
             session.say(f"{each.id} can't be read: {each.damage}", "yellow")

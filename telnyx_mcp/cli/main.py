@@ -33,8 +33,8 @@ examples:
   telnyx-account-mcp demo                     see what it does, on a sandbox account
   telnyx-account-mcp serve --read-only        nothing that could change the account
   telnyx-account-mcp serve --tools billing    only the tools for billing
-  telnyx-account-mcp call telnyx_get_balance  ask one thing, without an assistant
-  telnyx-account-mcp call --sandbox telnyx_list_invoices page_size=3
+  telnyx-account-mcp call get_balance         ask one thing, without an assistant
+  telnyx-account-mcp call --sandbox list_invoices page_size=3
   telnyx-account-mcp export detail-records --type messaging --period 2026-05 --to may.csv
   telnyx-account-mcp approve                  answer what an assistant proposed
   telnyx-account-mcp ledger                   changes made or proposed, and their outcomes"""
@@ -80,6 +80,8 @@ def main(
     try:
         try:
             given = [as_utf8(each) for each in sys.argv[1:]] if arguments is None else arguments
+            if given and given[0] in _COMPLETING:
+                return complete(given, terminal or Terminal())
             name, options = parse(given)
             options.opening = opening
             return command(name).run(options, terminal or Terminal())
@@ -111,6 +113,26 @@ def as_utf8(argument: str) -> str:
     return os.fsencode(argument).decode(errors="replace")
 
 
+_COMPLETING = ("--completion", "--completing")
+
+
+def complete(given: Sequence[str], terminal: Terminal) -> int:
+    """`--completion SHELL` prints the shell's script, which calls `--completing LINE`. Returns 0."""
+    from telnyx_mcp.cli.completion import SCRIPTS, completions
+
+    value = " ".join(given[1:])
+    if given[0] == "--completing":
+        name = next((each for each in value.split(" ")[1:-1] if each in COMMANDS), None)
+        parsers = {name: _parsers(name)[1][name]} if name else {}
+        found = completions(value, COMMANDS, parsers)
+        terminal.write("".join(f"{each}\n" for each in found))
+        return 0
+    if value not in SCRIPTS:
+        raise CommandError(f"--completion takes {', '.join(SCRIPTS)}; got {value!r}")
+    terminal.write(SCRIPTS[value])
+    return 0
+
+
 def command(name: str) -> Command:
     """The module of a command."""
     return cast("Command", import_module(f"telnyx_mcp.cli.{name}"))
@@ -121,31 +143,41 @@ def parse(arguments: Sequence[str]) -> tuple[str, argparse.Namespace]:
     given = list(arguments)
     if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help", "--version")):
         given = ["serve", *given]
-    options = _parser(given[0]).parse_args(given)
+    options = _parsers(given[0])[0].parse_args(given)
     return given[0], options
 
 
-def _parser(chosen: str) -> argparse.ArgumentParser:
-    """The parser of all commands, with the arguments of the chosen one only: for those of the others
-    their modules would have to be imported."""
+def _parsers(
+    chosen: str,
+) -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
+    """The parser of all commands, and that of each by its name. Only the chosen one has its arguments:
+    for those of the others their modules would have to be imported."""
     parser = argparse.ArgumentParser(
         prog="telnyx-account-mcp",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument(
+        "--completion",
+        metavar="SHELL",
+        help="print a script for completion in bash, zsh or fish; for example: "
+        'eval "$(telnyx-account-mcp --completion bash)"',
+    )
     parser.add_argument("--version", action="version", version=f"telnyx-account-mcp {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    parsers: dict[str, argparse.ArgumentParser] = {}
     for name, text in COMMANDS.items():
         module = command(name) if name == chosen else None
         about = (module.__doc__ or "").partition("\n\n")[2].strip() if module else ""
-        one = commands.add_parser(
+        one = parsers[name] = commands.add_parser(
             name,
             help=text,
             description=about or f"{text[0].upper()}{text[1:]}.",
             epilog=STATUSES,
             formatter_class=argparse.RawDescriptionHelpFormatter,
+            conflict_handler="resolve",  # `call` has a --help of its own
         )
         if module:
             module.add_arguments(one)
-    return parser
+    return parser, parsers

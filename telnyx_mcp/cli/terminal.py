@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from getpass import getpass
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 from telnyx_mcp.process.stdout import write_utf8
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.text import Text
+
+
+UNLIMITED = 1_000_000
+"""The width of lines that nobody looks at in a window."""
+NARROWEST = 20
+"""The least room for a text with a hanging indent."""
 
 
 def _stdin_is_terminal() -> bool:
@@ -48,13 +57,25 @@ class Terminal:
 
         self.show(Text(escape_controls(text), style), error=error, wrap=False)
 
-    def show(self, *parts: RenderableType, error: bool = False, wrap: bool = True) -> None:
-        """Tables and styled texts."""
+    def width(self, *, error: bool = False) -> int:
+        """How many characters fit on a line: as COLUMNS or the terminal says; without limit in a file or
+        a pipe."""
+        if os.environ.get("COLUMNS", "").isdecimal():
+            return max(1, int(os.environ["COLUMNS"]))
+        stream = sys.stderr if error else sys.stdout
+        return get_terminal_size().columns if stream.isatty() else UNLIMITED
+
+    def show(self, *parts: Text | str, error: bool = False, wrap: bool = True) -> None:
+        """Styled texts. Lines are wrapped at blanks only: a link or an id is never broken or cut."""
         from rich.console import Console
+        from rich.text import Text
 
         console = Console(stderr=error, highlight=False)
+        width = self.width(error=error)
         for part in parts:
-            console.print(part, soft_wrap=not wrap)
+            text = Text(part) if isinstance(part, str) else part
+            for line in wrapped(text, width) if wrap else [text]:
+                console.print(line, soft_wrap=True)
 
     def write(self, text: str, *, error: bool = False) -> None:
         """The text as it is, for programs that read it."""
@@ -82,6 +103,34 @@ class Terminal:
             return self.read("").strip().lower() in {"y", "yes"}
         except EOFError:
             return False
+
+
+def wrapped(text: Text, width: int) -> list[Text]:
+    """The lines of a text, broken at blanks where they are longer than `width`."""
+    lines: list[Text] = []
+    for line in text.split("\n", allow_blank=True):
+        start, breaks = 0, []
+        for word in re.finditer(r"\S+", line.plain):
+            if word.end() - start > width and line.plain[start : word.start()].strip():
+                start = word.start()
+                breaks.append(start)
+        lines += line.divide(breaks)
+    for each in lines:
+        each.rstrip()
+    return lines
+
+
+def hanging(text: str, indent: int, width: int) -> str:
+    """The text wrapped at blanks, with its lines after the first indented."""
+    from textwrap import wrap
+
+    room = max(width - indent, NARROWEST)
+    lines = [
+        line
+        for each in text.splitlines()
+        for line in wrap(each, room, break_long_words=False, break_on_hyphens=False) or [""]
+    ]
+    return f"\n{' ' * indent}".join(lines)
 
 
 def escape_controls(text: str) -> str:

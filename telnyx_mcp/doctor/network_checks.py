@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -165,14 +165,27 @@ async def check_operations(context: DoctorContext) -> list[Finding]:
         for name, groups, ask in operations
         if loaded.intersection(groups.split())
     ]
+    findings = _joined(findings)
     if "changes" not in loaded:
         return findings
-    untried = "not tried: it would change something"
-    why = "refused here: read-only" if context.settings.read_only else untried
-    return [
-        *findings,
-        *(Finding("operation", Level.OK, f"{name}: {why}") for name in CHANGING_OPERATIONS),
+    untried = "not tried, as each would change something"
+    why = "refused here, as this is read-only" if context.settings.read_only else untried
+    changing = Finding("operation", Level.NOTE, f"{', '.join(CHANGING_OPERATIONS)}: {why}")
+    return [*findings, changing]
+
+
+def _joined(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings, with operations of which the same is true in one."""
+    names: dict[str, list[str]] = {}
+    for each in findings:
+        if each.level is Level.OK:
+            name, _, found = each.found.partition(": ")
+            names.setdefault(found, []).append(name)
+    well = [
+        Finding("operation", Level.OK, f"{', '.join(some)}: {found}")
+        for found, some in names.items()
     ]
+    return [*well, *(each for each in findings if each.level is not Level.OK)]
 
 
 async def _try_operation(context: DoctorContext, name: str, ask: Ask, refused: Level) -> Finding:
@@ -180,7 +193,7 @@ async def _try_operation(context: DoctorContext, name: str, ask: Ask, refused: L
         done = await ask(context, context.client.within(EACH_MAY_TAKE))
     except TelnyxError as error:
         return Finding("operation", refused, f"{name}: {error.summary}", _advice(error))
-    found = "may be used" if done is not None else "not tried: the account has none"
+    found = "may be used" if done is not None else "not tried, as the account has none"
     return Finding("operation", Level.OK, f"{name}: {found}")
 
 

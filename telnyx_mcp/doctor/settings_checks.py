@@ -16,6 +16,8 @@ from telnyx_mcp.config.paths import writable_by
 from telnyx_mcp.config.tool_groups import TOOL_GROUPS
 from telnyx_mcp.doctor.context import DoctorContext, Finding, Level
 
+_READ_ONLY = "read-only: nothing can be changed, and no tool that would change something is offered"
+
 
 async def check_versions(_: DoctorContext) -> list[Finding]:
     python = f"Python {platform.python_version()} on {platform.system()}"
@@ -39,7 +41,7 @@ async def check_settings(context: DoctorContext) -> list[Finding]:
     some = len(settings.tools) < len(TOOL_GROUPS)
     return [
         Finding("settings", Level.OK, found),
-        Finding("settings", Level.OK, "read-only" if settings.read_only else f"caps: {caps}"),
+        Finding("settings", Level.OK, _READ_ONLY if settings.read_only else f"caps: {caps}"),
         *([Finding("settings", Level.OK, f"tools: {', '.join(settings.tools)}")] if some else []),
     ]
 

@@ -51,6 +51,7 @@ class Failure(StrEnum):
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
+    NO_SUCH_PATH = "no_such_path"
     INVALID = "invalid"
     RATE_LIMITED = "rate_limited"
     THROTTLED = "throttled"
@@ -202,6 +203,13 @@ ADVICE: Mapping[Failure, Advice] = {
         "Telnyx has no object with this id.",
         "Trying the same again will not help.",
         "Take the id from the matching list tool.",
+        Fate.REFUSED,
+    ),
+    Failure.NO_SUCH_PATH: Advice(
+        "There is no such operation at the address that was asked.",
+        "Trying again will not help.",
+        "Ask the user to check TELNYX_BASE_URL, in a profile base_url: it is https://api.telnyx.com/v2 "
+        "unless a gateway has an address of its own, which usually ends in /v2, too.",
         Fate.REFUSED,
     ),
     Failure.INVALID: Advice(

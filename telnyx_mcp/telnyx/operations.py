@@ -57,6 +57,11 @@ class Operation:
     bare: tuple[str, ...] = ()
     """Objects of which every answer has one, where the answer is not in `data`."""
 
+    @property
+    def takes_id(self) -> bool:
+        """Whether the path names one object, so that it may not exist."""
+        return "{" in self.path
+
 
 _PAGE = {"page[number]": "page", "page[size]": "page_size", "sort": "sort"}
 _CHARGES = {"start_date": "start_date", "end_date": "end_date"}

@@ -380,6 +380,8 @@ def _classify(operation: Operation, response: httpx.Response, content: bytes) ->
         failure = Failure.SERVER_ERROR
     else:
         failure = BY_STATUS.get(status, Failure.UNEXPECTED_STATUS)
+    if failure is Failure.NOT_FOUND and not operation.takes_id:
+        failure = Failure.NO_SUCH_PATH
     retry_in = wait_seconds(response.headers) if status in (429, 503) else None
     if failure is Failure.THROTTLED and any(c.code == OWN_RATE_LIMIT_CODE for c in complaints):
         failure = Failure.RATE_LIMITED

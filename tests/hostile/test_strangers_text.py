@@ -135,7 +135,7 @@ async def test_no_tool_shows_a_secret_of_a_strangers_text(
                     told_in(result), json.dumps(result.structured_content, ensure_ascii=False)
                 )
                 terminal = Console(file=StringIO(), width=200)
-                terminal.print(Group(*render(result)))
+                terminal.print(Group(*render(result, 200)))
                 assert isinstance(terminal.file, StringIO)
                 check_clean(terminal.file.getvalue())
     written = [file.read_text(encoding="utf-8") for file in (tmp_path / "exports").glob("*.csv")]

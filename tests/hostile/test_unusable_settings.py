@@ -291,3 +291,24 @@ def test_a_wrong_limit_of_the_environment_holds_for_a_profile_that_states_it(
 def test_an_error_of_python_code_is_still_an_error() -> None:
     with pytest.raises(ValueError, match="must be an amount"):
         Settings(max_per_day="1.000", api_key=SecretStr("KEY1"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("telnyx_get_balance", {}),
+        ("telnyx_list_invoices", {}),
+        ("telnyx_list_user_tags", {}),
+        ("telnyx_get_invoice", {"invoice_id": "550e8400-e29b-41d4-a716-446655440000"}),
+    ],
+)
+async def test_a_404_speaks_of_an_id_only_where_one_was_given_and_else_of_the_address(
+    settings: Settings, tool: str, arguments: dict[str, str]
+) -> None:
+    elsewhere = {"base_url": settings.base_url.removesuffix("/v2")}
+    wrong = settings if arguments else settings.model_copy(update=elsewhere)
+    server = build_server(wrong, now=lambda: NOW)
+    said = text_of(await call(server, tool, arguments))
+    assert ("no object with this id" in said) == bool(arguments)
+    assert ("TELNYX_BASE_URL" in said) != bool(arguments)
+    await server.accounts.aclose()

@@ -232,7 +232,7 @@ ROWS = (
     refused(400, "Telnyx refused the request as malformed"),
     refused(401, "Telnyx did not accept the API key"),
     refused(403, "The API key is valid but may not do this"),
-    refused(404, "Telnyx has no object with this id"),
+    refused(404, "There is no such operation at the address"),
     *either("HTTP 408", LATE, "status", status=408),
     *either("HTTP 409", "an unexpected status", "status", status=409),
     refused(422, "Telnyx refused the values of the request"),

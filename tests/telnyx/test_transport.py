@@ -166,7 +166,7 @@ async def test_a_reply_says_whether_a_sandbox_gave_it(
         (401, Failure.UNAUTHORIZED),
         (402, Failure.UNEXPECTED_STATUS),
         (403, Failure.FORBIDDEN),
-        (404, Failure.NOT_FOUND),
+        (404, Failure.NO_SUCH_PATH),
         (408, Failure.TIMEOUT),
         (409, Failure.UNEXPECTED_STATUS),
         (418, Failure.UNEXPECTED_STATUS),

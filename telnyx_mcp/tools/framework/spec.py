@@ -37,6 +37,15 @@ P = TypeVar("P", bound=Params)
 R = TypeVar("R", bound=Result)
 
 
+PREFIX = "telnyx_"
+
+
+def full_name(typed: str) -> str:
+    """The name of a tool as a person types it: `get-balance` for `telnyx_get_balance`."""
+    name = typed.strip().lower().replace("-", "_")
+    return name if name.startswith(PREFIX) else f"{PREFIX}{name}"
+
+
 @dataclass(frozen=True, slots=True)
 class Call(Generic[P]):
     """One call of a tool: its parameters, the services, and the MCP client that made it. `client` asks
@@ -93,9 +102,14 @@ class ToolSpec(Generic[P, R]):
             open_world_hint=True,
         )
 
+    @property
+    def input_schema(self) -> dict[str, Any]:
+        """The schema of its arguments, without that for the account."""
+        return input_schema(self.params)
+
     def listed(self, accounts: AccountRegistry) -> Tool:
         """The tool as `tools/list` shows it, with an argument for the account if there are several."""
-        parameters = input_schema(self.params)
+        parameters = self.input_schema
         if accounts.names and not self.changes:
             properties = parameters["properties"] | {ARGUMENT: account_argument(accounts.names)}
             parameters = parameters | {"properties": properties}
