@@ -82,7 +82,7 @@ REGROUPED = ("unpaid", "audit by text", "unused", "numbers by group", "failures"
 NO_ANSWER = {("data", "results")}
 """Without this list nothing is known of any number, and the note says so."""
 ONE_IN = {"failures": 6, "runway": 6, "spend": 4, "usage": 3, "unused": 3, "charges": 2}
-"""Of the fields of calls with many requests, so many are tried in the default suite."""
+"""Of the fields of calls with many requests, one in so many is tried: the others are like it."""
 
 
 @asynccontextmanager
@@ -157,7 +157,8 @@ def check(name: str, base: Any, result: Any, place: Place, odd: str) -> None:
     if "returned" in base and name not in REGROUPED:
         assert told["returned"] == base["returned"], about
         assert len(told["items"]) == len(base["items"]), about
-    if odd in ("fraction", "huge", "flag") or "currency" in place:
+    # Another amount, or no entries, makes another sum, and rightly so.
+    if odd in ("fraction", "huge", "flag", "list") or "currency" in place:
         return
     for where, was in sums(base).items():
         now = sums(told).get(where)
@@ -171,7 +172,7 @@ async def tried(sandbox: Sandbox, folder: Path, name: str, *, every: bool) -> No
         first = await asked(told, folder, tool, arguments)
         assert not first.is_error, text_of(first)
         values = list(ODD)
-        step = 1 if every else ONE_IN.get(name, 1)
+        step = ONE_IN.get(name, 1)
         for number, (path, place) in enumerate(told.places()[::step]):
             for odd in values if every else [values[number % len(values)]]:
                 told.changed = (path, place, ODD[odd])
