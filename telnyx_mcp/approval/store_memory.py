@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from telnyx_mcp.config.paths import config_folder
 from telnyx_mcp.storage.url import Database
 
 
@@ -38,15 +39,13 @@ class StoreMemory:
         """The memory of this store; of the default one for None."""
         if database and database.file:
             return cls(database.file.with_name(f"{database.file.stem}.sent.json"))
-        from platformdirs import user_config_path
-
         name = "default"
         if database:
             known = sorted(
                 set(database.server.items()) - {("password", database.server.get("password"))}
             )
             name = hashlib.sha256(repr(known).encode()).hexdigest()[:16]
-        return cls(user_config_path("telnyx-account-mcp") / "stores" / f"{name}.sent.json")
+        return cls(config_folder() / "stores" / f"{name}.sent.json")
 
     def read(self) -> Remembered | None:
         """What is remembered; None if nothing is, or it can't be read."""

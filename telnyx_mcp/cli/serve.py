@@ -76,6 +76,7 @@ def _serve_http(
 
     import anyio
 
+    from telnyx_mcp.config.paths import without_tilde
     from telnyx_mcp.server.build import build_server
     from telnyx_mcp.server.http import serve_http
     from telnyx_mcp.server.http_token import TokenError, find_token
@@ -83,7 +84,7 @@ def _serve_http(
     for each in settings.problems:
         if each.setting == "http_token":
             raise CommandError(f"{each.text} Nothing was started.")
-    file = Path(options.token_file).expanduser() if options.token_file else None
+    file = without_tilde(Path(options.token_file)) if options.token_file else None
     try:
         token = find_token(settings.http_token, file, wanted=not options.no_token)
     except TokenError as error:

@@ -6,22 +6,48 @@ import os
 import stat
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+
+_NAME = "telnyx-account-mcp"
+NO_HOME = Path(os.devnull) / "no home folder"
+"""In the place of a home folder that a user without a name and HOME lacks. Nothing can be created in it, so
+that what needs a file says so, and everything else goes on."""
 
 
 def default_file() -> Path:
     """The SQLite file in the user's state directory."""
     from platformdirs import user_state_path
 
-    return user_state_path("telnyx-account-mcp") / "state.sqlite3"
+    return _whole(user_state_path, ".local/state") / "state.sqlite3"
+
+
+def config_folder() -> Path:
+    """The folder of this server in the user's configuration directory."""
+    from platformdirs import user_config_path
+
+    return _whole(user_config_path, ".config")
 
 
 def profiles_file() -> Path:
     """The file in the user's configuration directory that names several accounts."""
-    from platformdirs import user_config_path
+    return config_folder() / "profiles.toml"
 
-    return user_config_path("telnyx-account-mcp") / "profiles.toml"
+
+def _whole(find: Callable[[str], Path], usual: str) -> Path:
+    """The folder that `find` gives, or the usual one where that is relative: it would be another in each
+    folder that a client starts the server in, and the XDG specification says to ignore it."""
+    with suppress(RuntimeError):  # platformdirs finds no home
+        if (folder := find(_NAME)).is_absolute():
+            return folder
+    return home() / usual / _NAME
+
+
+def home() -> Path:
+    """The user's home folder; `NO_HOME` for a user who has none."""
+    found = Path(os.path.expanduser("~"))  # noqa: PTH111 - `Path.home` raises where there is none
+    return found if found.is_absolute() else NO_HOME
 
 
 _making = threading.Lock()
@@ -57,3 +83,10 @@ def writable_by(path: Path) -> str | None:
     if modes & stat.S_IWOTH:
         return "anyone"
     return "its group" if modes & stat.S_IWGRP else None
+
+
+def without_tilde(path: Path) -> Path:
+    """The path with the home folder in the place of `~`. Unchanged for a user who has none."""
+    with suppress(RuntimeError):
+        return path.expanduser()
+    return path

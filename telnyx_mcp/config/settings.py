@@ -22,6 +22,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from telnyx_mcp.config.addresses import TELNYX_API, foreign_address, usable_address
+from telnyx_mcp.config.paths import without_tilde
 from telnyx_mcp.config.tool_groups import TOOL_GROUPS, ToolGroup, tool_groups
 from telnyx_mcp.config.typed_key import reference_in, unquoted, usable_key, usable_token
 from telnyx_mcp.config.typed_values import typed_amount, typed_switch, typed_zone
@@ -291,7 +292,7 @@ class Settings(BaseSettings):
     def _whole_path(cls, value: Path | None) -> Path | None:
         if value is None or not str(value).strip(" ."):
             return None
-        value = value.expanduser()
+        value = without_tilde(value)
         if not value.is_absolute():
             raise ValueError("must be an absolute path, beginning with / or ~")
         return value

@@ -70,11 +70,11 @@ def _profiles(
         return {}, ()
     from pathlib import Path
 
-    from telnyx_mcp.config.paths import profiles_file
+    from telnyx_mcp.config.paths import profiles_file, without_tilde
     from telnyx_mcp.config.profiles_file import SettingsError, select_profile
 
     named = environment.get("TELNYX_MCP_PROFILES", "")
-    file = Path(named).expanduser() if named.strip(" .") else profiles_file()
+    file = without_tilde(Path(named)) if named.strip(" .") else profiles_file()
     try:
         chosen, profiles = select_profile(file, wanted, has_key=has_key)
     except SettingsError as error:

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from telnyx_mcp.config.paths import default_file, private_file
+from telnyx_mcp.config.paths import NO_HOME, default_file, private_file
 from telnyx_mcp.storage import schema
 from telnyx_mcp.storage.engine import postgresql_engine, sqlite_engine
 from telnyx_mcp.storage.postgres import DriverMissing
@@ -168,6 +168,15 @@ _ADVICE = (
         "deleted, moved or replaced",
         "Put it back, or restart the server to go on with what is there now.",
     ),
+    (
+        NO_HOME.name,
+        "This user has no home folder: set HOME or XDG_STATE_HOME to a folder that can be written, or "
+        f"{SETTING}.",
+    ),
+    ("not a directory", "A part of the path is a file: name another file, or move that one away."),
+    ("is a directory", "It is a folder, and must be a file: move it away."),
+    ("unable to open database file", _NOT_WRITABLE),
+    ("quota", "Make room, or ask for a larger quota."),
     ("locking protocol", "The file is on a drive that can't lock it: name one on a local disk."),
     ("not a database", _DAMAGED),
     ("malformed", _DAMAGED),

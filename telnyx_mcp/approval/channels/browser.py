@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from telnyx_mcp.approval.change import LIFETIME, Change, State
 from telnyx_mcp.approval.ledger_async import in_thread
 from telnyx_mcp.approval.reasons import NotAllowed
+from telnyx_mcp.config.paths import home
 
 if TYPE_CHECKING:
     from telnyx_mcp.approval.channels import Check
@@ -241,7 +242,7 @@ def open_in_browser(file: Path) -> bool:
 
 def _snap_directory() -> Path | None:
     """The one place that a browser installed as a snap, Ubuntu's default, reads files from."""
-    snaps = Path.home() / "snap"
+    snaps = home() / "snap"
     if not sys.platform.startswith("linux") or not snaps.is_dir():
         return None
     command = ["xdg-settings", "get", "default-web-browser"]
