@@ -57,8 +57,14 @@ def store_that_is_damaged(folder: Path) -> dict[str, str]:
 
 
 ODD = [
-    *(no_home, relative_home, home_in_a_file, home_in_proc),
-    *(state_in_proc, store_that_is_a_folder, store_that_is_damaged),
+    no_home,
+    *(
+        pytest.param(each, marks=pytest.mark.slow)
+        for each in (
+            *(relative_home, home_in_a_file, home_in_proc, state_in_proc),
+            *(store_that_is_a_folder, store_that_is_damaged),
+        )
+    ),
 ]
 
 
@@ -83,7 +89,7 @@ def run(
         cwd=folder,
         capture_output=True,
         encoding="utf-8",
-        timeout=SECONDS,
+        timeout=3 * SECONDS,
         stdin=subprocess.DEVNULL,
         check=False,
     )
@@ -144,7 +150,6 @@ def test_a_user_without_a_home_is_told_which_variables_to_set(
     ("more", "command"),
     [
         ({"TELNYX_MCP_EXPORT_DIR": "~/exports"}, ("doctor",)),
-        ({}, ("serve", "--http", "127.0.0.1:0", "--token-file", "~/token")),
         ({"TELNYX_MCP_PROFILES": "~/profiles.toml"}, ("call", "telnyx_get_balance")),
     ],
 )
