@@ -22,7 +22,7 @@ from telnyx_mcp.config import keys
 from telnyx_mcp.config.addresses import TELNYX_API, foreign_address
 from telnyx_mcp.config.command_line import PROGRAM
 from telnyx_mcp.config.keys import KeyUnavailable
-from telnyx_mcp.config.paths import private_file
+from telnyx_mcp.config.paths import private_file, without_tilde
 from telnyx_mcp.config.profiles import SettingsError, checked, configured
 from telnyx_mcp.config.typed_key import usable_key
 
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
             raise CommandError(
                 "--file goes without --profile and --base-url: a file belongs to the server that names it"
             )
-        return write_key(options.file.expanduser(), options.from_env, terminal)
+        return write_key(without_tilde(options.file), options.from_env, terminal)
     if options.action == "set":
         return set_key(options.profile, options.from_env, terminal, options.base_url)
     if options.from_env is not None or options.file is not None:

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from telnyx_mcp.config.paths import without_tilde
+
 SUFFIX = "_FILE"
 LARGEST_KEY_FILE = 64 * 1024
 
@@ -36,7 +38,7 @@ def both_set(name: str) -> str:
 def key_in_file(path: Path) -> str:
     """The text of the file, which is not empty. Raises `NoKeyThere`."""
     try:
-        path = path.expanduser()
+        path = without_tilde(path)
         if not path.is_absolute():
             raise NoKeyThere(f"{path} is not an absolute path, so the key is not read from it.")
         if not stat.S_ISREG(path.stat().st_mode):

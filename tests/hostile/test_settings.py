@@ -166,7 +166,7 @@ async def test_the_server_answers_nothing_with_a_relative_record(
     environment = environment_for(sandbox, tmp_path) | {"TELNYX_MCP_STATE_URL": "sqlite:///mine.db"}
     async with started("call", PAYMENT, "amount=450", environment=environment) as process:
         status, out, err = await process.ended()
-    assert (status, out) == (1, b"")
+    assert (status, out) == (2, b"")
     assert b"TELNYX_MCP_STATE_URL" in err
     assert b"sqlite:////path/of/a/file" in err
     assert b"mine.db" not in err

@@ -144,7 +144,7 @@ async def test_only_the_status_that_was_asked_for_is_looked_at(
         {"country": "USA"},
         {"status": "gone"},
         {"type": "fax"},
-        {"unused_days": 0},
+        {"unused_days": -1},
         {"group_by": ["price"]},
         {"group_by": ["type", "tag", "country"]},
         {"page_size": 41},

@@ -25,6 +25,7 @@ from telnyx_mcp.clients.entry import (
 from telnyx_mcp.config import keys
 from telnyx_mcp.config.command_line import command_line
 from telnyx_mcp.config.keys import KeyUnavailable
+from telnyx_mcp.config.paths import without_tilde
 from telnyx_mcp.config.profiles import SettingsError, checked, configured
 from telnyx_mcp.config.typed_key import usable_key
 
@@ -90,7 +91,7 @@ def key_variables(place: Place, options: InstallOptions) -> dict[str, str]:
     if place == "keyring" and not options.profile:
         return {KEY_FROM: "keyring"}
     if place == "file" and options.key_file is not None:
-        return {KEY_FILE: str(options.key_file.expanduser().absolute())}
+        return {KEY_FILE: str(without_tilde(options.key_file).absolute())}
     if place == "env" and (reference := options.chosen.reference):
         return {KEY: reference.replace("NAME", KEY)}
     return {"client": {KEY: PLACEHOLDER}, "ask": {KEY: ASKED}}.get(place, {})
@@ -111,7 +112,7 @@ def find_key(
         asked = typed_key(terminal, options.profile, address) if options.profile else None
         return FoundKey(asked or given_key(terminal), is_new=True)
     if place == "file" and options.key_file is not None:
-        return FoundKey(_key_in_file(options.key_file.expanduser()))
+        return FoundKey(_key_in_file(without_tilde(options.key_file)))
     if place == "profile":
         with suppress(KeyUnavailable):
             return FoundKey(keys.key_of(configured(options.profile).main))
