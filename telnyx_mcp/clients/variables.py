@@ -43,5 +43,7 @@ def holds_password(name: str, value: str) -> bool:
 
 
 def needed_here(environment: Mapping[str, str]) -> dict[str, str]:
-    """Those that are set in this environment."""
-    return {name: value for name in NEEDED if (value := environment.get(name))}
+    """Those that are set in this environment. By its own names: on Windows, `https_proxy` finds
+    `HTTPS_PROXY`, too."""
+    names = set(environment)
+    return {name: environment[name] for name in NEEDED if name in names and environment[name]}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import stat
 import sys
+from typing import Any
 
 import pytest
 
 from telnyx_mcp.cli.errors import CommandError
-from telnyx_mcp.clients.variables import NEEDED, shown
+from telnyx_mcp.clients.variables import NEEDED, needed_here, shown
 from tests.support.desk import Desk
 from tests.support.scripted_telnyx import KEY
 
@@ -126,6 +127,22 @@ def test_an_entry_with_the_password_of_a_proxy_is_for_its_owner_only(desk: Desk)
     assert stat.S_IMODE(file.stat().st_mode) == 0o644
     desk.install("vscode", yes=True, env=[f"HTTPS_PROXY={PROXY}"])
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+class AsOnWindows(dict[str, str]):
+    """Finds a variable whatever the case of its name."""
+
+    def __getitem__(self, name: str) -> str:
+        return super().__getitem__(name.upper())
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return super().get(name.upper(), default)
+
+
+def test_a_variable_is_offered_once_where_case_does_not_matter() -> None:
+    environment = AsOnWindows({"HTTPS_PROXY": "p", "NO_PROXY": ""})
+    assert environment.get("https_proxy") == "p"
+    assert needed_here(environment) == {"HTTPS_PROXY": "p"}
 
 
 @pytest.mark.parametrize(
