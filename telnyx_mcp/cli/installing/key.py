@@ -24,6 +24,7 @@ from telnyx_mcp.clients.entry import (
 )
 from telnyx_mcp.config import keys
 from telnyx_mcp.config.command_line import command_line
+from telnyx_mcp.config.key_file import NoKeyThere, key_in_file
 from telnyx_mcp.config.keys import KeyUnavailable
 from telnyx_mcp.config.paths import without_tilde
 from telnyx_mcp.config.profiles import SettingsError, checked, configured
@@ -155,12 +156,11 @@ def _key_in(entry: object) -> SecretStr | None:
 def _key_in_file(path: Path) -> SecretStr:
     make = command_line(f"key set --file {path}", None)
     try:
-        key = usable_key(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise not_done(f"There is no {path} yet. Make it: {make}") from None
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise not_done(f"{path} can't be used: {why}. Make it again: {make}") from None
+        key = usable_key(key_in_file(path.absolute()))
+    except NoKeyThere as error:
+        raise not_done(f"{error} Make it: {make}") from None
+    except ValueError as error:
+        raise not_done(f"{path} {error}. Make it again: {make}") from None
     if key is None:
         raise not_done(f"{path} is empty. Put the key into it: {make}")
     return key
