@@ -6,6 +6,7 @@ import argparse
 from datetime import date
 
 from telnyx_mcp.cli.errors import CommandError
+from telnyx_mcp.cli.ports import check_port, port_number
 from telnyx_mcp.cli.terminal import Terminal
 from telnyx_mcp.config.addresses import is_loopback
 from telnyx_mcp.sandbox import Sandbox, run_sandbox
@@ -13,7 +14,7 @@ from telnyx_mcp.sandbox import Sandbox, run_sandbox
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address")
-    parser.add_argument("--port", type=int, default=8765, help="0 picks a free one")
+    parser.add_argument("--port", type=port_number, default=8765, help="0 picks a free one")
     parser.add_argument("--seed", type=int, default=7, help="another seed, another account")
     parser.add_argument("--today", metavar="YYYY-MM-DD", help="the account's today")
     parser.add_argument(
@@ -36,6 +37,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         raise CommandError(f"--today takes YYYY-MM-DD; got {options.today!r}") from None
     if not is_loopback(options.host):
         raise CommandError(f"--host takes a loopback address; got {options.host!r}")
+    check_port(options.host, options.port, "--port")
 
     def ready(sandbox: Sandbox) -> None:
         terminal.write(

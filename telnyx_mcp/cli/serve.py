@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from telnyx_mcp.cli.account import account_options, configured_accounts, run_with_account
 from telnyx_mcp.cli.errors import CommandError
+from telnyx_mcp.cli.ports import MAX_PORT, check_port
 from telnyx_mcp.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -44,9 +45,9 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     from telnyx_mcp.server.build import build_server
     from telnyx_mcp.server.stdio import serve_stdio
 
-    if (options.token_file or options.no_token) and not options.http:
+    if (options.token_file or options.no_token) and options.http is None:
         raise CommandError("--token-file and --no-token go with --http")
-    address = _address(options.http) if options.http else None
+    address = _address(options.http) if options.http is not None else None
     accounts = configured_accounts(options, terminal, tolerant=True)
     gc.enable()
     gc.freeze()
@@ -91,6 +92,7 @@ def _serve_http(
         raise CommandError(f"{error}. Nothing was started.") from None
     if token is None:  # anyone on this computer could spend a budget
         settings = settings.model_copy(update={"standing_budget_per_payment": Decimal(0)})
+    check_port(*address, "--http HOST:PORT")
     server = build_server(settings, others=others, client_may_answer=token is not None)
     anyio.run(serve_http, server, *address, token)
     return 0
@@ -102,7 +104,7 @@ def _address(text: str) -> tuple[str, int]:
 
     host, _, port = text.rpartition(":")
     host = host.strip("[]") or "127.0.0.1"
-    if not port.isdecimal() or not 0 < int(port) < 65536:
+    if not (port.isascii() and port.isdigit()) or not 0 < int(port) <= MAX_PORT:
         raise CommandError(f"--http takes HOST:PORT, such as 127.0.0.1:8000; got {text!r}")
     if not is_loopback(host):
         raise CommandError(

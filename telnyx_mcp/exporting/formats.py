@@ -3,6 +3,7 @@ what an assistant is shown."""
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -52,7 +53,8 @@ def columns_for(record_type: str, rows: Sequence[DetailRecord]) -> list[str]:
 
 
 def csv_head(columns: Sequence[str]) -> bytes:
-    return _lines([[*columns, MORE]]) if columns else b""
+    """The mark by which Excel knows UTF-8, and the names of the columns."""
+    return codecs.BOM_UTF8 + _lines([[*columns, MORE]]) if columns else b""
 
 
 def csv_rows(rows: Sequence[DetailRecord], columns: Sequence[str]) -> bytes:

@@ -14,7 +14,7 @@ Run = Callable[..., int]
 
 
 def rows_of(file: Path) -> list[dict[str, Any]]:
-    text = file.read_text(encoding="utf-8")
+    text = file.read_text(encoding="utf-8-sig")
     if file.name.startswith("may.jsonl"):
         return [json.loads(line) for line in text.splitlines()]
     return list(csv.DictReader(io.StringIO(text, newline="")))

@@ -1,7 +1,8 @@
 """CSV files in the folder that the user set: named by the server, never overwritten, safe to open.
 
 A cell that a spreadsheet would run as a formula gets an apostrophe in front (CWE-1236), except what
-can't be one: signed numbers and phone numbers. A file appears under its name only when it is whole.
+can't be one: signed numbers and phone numbers. Files begin with the mark by which Excel knows UTF-8,
+lines end with CRLF, and every cell is quoted. A file appears under its name only when it is whole.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ class Export:
             handle = os.open(self._draft, flags, 0o600)
         except OSError as error:
             raise self._cannot(error) from None
-        self._file = os.fdopen(handle, "w", encoding="utf-8", newline="")
+        self._file = os.fdopen(handle, "w", encoding="utf-8-sig", newline="")  # Excel
         return self
 
     def __exit__(
