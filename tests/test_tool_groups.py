@@ -189,7 +189,7 @@ async def test_doctor_tries_what_the_loaded_tools_need_and_names_them(
 ) -> None:
     findings = [each async for each in run_checks(load("webhooks"), {}, now=lambda: NOW)]
     tried = [each.found.split(":")[0] for each in findings if each.check == "operation"]
-    assert tried == ["webhook deliveries", "one delivery"]
+    assert tried == ["webhook deliveries, one delivery"]
     assert "tools: webhooks" in [each.found for each in findings]
     assert not [each for each in findings if each.check == "approval"]
     assert {each.operation for each in sandbox.requests} == {
