@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import io
 import os
@@ -71,7 +72,17 @@ def test_filters_are_those_of_the_search_tool(run: Run, sandbox: Sandbox, tmp_pa
 def test_a_period_without_records_gives_a_file_without_rows(run: Run, tmp_path: Path) -> None:
     assert run("--to", tmp_path / "may.csv", period="2019-05") == 0
     assert rows_of(tmp_path / "may.csv") == []
-    assert (tmp_path / "may.csv").read_bytes().startswith(b'"record_type","uuid"')
+    assert (tmp_path / "may.csv").read_bytes().startswith(b'\xef\xbb\xbf"record_type","uuid"')
+
+
+def test_excel_finds_the_mark_of_utf8_once_and_line_ends_of_windows(
+    run: Run, tmp_path: Path
+) -> None:
+    assert run("--to", tmp_path / "may.csv") == 0
+    content = (tmp_path / "may.csv").read_bytes()
+    assert content.startswith(codecs.BOM_UTF8)
+    assert content.count(codecs.BOM_UTF8) == 1
+    assert content.count(b"\n") == content.count(b"\r\n") == len(rows_of(tmp_path / "may.csv")) + 1
 
 
 @pytest.mark.parametrize("name", ["may.csv", "may.jsonl"])

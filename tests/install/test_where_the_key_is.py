@@ -127,7 +127,7 @@ def test_a_key_file_is_made_for_its_owner_only_and_named_by_the_entry(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     file = tmp_path / "keys" / "telnyx key"
-    with pytest.raises(CommandError, match=r"There is no .*key set --file"):
+    with pytest.raises(CommandError, match=r"can't be read.*key set --file"):
         desk.install("cursor", key_file=file, yes=True)
     monkeypatch.setenv("MINE", KEY)
     assert main(["key", "set", "--file", str(file), "--from-env", "MINE"]) == 0

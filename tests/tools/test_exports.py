@@ -54,7 +54,7 @@ async def exporting(settings: Settings, folder: Path) -> AsyncIterator[AccountSe
 
 
 def rows_of(path: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(Path(path).read_text(encoding="utf-8"), newline="")))
+    return list(csv.DictReader(io.StringIO(Path(path).read_text(encoding="utf-8-sig"), newline="")))
 
 
 async def test_all_records_that_match_are_in_the_file(
@@ -245,7 +245,7 @@ def written(folder: Path, rows: list[dict[str, Any]]) -> str:
     with Export(folder, "x", NOW) as export:
         export.write(rows)
         path = Path(export.finish(complete=True).path)
-    text = path.read_bytes().decode()
+    text = path.read_bytes().decode("utf-8-sig")
     path.unlink()
     return text
 
