@@ -91,7 +91,7 @@ async def exported(scripted: Scripted, folder: Path) -> Any:
 
 
 def rows_in(path: str) -> list[dict[str, str]]:
-    with Path(path).open(encoding="utf-8", newline="") as file:
+    with Path(path).open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
 
 
