@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from annotated_types import Ge
 from pydantic.fields import FieldInfo
 
 from telnyx_mcp.tools.framework.arguments import Params
@@ -131,7 +130,7 @@ def _is_no_count(field: FieldInfo, value: object) -> bool:
     """Whether this is a 0 for a number that begins at 1: a page, a count of rows, days."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return False
-    from_one = any(isinstance(each, Ge) and each.ge == 1 for each in field.metadata)
+    from_one = any(getattr(each, "ge", None) == 1 for each in field.metadata)
     return from_one and bool(_ZERO.fullmatch(str(value).strip()))
 
 
