@@ -20,7 +20,7 @@ LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --genera
 EVERYTHING := --extra postgres --extra keyring --group lock --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test interop interop-hosts bundle check contract spec docs pictures bench metrics mutants lock interop-lock clean
+.PHONY: help demo test interop interop-hosts bundle check contract spec docs pictures bench metrics mutants lock interop-lock release-check clean
 
 help:
 	@echo 'make demo      a tour of the server on a sandbox account; needs no key'
@@ -38,6 +38,7 @@ help:
 	@echo 'make mutants   change one thing in the code at a time: do the tests notice? takes an hour'
 	@echo 'make lock      update the pinned versions in constraints.txt'
 	@echo 'make interop-lock  update the pinned versions of npm packages'
+	@echo 'make release-check  everything for a release up to the upload; takes two minutes'
 	@echo 'make clean     remove everything that these commands created, .venv included'
 
 $(READY): pyproject.toml constraints.txt scripts/setup
@@ -130,6 +131,9 @@ interop-lock: $(READY)
 		(cd .venv/interop && npm install --package-lock-only) && \
 		$(BIN)/python -m tests.interop.lock .venv/interop/package-lock.json $$each/package-lock.json || exit 1; \
 	done
+
+release-check: $(READY)
+	@$(BIN)/python -m scripts.release_check
 
 clean:
 	rm -rf $(INTEROP)/node_modules $(HOSTS)/node_modules .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build

@@ -27,7 +27,13 @@ PAGES: Mapping[str, dict[str, str]] = {
 }
 
 
-@pytest.fixture(params=PAGES)
+USUAL = "a locale without letters"
+"""The page that the default suite tries: most of the time goes into starting processes."""
+
+
+@pytest.fixture(
+    params=[each if each == USUAL else pytest.param(each, marks=pytest.mark.slow) for each in PAGES]
+)
 def environment(
     request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path
 ) -> Mapping[str, str]:

@@ -172,9 +172,10 @@ async def tried(sandbox: Sandbox, folder: Path, name: str, *, every: bool) -> No
         first = await asked(told, folder, tool, arguments)
         assert not first.is_error, text_of(first)
         values = list(ODD)
-        step = ONE_IN.get(name, 1)
+        step = ONE_IN.get(name, 1) * (1 if every else 3)
         for number, (path, place) in enumerate(told.places()[::step]):
-            for odd in values if every else [values[number % len(values)]]:
+            for turn in range(number, number + (3 if every else 1)):
+                odd = values[turn % len(values)]
                 told.changed = (path, place, ODD[odd])
                 result = await asked(told, folder, tool, arguments)
                 check(name, first.structured_content, result, place, odd)
@@ -184,15 +185,16 @@ async def tried(sandbox: Sandbox, folder: Path, name: str, *, every: bool) -> No
 async def test_an_odd_value_anywhere_in_an_answer_fails_nothing(
     sandbox: Sandbox, tmp_path: Path, name: str
 ) -> None:
-    """One value for each field."""
+    """One value for every third field."""
     await tried(sandbox, tmp_path, name, every=False)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*CALLS, *ONE])
-async def test_every_odd_value_anywhere_in_an_answer_fails_nothing(
+async def test_odd_values_everywhere_in_an_answer_fail_nothing(
     sandbox: Sandbox, tmp_path: Path, name: str
 ) -> None:
+    """Three values for each field."""
     await tried(sandbox, tmp_path, name, every=True)
 
 
