@@ -264,7 +264,7 @@ async def test_any_conversation_is_the_same_through_the_front(
 
 @pytest.mark.slow
 @CONVERSATIONS
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=800, deadline=None)
 async def test_many_conversations_are_the_same_through_the_front(
     rest: list[bytes], opening: bytes
 ) -> None:

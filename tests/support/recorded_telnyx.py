@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -72,7 +71,7 @@ def _places(value: Any, place: Place = ()) -> Iterator[Place]:
 
 def replaced(body: Any, place: Place, by: Any) -> Any:
     """The body with another value there; as it was, where it has no such place."""
-    changed = deepcopy(body)
+    changed = json.loads(json.dumps(body))
     holder: Any = changed
     try:
         for part in place[:-1]:
@@ -83,4 +82,4 @@ def replaced(body: Any, place: Place, by: Any) -> Any:
     if isinstance(holder, str):
         return body
     holder[place[-1]] = by
-    return json.loads(json.dumps(changed))
+    return changed
