@@ -62,7 +62,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     accounts = configured_accounts(options, terminal, tolerant=True)
     settings = accounts.main
     if settings.unusable:  # a wrong limit only prevents changes
-        raise CommandError(f"{settings.unusable} Nothing was started.")
+        raise CommandError("Nothing was started.")  # why stands in the warnings above
     if options.tool is None:
         return list_tools(settings.tools, terminal, as_json=options.json)
     return run_with_account(
