@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -45,7 +46,7 @@ BALANCE = "telnyx_get_balance"
 def sends(process: asyncio.subprocess.Process, signals: Signals) -> None:
     for each in signals:
         with suppress(ProcessLookupError):
-            process.send_signal(each)
+            os.kill(process.pid, each)  # `send_signal` would reap a process that has ended
 
 
 async def said(process: asyncio.subprocess.Process) -> str:

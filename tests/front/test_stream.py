@@ -148,7 +148,7 @@ async def test_a_signal_ends_an_idle_copy(
     async with newly_started(environment=environment) as server:
         await server.initialize()
         await server.ask("tools/list")
-        server.process.send_signal(number)
+        server.signal(number)
         assert await server.process.wait() == 0
         assert server.process.stderr
         assert await server.process.stderr.read() == b""
@@ -162,7 +162,7 @@ async def test_a_signal_during_the_hand_over_ends_it_and_sends_nothing(
     async with newly_started(environment=environment) as server:
         await server.initialize()
         await server.request("tools/call", CALL)
-        server.process.send_signal(number)
+        server.signal(number)
         assert await server.process.wait() == 0
         assert server.process.stderr
         assert await server.process.stderr.read() == b""

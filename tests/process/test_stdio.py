@@ -86,8 +86,7 @@ async def test_a_signal_ends_it_cleanly_while_stdin_stays_open(
 ) -> None:
     async with newly_started(environment=environment) as server:
         await server.initialize()
-        for number in numbers:
-            server.process.send_signal(number)
+        server.signal(*numbers)
         assert await server.process.wait() == 0
         assert server.process.stderr
         assert await server.process.stderr.read() == b""
@@ -103,8 +102,7 @@ async def test_a_signal_lets_a_payment_in_flight_finish(
         await server.initialize()
         await server.start_payment("120.00")
         await arrives(sandbox, "POST")
-        for number in numbers:
-            server.process.send_signal(number)
+        server.signal(*numbers)
         assert await server.process.wait() == 0
     assert [each.status for each in sandbox.requests if each.method == "POST"] == [200]
     assert len(sandbox.payments) == 1
@@ -135,7 +133,7 @@ async def test_a_signal_while_the_person_is_asked_pays_nothing(
             },
         )
         assert (await server.receive())["method"] == "elicitation/create"
-        server.process.send_signal(signal.SIGTERM)
+        server.signal(signal.SIGTERM)
         assert await server.process.wait() == 0
     assert sandbox.payments == []
 

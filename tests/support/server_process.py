@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -98,6 +99,13 @@ class ServerProcess:
         )
         await self.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
         return result
+
+    def signal(self, *numbers: signal.Signals) -> None:
+        """Sends these signals. asyncio's `send_signal` first looks whether the process has ended, and then
+        its status is lost to `wait`, which calls it 255."""
+        for number in numbers:
+            with suppress(ProcessLookupError):
+                os.kill(self.process.pid, number)
 
     async def start_payment(self, amount: str) -> None:
         """Asks for a payment and approves it, without waiting for its outcome."""
