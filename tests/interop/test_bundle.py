@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import zipfile
@@ -20,6 +21,16 @@ from tests.support.client import content_of
 
 pytestmark = pytest.mark.interop
 SECONDS = 240
+
+
+OF_THE_INDEX = {
+    name: value
+    for name, value in os.environ.items()
+    if name.startswith(("UV_", "PIP_", "SSL_CERT_"))
+    or name.lower().endswith("_proxy")
+    or name in {"HOME", "PATH"}
+}
+"""What uv needs to reach the package index, as it was before the tests took it out of the environment."""
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +105,7 @@ async def test_it_starts_with_uv_as_the_manifest_says(
         "TELNYX_MCP_STATE_URL": f"sqlite:///{tmp_path}/state.sqlite3",
     }
     # What a host passes on besides; the settings of the package index among it.
-    passed = {name: value for name, value in _index_settings().items() if name not in environment}
+    passed = {name: value for name, value in OF_THE_INDEX.items() if name not in environment}
     server = StdioServerParameters(
         command=start["command"],
         args=[filled(each) for each in start["args"]],
@@ -109,13 +120,3 @@ async def test_it_starts_with_uv_as_the_manifest_says(
     assert [each.name for each in tools] == [each["name"] for each in manifest["tools"]]
     assert [each.name for each in prompts] == [each["name"] for each in manifest["prompts"]]
     assert told["balance"] == str(sandbox.balance)
-
-
-def _index_settings() -> dict[str, str]:
-    import os
-
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if name.startswith(("UV_", "PIP_")) or name in {"SSL_CERT_FILE", "HOME", "PATH"}
-    }
