@@ -13,6 +13,8 @@ from enum import Enum, auto
 from socket import gaierror
 from typing import Any, TypeVar
 
+import anyio
+
 from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.errors import Failure, Fate, TelnyxError
 from telnyx_mcp.telnyx.operations import NOT_CONNECTED
@@ -114,10 +116,10 @@ class ConnectionMonitor:
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
         """Takes an event of httpcore."""
+        if event.endswith("connect_tcp.complete"):
+            self._stream = info["return_value"]
         if self._proxy and self._stage is not Stage.SENDING:
             self._stage = _STAGES.get(event, self._stage)
-            if event == "socks.connect_tcp.complete":
-                self._stream = info["return_value"]
         if event.endswith("send_request_headers.started"):
             if self._changes and self._deadline.has_passed():
                 raise TelnyxError(Failure.TOO_LATE)
@@ -128,9 +130,11 @@ class ConnectionMonitor:
                 self._stage = Stage.ASKING_PROXY
 
     async def abandon(self) -> None:
-        """Closes a connection to a SOCKS proxy that came to nothing: httpcore leaves it open."""
-        if self._stream and self.in_proxys_hands:
-            await self._stream.aclose()
+        """Closes a connection that was being made. httpcore leaves it open if a SOCKS proxy refuses, and if
+        the request is cancelled during the handshake of TLS."""
+        if self._stream and self._stage is not Stage.SENDING:
+            with anyio.CancelScope(shield=True):
+                await self._stream.aclose()
 
     def failure(self, error: Exception, httpx_: Any, base_url: str, source: str) -> TelnyxError:
         """What an exception of httpx, or of the deadline, stands for.

@@ -5,6 +5,7 @@ The only module that imports httpx.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import re
@@ -250,6 +251,9 @@ class Transport:
                 finally:
                     await response.aclose()
         except TelnyxError:
+            raise
+        except asyncio.CancelledError:
+            await monitor.abandon()
             raise
         except Exception as error:
             # TimeoutError of fail_after is an OSError. What a proxy answers may raise anything.

@@ -410,3 +410,29 @@ async def test_a_payment_that_began_in_time_is_read_though_the_machine_slept_mea
         )
         assert wall.at > 4000
         assert reply.body == {"data": {"balance": "300.00"}}
+
+
+async def test_a_request_given_up_during_the_handshake_leaves_no_connection_open() -> None:
+    """A balance is asked for beside the spend limits: if one fails, the other is cancelled."""
+    greeted, closed = asyncio.Event(), asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        greeted.set()
+        while await reader.read(4096):
+            pass
+        closed.set()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    transport = Transport(SecretStr(KEY), f"https://127.0.0.1:{port}/v2")
+    with anyio.fail_after(SECONDS):
+        asked = asyncio.create_task(transport.request(op.GET_BALANCE))
+        await greeted.wait()
+        asked.cancel()
+        await asyncio.wait([asked])
+        await closed.wait()
+    await transport.aclose()
+    server.close()
+    await server.wait_closed()
