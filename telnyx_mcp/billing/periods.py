@@ -256,6 +256,7 @@ def _two_days(match: _Match, _today: date) -> Days:
 _PATTERNS: tuple[tuple[str, Callable[[_Match, date], Days]], ...] = (
     (r"last (?P<count>\d{1,4}) (?P<unit>day|week|month|year)s", _last),
     (r"(?P<year>\d{4})[-/.](?P<month>\d{1,2})", lambda m, _: _month(m["year"], int(m["month"]))),
+    (r"(?P<month>\d{1,2})[-/.](?P<year>\d{4})", lambda m, _: _month(m["year"], int(m["month"]))),
     (r"(?P<year>\d{4})[- ]?q(?P<quarter>[1-4])", _quarter),
     (r"q(?P<quarter>[1-4])[- ]?(?P<year>\d{4})", _quarter),
     (r"(?P<year>\d{4})", lambda m, _: (date(int(m["year"]), 1, 1), date(int(m["year"]) + 1, 1, 1))),

@@ -51,7 +51,7 @@ def completions(
 ) -> list[str]:
     """What the last word of the line may become, each with the whole word."""
     _, *words = line.split(" ")
-    typed = [each for each in words[:-1] if each]
+    typed = [word for word in words[:-1] if word]
     last = words[-1] if words else ""
     return sorted(
         {each for each in _candidates(typed, commands, parser_of) if each.startswith(last)}

@@ -99,7 +99,7 @@ def command_of(entry: object) -> list[str]:
     program = entry.get("command")
     program = program[0] if isinstance(program, list) and program else program
     words = [str(each) for each in (program, *args_of(entry))]
-    by_name = any(PurePath(each).stem == PROGRAM for each in words)
+    by_name = any(PurePath(word).stem == PROGRAM for word in words)
     return words if by_name or ("-m", "telnyx_mcp") in pairwise(words) else []
 
 

@@ -20,7 +20,7 @@ from telnyx_mcp.telnyx.errors import unusable_variable
 PORTS: Mapping[str, int] = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 """The schemes of proxies, and the port of each where none is given."""
 _OTHER_NAMES = {"socks": "socks5"}  # as GNOME writes it
-_SCHEMES = "http, https, socks5 and socks5h"
+_SCHEMES = "http, https, socks5 or socks5h"
 _SYSTEM = "the system's settings"
 _HOST = re.compile(r"[^\s/?#@\\\[\]:]+")
 _ENTRY = re.compile(r"\[?(?P<name>.+?)\]?(?P<prefix>/[0-9]+)?(?::(?P<port>[0-9]+))?")

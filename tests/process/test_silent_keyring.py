@@ -1,4 +1,4 @@
-"""A keyring that never answers, or answers with anything: calls end in words, and the process ends."""
+"""A keyring that never answers, or gives an odd answer: the call says so, and the process can end."""
 
 from __future__ import annotations
 

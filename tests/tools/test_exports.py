@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -65,6 +66,7 @@ async def test_all_records_that_match_are_in_the_file(
     rows = rows_of(told["file"]["path"])
     assert told["file"]["rows"] == len(rows) == len(records)
     assert told["file"]["complete"] is True
+    assert Path(told["file"]["path"]).read_bytes().startswith(codecs.BOM_UTF8)  # noqa: ASYNC240
     assert {row["uuid"] for row in rows} == {each["uuid"] for each in records}
     assert sum(Decimal(row["cost"]) for row in rows) == sum(map(raw_api.cost, records))
     assert rows[0]["cli"].startswith("+"), "a phone number is left as it is"

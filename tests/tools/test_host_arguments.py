@@ -341,6 +341,8 @@ async def test_arguments_that_are_no_object_are_read_or_explained(
         (AUDIT, "from", "created_after"),
         (AUDIT, "end_date", "created_before"),
         (USAGE, "since", "start_date"),
+        ("telnyx_search_detail_records", "period", "date_range"),
+        ("telnyx_summarize_usage", "dates", "period"),
         ("telnyx_list_changes", "page_size", "limit"),
         ("telnyx_list_changes", "per_page", "limit"),
         (NUMBERS, "limit", "page_size"),

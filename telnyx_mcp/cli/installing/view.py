@@ -31,7 +31,7 @@ def show_change(
 
 
 def may_write(options: InstallOptions, terminal: Terminal) -> bool:
-    """Whether the user wants the change. Raises `CommandError` if nobody can be asked."""
+    """Whether to write the change: asks, unless `--yes` is given. Raises `CommandError` if it can't ask."""
     if options.yes:
         return True
     if not terminal.has_input():

@@ -320,8 +320,8 @@ UPDATE_AUTO_RECHARGE_PREFERENCES = ToolSpec(
     name="telnyx_update_auto_recharge_preferences",
     group="changes",
     title="Change auto-recharge (authorises charges)",
-    description="Changes when and how Telnyx charges automatically; only what is given changes. A "
-    "person has to approve it. Call only when the user asked for it.",
+    description="Changes when and how Telnyx charges automatically; only what is given changes. "
+    "The user has to approve it. Call only when the user asked for it.",
     params=UpdateParams,
     result=UpdateResult,
     run=update_auto_recharge_preferences,

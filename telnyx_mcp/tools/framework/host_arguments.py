@@ -30,6 +30,7 @@ ADDED_BY_HOSTS: Mapping[str, str] = {
     "placeholder": "as dummy",
     "progresstoken": "hosts that put the protocol's _meta among the arguments",
     "randomstring": "Cursor, as dummy",
+    "requestheartbeat": "Letta",
     "requestid": "gateways",
     "runid": "LangChain, OpenAI Assistants",
     "runmanager": "LangChain",

@@ -46,6 +46,7 @@ _AFTER, _BEFORE = (
 )
 _SYNONYMS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("limit", "per_page", "count", "max_results"), ("page_size", "limit", "top")),
+    **dict.fromkeys(("period", "dates", "month", "days"), ("period", "date_range", "date")),
     **dict.fromkeys(("page_size", "top"), ("limit", "page_size")),
     **dict.fromkeys(("from", "since", "begin", "after", "start_date", "start_time"), _AFTER),
     **dict.fromkeys(("to", "until", "till", "before", "end_date", "end_time"), _BEFORE),
