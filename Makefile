@@ -17,7 +17,7 @@ ASSISTANTS := $(HOSTS)/node_modules/.ready
 
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header --no-python-downloads --quiet
-EVERYTHING := --extra postgres --extra keyring --group lock --upgrade
+EVERYTHING := --extra postgres --extra keyring --extra service --group lock --upgrade
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test interop interop-hosts bundle check contract spec docs pictures bench metrics mutants lock interop-lock release-check clean

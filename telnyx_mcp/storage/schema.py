@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 READABLE_FROM = 1
 """The oldest format that can read and write this store: version 1 ignores what was added since."""
-REVISION = 3
+REVISION = 4
 """The format that this version writes."""
 
 metadata = sa.MetaData()
@@ -61,6 +61,14 @@ changes = sa.Table(
     sa.Column("closed_at", sa.BigInteger),
     # Revision 3: when a change that is dated in the future was seen, by a clock that was behind.
     sa.Column("seen_at", sa.BigInteger),
+    # Revision 4: who asked and who decided, where people sign in, and how long the question waits.
+    sa.Column("requester_issuer", sa.Text),
+    sa.Column("requester_subject", sa.Text),
+    sa.Column("requester_name", sa.Text),
+    sa.Column("decider_issuer", sa.Text),
+    sa.Column("decider_subject", sa.Text),
+    sa.Column("approvers_needed", sa.Integer),
+    sa.Column("expires_at", sa.BigInteger),
     sa.Index("telnyx_mcp_changes_by_state", "account", "operation", "state", "updated_at"),
 )
 
@@ -84,10 +92,55 @@ keys = sa.Table(
     sa.Column("linked_by", sa.String(16), nullable=False),
 )
 
+approvals = sa.Table(
+    "telnyx_mcp_approvals",
+    metadata,
+    sa.Column("change_id", sa.String(32), primary_key=True),
+    sa.Column("issuer", sa.Text, primary_key=True),
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("approved_at", sa.BigInteger, nullable=False),
+    sa.Column("signature", sa.String(64), nullable=False),
+)
+"""Who approved a change that waits for another person's approval as well."""
+
+notices = sa.Table(
+    "telnyx_mcp_notices",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("change_id", sa.String(32), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("next_try_at", sa.BigInteger),
+    sa.Column("sent_at", sa.BigInteger),
+    sa.Column("error", sa.Text),
+    sa.Index("telnyx_mcp_notices_due", "next_try_at"),
+)
+"""The outbox of the service: what is announced of a change, each once. Nothing is due where
+`next_try_at` is null."""
+
+sessions = sa.Table(
+    "telnyx_mcp_sessions",
+    metadata,
+    sa.Column("id_hash", sa.String(64), primary_key=True),
+    sa.Column("issuer", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("expires_at", sa.BigInteger, nullable=False),
+)
+"""Who is signed in on the pages of the service. `content` is sealed with the service's secret."""
+
 _ADDED = (
     *("question_data TEXT", "requested_via TEXT", "decided_by TEXT", "decided_at BIGINT"),
     *("signature VARCHAR(64)", "voided TEXT", "replaced_by VARCHAR(32)"),
     "closed_at BIGINT",
+)
+_ADDED_4 = (
+    *("requester_issuer TEXT", "requester_subject TEXT", "requester_name TEXT"),
+    *("decider_issuer TEXT", "decider_subject TEXT"),
+    *("approvers_needed INTEGER", "expires_at BIGINT"),
 )
 MIGRATIONS: Mapping[int, tuple[str, ...]] = {
     # In version 1 an account was the hash of its only key: that hash stays its id.
@@ -104,6 +157,19 @@ MIGRATIONS: Mapping[int, tuple[str, ...]] = {
         f"SELECT id, id, created_at, 'version 1' FROM {accounts.name}",
     ),
     3: (f"ALTER TABLE {changes.name} ADD COLUMN seen_at BIGINT",),
+    4: (
+        *(f"ALTER TABLE {changes.name} ADD COLUMN {column}" for column in _ADDED_4),
+        f"CREATE TABLE {approvals.name} (change_id VARCHAR(32) NOT NULL, issuer TEXT NOT NULL, "
+        "subject TEXT NOT NULL, name TEXT NOT NULL, approved_at BIGINT NOT NULL, "
+        "signature VARCHAR(64) NOT NULL, PRIMARY KEY (change_id, issuer, subject))",
+        f"CREATE TABLE {notices.name} (id VARCHAR(32) PRIMARY KEY, change_id VARCHAR(32) NOT NULL, "
+        "kind VARCHAR(16) NOT NULL, created_at BIGINT NOT NULL, tries INTEGER NOT NULL, "
+        "next_try_at BIGINT, sent_at BIGINT, error TEXT)",
+        f"CREATE INDEX telnyx_mcp_notices_due ON {notices.name} (next_try_at)",
+        f"CREATE TABLE {sessions.name} (id_hash VARCHAR(64) PRIMARY KEY, issuer TEXT NOT NULL, "
+        "subject TEXT NOT NULL, content TEXT NOT NULL, created_at BIGINT NOT NULL, "
+        "expires_at BIGINT NOT NULL)",
+    ),
 }
 """Statements that bring a store from the revision before to this one. They only add: tables, and
 columns that may be null or have a default."""

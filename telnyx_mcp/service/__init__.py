@@ -1,0 +1,1 @@
+"""`telnyx-account-mcp service`: the server for a team, several replicas on one PostgreSQL."""
