@@ -9,6 +9,7 @@ from functools import partial
 
 from telnyx_mcp.approval.channels import Channels, Pages
 from telnyx_mcp.approval.channels.browser import BrowserPages
+from telnyx_mcp.approval.directions import TerminalDirections
 from telnyx_mcp.approval.gate import Gate
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.config.environment import misspelt, why_blocked
@@ -79,6 +80,7 @@ def services_of(
         channels or Channels("terminal"),
         now,
         requests_for(Surroundings(TelnyxClient(transport), now, settings.profile)),
+        directions=TerminalDirections(settings.profile),
     )
     return Services(
         transport,
