@@ -90,6 +90,7 @@ docs: $(READY)
 	@$(BIN)/python -m scripts.generate.faults
 	@$(BIN)/python -m scripts.generate.security
 	@$(BIN)/python -m scripts.generate.hosts
+	@$(BIN)/python -m scripts.generate.client_pages
 
 pictures: $(READY)
 	@$(BIN)/python -m scripts.generate.pictures

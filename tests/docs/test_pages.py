@@ -32,7 +32,7 @@ from telnyx_mcp.tools.framework.spec import Call, ToolSpec  # noqa: F401
 from tests.support.ports import free_port
 from tests.support.server_process import environment_for
 
-ALL_PAGES = (*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md")
+ALL_PAGES = (*PAGES, *(ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "llms.txt")))
 NAMES = [str(page.relative_to(ROOT)) for page in ALL_PAGES]
 SECONDS = 60
 
@@ -56,7 +56,7 @@ def test_what_is_made_from_the_code_is_up_to_date(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_link_leads_somewhere(name: str) -> None:
     text, page = text_of(name), ROOT / name
-    links = re.findall(r"\]\(([^)]+)\)", text) + re.findall(r'(?:src|href)="([^"]+)"', text)
+    links = re.findall(r"\]\(([^)]+)\)", text) + re.findall(r'(?:src|srcset|href)="([^"]+)"', text)
     for link in links:
         address, _, anchor = link.partition("#")
         if "://" in address:
@@ -170,6 +170,7 @@ ELSEWHERE: Mapping[str, str] = {
     "pipx": "installs; CI does so with the wheel",
     "uv": "installs; CI does so with the wheel",
     "claude": "another program's",
+    "curl": "run by test_sandbox_page.py",
     "docker": "needs an engine",
 }
 
