@@ -44,4 +44,4 @@ def test_the_plugin_starts_the_server_and_holds_no_key() -> None:
 def test_the_marketplace_offers_this_folder() -> None:
     market = json.loads(plugin.MARKETPLACE.read_text("utf-8"))
     (offered,) = market["plugins"]
-    assert (plugin.ROOT / offered["source"] / ".claude-plugin" / "plugin.json").is_file()
+    assert (plugin.PLUGIN.parent / offered["source"] / ".claude-plugin" / "plugin.json").is_file()

@@ -55,7 +55,7 @@ Then ask: *What did we spend last month?*
 {bundle}
 ## It does not appear: what now
 
-1. Was {title} started again since? {next_step}
+1. {first} {next_step}
 2. `{command} doctor` starts the server as {title} would, with the variables that it passes on,
    and says what fails and how to fix it.
 3. Where {title} says it: {look}
@@ -66,7 +66,7 @@ Then ask: *What did we spend last month?*
 
 ## Windows
 
-The same commands work in PowerShell. {windows} If {title} does not find the command, write its whole path into the
+The same commands work in PowerShell; in the old `cmd`, write `".[keyring]"` with double quotes. {windows} If {title} does not find the command, write its whole path into the
 entry: `where.exe {command}` prints it, and in JSON each `\\` is written twice. `install` does both.
 
 ## By hand
@@ -80,9 +80,7 @@ If `{command}` is on the path of {title}:
 {project}
 ## Remove it
 
-```sh
-{command} uninstall {name}
-```
+{removed}
 
 {tried}
 """
@@ -120,6 +118,12 @@ def page(client: Client) -> str:
         format=client.format,
         fragment=fragment(client, NAME, entry(client)).rstrip(),
         project=_project(client),
+        first=(f"Did {client.title} load it?" if client.place else "Was what it printed pasted?"),
+        removed=(
+            f"```sh\n{COMMAND} uninstall {client.name}\n```"
+            if client.place
+            else "Remove it where you pasted it."
+        ),
         tried=(
             f"Tried with the real {client.title} {tried[client.name]}: [what and how](../hosts.md)."
             if client.name in tried

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import base64
 import json
 import os
@@ -19,6 +20,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 
 from scripts.generate.docs import EXAMPLES, PAGES, ROOT, rewritten
+from telnyx_mcp.cli import main as cli
 from telnyx_mcp.clients.catalog import CLIENTS
 from telnyx_mcp.clients.entry import command_of, env_of
 from telnyx_mcp.config.settings import VARIABLES
@@ -98,6 +100,24 @@ def test_no_text_tells_anyone_to_install_it_from_an_index() -> None:
         if (match := from_index.search(each.read_text("utf-8")))
     }
     assert found == {}
+
+
+INLINE = re.compile(r"`telnyx-account-mcp ((?:[^`\n]|\n(?!\n))+)`")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_in_a_sentence_exists_with_its_options(name: str) -> None:
+    """Those in a block of their own are run below."""
+    for found in INLINE.finditer(text_of(name)):
+        command, *rest = shlex.split(found[1])
+        if command.startswith("--"):
+            continue
+        assert command in cli.COMMANDS, found[0]
+        parser = argparse.ArgumentParser()
+        cli.command(command).add_arguments(parser)
+        known = {option for each in parser._actions for option in each.option_strings}
+        options = {word.partition("=")[0] for word in rest if word.startswith("--")}
+        assert options <= known, found[0]
 
 
 def test_every_setting_is_documented() -> None:
@@ -214,6 +234,10 @@ def test_every_command_that_is_shown_can_be_run(
     profiles.write_text(
         '[profiles.main]\n[profiles.eu]\nkey_from = "env:TELNYX_API_KEY"\n', "utf-8"
     )
+    if "--key-file" in words:
+        key = tmp_path / "telnyx.key"
+        key.write_text(sandbox.key, "utf-8")
+        key.chmod(0o600)
     environment = environment_for(sandbox, tmp_path) | {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),

@@ -6,12 +6,13 @@ import argparse
 import json
 import re
 import shlex
+from pathlib import Path
 
 import httpx
 import pytest
 
 from scripts.generate.docs import ROOT
-from telnyx_mcp.sandbox import Sandbox
+from telnyx_mcp.sandbox import Sandbox, control_routes
 
 SHOWN = re.findall(r"^curl .*$", (ROOT / "docs" / "sandbox.md").read_text("utf-8"), re.MULTILINE)
 CURL = argparse.ArgumentParser()
@@ -32,6 +33,6 @@ def test_a_control_route_does_what_the_page_shows(command: str, sandbox: Sandbox
 
 
 def test_every_control_route_is_shown() -> None:
-    source = (ROOT / "telnyx_mcp" / "sandbox" / "control_routes.py").read_text("utf-8")
+    source = Path(control_routes.__file__).read_text("utf-8")
     routes = set(re.findall(r'"(/[a-z]+)": \("(?:GET|POST)"', source))
     assert routes == {f"/{command.rpartition('/')[2]}" for command in SHOWN}
