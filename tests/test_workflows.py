@@ -76,3 +76,13 @@ def test_a_form_asks_and_warns_of_keys(file: Path) -> None:
     for each in asked:
         assert each["type"] in {"input", "textarea"}
         assert each["attributes"]["label"]
+
+
+def test_windows_runs_what_the_readme_says_for_it() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    shown = re.findall(r"^\.venv\\Scripts\\python -m (.+)$", readme, re.MULTILINE)
+    checks = (GITHUB / "workflows" / "checks.yml").read_text("utf-8")
+    run = checks.replace(" --disable-pip-version-check", "")
+    assert len(shown) == 3
+    for each in shown:
+        assert f"python -m {each}\n" in run

@@ -84,10 +84,15 @@ If `{command}` is on the path of {title}:
 
 {tried}
 """
-BUNDLE = """
+BESIDES: Mapping[str, str] = {
+    "claude-desktop": """
 Without a terminal: `make bundle`, and open `dist/telnyx-account-mcp.mcpb` with Claude Desktop
 ([more](../clients.md#as-a-bundle-for-claude-desktop)).
-"""
+""",
+    "claude-code": """
+Or as a [plugin](../../plugin/README.md), with the prompts as commands.
+""",
+}
 
 
 def page(client: Client) -> str:
@@ -112,7 +117,7 @@ def page(client: Client) -> str:
         command=COMMAND,
         placed=placed,
         next_step=client.next_step,
-        bundle=BUNDLE if client.name == "claude-desktop" else "",
+        bundle=BESIDES.get(client.name, ""),
         look=LOOK[client.name],
         windows=on_windows,
         format=client.format,

@@ -34,7 +34,10 @@ from telnyx_mcp.tools.framework.spec import Call, ToolSpec  # noqa: F401
 from tests.support.ports import free_port
 from tests.support.server_process import environment_for
 
-ALL_PAGES = (*PAGES, *(ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "llms.txt")))
+ALL_PAGES = (
+    *PAGES,
+    *(ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "llms.txt", "plugin/README.md")),
+)
 NAMES = [str(page.relative_to(ROOT)) for page in ALL_PAGES]
 SECONDS = 60
 
