@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
+from telnyx_mcp.approval.directions import TerminalDirections
 from telnyx_mcp.approval.reasons import Blocked, UnlinkedKey
 from telnyx_mcp.config.addresses import is_loopback
 from telnyx_mcp.storage.schema import accounts, changes, keys, ticks
@@ -164,7 +165,8 @@ class KeyLink:
                 return each.id
         candidates = [each for each in known if each.changes and self._may_open(each)]
         if candidates and not self._is_another(identity, candidates):
-            raise Blocked(UnlinkedKey([each.label for each in candidates]), self.profile)
+            unlinked = UnlinkedKey([each.label for each in candidates])
+            raise Blocked(unlinked, TerminalDirections(self.profile))
         return self.add_account(connection, identity, "first", now)
 
     def _is_linked(self, connection: sa.Connection) -> bool:

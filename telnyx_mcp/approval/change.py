@@ -50,8 +50,37 @@ RECHARGE = "update_auto_recharge_preferences"
 DONE: Mapping[str, str] = {PAYMENT: "paid", RECHARGE: "changed"}
 """What an unknown change is called once the user found that it happened; `not paid` if it did not."""
 
+AT_ONCE = "at_once"
+"""The name, in a change's basis, of the largest sum that could be charged at once."""
+
 STANDING = "standing"
 """The channel of a payment that the standing budget approved, without asking anyone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signatory:
+    """Who asked for a change or decided on it, where people sign in. The name is for display."""
+
+    issuer: str
+    subject: str
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        """The name, or the subject of one without a name."""
+        return self.name or self.subject
+
+    def is_same(self, other: Signatory | None) -> bool:
+        """Whether both are the same person, whatever the names."""
+        return other is not None and (self.issuer, self.subject) == (other.issuer, other.subject)
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """One person's approval of a change that may need more than one."""
+
+    by: Signatory
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +121,22 @@ class Change:
     """Whether the question was closed without an answer; a different question may then be asked."""
     damage: str = ""
     """What is wrong with the row, if it can't be read in full."""
+    requester: Signatory | None = None
+    """Who asked for it; None on the user's own computer, where nobody signs in."""
+    decider: Signatory | None = None
+    """Who approved it last, or declined it; None where nobody signs in."""
+    approvers_needed: int = 1
+    """How many people have to approve it."""
+    approvals: tuple[Approval, ...] = ()
+    """Who approved it so far, in order; empty where one approval is enough."""
+    answer_by: datetime | None = None
+    """When its question expires, if not after `LIFETIME`."""
+
+    @property
+    def charge(self) -> Decimal | None:
+        """The largest sum that it could charge at once; None if it can't charge anything."""
+        at_once = self.basis.get(AT_ONCE)
+        return self.amount if at_once is None else Decimal(str(at_once))
 
     def is_for(self, operation: str, arguments: Mapping[str, Any]) -> bool:
         """Whether it is this change, and no other."""
@@ -101,14 +146,20 @@ class Change:
     def expires_at(self) -> datetime:
         """When a proposal or an approval can no longer be used."""
         if self.state is State.PROPOSED:
-            return self.proposed_at + LIFETIME
-        # An approval's own moment is signed. Version 1 of the ledger did not keep it.
-        return (self.decided_at or self.updated_at) + LIFETIME
+            return self.answer_by or self.proposed_at + LIFETIME
+        return self._since + LIFETIME
 
     def is_expired(self, now: datetime) -> bool:
         """Whether it is too late to answer the question, or to use the approval."""
-        since = self.expires_at - LIFETIME
-        return self.state in WAITING and not since - CLOCK_SKEW <= now < since + LIFETIME
+        return self.state in WAITING and not self._since - CLOCK_SKEW <= now < self.expires_at
+
+    @property
+    def _since(self) -> datetime:
+        """When its present wait began."""
+        if self.state is State.PROPOSED:
+            return self.proposed_at
+        # An approval's own moment is signed. Version 1 of the ledger did not keep it.
+        return self.decided_at or self.updated_at
 
     @property
     def approved_by(self) -> str:

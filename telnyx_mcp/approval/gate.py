@@ -25,6 +25,7 @@ from mcp_types import InputRequiredResult
 from telnyx_mcp.approval.change import STANDING, WAITING, Change, State
 from telnyx_mcp.approval.channels import AskOutcome, Channels
 from telnyx_mcp.approval.channels.elicitation import client_name
+from telnyx_mcp.approval.directions import Directions, TerminalDirections
 from telnyx_mcp.approval.ledger_async import in_thread, reread
 from telnyx_mcp.approval.proposals import MAX_ROUNDS, Proposals
 from telnyx_mcp.approval.reasons import NotAllowed
@@ -55,12 +56,14 @@ class Gate(Sender):
         now: Callable[[], datetime],
         request_for: RequestFactory,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+        directions: Directions | None = None,
     ) -> None:
         super().__init__(now, sleep)
         self._open_ledger = open_ledger
         self._channels = channels
         self._proposals = Proposals(now, self.show_page)
         self._request_for = request_for
+        self.directions = directions or TerminalDirections()
         self._ledger: Ledger | None = None
         self._unwritten_ledger: Ledger | None = None
         """A ledger that was closed before an outcome was written. Writing it opens the store again."""
@@ -80,7 +83,7 @@ class Gate(Sender):
 
         Raises `NotAllowed`, and any error of writing the question. Nothing was sent in these cases.
         """
-        ledger = await self.ledger()
+        ledger = await self._callers_ledger()
         await self._write_outcomes()
         via = client_name(context)
         change = await self._proposals.find(ledger, request, context)
@@ -137,17 +140,29 @@ class Gate(Sender):
         change = await self._proposals.latest(ledger, change)
         if change.state not in (State.PROPOSED, State.VOID):
             return change
-        try:
-            request = self._request_for(change.operation, change.arguments)
-        except (LookupError, TypeError, ArithmeticError):
-            raise NotAllowed(
-                f"Nothing was sent: change {change.id} can't be asked about, as its record is damaged."
-            ) from None
+        ledger, request = self._ledger_of(ledger, change), self._request_of(change)
         if change.state is State.PROPOSED:
             change = await self._proposals.void_if_untrue(ledger, change, request)
         if change.state is State.VOID:
             return await self._proposals.replacement(ledger, change, request, change.requested_via)
         return change
+
+    async def _callers_ledger(self) -> Ledger:
+        """The ledger, for the caller."""
+        return await self.ledger()
+
+    def _ledger_of(self, ledger: Ledger, _change: Change) -> Ledger:
+        """The ledger, for the requester of this change."""
+        return ledger
+
+    def _request_of(self, change: Change) -> ChangeRequest:
+        """The request that this change was proposed from. Raises `NotAllowed`."""
+        try:
+            return self._request_for(change.operation, change.arguments)
+        except (LookupError, TypeError, ArithmeticError):
+            raise NotAllowed(
+                f"Nothing was sent: change {change.id} can't be asked about, as its record is damaged."
+            ) from None
 
     async def show_page(self, change: Change) -> bool:
         """Whether a page of this change is open in the user's browser."""

@@ -20,10 +20,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import sqlalchemy as sa
+
 from telnyx_mcp.approval import rows
 from telnyx_mcp.approval.accounts import Identity, KeyLink, key_hash
-from telnyx_mcp.approval.change import DONE, STANDING, WAITING, Change, State
-from telnyx_mcp.approval.ledger_caps import AT_ONCE, decimal_of
+from telnyx_mcp.approval.change import AT_ONCE, DONE, STANDING, WAITING, Change, Signatory, State
+from telnyx_mcp.approval.ledger_caps import decimal_of
 from telnyx_mcp.approval.ledger_moves import Decision, LedgerMoves
 from telnyx_mcp.approval.ledger_queries import History
 from telnyx_mcp.approval.ledger_rows import MARK, MOVED, SENDER_ENDED, SENDING_LEASE, Row
@@ -33,7 +35,9 @@ from telnyx_mcp.approval.question import Question
 from telnyx_mcp.approval.reasons import GONE, Blocked
 from telnyx_mcp.approval.signature import LedgerSigner
 from telnyx_mcp.approval.store_memory import Remembered, StoreMemory
-from telnyx_mcp.storage.schema import changes, store_id, ticks
+from telnyx_mcp.approval.team.approvals import remove_approval
+from telnyx_mcp.approval.team.notices import NoticeKind
+from telnyx_mcp.storage.schema import changes, notices, store_id, ticks
 from telnyx_mcp.storage.store import Store, StoreError
 
 __all__ = [
@@ -106,8 +110,9 @@ class Ledger(LedgerMoves):
             if basis.get(MARK) not in (None, self._mark(connection, now)):
                 raise HistoryMoved
             at_once = decimal_of(basis.get(AT_ONCE))
-            if refusal := self._refusal(connection, operation, amount, at_once, now):
-                raise Blocked(refusal, self.profile)
+            requester = self.requester
+            if refusal := self._refusal(connection, operation, amount, at_once, now, requester):
+                raise Blocked(refusal, self.directions)
             self._see_future_payments(connection, now)
             if not self._stands_for(connection, operation, amount, now):
                 self._make_room(connection, operation, now)
@@ -120,15 +125,21 @@ class Ledger(LedgerMoves):
                 reference=reference,
                 amount=amount,
                 question=question,
-                basis=basis,
+                basis={**basis, **requester.basis} if requester else basis,
                 requested_via=requested_via,
                 now=now,
             )
-            row["signature"] = self._signer.sign({name: row[name] for name in rows.SIGNED_PROPOSAL})
+            if requester:
+                row |= requester.columns(amount if amount is not None else at_once, now)
+            content = rows.signed_content(row, rows.SIGNED_PROPOSAL)
+            row["signature"] = self._signer.sign(content)
             connection.execute(changes.insert().values(row))
             if replaces:
                 self._update(connection, replaces, {"replaced_by": new})
-            return self._reread(connection, new, now)
+            change = self._reread(connection, new, now)
+            if not replaces:
+                self._announce(connection, change, NoticeKind.PROPOSED, now)
+            return change
 
     def approve(self, id: str, channel: str, now: datetime, by: str = "") -> Change | None:
         """The change, approved, or `void` if its question is no longer true; None if it was no longer
@@ -142,18 +153,34 @@ class Ledger(LedgerMoves):
             return self._approve(connection, change, Decision(channel, by), now)
 
     def decline(
-        self, id: str, channel: str, now: datetime, by: str = "", *, approved_too: bool = False
+        self,
+        id: str,
+        channel: str,
+        now: datetime,
+        by: str = "",
+        *,
+        approved_too: bool = False,
+        signatory: Signatory | None = None,
     ) -> Change | None:
         """The change, declined; None if it was no longer waiting. With `approved_too`, also one that
         another channel approved and nobody sent yet. Declining a question that stopped being
         true counts; a change that was already replaced stays `void`."""
         start = {*(WAITING if approved_too else {State.PROPOSED}), State.VOID}
-        return self._decline(id, start, channel, now, by, "The user declined.")
+        who = signatory.label if signatory else "The user"
+        return self._decline(id, start, channel, now, by, f"{who} declined.", signatory)
 
     def withdraw(self, id: str, channel: str, now: datetime, by: str = "") -> Change | None:
         """The change, declined after it was approved; None if it is not approved, or already sent."""
         outcome_text = "The user withdrew the approval."
         return self._decline(id, {State.APPROVED}, channel, now, by, outcome_text)
+
+    def take_back(self, id: str, by: Signatory, now: datetime) -> bool:
+        """Whether this person had approved a change that still needs the approval of others; afterwards
+        they have not."""
+        with self._store.write() as connection:
+            change = self._get(connection, id, now)
+            waits = change is not None and change.state is State.PROPOSED
+            return waits and remove_approval(connection, id, by)
 
     def close_question(self, id: str, now: datetime) -> None:
         """Records that the question was closed without an answer, so that another may replace it."""
@@ -173,7 +200,8 @@ class Ledger(LedgerMoves):
     ) -> Change | None:
         """The change, `sending` and on the disk, for the one caller that may send it; `void` if its
         question is no longer true, or it is not signed; else None. With a `decision`, a proposed
-        change is approved in the same transaction. By its `token` the caller can find out later
+        change is approved in the same transaction, and stays `proposed` where it needs the approval of
+        more people. By its `token` the caller can find out later
         whether the claim was its own: see `claimed`.
 
         Raises `Blocked` where the policy forbids it by now.
@@ -182,20 +210,22 @@ class Ledger(LedgerMoves):
             change = self._get(connection, id, now)
             if change and change.state is State.PROPOSED and decision:
                 change = self._approve(connection, change, decision, now)
+                if change.state is State.PROPOSED:
+                    return change
             if change and change.state is State.VOID:
                 return change
             if change is None or change.state is not State.APPROVED:
                 return None
             refusal = self._claim_refusal(connection, change, now)
             if refusal:
-                self._void(connection, change, f"{refusal.text(self.profile)}", now)
+                self._void(connection, change, refusal.text(self.directions), now)
             elif change.channel != STANDING and self._moved(connection, change, now):
                 return self._void(connection, change, MOVED, now)
             else:
                 self._start_sending(connection, change, token, now)
             after = self._reread(connection, id, now)
         if refusal:
-            raise Blocked(refusal, self.profile)
+            raise Blocked(refusal, self.directions)
         if self._memory:
             self._memory.write(Remembered(self._store_id, id))
         self._finished.add(id)
@@ -237,6 +267,8 @@ class Ledger(LedgerMoves):
             columns = {"happened": outcome_text, "evidence": rows.to_json(evidence)}
             for stored in (State.SENDING, State.UNKNOWN):
                 if self._move(connection, replace(change, state=stored), state, now, **columns):
+                    kind = NoticeKind.UNKNOWN if state is State.UNKNOWN else NoticeKind.OUTCOME
+                    self._announce(connection, change, kind, now)
                     return self._reread(connection, id, now)
             if change.state is state and change.outcome_text.startswith(outcome_text):
                 return change  # recorded before, and the answer was lost
@@ -250,6 +282,19 @@ class Ledger(LedgerMoves):
             }
             self._move(connection, change, state, now, **columns)
             return self._reread(connection, id, now)
+
+    def announce_lost(self, now: datetime) -> None:
+        """Announces the changes whose sender ended before it recorded an outcome, each once."""
+        announced = sa.select(notices.c.change_id).where(notices.c.kind == NoticeKind.UNKNOWN)
+        sending = self._own_rows().where(Row.state == State.SENDING, Row.id.not_in(announced))
+        with self._store.read() as connection:
+            found = list(self._changes(connection, sending, now))
+        if all(each.state is State.SENDING for each in found):
+            return
+        with self._store.write() as connection:
+            for change in list(self._changes(connection, sending, now)):
+                if change.state is State.UNKNOWN:
+                    self._announce(connection, change, NoticeKind.UNKNOWN, now)
 
     def add_evidence(self, id: str, evidence: Mapping[str, Any], now: datetime) -> Change:
         """The change with more evidence. Its outcome stays as it is."""

@@ -9,14 +9,20 @@ from decimal import Decimal
 import sqlalchemy as sa
 
 from telnyx_mcp.approval import rows
-from telnyx_mcp.approval.change import CLOCK_SKEW, PAYMENT, RECHARGE, STANDING, Change, State
+from telnyx_mcp.approval.change import (
+    AT_ONCE,
+    CLOCK_SKEW,
+    PAYMENT,
+    RECHARGE,
+    STANDING,
+    Change,
+    State,
+)
 from telnyx_mcp.approval.ledger_rows import LedgerRows, Row
 from telnyx_mcp.approval.policy import DAY, MONTH, Spent
 from telnyx_mcp.approval.reasons import BudgetUsedUp, Reason, StoreReplaced, UnknownPayment
+from telnyx_mcp.approval.team.requester import Requester
 from telnyx_mcp.storage.schema import schema_version, store_id, ticks
-
-AT_ONCE = "at_once"
-"""The name, in a change's basis, of the largest sum that could be charged at once."""
 
 
 class LedgerCaps(LedgerRows):
@@ -45,7 +51,9 @@ class LedgerCaps(LedgerRows):
         self, connection: sa.Connection, change: Change, now: datetime
     ) -> Reason | None:
         at_once = decimal_of(change.basis.get(AT_ONCE))
-        refusal = self._refusal(connection, change.operation, change.amount, at_once, now)
+        refusal = self._refusal(
+            connection, change.operation, change.amount, at_once, now, Requester.of(change)
+        )
         stands = change.channel != STANDING or self._stands_for(
             connection, change.operation, change.amount, now
         )
@@ -58,16 +66,26 @@ class LedgerCaps(LedgerRows):
         amount: Decimal | None,
         at_once: Decimal | None,
         now: datetime,
+        requester: Requester | None,
     ) -> Reason | None:
         if replaced := self._replaced(connection):
             return replaced
         if operation != PAYMENT:
-            return None if at_once is None else self._policy.recharge_refusal(at_once)
+            if at_once is None:
+                return None
+            over = self._policy.recharge_refusal(at_once)
+            return over or (requester.refusal(at_once, Decimal(0)) if requester else None)
         payments = self._counted(connection, now)
         for change, _ in payments:
             if change.state is State.UNKNOWN:
                 return UnknownPayment(change)
-        return self._policy.refusal(amount or Decimal(0), self._sum(payments, now))
+        charged = amount or Decimal(0)
+        if refusal := self._policy.refusal(charged, self._sum(payments, now)):
+            return refusal
+        if requester is None:
+            return None
+        own = [each for each in payments if requester.signatory.is_same(each[0].requester)]
+        return requester.refusal(charged, self._sum(own, now).day)
 
     def _replaced(self, connection: sa.Connection) -> StoreReplaced | None:
         """Why the store may lack payments: it is not the one that this computer remembers."""

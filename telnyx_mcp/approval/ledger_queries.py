@@ -58,6 +58,13 @@ class LedgerQueries(LedgerCaps):
                     found.append(change)
         return found
 
+    def waiting(self, now: datetime) -> list[Change]:
+        """The changes that wait for an answer, oldest first."""
+        query = self._own_rows().where(Row.state == State.PROPOSED).order_by(Row.proposed_at)
+        with self._store.read() as connection:
+            found = self._changes(connection, query, now)
+            return [each for each in found if each.state is State.PROPOSED]
+
     def damaged(self, most: int, now: datetime) -> list[Change]:
         """The newest changes whose rows can't be read in full: see `Change.damage`."""
         query = self._own_rows().order_by(Row.updated_at.desc(), Row.id)
@@ -95,7 +102,7 @@ class LedgerQueries(LedgerCaps):
         """Why the policy forbids this change now; None if it allows it. `at_once` is the largest sum
         that could be charged at once, if it is known."""
         with self._store.read() as connection:
-            return self._refusal(connection, operation, amount, at_once, now)
+            return self._refusal(connection, operation, amount, at_once, now, self.requester)
 
     def replaced(self) -> StoreReplaced | None:
         """Why the store may lack payments that this computer sent; None if it is the one remembered."""

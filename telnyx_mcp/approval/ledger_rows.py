@@ -25,11 +25,14 @@ from telnyx_mcp.approval.change import (
     Change,
     State,
 )
+from telnyx_mcp.approval.directions import Directions, TerminalDirections
 from telnyx_mcp.approval.policy import DAY, Policy
 from telnyx_mcp.approval.process_identity import ProcessIdentity
-from telnyx_mcp.approval.reasons import Blocked, ReferenceTaken
+from telnyx_mcp.approval.reasons import Blocked, ProposedByAnother, ReferenceTaken
 from telnyx_mcp.approval.signature import LedgerSigner
 from telnyx_mcp.approval.store_memory import StoreMemory
+from telnyx_mcp.approval.team.approvals import read_approvals
+from telnyx_mcp.approval.team.requester import Requester
 from telnyx_mcp.storage.schema import changes, keys
 from telnyx_mcp.storage.store import Store
 
@@ -69,6 +72,9 @@ class LedgerRows:
         memory: StoreMemory | None = None,
     ) -> None:
         self.profile = key.profile
+        self.directions: Directions = TerminalDirections(key.profile)
+        self.requester: Requester | None = None
+        """Whose view this is: see `LedgerMoves.seen_by`."""
         self._store = store
         self._key = key
         self._signer = signer
@@ -94,7 +100,11 @@ class LedgerRows:
         self, connection: sa.Connection, query: sa.Select[Any], now: datetime
     ) -> Iterator[Change]:
         for row in connection.execute(query).mappings():
-            yield self._void_if_unsigned(self._as_of(rows.change_of(row), now), row)
+            change = self._void_if_unsigned(self._as_of(rows.change_of(row), now), row)
+            if change.approvers_needed > 1:
+                approved = read_approvals(connection, self._signer, change.id)
+                change = replace(change, approvals=approved)
+            yield change
 
     def _void_if_unsigned(self, change: Change, row: sa.RowMapping) -> Change:
         """The change; void if it waits and no process with the API key wrote this row, or the row was
@@ -102,7 +112,7 @@ class LedgerRows:
         columns = rows.SIGNED_WHILE.get(change.state)
         if columns is None:
             return change
-        content = {name: row[name] for name in columns}
+        content = rows.signed_content(row, columns)
         if change.id in self._finished or not self._signer.is_valid(content, row["signature"]):
             return replace(change, state=State.VOID, outcome_text=UNSIGNED)
         return change
@@ -152,19 +162,35 @@ class LedgerRows:
                 if change.state not in PENDING | MAY_HAVE_HAPPENED:
                     continue
                 if change.arguments != arguments:
-                    raise Blocked(ReferenceTaken(change), self.profile)
+                    raise Blocked(ReferenceTaken(change), self.directions)
+                if not self.is_own(change):
+                    raise Blocked(ProposedByAnother(change), self.directions)
                 return change
         same = of_kind.where(
             Row.arguments == rows.to_json(arguments), Row.state.in_(list(PENDING | REMEMBERED))
         )
+        another: Change | None = None
         for change in self._changes(connection, same, now):
             # An outcome dated more than a day ahead, by a wrong clock, is not repeated.
             recent = now - LIFETIME < change.updated_at <= now + DAY
+            is_pending = change.state in PENDING or (change.state in REMEMBERED and recent)
+            if not self.is_own(change):
+                another = another or (change if is_pending else None)
+                continue
             if change.state is State.VOID:  # not signed
                 return change
-            if change.state in PENDING or (change.state in REMEMBERED and recent):
+            if is_pending:
                 return change if self._still_holds(connection, change, now) else None
+        if another:
+            raise Blocked(ProposedByAnother(another), self.directions)
         return None
+
+    def is_own(self, change: Change) -> bool:
+        """Whether the change is of the person whose view this is. Where nobody signs in, it is a change
+        that has no requester."""
+        if self.requester is None:
+            return change.requester is None
+        return self.requester.signatory.is_same(change.requester)
 
     def _still_holds(self, connection: sa.Connection, change: Change, now: datetime) -> bool:
         """False for a change of settings if a later change was sent: its result may no longer apply."""

@@ -16,18 +16,24 @@ from telnyx_mcp.storage.url import database_at
 if TYPE_CHECKING:
     from telnyx_mcp.approval.ledger import Ledger
     from telnyx_mcp.config.settings import Settings
+    from telnyx_mcp.storage.store import Store
 
 
 def open_ledger(settings: Settings) -> Ledger:
     """The ledger of the account of these settings. Blocks; raises `StoreError`."""
-    from telnyx_mcp.approval.ledger import Ledger
     from telnyx_mcp.storage.store import Store
 
     url = settings.state_url.get_secret_value() if settings.state_url else None
-    store = Store(url)
+    memory = StoreMemory.of(database_at(url) if url else None)
+    return ledger_in(Store(url), settings, memory)
+
+
+def ledger_in(store: Store, settings: Settings, memory: StoreMemory | None = None) -> Ledger:
+    """The ledger of the account of these settings, in this store. Blocks; raises `StoreError`."""
+    from telnyx_mcp.approval.ledger import Ledger
+
     key = settings.api_key.get_secret_value() if settings.api_key else ""
     owner, policy = ProcessIdentity.this_process(), policy_of(settings)
-    memory = StoreMemory.of(database_at(url) if url else None)
     return Ledger.of(store, key, settings.base_url, owner, policy, settings.profile, memory)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from telnyx_mcp.approval.change import Change, State
 from telnyx_mcp.approval.ledger_async import in_thread, reread
-from telnyx_mcp.approval.reasons import Blocked, NotAllowed, UnknownPayment
+from telnyx_mcp.approval.reasons import Blocked, NotAllowed, UnknownPayment, title_of
 from telnyx_mcp.approval.request import CannotCheck, ChangeRequest
 from telnyx_mcp.request_context import RequestContext
 
@@ -39,7 +39,8 @@ class Proposals:
             await in_thread(ledger.identify, await request.identity(), self._now())
         answering = context.request_state  # the id that a client returns with the user's answer
         if answering and (change := await in_thread(ledger.get, answering, self._now())):
-            if not change.is_for(request.operation, request.arguments):
+            is_this = change.is_for(request.operation, request.arguments)
+            if not is_this or not ledger.is_own(change):
                 raise NotAllowed(
                     "Nothing was sent: the answer belongs to another change. Call again."
                 )
@@ -59,9 +60,9 @@ class Proposals:
         for _ in range(MAX_ROUNDS):
             history = await in_thread(ledger.history, self._now())
             draft = await request.draft(history.payments)
-            question = draft.question
-            if replaces:
-                question = replace(question, notes=(_why_again(replaces), *question.notes))
+            again = [_why_again(replaces)] if replaces else []
+            notes = (*again, *await self._others(ledger), *draft.question.notes)
+            question = replace(draft.question, notes=notes)
             basis = {**draft.basis, MARK: history.mark}
             if draft.at_once is not None:
                 basis[AT_ONCE] = str(draft.at_once)
@@ -80,6 +81,18 @@ class Proposals:
                 )
         raise NotAllowed("Nothing was sent: other payments are being made now. Call again.")
 
+    async def _others(self, ledger: Ledger) -> list[str]:
+        """Notes on what other people proposed that waits as well, where people sign in."""
+        if ledger.requester is None:
+            return []
+        me = ledger.requester.signatory
+        return [
+            f"{each.requester.label} asked at {each.proposed_at:%Y-%m-%d %H:%M} UTC to "
+            f"{title_of(each)}, which waits for approval too."
+            for each in await in_thread(ledger.waiting, self._now())
+            if each.requester and not me.is_same(each.requester)
+        ]
+
     async def _refuse_early(self, ledger: Ledger, request: ChangeRequest) -> None:
         """Raises `NotAllowed` if the policy forbids the change, before any request to Telnyx. If a payment
         of unknown outcome blocks it, the page that resolves that payment opens."""
@@ -90,7 +103,7 @@ class Proposals:
             return
         if isinstance(reason, UnknownPayment):
             await self._show_page(reason.change)
-        raise NotAllowed(f"Nothing was sent: {Blocked(reason, ledger.profile)}")
+        raise NotAllowed(f"Nothing was sent: {Blocked(reason, ledger.directions)}")
 
     async def replacement(
         self, ledger: Ledger, void: Change, request: ChangeRequest, via: str

@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from telnyx_mcp.config.command_line import command_line
+from telnyx_mcp.approval.directions import Directions
 from telnyx_mcp.config.settings import variable_of
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class OverCap:
     setting: str
     used: Decimal
 
-    def text(self, _profile: str | None) -> str:
+    def text(self, _to: Directions) -> str:
         used = f" ({self.used} already paid or possibly paid)" if self.used else ""
         return (
             f"{self.amount} would exceed the cap of {self.cap} for {self.span}{used}. Only the user "
@@ -49,7 +49,7 @@ class UnknownPayment:
 
     change: Change
 
-    def text(self, profile: str | None) -> str:
+    def text(self, to: Directions) -> str:
         lost = self.change
         sent = f" sent at {lost.sent_at:%Y-%m-%d %H:%M} UTC" if lost.sent_at else ""
         payment = f"the payment of {lost.amount}{sent}"
@@ -58,8 +58,7 @@ class UnknownPayment:
         return (
             f"the outcome of {payment} is unknown, and no other payment is "
             "made until a person has found out. The user can look into the Mission Control Portal, "
-            f"then run `{command_line(f'resolve {lost.id}', profile)}` in a terminal, or answer on the page "
-            "in the browser where one opens."
+            f"then {to.resolve(lost.id)}."
         )
 
 
@@ -69,7 +68,7 @@ class ReferenceTaken:
 
     change: Change
 
-    def text(self, _profile: str | None) -> str:
+    def text(self, _to: Directions) -> str:
         return (
             f"the reference `{self.change.reference}` already names another change "
             f"({self.change.amount}, {self.change.state}). Use a new reference for a new payment, or "
@@ -83,15 +82,63 @@ class QuestionOpen:
 
     change: Change
 
-    def text(self, profile: str | None) -> str:
+    def text(self, to: Directions) -> str:
         open_ = self.change
         approved = open_.state != "proposed"
         waits = "is approved and not sent yet" if approved else "waits for the user's answer"
         return (
             f"another change {waits}: {title_of(open_)} (id {open_.id}, until "
             f"{open_.expires_at:%H:%M} UTC), and an account has one open question at a time. Ask the "
-            f"user to answer that one first, where it was asked or with "
-            f"`{command_line(f'approve {open_.id}', profile)}` in a terminal; then call again."
+            f"user to answer that one first, where it was asked or {to.approve_at(open_.id)}; then "
+            "call again."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedByAnother:
+    """The same change, which somebody else asked for."""
+
+    change: Change
+
+    def text(self, to: Directions) -> str:
+        theirs = self.change
+        who = theirs.requester.label if theirs.requester else "A user who is not signed in"
+        waits = f" and {to.waits_for(theirs)}" if theirs.state == "proposed" else ""
+        return (
+            f"{who} proposed the same at {theirs.proposed_at:%Y-%m-%d %H:%M} UTC. It is "
+            f"{theirs.state}{waits}. Only a payment with a reference of its own is another one: ask the "
+            "user whether they want that."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OverOwnCap:
+    """A charge above what the requester's roles allow."""
+
+    amount: Decimal
+    cap: Decimal
+    span: str
+    used: Decimal
+
+    def text(self, _to: Directions) -> str:
+        used = f" ({self.used} already paid or possibly paid)" if self.used else ""
+        return (
+            f"{self.amount} would exceed what this user's roles allow for {self.span}: "
+            f"{self.cap}{used}. Somebody with a larger limit can propose it."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsAnother:
+    """An approval by the requester, or by nobody who signed in."""
+
+    change: Change
+
+    def text(self, to: Directions) -> str:
+        who = self.change.requester.label if self.change.requester else "nobody"
+        return (
+            f"{who} asked for this change, and somebody else has to approve it, signed in. It "
+            f"{to.waits_for(self.change)}."
         )
 
 
@@ -102,7 +149,7 @@ class RecentlyDeclined:
     change: Change
     until: datetime
 
-    def text(self, _profile: str | None) -> str:
+    def text(self, _to: Directions) -> str:
         return (
             f"the user declined a payment of {self.change.amount} at "
             f"{self.change.updated_at:%H:%M} UTC, so no payment is proposed until "
@@ -114,7 +161,7 @@ class RecentlyDeclined:
 class BudgetUsedUp:
     """The standing budget no longer covers a payment that it approved."""
 
-    def text(self, _profile: str | None) -> str:
+    def text(self, _to: Directions) -> str:
         return "the standing budget is used up."
 
 
@@ -124,12 +171,12 @@ class UnlinkedKey:
 
     accounts: Sequence[str]
 
-    def text(self, profile: str | None) -> str:
+    def text(self, to: Directions) -> str:
         names = ", ".join(self.accounts)
         return (
             f"this API key is new to the ledger, which holds the changes of: {names}. Telnyx does "
             "not confirm that the key belongs to one of them, so nothing is paid or changed until "
-            f"the user runs `{command_line(LINK, profile)}` in a terminal. Calling again helps after that."
+            f"the user runs `{to.command(LINK)}` in a terminal. Calling again helps after that."
         )
 
 
@@ -150,11 +197,11 @@ class StoreReplaced:
         )
         return f"The ledger in {self.place} {how}."
 
-    def text(self, profile: str | None) -> str:
+    def text(self, to: Directions) -> str:
         return (
             f"{self.finding} Payments may be missing from it, so nothing is paid or "
             "changed until the user puts the right one back, or, after a look into the Mission Control "
-            f"Portal, runs `{command_line(ACCEPT, profile)}` in a terminal. Calling again helps after that."
+            f"Portal, runs `{to.command(ACCEPT)}` in a terminal. Calling again helps after that."
         )
 
 
@@ -163,6 +210,9 @@ Reason = (
     | UnknownPayment
     | ReferenceTaken
     | QuestionOpen
+    | ProposedByAnother
+    | OverOwnCap
+    | NeedsAnother
     | RecentlyDeclined
     | BudgetUsedUp
     | UnlinkedKey
@@ -173,8 +223,8 @@ Reason = (
 class Blocked(Exception):
     """The change is not proposed or not sent. Its text is the reason's sentence."""
 
-    def __init__(self, reason: Reason, profile: str | None = None) -> None:
-        super().__init__(reason.text(profile))
+    def __init__(self, reason: Reason, to: Directions) -> None:
+        super().__init__(reason.text(to))
         self.reason = reason
 
 

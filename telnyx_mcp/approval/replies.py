@@ -1,8 +1,8 @@
 """The texts for each outcome, on every channel: one table for the model, the page and the terminal.
 
-The fields are filled with `str.format`: `{summary}` ("paying 120.00"), `{happened}`, `{resolve}` and
-`{approve}` (commands to type), `{until}` (a time of day), `{after_unknown}`, `{remark}`; and, empty
-for a change that is not a payment, `{blocks}` and `{pauses}`.
+The fields are filled with `str.format`: `{summary}` ("paying 120.00"), `{happened}`, `{approve}` (a
+command to type), `{resolve}`, `{waits_for}` and `{after_decline}` (see `Directions`), `{until}` (a time),
+`{after_unknown}`, `{remark}`; and, empty for a change that is not a payment, `{blocks}` and `{pauses}`.
 """
 
 from __future__ import annotations
@@ -77,9 +77,7 @@ REPLIES: Mapping[State, Reply] = {
     ),
     State.DECLINED: Reply(
         "Nothing was sent: the user declined {summary}, or withdrew the approval. Don't ask again "
-        "unless the user says so; for 10 minutes {pauses}the same call only repeats this. If the client "
-        "declined by itself, the user can start the server with TELNYX_MCP_APPROVAL=browser or "
-        "=terminal.",
+        "unless the user says so; for 10 minutes {pauses}the same call only repeats this.{after_decline}",
         "Declined",
         "Nothing was sent. {happened} Go back to the assistant.",
         "a person declined it, and nothing was sent",
@@ -120,6 +118,9 @@ NOT_ANSWERED: Mapping[AskOutcome, str] = {
     AskOutcome.AT_TERMINAL: "Nothing was sent yet: {summary} needs the user's approval, and this client "
     "can't ask for it. Tell the user to run {approve} within 10 minutes, then call again with the "
     "same arguments.",
+    AskOutcome.IN_TEAM: "Nothing was sent yet: {summary} is proposed and {waits_for}, until {until} UTC. "
+    "Give the user this link. It is sent as soon as it is approved, without another call; calling again "
+    "with the same arguments shows the outcome, and so does telnyx_list_changes.",
 }
 """The texts while the change still waits for its answer."""
 
@@ -138,8 +139,8 @@ NOT_UNKNOWN = "There is nothing to resolve: {title} is {state}: {clause}."
 BLOCKS = "No other payment is made until you say whether it happened."
 PAUSES = "no payment is proposed, and "
 AFTER_UNKNOWN_PAYMENT = (
-    "Tell the user to look into the Mission Control Portal, then to answer on the page in the browser "
-    "where one opened, or to run {resolve}; until then no other payment is made."
+    "Tell the user to look into the Mission Control Portal, then to {resolve}; until then no other "
+    "payment is made."
 )
 AFTER_UNKNOWN_SETTING = "telnyx_get_auto_recharge_preferences shows how it is now."
 REPEATED = (

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from telnyx_mcp.approval.change import PAYMENT, Change, State
+from telnyx_mcp.approval.change import PAYMENT, Change, Signatory, State
 from telnyx_mcp.approval.question import Question
 from telnyx_mcp.storage.schema import ticks
 
@@ -31,6 +31,11 @@ SIGNED_PROPOSAL = (
 """The columns that the signature of a proposal covers: what is asked, and from which figures."""
 SIGNED = (*SIGNED_PROPOSAL, "channel", "decided_by", "decided_at")
 """The columns that the signature of an approval covers."""
+SIGNED_IF_SET = (
+    *("requester_issuer", "requester_subject", "requester_name", "approvers_needed", "expires_at"),
+    *("decider_issuer", "decider_subject"),
+)
+"""Columns of revision 4 that a signature covers as well. A row without them is signed as before."""
 RESOLVED_VIA = "resolved_via"
 """The name, in the evidence, of the channel on which the user resolved the change."""
 UNREADABLE = (
@@ -39,6 +44,14 @@ UNREADABLE = (
 )
 SIGNED_WHILE = {State.PROPOSED: SIGNED_PROPOSAL, State.APPROVED: SIGNED}
 """The columns that the signature of a change covers while it waits."""
+
+
+def signed_content(
+    row: Mapping[str, Any] | sa.RowMapping, columns: Sequence[str]
+) -> dict[str, Any]:
+    """What a signature of these columns covers, with those of `SIGNED_IF_SET` that hold something."""
+    more = {name: row[name] for name in SIGNED_IF_SET if row.get(name) is not None}
+    return {name: row[name] for name in columns} | more
 
 
 def new_row(
@@ -110,6 +123,7 @@ def _salvaged(row: sa.RowMapping, why: str) -> Change:
         sent_at=_readable(_optional_moment, row["sent_at"], None),
         updated_at=updated,
         damage=why,
+        requester=_signatory(row, "requester"),
     )
 
 
@@ -152,7 +166,19 @@ def _change(row: sa.RowMapping) -> Change:
         updated_at=moment_of(row["updated_at"]),
         replaced_by=_text_of(row["replaced_by"]) or None,
         closed=row["closed_at"] is not None,
+        requester=_signatory(row, "requester"),
+        decider=_signatory(row, "decider"),
+        approvers_needed=row["approvers_needed"] or 1,
+        answer_by=_optional_moment(row["expires_at"]),
     )
+
+
+def _signatory(row: sa.RowMapping, role: str) -> Signatory | None:
+    issuer, subject = row[f"{role}_issuer"], row[f"{role}_subject"]
+    if issuer is None or subject is None:
+        return None
+    name = row["requester_name"] if role == "requester" else row["decided_by"]
+    return Signatory(_text_of(issuer), _text_of(subject), _text_of(name))
 
 
 def _question(row: sa.RowMapping, amount: Decimal | None) -> Question:

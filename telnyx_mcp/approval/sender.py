@@ -58,7 +58,8 @@ class Sender:
         request: ChangeRequest,
         decision: Decision | None,
     ) -> Change | None:
-        """The change after sending, or void. None if another caller decided or sent it."""
+        """The change after sending, void, or still proposed if more people have to approve it. None if
+        another caller decided or sent it."""
         await self._write_outcomes()  # one may have become known while the user read the question
         standing = (decision.channel if decision else change.channel) == STANDING
         if not standing and (why := await self._why_untrue(change, request)):
@@ -68,7 +69,7 @@ class Sender:
             self.has_sent = True
             try:
                 claimed = await self._claim(ledger, change, decision)
-                if claimed is None or claimed.state is State.VOID:
+                if claimed is None or claimed.state is not State.SENDING:
                     return claimed
                 sent = await self._send(ledger, claimed, request)
             finally:

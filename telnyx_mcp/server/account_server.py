@@ -19,6 +19,7 @@ from mcp_types import (
     CallToolResult,
     CompleteRequestParams,
     CompleteResult,
+    Completion,
     GetPromptRequestParams,
     GetPromptResult,
     InputRequiredResult,
@@ -39,6 +40,7 @@ from telnyx_mcp.config.tool_groups import TOOL_GROUPS, ToolGroup
 from telnyx_mcp.front.instructions import instructions
 from telnyx_mcp.request_context import RequestContext
 from telnyx_mcp.server import resources
+from telnyx_mcp.server.access import EVERYBODY, Access
 from telnyx_mcp.server.completions import Completer
 from telnyx_mcp.server.prompts import read_prompts
 from telnyx_mcp.server.wire_arguments import read_wire_arguments
@@ -72,8 +74,11 @@ class AccountServer(Server[None]):
         *,
         read_only: bool,
         groups: Sequence[ToolGroup] = TOOL_GROUPS,
+        access: Access = EVERYBODY,
+        state_security: RequestStateSecurity | None = None,
     ) -> None:
         self.accounts = accounts
+        self._access = access
         self._tools = {
             each.name: each
             for each in TOOLS
@@ -102,10 +107,10 @@ class AccountServer(Server[None]):
             on_completion=self._complete,
         )
         self.middleware.append(read_wire_arguments)
-        # What a client of 2026-07-28 brings back with an answer was sealed by this process.
-        self.middleware.append(
-            RequestStateBoundary(RequestStateSecurity.ephemeral(), default_audience=self.name)
-        )
+        # What a client of 2026-07-28 brings back with an answer was sealed by this process, or by
+        # another one of the same service.
+        security = state_security or RequestStateSecurity.ephemeral()
+        self.middleware.append(RequestStateBoundary(security, default_audience=self.name))
 
     @asynccontextmanager
     async def _lifespan(self, _server: Server[None]) -> AsyncIterator[None]:
@@ -119,7 +124,12 @@ class AccountServer(Server[None]):
     async def _list_tools(
         self, _context: Context, _params: PaginatedRequestParams | None
     ) -> ListToolsResult:
-        return ListToolsResult(tools=list(self._listed.values()))
+        return ListToolsResult(tools=[self._listed[name] for name in self._visible()])
+
+    def _visible(self) -> Set[str]:
+        """The names of the tools that the caller may use."""
+        tools = self._tools.items()
+        return dict.fromkeys(name for name, each in tools if not self._access.refusal(each)).keys()
 
     def _input_schema(self, name: str) -> Mapping[str, Any] | None:
         return self._listed[name].input_schema if name in self._listed else None
@@ -137,6 +147,8 @@ class AccountServer(Server[None]):
         and a fault of ours is logged and answered as one."""
         if (tool := self._tools.get(name)) is None:
             return failed(_why_missing(name, self._tools.keys()))
+        if refusal := self._access.refusal(tool):
+            return failed(f"Nothing was done: {refusal}")
         try:
             return await tool.call(self.accounts, arguments, request)
         except MCPError:
@@ -155,12 +167,12 @@ class AccountServer(Server[None]):
     async def _list_resources(
         self, _context: Context, _params: PaginatedRequestParams | None
     ) -> ListResourcesResult:
-        return ListResourcesResult(resources=resources.listed(self._tools.keys()))
+        return ListResourcesResult(resources=resources.listed(self._visible()))
 
     async def _list_resource_templates(
         self, _context: Context, _params: PaginatedRequestParams | None
     ) -> ListResourceTemplatesResult:
-        templates = resources.listed_templates(self._tools.keys())
+        templates = resources.listed_templates(self._visible())
         return ListResourceTemplatesResult(resource_templates=templates)
 
     async def _read_resource(
@@ -174,7 +186,7 @@ class AccountServer(Server[None]):
 
         try:
             services = await self.accounts.main.services()
-            text = await resources.read(params.uri, services, call_tool, self._tools.keys())
+            text = await resources.read(params.uri, services, call_tool, self._visible())
         except resources.NotThere as error:
             raise MCPError(INVALID_PARAMS, str(error), {"uri": params.uri}) from None
         except (resources.Unreadable, KeyUnavailable) as error:
@@ -187,7 +199,11 @@ class AccountServer(Server[None]):
     async def _list_prompts(
         self, _context: Context, _params: PaginatedRequestParams | None
     ) -> ListPromptsResult:
-        return ListPromptsResult(prompts=[each.listed() for each in self._prompts.values()])
+        prompts = self._prompts.values()
+        visible = self._visible()
+        return ListPromptsResult(
+            prompts=[each.listed() for each in prompts if each.tools <= visible]
+        )
 
     async def _get_prompt(
         self, _context: Context, params: GetPromptRequestParams
@@ -201,6 +217,8 @@ class AccountServer(Server[None]):
 
     async def _complete(self, _context: Context, params: CompleteRequestParams) -> CompleteResult:
         argument = params.argument
+        if not self._visible():
+            return CompleteResult(completion=Completion(values=[]))
         completion = await self._completer.complete(argument.name, argument.value)
         return CompleteResult(completion=completion)
 

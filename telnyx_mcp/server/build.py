@@ -9,8 +9,10 @@ from functools import partial
 
 from telnyx_mcp.approval.channels import Channels, Pages
 from telnyx_mcp.approval.channels.browser import BrowserPages
+from telnyx_mcp.approval.directions import TerminalDirections
 from telnyx_mcp.approval.gate import Gate
 from telnyx_mcp.approval.opening import open_ledger
+from telnyx_mcp.approval.request import RequestFactory
 from telnyx_mcp.config.environment import misspelt, why_blocked
 from telnyx_mcp.config.keys import CALL_PATIENCE, has_key, remember_keys, with_key
 from telnyx_mcp.config.settings import Settings
@@ -78,8 +80,27 @@ def services_of(
         partial(open_ledger, settings),
         channels or Channels("terminal"),
         now,
-        requests_for(Surroundings(TelnyxClient(transport), now, settings.profile)),
+        request_factory(transport, settings, now),
+        directions=TerminalDirections(settings.profile),
     )
+    return services_with(gate, transport, settings, now, blocked)
+
+
+def request_factory(
+    transport: Transport, settings: Settings, now: Callable[[], datetime]
+) -> RequestFactory:
+    """Makes requests for changes from what the ledger keeps of them."""
+    return requests_for(Surroundings(TelnyxClient(transport), now, settings.profile))
+
+
+def services_with(
+    gate: Gate,
+    transport: Transport,
+    settings: Settings,
+    now: Callable[[], datetime],
+    blocked: str | None,
+) -> Services:
+    """What tools work with. `blocked` is why nothing may be changed."""
     return Services(
         transport,
         gate,

@@ -24,6 +24,7 @@ from telnyx_mcp.approval.change import (
     Change,
     State,
 )
+from telnyx_mcp.approval.directions import TerminalDirections
 from telnyx_mcp.approval.ledger import AT_ONCE, MARK, SENDING_LEASE, HistoryMoved, Ledger
 from telnyx_mcp.approval.policy import DAY, MONTH, Policy, Spent
 from telnyx_mcp.approval.process_identity import ProcessIdentity, _stat
@@ -90,7 +91,7 @@ def test_a_refusal_says_which_cap_how_much_is_used_and_who_can_raise_it(
 ) -> None:
     refusal = Policy().refusal(Decimal(amount), before)
     assert refusal
-    assert refusal.text(None) == words
+    assert refusal.text(TerminalDirections()) == words
 
 
 @pytest.mark.parametrize(
@@ -265,7 +266,7 @@ def test_an_unknown_payment_forbids_any_other_until_it_is_resolved(ledger: Ledge
     lost = ended(ledger, State.UNKNOWN, "120.00", NOW)
     refusal = ledger.refusal(PAYMENT, CENT, None, NOW + 10 * MONTH)
     assert refusal
-    text = refusal.text(None)
+    text = refusal.text(TerminalDirections())
     assert "the outcome of the payment of 120.00 sent at 2026-06-15 12:00 UTC is unknown" in text
     assert f"telnyx-account-mcp resolve {lost.id}` in a terminal" in text
     ledger.resolve(lost.id, paid=False, note="", now=NOW)

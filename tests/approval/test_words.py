@@ -9,6 +9,7 @@ from string import Formatter
 import pytest
 
 from telnyx_mcp.approval.change import RECHARGE, Change, State
+from telnyx_mcp.approval.directions import TerminalDirections
 from telnyx_mcp.approval.question import Fact, Question
 from telnyx_mcp.approval.reasons import (
     Blocked,
@@ -115,7 +116,7 @@ REPLACED = (
 def test_each_reason_says_what_is_in_the_way_and_what_the_user_can_do(
     reason: Reason, profile: str | None, words: str
 ) -> None:
-    assert str(Blocked(reason, profile)) == words
+    assert str(Blocked(reason, TerminalDirections(profile))) == words
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from telnyx_mcp.approval.accounts import Identity
 from telnyx_mcp.approval.change import PAYMENT, RECHARGE, Change, State
 from telnyx_mcp.approval.channels import AskOutcome
+from telnyx_mcp.approval.directions import TerminalDirections
 from telnyx_mcp.approval.gate import Outcome
 from telnyx_mcp.approval.ledger import Decision, Ledger
 from telnyx_mcp.approval.question import Question
@@ -37,7 +38,7 @@ REPEATED = "Nothing new was done by this call; at 12:00:00 UTC the same call had
 
 
 def said(made: Change, asked: AskOutcome | None = None, *, is_repeat: bool = False) -> str:
-    return _message(Outcome(made, asked, is_repeat), "paying 120.00", "work")
+    return _message(Outcome(made, asked, is_repeat), "paying 120.00", TerminalDirections("work"))
 
 
 @pytest.mark.parametrize(
@@ -57,8 +58,8 @@ def said(made: Change, asked: AskOutcome | None = None, *, is_repeat: bool = Fal
             {"state": State.UNKNOWN, "outcome_text": "No answer."},
             "UNKNOWN whether paying 120.00 happened: it was sent once and no clear answer came. No "
             "answer. It will not be sent again. Don't try again in any way. Tell the user to look into "
-            "the Mission Control Portal, then to answer on the page in the browser where one opened, or "
-            f"to run {RESOLVE}; until then no other payment is made.",
+            f"the Mission Control Portal, then to run {RESOLVE}, or answer on the page in the browser "
+            "where one opens; until then no other payment is made.",
         ),
         (
             {"state": State.UNKNOWN, "outcome_text": "No answer.", **SETTING},

@@ -53,6 +53,8 @@ class AskOutcome(Enum):
     """The client answered after the question had moved on to the next channel."""
     ON_PAGE = auto()
     """The question is on a page in the user's browser."""
+    IN_TEAM = auto()
+    """The question is on a page of the team's service, for those who may approve it."""
     AT_TERMINAL = auto()
     """The question waits for the user to come to the terminal."""
 

@@ -9,7 +9,6 @@ from pydantic import Field
 from telnyx_mcp.approval.change import Change
 from telnyx_mcp.approval.ledger_async import in_thread
 from telnyx_mcp.approval.reasons import LINK, NotAllowed
-from telnyx_mcp.config.command_line import command_line
 from telnyx_mcp.tools.framework.arguments import Params
 from telnyx_mcp.tools.framework.failure import ToolFailure
 from telnyx_mcp.tools.framework.results import SANDBOX_NOTE, ListResult, Row
@@ -34,9 +33,13 @@ class ChangeRow(Row):
     proposed_at: str = Field(description="When it was proposed, RFC 3339.")
     sent_at: str | None = Field(None, description="When it was sent to Telnyx, RFC 3339.")
     updated_at: str = Field(description="When its state last changed, RFC 3339.")
+    requested_by: str | None = Field(None, description="Who asked for it, where people sign in.")
     requested_via: str | None = Field(None, description="The MCP client that asked for it.")
     approved_by: str | None = Field(None, description="Channel through which it was approved.")
     decided_by: str | None = Field(None, description="Who approved or declined it.")
+    approvals: list[str] | None = Field(
+        None, description="Who approved it so far, where more than one person has to."
+    )
     decided_at: str | None = Field(None, description="When it was approved or declined, RFC 3339.")
     happened: str | None = Field(None, description="What happened, in a sentence.")
     evidence: dict[str, Any] | None = Field(None, description="What Telnyx said before and after.")
@@ -63,7 +66,7 @@ async def list_changes(call: Call[ChangesParams]) -> ChangesResult:
     shown = found[: call.params.limit]
     notes = [f"{replaced.finding} Changes may be missing here."] if replaced else []
     if hides:
-        notes.append(NOT_LINKED.format(link=command_line(LINK, ledger.profile)))
+        notes.append(NOT_LINKED.format(link=ledger.directions.command(LINK)))
     return ChangesResult(
         items=[row_of(each) for each in shown],
         returned=len(shown),
@@ -83,9 +86,11 @@ def row_of(change: Change) -> ChangeRow:
         proposed_at=change.proposed_at.isoformat(timespec="seconds"),
         sent_at=change.sent_at.isoformat(timespec="seconds") if change.sent_at else None,
         updated_at=change.updated_at.isoformat(timespec="seconds"),
+        requested_by=change.requester.label if change.requester else None,
         requested_via=change.requested_via or None,
         approved_by=change.approved_by or None,
         decided_by=change.decided_by or None,
+        approvals=[each.by.label for each in change.approvals] or None,
         decided_at=change.decided_at.isoformat(timespec="seconds") if change.decided_at else None,
         happened=change.outcome_text or None,
         evidence=dict(change.evidence) or None,

@@ -11,11 +11,11 @@ from pydantic import Field
 from telnyx_mcp.approval import replies
 from telnyx_mcp.approval.change import PAYMENT, State
 from telnyx_mcp.approval.channels import AskOutcome
+from telnyx_mcp.approval.directions import Directions
 from telnyx_mcp.approval.gate import Outcome
 from telnyx_mcp.approval.reasons import NotAllowed
 from telnyx_mcp.approval.request import ChangeRequest
 from telnyx_mcp.approval.sender import CONFIRMED
-from telnyx_mcp.config.command_line import command_line
 from telnyx_mcp.tools.framework.failure import ToolFailure
 from telnyx_mcp.tools.framework.results import Result, answer
 from telnyx_mcp.tools.framework.spec import Call
@@ -46,7 +46,7 @@ async def carry_out(
     return answer(
         result(
             state=change.state,
-            message=_message(outcome, request.summary, call.services.account),
+            message=_message(outcome, request.summary, call.services.gate.directions),
             change_id=change.id,
             account=call.services.account,
             **change.evidence,
@@ -58,27 +58,25 @@ async def carry_out(
     )
 
 
-def _message(outcome: Outcome, summary: str, profile: str | None) -> str:
+def _message(outcome: Outcome, summary: str, to: Directions) -> str:
     change = outcome.change
     text = replies.REPLIES[change.state].model
     if change.state is State.PROPOSED and outcome.ask_outcome:
         text = replies.NOT_ANSWERED.get(outcome.ask_outcome, text)
     is_payment = change.operation == PAYMENT
     unknown = replies.AFTER_UNKNOWN_PAYMENT if is_payment else replies.AFTER_UNKNOWN_SETTING
-    resolve = _in_terminal(f"resolve {change.id}", profile)
     message = text.format(
         summary=summary,
         happened=change.outcome_text,
         remark="" if change.outcome_text == CONFIRMED else f" {change.outcome_text}",
-        after_unknown=unknown.format(resolve=resolve),
+        after_unknown=unknown.format(resolve=to.resolve(change.id)),
         pauses=replies.PAUSES if is_payment else "",
-        approve=_in_terminal("approve", profile),
+        approve=f"`{to.command('approve')}` in a terminal",
+        waits_for=to.waits_for(change),
+        until=f"{change.expires_at:%Y-%m-%d %H:%M}",
+        after_decline=to.after_decline,
     )
     return _repeat_notice(outcome, change.updated_at) + message
-
-
-def _in_terminal(command: str, profile: str | None) -> str:
-    return f"`{command_line(command, profile)}` in a terminal"
 
 
 def _repeat_notice(outcome: Outcome, at: datetime) -> str:
