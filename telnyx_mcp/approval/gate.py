@@ -85,7 +85,7 @@ class Gate(Sender):
         """
         ledger = await self._callers_ledger()
         await self._write_outcomes()
-        via = client_name(context)
+        via = self._via(context)
         change = await self._proposals.find(ledger, request, context)
         if change is None:
             change = await self._proposals.propose(ledger, request, via)
@@ -150,6 +150,10 @@ class Gate(Sender):
     async def _callers_ledger(self) -> Ledger:
         """The ledger, for the caller."""
         return await self.ledger()
+
+    def _via(self, context: RequestContext) -> str:
+        """What the ledger calls the client."""
+        return client_name(context)
 
     def _ledger_of(self, ledger: Ledger, _change: Change) -> Ledger:
         """The ledger, for the requester of this change."""

@@ -85,6 +85,11 @@ class TeamGate(Gate):
         )
         return (await self.ledger()).seen_by(requester)
 
+    def _via(self, context: RequestContext) -> str:
+        """The client's own name, which anybody may claim, and the id that its token was issued to."""
+        name, client_id = elicitation.client_name(context), one_line(self._person().client_id)
+        return f"{name} ({client_id})" if name else client_id
+
     def _ledger_of(self, ledger: Ledger, change: Change) -> Ledger:
         """The ledger as the change's requester sees it, so that a fresh question is theirs as well."""
         above = self._roles().two_approvers_above
