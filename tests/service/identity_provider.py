@@ -50,7 +50,7 @@ class IdentityProvider:
     """Its issuer."""
 
     def change(self, **changes: Any) -> Mapping[str, Any]:
-        """Changes `people`, `signed_in`, `format` or `lifetime`; see server.mjs. Returns all of them."""
+        """Changes what server.mjs lists under `PUT /control`, and returns all of it."""
         answer = httpx2.put(f"{self.url}/control", json=changes, timeout=SECONDS)
         answer.raise_for_status()
         state: Mapping[str, Any] = answer.json()

@@ -21,6 +21,7 @@
 // signed_in   "alice": signs this person in without a form; null: shows the form again
 // format      "jwt" or "opaque": of the access tokens
 // lifetime    seconds that an access token lasts
+// refresh     "asked": refresh tokens for clients that ask for offline_access; "always": for all
 //
 // The form: GET /interaction/ID shows it, POST /interaction/ID with `person=bob` signs in, with
 // `person=` refuses. A `login_hint` in the authorization request picks the person without a form.
@@ -51,6 +52,7 @@ const state = {
   signed_in: null,
   format: "jwt",
   lifetime: 600,
+  refresh: "asked",
 };
 
 function changed({ people = {}, ...others }) {
@@ -173,7 +175,9 @@ const configuration = {
   },
   extraTokenClaims: (_, token) => state.people[token.accountId],
   interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
-  issueRefreshToken: (_, client) => client.grantTypeAllowed("refresh_token"),
+  issueRefreshToken: (_, client, source) =>
+    client.grantTypeAllowed("refresh_token") &&
+    (state.refresh === "always" || source.scopes.has("offline_access")),
   loadExistingGrant: grantOf,
   pkce: { required: () => true },
   renderError: (ctx, out) => {
