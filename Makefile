@@ -11,6 +11,9 @@ PYTHON :=
 # Third-party clients and test suites, through npm
 INTEROP := tests/interop
 CLIENTS := $(INTEROP)/node_modules/.ready
+# An identity provider, for the service's tests and its demo
+PROVIDER := tests/service/provider
+IDENTITY := $(PROVIDER)/node_modules/.ready
 # Assistants as users have them
 HOSTS := $(INTEROP)/hosts
 ASSISTANTS := $(HOSTS)/node_modules/.ready
@@ -51,13 +54,18 @@ demo: $(READY)
 test: $(READY)
 	@$(BIN)/python -m pytest -n auto $(ARGS)
 
-interop: $(READY) $(CLIENTS)
-	@$(BIN)/python -m pytest -m interop $(ARGS) $(INTEROP)
+interop: $(READY) $(CLIENTS) $(IDENTITY)
+	@$(BIN)/python -m pytest -m interop $(ARGS) $(INTEROP) tests/service
 
 $(CLIENTS): $(INTEROP)/package.json $(INTEROP)/package-lock.json
 	@command -v npm >/dev/null || { echo 'interop: needs npm; it comes with Node.js' >&2; exit 1; }
 	@cd $(INTEROP) && npm ci
 	@touch $(CLIENTS)
+
+$(IDENTITY): $(PROVIDER)/package.json $(PROVIDER)/package-lock.json
+	@command -v npm >/dev/null || { echo 'interop: needs npm; it comes with Node.js' >&2; exit 1; }
+	@cd $(PROVIDER) && npm ci
+	@touch $(IDENTITY)
 
 interop-hosts: $(READY) $(ASSISTANTS)
 	@$(BIN)/python -m pytest -m interop $(ARGS) $(INTEROP)/test_hosts.py
@@ -125,7 +133,7 @@ lock: $(READY)
 
 # The same for npm, in a folder without node_modules: npm would keep the versions found there.
 interop-lock: $(READY)
-	@for each in $(INTEROP) $(HOSTS); do \
+	@for each in $(INTEROP) $(HOSTS) $(PROVIDER); do \
 		rm -rf .venv/interop && mkdir .venv/interop && \
 		cp $$each/package.json $$each/.npmrc .venv/interop && \
 		(cd .venv/interop && npm install --package-lock-only) && \
@@ -136,5 +144,5 @@ release-check: $(READY)
 	@$(BIN)/python -m scripts.release_check
 
 clean:
-	rm -rf $(INTEROP)/node_modules $(HOSTS)/node_modules .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
+	rm -rf $(INTEROP)/node_modules $(HOSTS)/node_modules $(PROVIDER)/node_modules .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
 	find telnyx_mcp tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
