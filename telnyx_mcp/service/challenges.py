@@ -170,7 +170,7 @@ class _Protected:
         if scheme.lower() != "bearer":
             return self.answers.no_token()
         try:
-            access = await self.tokens.judge(token.strip(" "))
+            access = await self.tokens.judge(token)
         except SubjectDenied as denied:
             _logger.warning("an access token was refused: %s", denied)
             return self.answers.denied()

@@ -237,14 +237,17 @@ async def test_the_scheme_may_be_written_in_small_letters(service: Service, issu
 
 
 @pytest.mark.parametrize(
-    "header", ["Basic YTpi", "Bearer", "bearer: x", "Token {}", "{}", "DPoP {}"]
+    "header", ["Basic YTpi", "Bearer", "bearer: x", "Token {}", "{}", "DPoP {}", "Bearer  {}"]
 )
-async def test_another_scheme_is_no_token(service: Service, issuer: Issuer, header: str) -> None:
+async def test_another_scheme_or_another_form_is_no_token(
+    service: Service, issuer: Issuer, header: str
+) -> None:
     token = issuer.token(service.url)
     message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
     answer = await service.post(message, authorization=header.format(token))
     assert answer.status_code == 401
-    assert ("error=" in answer.headers["www-authenticate"]) is (header == "Bearer")
+    is_bearer = header in ("Bearer", "Bearer  {}")
+    assert ("error=" in answer.headers["www-authenticate"]) is is_bearer
 
 
 async def test_two_authorization_headers_are_refused_though_both_are_good(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.exceptions import MCPError
 
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.account_server import AccountServer
@@ -148,6 +150,41 @@ async def test_a_client_reads_in_both_revisions(
     ):
         result = await client.call_tool("telnyx_get_balance", {})
         assert not result.is_error
+
+
+async def test_a_client_that_may_read_proposes_nothing_in_both_revisions(
+    service: Service, issuer: Issuer, sandbox: Sandbox, mode: Mode
+) -> None:
+    http = httpx2.AsyncClient(
+        headers={"authorization": f"Bearer {issuer.token(service.url)}"}, timeout=30
+    )
+    async with (
+        http,
+        Client(streamable_http_client(service.url, http_client=http), mode=mode) as client,
+    ):
+        with pytest.raises(MCPError):
+            await client.call_tool(PAYMENT, {"amount": "12.00"})
+    assert not sandbox.requests
+
+
+async def test_a_call_in_pieces_is_put_together_before_it_is_judged(
+    service: Service, issuer: Issuer
+) -> None:
+    async def in_pieces(message: dict[str, Any]) -> AsyncIterator[bytes]:
+        for letter in json.dumps(message):
+            yield letter.encode()
+
+    headers = {
+        "accept": "application/json, text/event-stream",
+        "content-type": "application/json",
+        "authorization": f"Bearer {issuer.token(service.url)}",
+    }
+    found = {}
+    for name in (PAYMENT, "telnyx_get_balance"):
+        content = in_pieces({**call(name), "params": {"name": name, "arguments": {}}})
+        answer = await service.http.post(service.url, content=content, headers=headers)
+        found[name] = answer.status_code
+    assert found == {PAYMENT: 403, "telnyx_get_balance": 200}
 
 
 @pytest.mark.parametrize("path", ["", "/mcp"])

@@ -11,6 +11,7 @@ from telnyx_mcp.approval.team.person import Person
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.service.tokens.claims import person_of
 from telnyx_mcp.service.tokens.config import IssuerConfig
+from telnyx_mcp.service.tokens.verifier import ServiceTokens
 from tests.service.conftest import running_service
 from tests.service.issuer import Issuer, signed
 
@@ -88,14 +89,28 @@ MAKERS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {"client_id": None, "azp": "assistant", "aud": ["api", "https://x.auth0.com/userinfo"]},
     ),
     "Okta": (
-        {"token_types": [""]},
+        {"token_types": [""], "subject_claim": "uid"},
         {"typ": None},
-        {"client_id": None, "cid": "assistant", "scope": None, "scp": ["telnyx:read"]},
+        {
+            "sub": "alice@example.com",
+            "uid": "alice",
+            "client_id": None,
+            "cid": "assistant",
+            "scope": None,
+            "scp": ["telnyx:read"],
+        },
     ),
     "Entra ID v2": (
-        {"token_types": ["JWT"], "scope_prefix": "api://id/"},
+        {"token_types": ["JWT"], "scope_prefix": "api://id/", "subject_claim": "oid"},
         {"typ": "JWT", "x5t": "abc"},
-        {"client_id": None, "azp": "assistant", "scope": None, "scp": "telnyx:read other"},
+        {
+            "sub": "another for each client",
+            "oid": "alice",
+            "client_id": None,
+            "azp": "assistant",
+            "scope": None,
+            "scp": "telnyx:read other",
+        },
     ),
     "Entra ID v1": (
         {"token_types": ["JWT"]},
@@ -117,6 +132,49 @@ async def test_tokens_of_several_makers_are_accepted_where_they_are_set_up(
         assert (await service.list_tools(token)).status_code == 200
         access = await service.tokens.verify_token(token)
         assert access is not None
-        assert access.client_id == "assistant"
+        assert (access.subject, access.client_id) == ("alice", "assistant")
     async with running_service(server, issuer.url, audience="api") as strict:
         assert (await strict.list_tools(token)).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("changed", "subject"),
+    [
+        ({"uid": "00u1"}, "00u1"),
+        ({}, None),
+        ({"uid": ""}, None),
+        ({"uid": None}, None),
+        ({"sub": "assistant"}, "assistant"),
+        ({"sub": "assistant", "uid": "00u1"}, "00u1"),
+    ],
+    ids=["a person", "without it", "empty", "null", "a program", "a person named as a program"],
+)
+async def test_who_a_person_is_may_be_in_another_claim_than_sub(
+    issuer: Issuer, changed: dict[str, Any], subject: str | None
+) -> None:
+    tokens = ServiceTokens(
+        IssuerConfig(url=issuer.url, subject_claim="uid"), "https://a.example/mcp"
+    )
+    access = await tokens.verify_token(
+        signed({**issuer.claims("https://a.example/mcp"), **changed})
+    )
+    assert (access and access.subject) == subject
+    await tokens.aclose()
+
+
+async def test_a_denied_subject_is_the_one_of_that_claim(issuer: Issuer) -> None:
+    config = IssuerConfig(url=issuer.url, subject_claim="uid", deny_subjects=("00u1",))
+    tokens = ServiceTokens(config, "https://a.example/mcp")
+    assert await tokens.verify_token(issuer.token("https://a.example/mcp", uid="00u1")) is None
+    await tokens.aclose()
+
+
+@pytest.mark.parametrize(("claim", "warned"), [("sub", True), ("oid", False)])
+async def test_it_is_logged_if_the_same_person_has_another_sub_on_the_page(
+    issuer: Issuer, caplog: pytest.LogCaptureFixture, claim: str, warned: bool
+) -> None:
+    issuer.extra_metadata = {"subject_types_supported": ["pairwise"]}
+    tokens = ServiceTokens(IssuerConfig(url=issuer.url, subject_claim=claim), "https://a.example")
+    assert await tokens.issuer.is_ready()
+    assert ("subject_claim" in caplog.text) is warned
+    await tokens.aclose()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from telnyx_mcp.service.tokens.claims import TokenRefused
 from telnyx_mcp.service.tokens.config import IssuerConfig
 from telnyx_mcp.service.tokens.fetching import IssuerHttp
+from telnyx_mcp.service.tokens.issuer import usable_keys
 from telnyx_mcp.service.tokens.verifier import ServiceTokens
 from tests.service.issuer import EC, ED, OTHER_RSA, RSA, Issuer, Key, signed
 
@@ -115,6 +116,38 @@ async def test_no_header_makes_a_foreign_signature_good(header: dict[str, Any]) 
     claims = issuer().claims(RESOURCE)
     _, payload, signature = signed(claims, OTHER_RSA).split(".")
     assert not await accepts(f"{unpadded(json.dumps(full).encode())}.{payload}.{signature}")
+
+
+FIELDS = ["kty", "use", "kid", "alg", "crv", "n", "e", "x", "y", "d", "key_ops", "x5c", "k"]
+VALUES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=6)
+    | st.lists(st.text(max_size=3), max_size=2)
+    | st.sampled_from(
+        ["RSA", "EC", "OKP", "oct", "sig", "P-256", "Ed25519", "X25519", "AQAB", "verify"]
+    )
+)
+
+
+@given(
+    st.none()
+    | st.text(max_size=3)
+    | st.lists(
+        st.none()
+        | st.dictionaries(st.sampled_from(FIELDS), VALUES)
+        | st.builds(
+            lambda key, more: {**key.as_dict(private=False), **more},
+            st.sampled_from(KEYS),
+            st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=2),
+        ),
+        max_size=3,
+    )
+)
+def test_keys_in_any_shape_are_used_or_left_out_without_an_error(published: object) -> None:
+    for each in usable_keys({"keys": published}):
+        assert each.key_type in ("RSA", "EC", "OKP")
 
 
 @given(st.text(max_size=40) | st.from_regex(r"[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*"))

@@ -55,12 +55,13 @@ class Expected:
             raise TokenRefused("it has expired")
         if any((_time(claims, name) or 0) > now + LEEWAY_SECONDS for name in ("nbf", "iat")):
             raise TokenRefused("it is not valid yet")
-        subject = _text(claims, ["sub"])
+        client = _text(claims, client_claims)
+        subject = self._subject(claims, client)
         if subject in self.config.deny_subjects:
             raise SubjectDenied("this service was set up to refuse this subject")
         return AccessToken(
             token=token,
-            client_id=_text(claims, client_claims),
+            client_id=client,
             scopes=sorted(_scopes(claims)),
             # The SDK compares it with its own clock, without a leeway.
             expires_at=None if expires is None else int(expires) + LEEWAY_SECONDS,
@@ -68,6 +69,14 @@ class Expected:
             subject=subject,
             claims=dict(claims),
         )
+
+    def _subject(self, claims: Mapping[str, Any], client: str) -> str:
+        """Who the token stands for: a person by the claim that was set up, a program by its client id."""
+        subject = _text(claims, ["sub"])
+        name = self.config.subject_claim
+        if name not in claims and subject == client:
+            return subject
+        return _text(claims, [name])
 
 
 def person_of(token: AccessToken, config: IssuerConfig) -> Person:

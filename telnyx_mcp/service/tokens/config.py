@@ -49,6 +49,10 @@ class IssuerConfig(BaseModel):
     """What tokens for this service name in `aud`. None: the address of the service, ending in /mcp."""
     token_types: Annotated[tuple[str, ...], Field(min_length=1)] = ("at+jwt",)
     """The `typ` in the header of its access tokens; "" for tokens without one."""
+    subject_claim: Name = "sub"
+    """The claim that says who a person is. It must have the same value here and where people sign in to
+    approve, or nobody can tell that a person approves their own proposal: "uid" for Okta, "oid" for
+    Entra ID."""
     groups_claim: Name = "groups"
     """The claim that lists the groups that roles are given to."""
     name_claims: tuple[Name, ...] = ("name", "email", "preferred_username")

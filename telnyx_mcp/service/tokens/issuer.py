@@ -59,6 +59,7 @@ class Issuer:
     ) -> None:
         self.http = http or IssuerHttp()
         self._url = config.url
+        self._subject_claim = config.subject_claim
         self._clock = clock
         self._known: _Known | None = None
         self._tried_at = float("-inf")
@@ -126,7 +127,7 @@ class Issuer:
         try:
             metadata = await self._discover()
             published = await self.http.get(_address(metadata, "jwks_uri"))
-            if not (keys := tuple(_usable_keys(published))):
+            if not (keys := tuple(usable_keys(published))):
                 raise FetchFailed("the issuer publishes no key that can be used")
             where = "introspection_endpoint"
             introspection = _address(metadata, where) if where in metadata else None
@@ -135,7 +136,19 @@ class Issuer:
             kept = "; its last keys stay in use" if self._known else ""
             _logger.warning("the keys of the issuer can't be read: %s%s", error, kept)
             return
+        if self._known is None and self._is_pairwise(metadata):
+            _logger.warning(
+                "the issuer gives each client another sub for the same person: name a claim in "
+                "[issuer] subject_claim that is the same for all, such as oid"
+            )
         self._known, self._failed = _Known(keys, introspection, self._clock()), False
+
+    def _is_pairwise(self, metadata: dict[str, Any]) -> bool:
+        """Whether a person's `sub` differs between the assistant and the page, so that nobody would
+        notice that they approve their own proposal."""
+        kinds = metadata.get("subject_types_supported")
+        is_known = isinstance(kinds, list) and "public" not in kinds
+        return self._subject_claim == "sub" and is_known
 
     async def _discover(self) -> dict[str, Any]:
         """The issuer's metadata, from the first well-known place that has it. Raises `FetchFailed`."""
@@ -154,15 +167,16 @@ class Issuer:
         raise FetchFailed("; ".join(reasons))
 
 
-def well_known_places(issuer: str) -> tuple[str, str, str]:
+def well_known_places(issuer: str) -> list[str]:
     """Where an issuer may publish its metadata: by RFC 8414, by OpenID Connect, and by both at once."""
     parts = urlsplit(issuer)
     origin, path = f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/")
-    return (
+    places = (
         f"{origin}/.well-known/oauth-authorization-server{path}",
         f"{origin}{path}/.well-known/openid-configuration",
         f"{origin}/.well-known/openid-configuration{path}",
     )
+    return list(dict.fromkeys(places))  # without a path the last two are the same
 
 
 def _address(metadata: dict[str, Any], name: str) -> str:
@@ -175,7 +189,7 @@ def _with_id(known: _Known, kid: str | None) -> Sequence[Key]:
     return known.keys if kid is None else [each for each in known.keys if each.get("kid") == kid]
 
 
-def _usable_keys(published: dict[str, Any]) -> Iterator[Key]:
+def usable_keys(published: dict[str, Any]) -> Iterator[Key]:
     """The public keys for signatures. Those of other kinds are left out."""
     listed = published.get("keys")
     for each in listed[:MOST_KEYS] if isinstance(listed, list) else ():
