@@ -119,8 +119,8 @@ def transport_of(
     watch: PaceWatch | None = None,
     say: Callable[[str], object] | None = None,
 ) -> Transport:
-    """The way to Telnyx for these settings, whose key was looked up. `watch` is told of waits and refusals,
-    `say` (stderr) that the pace is not shared."""
+    """The way to Telnyx for these settings, whose key was looked up. `watch` is notified of waits and
+    refusals, `say` (stderr) if the pace is not shared."""
     key = settings.api_key.get_secret_value() if settings.api_key else ""
     state_url = settings.state_url.get_secret_value() if settings.state_url else None
     return Transport(

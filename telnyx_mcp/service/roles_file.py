@@ -1,4 +1,4 @@
-"""The roles in force. They are read anew from service.toml when the service is told to (SIGHUP)."""
+"""The roles in force. They are read again from service.toml at SIGHUP."""
 
 from __future__ import annotations
 

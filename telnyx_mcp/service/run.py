@@ -43,7 +43,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """What is served, and what is told of signals."""
+    """What is served, and what a signal changes."""
 
     app: ASGIApp
     """MCP and the pages, with its lifespan."""
@@ -97,7 +97,7 @@ def _is_stream(scope: Scope) -> bool:
 
 
 def _nothing() -> None:
-    """Nobody is told that metrics are served."""
+    """Metrics are served without a word about it."""
 
 
 async def _at_once() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class PaceWatch:
-    """Told of waits and refusals; this one takes no notice. `endpoint` is a path of the API's document,
+    """Notified of waits and refusals; this one ignores them. `endpoint` is a path of the API's document,
     without ids."""
 
     def waited(self, endpoint: str, seconds: float) -> None:
