@@ -9,7 +9,7 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from urllib.parse import parse_qsl
 
 from joserfc import jws
@@ -159,10 +159,12 @@ def signed(claims: object, key: Any = RSA, header: Mapping[str, Any] | None = No
     return jws.serialize_compact(full, payload, key, registry=_AnyAlgorithm())
 
 
+AnyIssuer = TypeVar("AnyIssuer", bound=Issuer)
+
+
 @asynccontextmanager
-async def running_issuer() -> AsyncIterator[Issuer]:
-    """An issuer behind a real port."""
-    issuer = Issuer()
+async def serving(issuer: AnyIssuer) -> AsyncIterator[AnyIssuer]:
+    """This issuer behind a real port."""
     listening = await asyncio.start_server(issuer.serve, "127.0.0.1", 0)
     issuer.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     try:
@@ -170,3 +172,10 @@ async def running_issuer() -> AsyncIterator[Issuer]:
     finally:
         issuer.held.set()
         listening.close()
+
+
+@asynccontextmanager
+async def running_issuer() -> AsyncIterator[Issuer]:
+    """An issuer behind a real port."""
+    async with serving(Issuer()) as issuer:
+        yield issuer

@@ -61,6 +61,7 @@ class TeamGate(Gate):
     ) -> None:
         nobody_here = Channels("terminal")
         super().__init__(open_ledger, nobody_here, now, request_for, sleep, directions)
+        self.directions: TeamDirections = directions
         self._person = person
         self._roles = roles
         self._lifetime = lifetime
@@ -212,6 +213,10 @@ class TeamGate(Gate):
             by=signatory_of(person).label,
         )
         return resolved or await self.check(id)
+
+    async def announce_lost(self) -> None:
+        """Announces the changes whose sender ended before it recorded an outcome. Raises `NotAllowed`."""
+        await in_thread((await self.ledger()).announce_lost, self._now())
 
     def permissions(self, person: Person) -> Permissions:
         """What this person may do now."""

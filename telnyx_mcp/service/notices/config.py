@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict
 
 from telnyx_mcp.approval.team.notices import NoticeKind
@@ -14,5 +16,8 @@ class NoticesConfig(BaseModel):
 
     kinds: tuple[NoticeKind, ...] = tuple(NoticeKind)
     """What is announced: proposed, approved (one of two), outcome, unknown."""
+    format: Literal["text", "adaptive_card"] = "text"
+    """What the webhook takes: `text` for Slack, Mattermost and Google Chat, `adaptive_card` for the
+    workflows of Microsoft Teams."""
     with_amounts: bool = False
     """Whether a notice names the amount."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.starlette_client import OAuth
-from httpx import HTTPError, HTTPStatusError
+from httpx2 import HTTPError, HTTPStatusError
 from joserfc.errors import JoseError
 from pydantic import SecretStr
 from starlette.requests import Request
