@@ -92,7 +92,7 @@ class LedgerMoves(LedgerAccounts):
         connection.execute(changes.update().where(*future).values(seen_at=ticks(now)))
 
     def _make_room(self, connection: sa.Connection, operation: str, now: datetime) -> None:
-        """Allows one open question at a time, and none within `LIFETIME` of a declined payment.
+        """Allows each person one open question at a time, and none within `LIFETIME` of a declined payment.
 
         Raises `Blocked` while another question waits.
         """
@@ -100,10 +100,10 @@ class LedgerMoves(LedgerAccounts):
         for change in list(self._changes(connection, waiting, now)):
             if change.state is State.EXPIRED:
                 self._expire(connection, change, now)
-            elif change.state is State.VOID:
-                self._void(connection, change, change.outcome_text, now)
             elif not self.is_own(change):
                 continue
+            elif change.state is State.VOID:
+                self._void(connection, change, change.outcome_text, now)
             elif change.closed:
                 self._void(connection, change, REPLACED, now)
             elif self._policy.one_question:
