@@ -102,9 +102,11 @@ class LedgerMoves(LedgerAccounts):
                 self._expire(connection, change, now)
             elif change.state is State.VOID:
                 self._void(connection, change, change.outcome_text, now)
+            elif not self.is_own(change):
+                continue
             elif change.closed:
                 self._void(connection, change, REPLACED, now)
-            elif self._policy.one_question and self.is_own(change):
+            elif self._policy.one_question:
                 raise Blocked(QuestionOpen(change), self.directions)
         if operation != PAYMENT:
             return

@@ -46,7 +46,8 @@ class NotPermitted(NotAllowed):
 
 class TeamGate(Gate):
     """Carries out what people propose and others approve. `person` is who makes the present call, `roles`
-    what people may do now, `lifetime` how long a proposal waits."""
+    what people may do now, `lifetime` how long a proposal waits; a
+    call waits `wait` seconds for its approval."""
 
     def __init__(
         self,
@@ -58,6 +59,7 @@ class TeamGate(Gate):
         directions: TeamDirections,
         lifetime: timedelta,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+        wait: float = PAGE_SECONDS,
     ) -> None:
         nobody_here = Channels("terminal")
         super().__init__(open_ledger, nobody_here, now, request_for, sleep, directions)
@@ -65,6 +67,7 @@ class TeamGate(Gate):
         self._person = person
         self._roles = roles
         self._lifetime = lifetime
+        self._wait = wait
 
     # --- the assistant's side --------------------------------------------------------------------
 
@@ -100,12 +103,12 @@ class TeamGate(Gate):
         self, ledger: Ledger, change: Change, context: RequestContext
     ) -> tuple[AskOutcome | InputRequiredResult | None, Decision | None]:
         """What the caller answers, if they may approve it themselves; else the change waits for others,
-        and this call for up to `PAGE_SECONDS`."""
+        and this call for a while."""
         if self._asks_requester(change, context):
             if not elicitation.brings_answer(change, context):
                 return elicitation.question(change), None
             return await self._answered(ledger, change, context)
-        with anyio.move_on_after(PAGE_SECONDS):
+        with anyio.move_on_after(self._wait):
             await context.report_progress(0, message="Waiting for somebody to approve it")
             while (await reread(ledger, change, self._now())).state in PENDING:
                 await self._sleep(POLL_SECONDS)
