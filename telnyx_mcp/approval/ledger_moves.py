@@ -97,13 +97,11 @@ class LedgerMoves(LedgerAccounts):
         Raises `Blocked` while another question waits.
         """
         waiting = self._own_rows().where(Row.state.in_(list(WAITING)))
-        for change in list(self._changes(connection, waiting, now)):
+        for change in list(filter(self.is_own, self._changes(connection, waiting, now))):
             if change.state is State.EXPIRED:
                 self._expire(connection, change, now)
             elif change.state is State.VOID:
                 self._void(connection, change, change.outcome_text, now)
-            elif not self.is_own(change):
-                continue
             elif change.closed:
                 self._void(connection, change, REPLACED, now)
             elif self._policy.one_question:

@@ -21,7 +21,7 @@ from tests.service.people import approved, signed_in
 from tests.service.signing_in import SignInIssuer, running_sign_in_issuer
 from tests.support.polling import until
 from tests.support.postgresql_cluster import Cluster
-from tests.support.service_processes import Fleet, fleet
+from tests.support.service_processes import Fleet, fleet, log_has
 
 pytestmark = pytest.mark.faults
 
@@ -240,7 +240,7 @@ async def test_roles_are_read_again_on_sighup_and_a_mistake_leaves_the_old_ones(
         for text, logged in ((mistaken, "not read again"), (stricter, "were read again")):
             replica.config.write_text(text, encoding="utf-8")
             replica.signal(signal.SIGHUP)
-            await until(lambda logged=logged: logged in replica.log.read_text(encoding="utf-8"))
+            await log_has(replica, logged)
             async with client(running, issuer) as it:
                 names = {each.name for each in (await it.list_tools()).tools}
             assert (PAY in names) == (logged == "not read again")

@@ -572,7 +572,7 @@ class TeamMachine(RuleBasedStateMachine):
         who = {"issuer": by.issuer, "subject": by.subject}
         with self.store.write() as connection:
             if whole:
-                told = {f"decider_{key}": value for key, value in who.items()}
+                told: dict[str, Any] = {f"decider_{key}": value for key, value in who.items()}
                 told = {
                     **told,
                     "state": State.APPROVED,
