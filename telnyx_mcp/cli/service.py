@@ -44,8 +44,8 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Serves until SIGTERM; or checks, or asks. 0 if that was done."""
     if missing := [each for each in NEEDED if not _is_there(each)]:
         raise CommandError(
-            f"the service needs packages that are not installed ({', '.join(missing)}): "
-            "pip install 'telnyx-account-mcp[service]'"
+            f"the service needs packages that are not installed ({', '.join(missing)}). Install "
+            "telnyx-account-mcp again from its clone, with its extra: pip install '.[service]'"
         )
     if options.act == "health":
         return _ask_health(options.config, terminal)

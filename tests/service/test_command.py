@@ -79,7 +79,7 @@ def test_without_the_extra_it_says_what_to_install(
 
     monkeypatch.setattr("telnyx_mcp.cli.service.find_spec", missing)
     assert main(["service", "--check", "--config", str(file)]) == 2
-    assert "pip install 'telnyx-account-mcp[service]'" in capsys.readouterr().err
+    assert "pip install '.[service]'" in capsys.readouterr().err
 
 
 def test_health_says_that_no_replica_answers(

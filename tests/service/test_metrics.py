@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -109,6 +111,20 @@ async def test_waits_for_the_pace_and_answers_429_are_counted() -> None:
     assert 'telnyx_mcp_rate_limited_total{by="telnyx",endpoint="/invoices"} 1.0' in text
     assert 'telnyx_mcp_pace_turned_away_total{endpoint="/invoices"} 1.0' in text
     assert 'telnyx_mcp_pace_wait_seconds_count{endpoint="/invoices"} 1.0' in text
+
+
+async def test_the_metrics_of_the_documentation_exist() -> None:
+    counts = LedgerCounts({"proposed": 1}, decisions={"approved": 1})
+    watched = telemetry({}, lambda: counts)
+    watched.metrics.call("telnyx_get_balance", "ok", 0.2)
+    watched.metrics.waited("/invoices", 0.2)
+    watched.metrics.turned_away("/invoices")
+    watched.metrics.refused("/invoices", own=True)
+    page = (Path(__file__).parents[2] / "docs" / "service.md").read_text("utf-8")
+    named = set(re.findall(r"`(telnyx_mcp_[a-z_]+)`", page))
+    text = (await shown(watched)).text
+    assert named
+    assert {each for each in named if each not in text} == set()
 
 
 def test_traces_go_to_the_collector_of_the_environment_or_nowhere() -> None:
