@@ -431,6 +431,16 @@ async def test_an_answer_that_comes_after_the_role_was_taken_away_sends_nothing(
     assert team.sent == []
 
 
+async def test_a_decline_that_comes_after_the_role_was_taken_away_counts(team: Team) -> None:
+    asked = await team.calls(ALICE, call=Call(asks=True))
+    assert isinstance(asked, InputRequiredResult)
+    declines = ElicitResult(action="decline")
+    call = Call(asks=True, state=asked.request_state, answer=declines)
+    outcome = await team.calls(person("alice", "buyer"), call=call)
+    assert isinstance(outcome, Outcome)
+    assert outcome.change.state is State.DECLINED
+
+
 async def test_an_answer_to_another_persons_question_is_refused(team: Team) -> None:
     asked = await team.calls(ALICE, call=Call(asks=True))
     assert isinstance(asked, InputRequiredResult)
