@@ -160,6 +160,7 @@ async def test_who_approves_sends_at_once(team: Team) -> None:
     after = await team.gate.approve(change.id, BOB)
     assert after.state is State.SUCCEEDED
     assert after.requester == change.requester
+    assert after.requested_via == "client-1"
     assert after.decider
     assert (after.decider.subject, after.channel) == ("bob", "page")
     assert team.sent == [{"amount": "20.00"}]
