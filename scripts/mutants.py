@@ -27,6 +27,12 @@ from queue import Queue
 
 MODULES: dict[str, tuple[str, ...]] = {
     "telnyx_mcp/approval/page": ("tests/approval", "tests/process/test_decisions.py"),
+    "telnyx_mcp/approval/team": (
+        "tests/approval/test_team_gate.py",
+        "tests/approval/test_team_ledger.py",
+        "tests/approval/test_roles.py",
+        "tests/approval/test_team_machine.py",
+    ),
     "telnyx_mcp/approval": ("tests/approval", "tests/hostile/test_questions.py"),
     "telnyx_mcp/config": ("tests/hostile", "tests/test_keys.py", "tests/test_profiles.py"),
     "telnyx_mcp/storage": ("tests/approval/test_store.py", "tests/test_state_url.py"),

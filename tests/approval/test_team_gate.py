@@ -160,6 +160,7 @@ async def test_who_approves_sends_at_once(team: Team) -> None:
     after = await team.gate.approve(change.id, BOB)
     assert after.state is State.SUCCEEDED
     assert after.requester == change.requester
+    assert after.requested_via == "client-1"
     assert after.decider
     assert (after.decider.subject, after.channel) == ("bob", "page")
     assert team.sent == [{"amount": "20.00"}]
@@ -429,6 +430,16 @@ async def test_an_answer_that_comes_after_the_role_was_taken_away_sends_nothing(
     assert isinstance(outcome, Outcome)
     assert (outcome.change.state, outcome.ask_outcome) == (State.PROPOSED, AskOutcome.IN_TEAM)
     assert team.sent == []
+
+
+async def test_a_decline_that_comes_after_the_role_was_taken_away_counts(team: Team) -> None:
+    asked = await team.calls(ALICE, call=Call(asks=True))
+    assert isinstance(asked, InputRequiredResult)
+    declines = ElicitResult(action="decline")
+    call = Call(asks=True, state=asked.request_state, answer=declines)
+    outcome = await team.calls(person("alice", "buyer"), call=call)
+    assert isinstance(outcome, Outcome)
+    assert outcome.change.state is State.DECLINED
 
 
 async def test_an_answer_to_another_persons_question_is_refused(team: Team) -> None:

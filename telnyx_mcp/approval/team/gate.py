@@ -119,10 +119,13 @@ class TeamGate(Gate):
         approval by the requester, which a role has to allow."""
         if not elicitation.is_modern(context) or not elicitation.can_ask(context):
             return False
+        brings_answer = elicitation.brings_answer(change, context)
+        if brings_answer and elicitation.answer(change, context) is AskOutcome.DECLINED:
+            return True
         if not self._may_approve_own(change, self._person()):
             return False
         waited = (self._now() - change.proposed_at).total_seconds()
-        return elicitation.brings_answer(change, context) or waited < CLIENT_SECONDS
+        return brings_answer or waited < CLIENT_SECONDS
 
     async def _answered(
         self, ledger: Ledger, change: Change, context: RequestContext
