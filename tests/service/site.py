@@ -91,6 +91,8 @@ class Site:
     team: TeamServer
     origin: str
     issuer: SignInIssuer
+    issuer_url: str
+    """Who signs people in; not always `issuer`."""
     now: Ahead
     stack: AsyncExitStack
 
@@ -108,7 +110,7 @@ class Site:
     async def proposed(self, amount: str = "120.00", by: str = "alice") -> Change:
         ledger = await self.team.gate.ledger()
         who = Requester(
-            Signatory(self.issuer.url, by, by.title()), two_approvers_above=Decimal("400.00")
+            Signatory(self.issuer_url, by, by.title()), two_approvers_above=Decimal("400.00")
         )
         return await in_thread(payment, ledger.seen_by(who), amount)
 
@@ -117,8 +119,13 @@ class Site:
 
 
 @asynccontextmanager
-async def running_site(settings: Settings) -> AsyncIterator[Site]:
-    """The pages of a sandbox account, and an issuer that signs people in."""
+async def running_site(
+    settings: Settings,
+    issuer_url: str | None = None,
+    client: tuple[str, str] = (PAGES, PAGES_SECRET),
+) -> AsyncIterator[Site]:
+    """The pages of a sandbox account, with people signed in by an issuer of ours, or by another one
+    that knows the pages as `client`."""
     async with AsyncExitStack() as stack:
         issuer = await stack.enter_async_context(running_sign_in_issuer())
         issuer.groups = {name: list(groups) for name, groups in GROUPS.items()}
@@ -135,11 +142,13 @@ async def running_site(settings: Settings) -> AsyncIterator[Site]:
             RequestStateSecurity(keys=[KEYS[0]]),
         )
         stack.push_async_callback(team.mcp.accounts.aclose)
-        config = SignInConfig(client_id=PAGES)
-        sign_in = SignIn(issuer.url, config, SecretStr(PAGES_SECRET), origin)
+        name, secret = client
+        signed_in_by = issuer_url or issuer.url
+        config = SignInConfig(client_id=name)
+        sign_in = SignIn(signed_in_by, config, SecretStr(secret), origin)
         pages = Pages(team.gate, Sessions(store, KEYS, now), sign_in, origin, KEYS, now)
         await stack.enter_async_context(served(pages.app(), listening))
-        yield Site(team, origin, issuer, now, stack)
+        yield Site(team, origin, issuer, signed_in_by, now, stack)
 
 
 def _nobody() -> Any:
