@@ -119,16 +119,21 @@ mutants: $(READY)
 	@$(BIN)/python -m scripts.mutants $(ARGS)
 
 # Names, versions and hashes for every supported Python on Linux, macOS and Windows: no addresses.
-# requirements.txt is the part of it that the server itself needs, for the image and the bundle.
+# requirements.txt is the part of it that the server itself needs, for the bundle; with the service's,
+# for the image, requirements-service.txt.
 lock: $(READY)
 	@command -v uv >/dev/null || $(BIN)/python -m pip install --disable-pip-version-check -qq uv
 	@PATH="$(BIN):$$PATH" $(LOCK) $(EVERYTHING) --output-file .venv/constraints.txt
 	@PATH="$(BIN):$$PATH" $(LOCK) --constraints .venv/constraints.txt --output-file .venv/requirements.txt
+	@PATH="$(BIN):$$PATH" $(LOCK) --extra service --constraints .venv/constraints.txt \
+		--output-file .venv/requirements-service.txt
 	@if grep -n '://' .venv/*.txt; then echo 'lock: an address has got in' >&2; exit 1; fi
 	@{ echo '# Every dependency, its version and its hashes. Written by `make lock`.'; \
 		cat .venv/constraints.txt; } > constraints.txt
 	@{ echo '# What the server itself needs, out of constraints.txt. Written by `make lock`.'; \
 		cat .venv/requirements.txt; } > requirements.txt
+	@{ echo '# What the server and the service need, out of constraints.txt. Written by `make lock`.'; \
+		cat .venv/requirements-service.txt; } > requirements-service.txt
 	@echo "lock: $$(grep -c '==' constraints.txt) packages in constraints.txt"
 
 # The same for npm, in a folder without node_modules: npm would keep the versions found there.

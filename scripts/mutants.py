@@ -32,6 +32,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "telnyx_mcp/storage": ("tests/approval/test_store.py", "tests/test_state_url.py"),
     "telnyx_mcp/telnyx": ("tests/telnyx",),
     "telnyx_mcp/billing": ("tests/billing", "tests/test_periods.py", "tests/tools"),
+    "telnyx_mcp/service/tokens": ("tests/service",),
+    "telnyx_mcp/service/challenges.py": ("tests/service",),
     "telnyx_mcp/untrusted": ("tests/test_untrusted.py", "tests/hostile/test_strangers_text.py"),
 }
 """What is changed, and the tests that should notice; the longest prefix of a file counts."""

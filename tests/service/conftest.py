@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +23,7 @@ from telnyx_mcp.service.tokens.verifier import ServiceTokens
 from telnyx_mcp.tools import TOOLS
 from tests.service.issuer import INTROSPECTION_SECRET, Issuer, running_issuer
 from tests.support.polling import until
+from tests.support.postgresql_cluster import Cluster, running_cluster
 
 CHANGING = frozenset(each.name for each in TOOLS if each.changes)
 
@@ -133,4 +134,11 @@ async def introspecting(server: AccountServer, issuer: Issuer) -> AsyncIterator[
     async with running_service(
         server, issuer.url, INTROSPECTION_SECRET, introspection_client_id="service"
     ) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL of the tests' own."""
+    with running_cluster() as running:
         yield running

@@ -192,6 +192,10 @@ CASES: dict[str, Case] = {
 }
 
 
+@pytest.mark.attack(
+    "Access tokens that are forged, altered, expired, unsigned, for another service or of another issuer",
+    "401 with the reason; nothing is done",
+)
 @pytest.mark.parametrize("name", CASES)
 async def test_a_token_is_accepted_if_it_is_good_and_refused_with_the_reason_if_not(
     service: Service, issuer: Issuer, name: str
@@ -236,6 +240,10 @@ async def test_the_scheme_may_be_written_in_small_letters(service: Service, issu
     assert (await service.post(message, authorization=f"bearer {token}")).status_code == 200
 
 
+@pytest.mark.attack(
+    "Two Authorization headers, of which a proxy reads the other one",
+    "400",
+)
 @pytest.mark.parametrize(
     "header", ["Basic YTpi", "Bearer", "bearer: x", "Token {}", "{}", "DPoP {}", "Bearer  {}"]
 )

@@ -41,6 +41,10 @@ def challenge(scope: str, error: str, service: Service) -> str:
     return f'{error}resource_metadata="{where}", scope="{scope}"'
 
 
+@pytest.mark.attack(
+    "Requests without a token, for any path",
+    "401; no body is read and the issuer is not asked",
+)
 async def test_without_a_token_the_challenge_names_the_scope_and_no_error(
     service: Service,
 ) -> None:
@@ -84,6 +88,10 @@ async def test_with_both_scopes_a_changing_tool_is_called(service: Service, issu
     assert "paying 12.00" in answer.text
 
 
+@pytest.mark.attack(
+    "A payment hidden from the check of scopes: in a batch, escaped, in another encoding, with keys twice",
+    "403; nothing reaches Telnyx",
+)
 @pytest.mark.parametrize(
     "hidden",
     [

@@ -63,6 +63,10 @@ async def test_an_unknown_token_is_refused(introspecting: Service) -> None:
     assert await status(introspecting) == 401
 
 
+@pytest.mark.attack(
+    "A revoked token that is not a JWT",
+    "It is refused after 30 seconds at the latest",
+)
 @pytest.mark.parametrize("missing", ["iss", "exp"])
 async def test_what_the_issuer_need_not_say_may_be_missing(
     introspecting: Service, issuer: Issuer, missing: str

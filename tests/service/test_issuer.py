@@ -45,6 +45,10 @@ async def test_a_new_key_is_fetched_when_a_token_names_it(service: Service, issu
     assert await status(service, issuer) == 401, "the old key was withdrawn"
 
 
+@pytest.mark.attack(
+    "A flood of tokens that name unknown keys",
+    "The issuer is asked once in 30 seconds",
+)
 async def test_a_withdrawn_key_is_forgotten_after_ten_minutes(
     service: Service, issuer: Issuer
 ) -> None:
@@ -186,6 +190,10 @@ async def test_metadata_of_another_issuer_is_not_used(service: Service, issuer: 
     assert issuer.asked["/jwks"] == 0
 
 
+@pytest.mark.attack(
+    "The issuer's metadata names keys at an address without https",
+    "They are not fetched",
+)
 @pytest.mark.parametrize("address", ["http://198.51.100.1/jwks", "file:///etc/passwd", "", 7, None])
 async def test_keys_at_an_address_without_https_are_not_fetched(
     service: Service, issuer: Issuer, address: object

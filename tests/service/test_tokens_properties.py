@@ -102,6 +102,10 @@ async def test_a_signed_token_whose_claim_has_any_other_value_is_refused(
         assert not await accepts(signed(claims))
 
 
+@pytest.mark.attack(
+    "A header that brings its own key or algorithm",
+    "The signature is checked with the issuer's key only",
+)
 @given(
     st.dictionaries(
         st.sampled_from(["alg", "kid", "typ", "jwk", "jku", "x5c", "crit", "b64", "zip", "cty"]),

@@ -49,12 +49,16 @@ approve_up_to = "500.00"
 """
 HAPROXY_CFG = """\
 global
-    log stderr format raw local0 warning
+    log stderr format raw local0 info
 defaults
     mode http
+    log global
+    option httplog
+    option dontlog-normal
     timeout connect 5s
     timeout client 90s
     timeout server 90s
+    timeout check 10s
     option redispatch
     retries 3
 frontend public
@@ -169,7 +173,7 @@ async def fleet(
         "TELNYX_BASE_URL": sandbox.base_url,
         "TELNYX_MCP_STATE_URL": state_url,
         "TELNYX_MCP_SERVICE_SECRET": SECRET,
-        "TELNYX_MCP_SIGN_IN_SECRET": "a-made-up-secret-of-the-sign-in",
+        "TELNYX_MCP_SIGN_IN_SECRET": "a-made-up-secret-of-the-pages",
         "XDG_CONFIG_HOME": str(folder / "config"),
     }
     replicas = [
@@ -204,11 +208,10 @@ async def _haproxy(
     config = folder / "haproxy.cfg"
     host = public_url.removeprefix("http://")
     config.write_text(HAPROXY_CFG.format(port=port, servers=servers, host=host), encoding="utf-8")
-    process = await asyncio.create_subprocess_exec(
-        *(program, "-db", "-f", str(config)),
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
+    with (folder / "haproxy.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            *(program, "-db", "-f", str(config)), stdout=log, stderr=log
+        )
     try:
         await accepts(port)
         async with httpx2.AsyncClient(timeout=5) as http:

@@ -12,7 +12,7 @@ from telnyx_mcp.approval.team.notices import NoticeKind
 class NoticesConfig(BaseModel):
     """Notices go to the webhook of TELNYX_MCP_NOTICE_URL; without it there are none."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     kinds: tuple[NoticeKind, ...] = tuple(NoticeKind)
     """What is announced: proposed, approved (one of two), outcome, unknown."""

@@ -12,7 +12,7 @@ Name = Annotated[str, Field(min_length=1)]
 class SignInConfig(BaseModel):
     """The OpenID Connect client of the pages. Its secret is TELNYX_MCP_SIGN_IN_SECRET."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     client_id: Name
     """The client that the issuer knows the pages as. Its redirect address is PUBLIC_URL/sign-in/callback."""

@@ -10,12 +10,12 @@ from mcp.server.auth.provider import AccessToken
 
 from telnyx_mcp.approval.team.person import Person
 from telnyx_mcp.service.tokens.config import IssuerConfig
+from telnyx_mcp.untrusted import one_line
 
 LEEWAY_SECONDS = 30
 """How far the clocks of the issuer and of this service may be apart."""
 _LATEST = 1 << 40
 """Seconds since 1970 that no sane token names."""
-_LONGEST_NAME = 200
 
 
 class TokenRefused(Exception):
@@ -85,22 +85,21 @@ def person_of(token: AccessToken, config: IssuerConfig) -> Person:
     return Person(
         issuer=config.url,
         subject=token.subject or "",
-        name=_name(claims, config.name_claims),
-        groups=_groups(claims.get(config.groups_claim)),
+        name=name_in(claims, config.name_claims),
+        groups=groups_in(claims, config.groups_claim),
         client_id=token.client_id,
     )
 
 
-def _name(claims: Mapping[str, Any], places: Iterable[str]) -> str:
-    for place in places:
-        if isinstance(value := claims.get(place), str):
-            printable = "".join(each for each in value if each.isprintable()).strip()
-            if printable:
-                return printable[:_LONGEST_NAME]
-    return ""
+def name_in(claims: Mapping[str, Any], places: Iterable[str]) -> str:
+    """The name of a person: the first of these claims that has one, on one line."""
+    names = (one_line(value) for each in places if isinstance(value := claims.get(each), str))
+    return next((each for each in names if each), "")
 
 
-def _groups(listed: object) -> frozenset[str]:
+def groups_in(claims: Mapping[str, Any], place: str) -> frozenset[str]:
+    """The groups in this claim: a list, or one text."""
+    listed = claims.get(place)
     values = listed if isinstance(listed, list) else [listed]
     return frozenset(each for each in values if isinstance(each, str) and each)
 

@@ -41,7 +41,7 @@ Name = Annotated[str, Field(min_length=1)]
 class IssuerConfig(BaseModel):
     """The issuer of the access tokens."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     url: Annotated[str, AfterValidator(https_only), AfterValidator(_without_query)]
     """The issuer, letter by letter as its tokens name it in `iss`: with a slash at its end or without."""

@@ -97,11 +97,12 @@ const key = (type, options, more) => ({
 });
 
 const configuration = {
+  // So that a port on loopback is a client's own affair (RFC 8252), and http elsewhere is refused.
+  clientDefaults: { application_type: "native" },
   clients: [
     {
       client_id: "assistant",
       client_name: "An assistant",
-      application_type: "native", // so that its port on loopback is its own affair (RFC 8252)
       token_endpoint_auth_method: "none",
       grant_types: ["authorization_code", "refresh_token"],
       redirect_uris: ["http://127.0.0.1/callback", "http://localhost/callback"],
@@ -109,7 +110,6 @@ const configuration = {
     {
       client_id: "pages",
       client_secret: "the-secret-of-pages-in-tests",
-      application_type: "native",
       grant_types: ["authorization_code"],
       redirect_uris: ["http://127.0.0.1/sign-in/callback", ...(given.redirects ?? [])],
       post_logout_redirect_uris: ["http://127.0.0.1/"],
