@@ -25,7 +25,7 @@ class SignInIssuer(Issuer):
         self.signs_in = "alice"
         self.groups: dict[str, list[str]] = {}
         self.named_in_answers: str | None = None
-        """The issuer that the redirect names (`iss`), where that is another one."""
+        """The issuer that the redirect names (`iss`), where that is another one; "" for none."""
         self.refuses_tokens = False
         """Whether userinfo no longer accepts access tokens."""
         self._codes: dict[str, dict[str, str]] = {}
@@ -55,7 +55,8 @@ class SignInIssuer(Issuer):
         assert asked["code_challenge_method"] == "S256"
         code = secrets.token_urlsafe(8)
         self._codes[code] = {**asked, "sub": self.signs_in}
-        back = {"code": code, "state": asked["state"], "iss": self.named_in_answers or self.url}
+        named = self.url if self.named_in_answers is None else self.named_in_answers
+        back = {"code": code, "state": asked["state"], **({"iss": named} if named else {})}
         return response(302, {}, f"location: {asked['redirect_uri']}?{urlencode(back)}\r\n")
 
     def _token(self, headers: Mapping[str, str], form: dict[str, str]) -> bytes:

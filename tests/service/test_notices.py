@@ -19,7 +19,8 @@ from pydantic import SecretStr
 from telnyx_mcp.approval.change import PAYMENT, Approval, Change, Signatory, State
 from telnyx_mcp.approval.ledger import Ledger
 from telnyx_mcp.approval.policy import Policy
-from telnyx_mcp.approval.team.notices import NoticeKind
+from telnyx_mcp.approval.reasons import NotAllowed
+from telnyx_mcp.approval.team.notices import NoticeKind, new_notice
 from telnyx_mcp.approval.team.requester import Requester
 from telnyx_mcp.service.notices.config import NoticesConfig
 from telnyx_mcp.service.notices.delivery import (
@@ -229,6 +230,25 @@ async def test_a_replica_that_ended_while_it_delivered_leaves_the_notice_to_anot
     now.moment += timedelta(minutes=2)
     await deliver(made)
     assert len(chat.got) == 1
+
+
+async def test_a_change_that_can_not_be_read_holds_up_no_other_notice(
+    store: Store, ledger: Ledger, chat: Chat, now: Clock
+) -> None:
+    with store.write() as connection:
+        connection.execute(notices.insert().values(new_notice("lost", NoticeKind.OUTCOME, NOW)))
+    change = proposed(ledger)
+    made = delivery(store, ledger, chat, now)
+    find = made._find
+
+    async def find_or_fail(id: str) -> Change:
+        if id == "lost":
+            raise NotAllowed("The row is damaged.")
+        return await find(id)
+
+    made._find = find_or_fail
+    await deliver(made)
+    assert [change.id in text for text in chat.texts] == [True]
 
 
 @pytest.mark.parametrize(

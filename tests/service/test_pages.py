@@ -4,147 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, closing
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from typing import Any
 
 import httpx2
 import pytest
-from mcp.server.request_state import RequestStateSecurity
-from pydantic import SecretStr
 
-from telnyx_mcp.approval.change import Change, Signatory, State
-from telnyx_mcp.approval.ledger_async import in_thread
-from telnyx_mcp.approval.team.requester import Requester
-from telnyx_mcp.approval.team.roles import Role, Roles
+from telnyx_mcp.approval.change import State
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
-from telnyx_mcp.service.build import Team, TeamServer, build_team_server
-from telnyx_mcp.service.pages.app import Pages
-from telnyx_mcp.service.pages.config import SignInConfig
-from telnyx_mcp.service.pages.sessions import LIFETIME, Sessions
-from telnyx_mcp.service.pages.sign_in import SignIn
-from telnyx_mcp.storage.store import Store
-from tests.service.conftest import loopback_socket, served
-from tests.service.signing_in import PAGES, PAGES_SECRET, SignInIssuer, running_sign_in_issuer
-from tests.support.changes import payment
-
-ROLES = Roles(
-    roles={
-        "readers": Role(groups=("everybody",)),
-        "finance": Role(groups=("finance",), propose=True),
-        "treasury": Role(groups=("treasury",), approve_up_to=Decimal("500.00")),
-    },
-    two_approvers_above=Decimal("400.00"),
-)
-GROUPS = {
-    "alice": ["everybody", "finance", "treasury"],
-    "bob": ["everybody", "treasury"],
-    "carol": ["everybody"],
-    "dave": ["treasury"],
-    "eve": [],
-}
-KEYS = [b"1" * 32, b"0" * 32]
-
-
-class Ahead:
-    """The time, moved ahead as a test wants."""
-
-    def __init__(self) -> None:
-        self.by = timedelta(0)
-
-    def __call__(self) -> datetime:
-        return datetime.now(UTC) + self.by
-
-
-@dataclass
-class Browser:
-    """One person's browser: it keeps cookies and follows redirects, as browsers do."""
-
-    http: httpx2.AsyncClient
-    origin: str
-
-    async def get(self, path: str) -> httpx2.Response:
-        return await self.http.get(f"{self.origin}{path}")
-
-    async def post(
-        self, path: str, form: dict[str, str], headers: dict[str, str] | None = None
-    ) -> httpx2.Response:
-        sent = {"origin": self.origin, **(headers or {})}
-        return await self.http.post(f"{self.origin}{path}", data=form, headers=sent)
-
-    async def token(self, path: str) -> str:
-        found = re.search(r'name="token" value="([0-9a-f]+)"', (await self.get(path)).text)
-        assert found
-        return found[1]
-
-    async def decide(self, change: Change, decision: str, **fields: str) -> httpx2.Response:
-        path = f"/changes/{change.id}"
-        form = {"token": await self.token(path), "decision": decision, **fields}
-        return await self.post(path, form)
-
-
-@dataclass
-class Site:
-    """The pages, the ledger behind them, and who may sign in."""
-
-    team: TeamServer
-    origin: str
-    issuer: SignInIssuer
-    now: Ahead
-    stack: AsyncExitStack
-
-    async def browser(self, person: str) -> Browser:
-        """The browser of this person, signed in."""
-        browser = await self.new_browser()
-        self.issuer.signs_in = person
-        assert (await browser.get("/changes")).status_code in (200, 403)
-        return browser
-
-    async def new_browser(self) -> Browser:
-        http = httpx2.AsyncClient(follow_redirects=True, timeout=30)
-        return Browser(await self.stack.enter_async_context(http), self.origin)
-
-    async def proposed(self, amount: str = "120.00", by: str = "alice") -> Change:
-        ledger = await self.team.gate.ledger()
-        who = Requester(
-            Signatory(self.issuer.url, by, by.title()), two_approvers_above=Decimal("400.00")
-        )
-        return await in_thread(payment, ledger.seen_by(who), amount)
-
-    async def state(self, change: Change) -> State:
-        return (await self.team.gate.check(change.id)).state
+from telnyx_mcp.service.pages.sessions import LIFETIME
+from tests.service.site import Site, running_site
 
 
 @pytest.fixture
 async def site(settings: Settings) -> AsyncIterator[Site]:
-    async with AsyncExitStack() as stack:
-        issuer = await stack.enter_async_context(running_sign_in_issuer())
-        issuer.groups = {name: list(groups) for name, groups in GROUPS.items()}
-        assert settings.state_url
-        store = stack.enter_context(closing(Store(settings.state_url.get_secret_value())))
-        now = Ahead()
-        listening = stack.enter_context(loopback_socket())
-        origin = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        team = build_team_server(
-            settings,
-            Team(origin, person=_nobody, roles=lambda: ROLES),
-            store,
-            now,
-            RequestStateSecurity(keys=[KEYS[0]]),
-        )
-        stack.push_async_callback(team.mcp.accounts.aclose)
-        config = SignInConfig(client_id=PAGES)
-        sign_in = SignIn(issuer.url, config, SecretStr(PAGES_SECRET), origin)
-        pages = Pages(team.gate, Sessions(store, KEYS, now), sign_in, origin, KEYS, now)
-        await stack.enter_async_context(served(pages.app(), listening))
-        yield Site(team, origin, issuer, now, stack)
-
-
-def _nobody() -> Any:
-    raise AssertionError("no assistant calls here")
+    async with running_site(settings) as running:
+        yield running
 
 
 # --- signing in ----------------------------------------------------------------------------------
@@ -179,7 +53,14 @@ async def test_an_answer_of_another_issuer_signs_nobody_in(site: Site) -> None:
     site.issuer.named_in_answers = "https://other.example.com"
     page = await (await site.new_browser()).get("/changes")
     assert page.status_code == 400
-    assert "another issuer" in page.text
+    assert "does not come from this issuer" in page.text
+
+
+async def test_an_issuer_that_names_itself_in_answers_has_to(site: Site) -> None:
+    site.issuer.named_in_answers = ""
+    page = await (await site.new_browser()).get("/changes")
+    assert page.status_code == 400
+    assert "does not come from this issuer" in page.text
 
 
 @pytest.mark.parametrize("query", ["?code=x&state=y", "", "?error=access_denied&state=z"])
@@ -239,6 +120,19 @@ async def test_who_may_not_approve_is_told_why_and_has_no_button(
     page = await (await site.browser(person)).get(f"/changes/{change.id}")
     assert why in page.text
     assert 'value="approve"' not in page.text
+
+
+async def test_the_page_says_until_when_in_utc(site: Site) -> None:
+    change = await site.proposed()
+    page = await (await site.browser("bob")).get(f"/changes/{change.id}")
+    until = f"{change.expires_at:%Y-%m-%d %H:%M} UTC"
+    assert f"Answer before <b>{until}</b>. After that nothing is sent." in page.text
+
+
+async def test_a_failure_is_told_to_the_person_not_to_an_assistant(site: Site) -> None:
+    page = await (await site.browser("bob")).get("/changes/0123")
+    assert page.status_code == 409
+    assert "call again" not in page.text
 
 
 async def test_the_pages_hold_no_script_and_forbid_all(site: Site) -> None:
@@ -352,10 +246,11 @@ async def test_a_sign_in_that_the_issuer_ended_has_to_be_made_again(
     bob = await site.browser("bob")
     token = await bob.token("/changes")
     site.issuer.refuses_tokens = True
-    bob.http.follow_redirects = False
     form = {"token": token, "decision": "approve", "amount": "120.00"}
     page = await bob.post(f"/changes/{change.id}", form)
-    assert page.headers["location"] == f"/sign-in?after=/changes/{change.id}"
+    assert page.status_code == 403
+    assert "Your sign-in has ended" in page.text
+    assert f'href="/sign-in?after=/changes/{change.id}"' in page.text
     assert not sandbox.payments
 
 

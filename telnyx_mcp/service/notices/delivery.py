@@ -136,7 +136,10 @@ class Delivery:
             return None  # of a later version, which delivers it itself
         if kind not in self._config.kinds:
             return None
-        change = await self._find(notice["change_id"])
+        try:
+            change = await self._find(notice["change_id"])
+        except NotAllowed as error:  # of this change alone, or recording this fails as well
+            return error.reason
         link = self._link(change.id)
         text = text_of(kind, change, link, with_amounts=self._config.with_amounts)
         message = MESSAGES[self._config.format](text, link)

@@ -99,7 +99,7 @@ class Pages:
             except NotPermitted as refusal:
                 response = _notice(403, "Not permitted", str(refusal))
             except NotAllowed as refusal:
-                response = _notice(409, "Not now", str(refusal))
+                response = _notice(409, "Not now", refusal.reason)
             except IssuerSilent:
                 text = "Who you are could not be checked, so nothing was decided. Try again in a minute."
                 response = _notice(503, "The sign-in service does not answer", text)
@@ -170,7 +170,14 @@ class Pages:
         return await in_thread(self._sessions.find, given) if given else None
 
     def _to_sign_in(self, request: Request) -> Response:
-        return RedirectResponse(f"/sign-in?{_AFTER}={quote(request.url.path)}", 303)
+        return RedirectResponse(_sign_in_for(request), 303)
+
+    def _undecided(self, request: Request) -> Response:
+        """The answer to a form of somebody who is no longer signed in. It is no redirect: browsers do
+        not follow one from a form to the issuer, where `form-action` allows these pages alone."""
+        text = "Your sign-in has ended. Sign in again, then answer on the page that follows."
+        link = (_sign_in_for(request), "Sign in again")
+        return _notice(403, "Nothing was decided", text, link)
 
     async def _person_now(self, session: Session) -> Person:
         """The person with the groups of this moment. Raises `SignedOut`, `IssuerSilent`."""
@@ -205,7 +212,7 @@ class Pages:
     async def _decide(self, request: Request) -> Response:
         session = await self._session(request)
         if session is None:
-            return self._to_sign_in(request)
+            return self._undecided(request)
         form, asked = await _form(request), request.path_params["id"]
         if not self._is_own_form(form, session):
             return _notice(
@@ -215,7 +222,7 @@ class Pages:
             person = await self._person_now(session)
         except SignedOut:
             await in_thread(self._sessions.end, session.id)
-            return self._to_sign_in(request)
+            return self._undecided(request)
         change = await self._gate.check(asked)
         if change.id != asked:
             return RedirectResponse(f"/changes/{change.id}", 303)
@@ -287,6 +294,11 @@ class Pages:
         return any(
             hmac.compare_digest(given, _signature(key, session).encode()) for key in self._keys
         )
+
+
+def _sign_in_for(request: Request) -> str:
+    """Where to sign in and come back to this page."""
+    return f"/sign-in?{_AFTER}={quote(request.url.path)}"
 
 
 def _signature(key: bytes, session: Session) -> str:

@@ -65,7 +65,7 @@ class SignIn:
 
     async def begin(self, request: Request) -> Response:
         """The way to the issuer. Raises `IssuerSilent`."""
-        await self._check_metadata()
+        await self._metadata()
         try:
             answer: Response = await self._client.authorize_redirect(request, self._callback)
         except (HTTPError, OSError, ValueError) as error:
@@ -77,11 +77,14 @@ class SignIn:
 
         Raises `SignInFailed`, `IssuerSilent`.
         """
-        named = request.query_params.get("iss")
-        if named is not None and named != self._issuer:  # RFC 9207
-            raise SignInFailed("The answer came from another issuer.")
+        metadata = await self._metadata()
+        names_itself = metadata.get("authorization_response_iss_parameter_supported") is True
+        named = request.query_params.get("iss", None if names_itself else self._issuer)
+        if named != self._issuer:  # RFC 9207
+            raise SignInFailed(
+                "The answer does not come from this issuer, or it does not say so. Begin again."
+            )
         try:
-            await self._check_metadata()
             token = await self._client.authorize_access_token(request)
         except (AuthlibBaseError, JoseError) as error:
             _logger.info("a sign-in failed: %s", type(error).__name__)
@@ -102,7 +105,7 @@ class SignIn:
         Raises `SignedOut` if the issuer no longer accepts the token, `IssuerSilent`.
         """
         try:
-            await self._check_metadata()
+            await self._metadata()
             token = {"access_token": access_token, "token_type": "Bearer"}
             claims = await self._client.userinfo(token=token)
         except HTTPStatusError as error:
@@ -115,14 +118,15 @@ class SignIn:
             raise SignedOut
         return self._person(claims)
 
-    async def _check_metadata(self) -> None:
-        """Raises `IssuerSilent` if the issuer's metadata can't be had, or names another issuer."""
+    async def _metadata(self) -> Mapping[str, Any]:
+        """What the issuer says of itself. Raises `IssuerSilent` if that can't be had, or is another's."""
         try:
             metadata: Mapping[str, Any] = await self._client.load_server_metadata()
         except (HTTPError, OSError, ValueError) as error:
             raise _silent(error) from None
         if metadata.get("issuer") != self._issuer:
             raise IssuerSilent("the metadata there names another issuer")
+        return metadata
 
     def _person(self, claims: Mapping[str, Any]) -> Person:
         names = (claims.get(each) for each in self._config.name_claims)
