@@ -133,11 +133,7 @@ class Gate(Sender):
 
         Raises `NotAllowed` if there is no such change, or no new question may be asked.
         """
-        ledger = await self.ledger()
-        change = await in_thread(ledger.get, id, self._now())
-        if change is None:
-            raise NotAllowed("Nothing was sent: the ledger has no change with this id.")
-        change = await self._proposals.latest(ledger, change)
+        ledger, change = await self.ledger(), await self._latest(id)
         if change.state not in (State.PROPOSED, State.VOID):
             return change
         ledger, request = self._ledger_of(ledger, change), self._request_of(change)
@@ -146,6 +142,14 @@ class Gate(Sender):
         if change.state is State.VOID:
             return await self._proposals.replacement(ledger, change, request, change.requested_via)
         return change
+
+    async def _latest(self, id: str) -> Change:
+        """The change, or the last one that replaced it, as it is in the ledger. Raises `NotAllowed`."""
+        ledger = await self.ledger()
+        change = await in_thread(ledger.get, id, self._now())
+        if change is None:
+            raise NotAllowed("Nothing was sent: the ledger has no change with this id.")
+        return await self._proposals.latest(ledger, change)
 
     async def _callers_ledger(self) -> Ledger:
         """The ledger, for the caller."""

@@ -299,6 +299,14 @@ def test_a_question_that_its_requester_closed_is_not_ended_by_anothers(ledger: L
     assert [each.amount for each in ledger.waiting(NOW)] == [Decimal("30.00"), Decimal("40.00")]
 
 
+def test_a_replica_with_another_key_leaves_what_others_asked_for(
+    ledger: Ledger, store: Store
+) -> None:
+    change = propose(seen_by(ledger, ALICE), "20.00")
+    propose(seen_by(opened(store, Policy(), key="KEY2"), BOB), "30.00")
+    assert [each.id for each in ledger.waiting(NOW)] == [change.id]
+
+
 # --- caps and time -------------------------------------------------------------------------------
 
 

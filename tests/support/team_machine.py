@@ -31,7 +31,7 @@ from telnyx_mcp.approval.team.directions import TeamDirections
 from telnyx_mcp.approval.team.gate import PAGE, TeamGate, signatory_of
 from telnyx_mcp.approval.team.person import Person
 from telnyx_mcp.approval.team.requester import MAX_PER_DAY
-from telnyx_mcp.storage.schema import approvals, changes, notices, ticks
+from telnyx_mcp.storage.schema import approvals, changes, notices
 from telnyx_mcp.storage.store import Store
 from tests.support.ledger_machine import OUTCOMES, POSSIBLE, Mortal, newborn
 from tests.support.ledgers import OWNER, opened, postgresql, sqlite
@@ -364,11 +364,13 @@ class TeamMachine(RuleBasedStateMachine):
         self.calls(gate, who, request, Call(asks=True, state=state, answer=given))
 
     def of_others(self, who: Person) -> dict[str, State]:
-        """What stands on the disk of the changes that others asked for."""
-        row = changes.c
-        with self.store.read() as connection:
-            query = sa.select(row.id, row.state).where(row.requester_subject != who.subject)
-            return {each: State(state) for each, state in connection.execute(query)}
+        """Where the changes of other people stand; time may pass for them at any moment."""
+        over = {State.EXPIRED: State.PROPOSED}
+        return {
+            each.id: over.get(each.state, each.state)
+            for each in self.seen().values()
+            if not signatory_of(who).is_same(each.requester)
+        }
 
     def calls(self, gate: TeamGate, who: Person, request: TeamRequest, call: Call) -> Any:
         others = self.of_others(who)
@@ -573,12 +575,7 @@ class TeamMachine(RuleBasedStateMachine):
         with self.store.write() as connection:
             if whole:
                 told: dict[str, Any] = {f"decider_{key}": value for key, value in who.items()}
-                told = {
-                    **told,
-                    "state": State.APPROVED,
-                    "channel": PAGE,
-                    "decided_at": ticks(self.now),
-                }
+                told = {**told, "state": State.APPROVED, "channel": PAGE}
                 connection.execute(changes.update().where(changes.c.id == change.id).values(told))
                 return
             mine = (approvals.c.change_id == change.id, approvals.c.subject == by.subject)

@@ -173,11 +173,14 @@ class TeamGate(Gate):
 
     async def decline(self, id: str, person: Person) -> Change:
         """The change, declined; as it is if it no longer waits. Raises `NotPermitted`, `NotAllowed`."""
-        ledger = await self.ledger()
-        change = await self.check(id)
+        # Not checked against Telnyx: a decline counts while nothing can be checked or proposed.
+        ledger, change = await self.ledger(), await self._latest(id)
         by = signatory_of(person)
         if not (self.permissions(person).approves or by.is_same(change.requester)):
-            raise NotPermitted("Only somebody who may approve changes, or who asked, declines one.")
+            raise NotPermitted(
+                "Only the person who asked for it, or somebody who may approve changes, declines it. "
+                f"Roles that may: {self._roles().who_approves(None)}."
+            )
         decline = (change.id, PAGE, self._now(), by.label)
         return await in_thread(ledger.decline, *decline, signatory=by) or change
 
@@ -187,9 +190,9 @@ class TeamGate(Gate):
         ledger = await self.ledger()
         by = signatory_of(person)
         if await in_thread(ledger.take_back, id, by, self._now()):
-            return await self.check(id)
-        change = await self.check(id)
-        if change.state is not State.PROPOSED:
+            return await self._latest(id)
+        change = await self._latest(id)
+        if change.state not in (State.PROPOSED, State.VOID):
             return change
         if not by.is_same(change.requester):
             raise NotPermitted("You have not approved it, so there is nothing to withdraw.")
@@ -204,8 +207,11 @@ class TeamGate(Gate):
         change = await self.check(id)
         if change.state is not State.UNKNOWN:
             return change
-        if why := self._why_no_approver(change, person):
-            raise NotPermitted(why)
+        if self._why_no_approver(change, person):
+            raise NotPermitted(
+                "Only somebody who may approve it says whether it happened. Roles that may: "
+                f"{self._roles().who_approves(change.charge)}."
+            )
         resolved = await in_thread(
             ledger.resolve,
             id,
