@@ -23,10 +23,11 @@ LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --genera
 EVERYTHING := --extra postgres --extra keyring --extra service --group lock --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test interop interop-hosts bundle check contract spec docs pictures bench metrics mutants lock interop-lock release-check clean
+.PHONY: help demo service-demo test interop interop-hosts bundle check contract spec docs pictures bench metrics mutants lock interop-lock release-check clean
 
 help:
 	@echo 'make demo      a tour of the server on a sandbox account; needs no key'
+	@echo 'make service-demo  the service for a team on this machine, and a payment that two people make'
 	@echo 'make test      run the tests; ARGS goes to pytest'
 	@echo 'make interop   run the conformance suite and third-party clients; needs npm, takes two minutes'
 	@echo 'make interop-hosts  try real assistants, such as Claude Code; needs npm, and two gigabytes'
@@ -50,6 +51,10 @@ $(READY): pyproject.toml constraints.txt scripts/setup
 
 demo: $(READY)
 	@$(BIN)/telnyx-account-mcp demo $(ARGS)
+
+# Needs PostgreSQL, HAProxy and Node.js.
+service-demo: $(READY) $(IDENTITY)
+	@$(BIN)/python -m scripts.service_demo $(ARGS)
 
 test: $(READY)
 	@$(BIN)/python -m pytest -n auto $(ARGS)

@@ -156,6 +156,21 @@ def test_haproxy_notices_before_the_drain_ends() -> None:
     assert example["drain_seconds"] > 2
 
 
+def test_haproxy_forwards_to_the_replicas_of_compose() -> None:
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
+    text = (DEPLOY / "haproxy.cfg").read_text("utf-8")
+    for name in ("replica-1", "replica-2"):
+        replica = compose["services"][name]
+        port = replica["environment"]["TELNYX_MCP_SERVICE_LISTEN"].rpartition(":")[2]
+        assert replica["network_mode"] == "service:identity-provider"
+        assert f"server {name} identity-provider:{port} " in text
+
+
+def test_the_configuration_of_the_demo_is_one() -> None:
+    text = (DEPLOY / "service.demo.toml").read_text("utf-8")
+    assert config_of(tomllib.loads(text), "service.demo.toml", {}).resource.endswith("/mcp")
+
+
 def test_the_example_passes_the_check(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
