@@ -103,6 +103,8 @@ docs: $(READY)
 	@$(BIN)/python -m scripts.generate.faults
 	@$(BIN)/python -m scripts.generate.security
 	@$(BIN)/python -m scripts.generate.hosts
+	@$(BIN)/python -m scripts.generate.client_pages
+	@$(BIN)/python -m scripts.generate.plugin
 
 pictures: $(READY)
 	@$(BIN)/python -m scripts.generate.pictures

@@ -48,6 +48,12 @@ def test_it_is_as_the_registry_wants_it(server: dict[str, Any]) -> None:
     assert all(isinstance(each, str) for each in strings)
 
 
+def test_everything_names_the_same_repository(server: dict[str, Any]) -> None:
+    assert server["repository"] == {"url": manifests.HOMEPAGE, "source": "github"}
+    assert manifests.project()["urls"]["Homepage"] == manifests.HOMEPAGE
+    assert all(each.startswith(manifests.HOMEPAGE) for each in manifests.project()["urls"].values())
+
+
 def test_the_readme_claims_the_name_as_the_registry_checks_it(server: dict[str, Any]) -> None:
     assert f"<!-- mcp-name: {server['name']} -->" in (ROOT / "README.md").read_text("utf-8")
 

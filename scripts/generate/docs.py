@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 import anyio
 from mcp import Client
+from mcp_types import CallToolResult
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
@@ -32,16 +33,18 @@ from telnyx_mcp.clients.inputs import fragment
 from telnyx_mcp.clients.names import NAME
 from telnyx_mcp.config.profiles import SETTABLE
 from telnyx_mcp.config.settings import Settings, default_of
-from telnyx_mcp.sandbox import running_sandbox
+from telnyx_mcp.sandbox import Sandbox, running_sandbox
+from telnyx_mcp.sandbox.faults import KINDS
 from telnyx_mcp.server.build import build_server
 from telnyx_mcp.service.config import OVERRIDES, Address, ServiceConfig
 from telnyx_mcp.service.secrets_of import NAMES
 from telnyx_mcp.tools import TOOLS
 from tests.support.client import text_of
 from tests.support.clock import NOW, TODAY
+from tests.support.person import Person, agrees
 
 ROOT = Path(__file__).parent.parent.parent
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 _BLOCK = re.compile(r"(<!-- made: ([a-z-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 COMMAND = "telnyx-account-mcp"
 
@@ -213,7 +216,10 @@ EXAMPLES: Mapping[str, tuple[str, dict[str, Any]]] = {
         {"start_date": "2026-05-01", "page_size": 2},
     ),
     "telnyx_list_invoices": ("Which invoices are unpaid?", {"unpaid_only": True}),
-    "telnyx_get_invoice": ("Where is the PDF of the last invoice?", {}),
+    "telnyx_get_invoice": (
+        "Where is the PDF of the last invoice?",
+        {"include_download_link": True},
+    ),
     "telnyx_summarize_usage": (
         "How many messages failed yesterday?",
         {"product": "messaging", "period": "yesterday", "group_by": ["status"]},
@@ -230,7 +236,7 @@ EXAMPLES: Mapping[str, tuple[str, dict[str, Any]]] = {
     "telnyx_list_webhook_deliveries": ("Which webhooks fail?", {"group_failures": True}),
     "telnyx_get_webhook_delivery": ("Why did this one fail?", {}),
     "telnyx_list_phone_numbers": ("How many numbers of each kind?", {"group_by": ["type"]}),
-    "telnyx_list_user_tags": ("Which tags begin with `e`?", {"starts_with": "e"}),
+    "telnyx_list_user_tags": ("Which tags are in use?", {}),
     "telnyx_get_auto_recharge_preferences": ("When does Telnyx charge us automatically?", {}),
     "telnyx_list_changes": ("What have you changed?", {}),
     "telnyx_update_auto_recharge_preferences": (
@@ -264,17 +270,35 @@ async def _tools() -> str:
                     moment += timedelta(minutes=11)
                 question, arguments = EXAMPLES[each.name]
                 arguments = await _with_id(client, each.name, arguments)
-                result = await client.call_tool(each.name, arguments)
+                if each.name == "telnyx_list_changes":
+                    result = await _after_a_payment(account, sandbox)
+                else:
+                    result = await client.call_tool(each.name, arguments)
                 shown = json.loads(text_of(result), parse_float=Decimal)
                 shown.pop("sandbox", None)
                 if "change_id" in shown:
                     shown["change_id"] = "…"
+                if each.name == "telnyx_list_changes":
+                    shown["items"][0]["id"] = "…"
                 call = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
                 answer = json.dumps(shown, indent=2, ensure_ascii=False, default=str)
                 parts.append(
                     f"### {question}\n\n`{each.name}({call})`\n\n```json\n{_narrow(answer)}\n```\n"
                 )
     return "\n".join(parts)
+
+
+async def _after_a_payment(account: Settings, sandbox: Sandbox) -> CallToolResult:
+    """The list of changes after one that was approved, in a store of its own."""
+    with TemporaryDirectory() as folder:
+        store = SecretStr(f"sqlite:///{folder}/state.sqlite3")
+        other = account.model_copy(update={"state_url": store, "approval": "elicitation"})
+        server = build_server(other, now=lambda: NOW)
+        async with Client(server, elicitation_callback=Person(agrees)) as client:
+            await client.call_tool("telnyx_create_stored_payment_transaction", {"amount": "75"})
+            result = await client.call_tool("telnyx_list_changes", {})
+    sandbox.account.reset()
+    return result
 
 
 async def _with_id(client: Client, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -304,6 +328,21 @@ def _narrow(answer: str) -> str:
     )
 
 
+# --- the sandbox ----------------------------------------------------------------------------------
+
+
+def sandbox_faults() -> str:
+    rows = [
+        "| kind | what a client sees | carried out, unless you say otherwise |",
+        "|---|---|---|",
+    ]
+    rows += [
+        f"| `{each.name}` | {each.client_sees} | {'yes' if each.applied else 'no'} |"
+        for each in KINDS.values()
+    ]
+    return "\n".join(rows) + "\n"
+
+
 BLOCKS: Mapping[str, Callable[[], str]] = {
     "settings": settings,
     "service-settings": service_settings,
@@ -313,6 +352,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "project-files": project_files,
     "deep-links": deep_links,
     "tools": tools,
+    "sandbox-faults": sandbox_faults,
     "rate-limit-time-line": time_line,
 }
 

@@ -115,6 +115,7 @@ def server_json() -> str:
         "name": NAME,
         "title": "Telnyx account",
         "description": SUMMARY,
+        "repository": {"url": HOMEPAGE, "source": "github"},
         "version": __version__,
         "packages": [package],
     }

@@ -1,7 +1,7 @@
-"""The pictures of the terminal: the real demo, recorded, as SVG.
+"""The pictures of README and docs: the demo at a terminal, and a conversation (`chat.py`), as SVG.
 
 `python -m scripts.generate.pictures` (`make pictures`) plays the person at a pseudo-terminal who types the
-amount, and writes docs/images/demo.svg and docs/images/asking.svg.
+amount, and writes docs/images/demo.svg and docs/images/asking.svg; with `chat`, only the conversation.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
+
+from scripts.generate.chat import pictures
 
 IMAGES = Path(__file__).parent.parent.parent / "docs" / "images"
 COLUMNS = 92
@@ -87,6 +89,10 @@ def drawn(text: str, title: str) -> str:
 
 
 def main() -> None:
+    for name, picture in pictures().items():
+        (IMAGES / name).write_text(picture, "utf-8")
+    if sys.argv[1:] == ["chat"]:
+        return
     parts = parts_of(recorded())
     for name, questions in (("demo", IN_DEMO), ("asking", IN_ASKING)):
         text = "\x1b[0m\n\n".join(parts[each] for each in questions)

@@ -34,7 +34,7 @@ from telnyx_mcp.tools.framework.spec import Call, ToolSpec  # noqa: F401
 from tests.support.ports import free_port
 from tests.support.server_process import environment_for
 
-ALL_PAGES = (*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md")
+ALL_PAGES = (*PAGES, *(ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "llms.txt")))
 NAMES = [str(page.relative_to(ROOT)) for page in ALL_PAGES]
 SECONDS = 60
 
@@ -58,7 +58,7 @@ def test_what_is_made_from_the_code_is_up_to_date(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_link_leads_somewhere(name: str) -> None:
     text, page = text_of(name), ROOT / name
-    links = re.findall(r"\]\(([^)]+)\)", text) + re.findall(r'(?:src|href)="([^"]+)"', text)
+    links = re.findall(r"\]\(([^)]+)\)", text) + re.findall(r'(?:src|srcset|href)="([^"]+)"', text)
     for link in links:
         address, _, anchor = link.partition("#")
         if "://" in address:
@@ -89,7 +89,7 @@ def test_every_setting_and_tool_that_is_named_exists(name: str) -> None:
 def test_no_text_tells_anyone_to_install_it_from_an_index() -> None:
     """The name is not published yet: whoever takes it there would get the keys of its users."""
     from_index = re.compile(
-        r"(?:pip|pipx|uvx|uv tool|uv)\b[^\n]{0,40}\btelnyx[-_](?:account[-_])?mcp"
+        r"(?:pip|pipx|uvx|uv tool|uv)\b(?! (?:tool )?uninstall)[^\n]{0,40}\btelnyx[-_](?:account[-_])?mcp"
     )
     files = [
         *(ROOT / "telnyx_mcp").rglob("*.py"),
@@ -108,6 +108,25 @@ def test_every_setting_is_documented() -> None:
     assert VARIABLES.keys() <= set(
         re.findall(r"`(TELNYX_[A-Z0-9_]+)`", text_of("docs/settings.md"))
     )
+
+
+def test_what_is_generated_says_that_it_is_not_telnyxs() -> None:
+    for name in ("README.md", "llms.txt", "plugin/README.md", "docs/troubleshooting.md"):
+        assert "not affiliated with Telnyx" in " ".join(text_of(name).split()).replace("Not", "not")
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    seen, waiting = set[Path](), [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        if page in seen or page.suffix != ".md":
+            continue
+        seen.add(page)
+        links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8"))
+        waiting += [
+            target for link in links if (target := (page.parent / link).resolve()).is_file()
+        ]
+    assert {str(page.relative_to(ROOT)) for page in set(PAGES) - seen} == set()
 
 
 def test_every_tool_has_an_example() -> None:
@@ -174,6 +193,7 @@ ELSEWHERE: Mapping[str, str] = {
     "pipx": "installs; CI does so with the wheel",
     "uv": "installs; CI does so with the wheel",
     "claude": "another program's",
+    "curl": "run by test_sandbox_page.py",
     "docker": "needs an engine",
 }
 
