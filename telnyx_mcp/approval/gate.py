@@ -139,7 +139,7 @@ class Gate(Sender):
         ledger, request = self._ledger_of(ledger, change), self._request_of(change)
         if change.state is State.PROPOSED:
             change = await self._proposals.void_if_untrue(ledger, change, request)
-        if change.state is State.VOID:
+        if change.state is State.VOID and change.may_be_asked_again(self._now()):
             return await self._proposals.replacement(ledger, change, request, change.requested_via)
         return change
 

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from scripts.generate.plugin import PLUGIN, ROOT
+from scripts.generate.manifests import ROOT
+from scripts.generate.plugin import PLUGIN
 from telnyx_mcp.clients.catalog import CLIENTS
 from telnyx_mcp.clients.entry import own_command
 from telnyx_mcp.sandbox import Sandbox

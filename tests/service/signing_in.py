@@ -26,6 +26,7 @@ class SignInIssuer(Issuer):
         self.groups: dict[str, list[str]] = {}
         self.named_in_answers: str | None = None
         """The issuer that the redirect names (`iss`), where that is another one; "" for none."""
+        self.extra_claims: dict[str, Any] = {}
         self.refuses_tokens = False
         """Whether userinfo no longer accepts access tokens."""
         self._codes: dict[str, dict[str, str]] = {}
@@ -98,7 +99,7 @@ class SignInIssuer(Issuer):
 
     def _claims(self, subject: str) -> dict[str, Any]:
         groups = self.groups.get(subject, [])
-        return {"sub": subject, "name": subject.title(), "groups": groups}
+        return {"sub": subject, "name": subject.title(), "groups": groups, **self.extra_claims}
 
 
 @asynccontextmanager

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
 
 import httpx2
 import pytest
 
 from telnyx_mcp.approval.change import State
+from telnyx_mcp.approval.ledger_async import in_thread
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.service.pages.sessions import LIFETIME
@@ -155,6 +158,35 @@ async def test_a_question_that_is_no_longer_true_is_replaced_with_its_requester(
     assert "This question replaces an earlier one" in page.text
     assert "Alice" in page.text
     assert 'value="approve"' in page.text
+
+
+async def test_looking_at_a_question_that_nobody_can_answer_any_more_asks_nothing_again(
+    site: Site, sandbox: Sandbox
+) -> None:
+    change = await site.proposed()
+    ledger = await site.team.gate.ledger()
+    await in_thread(ledger.void, change.id, "The balance moved.", site.now())
+    site.now.by = timedelta(hours=25)
+    page = await (await site.browser("carol")).get(f"/changes/{change.id}")
+    assert "No longer valid" in page.text
+    assert [each.id for each in await site.team.gate.changes(10)] == [change.id]
+
+
+@pytest.mark.parametrize(
+    ("claims", "status"), [({"oid": "alice-1"}, 200), ({}, 400), ({"oid": 7}, 400)]
+)
+async def test_people_are_told_apart_by_the_claim_that_the_operator_names(
+    settings: Settings, claims: dict[str, Any], status: int
+) -> None:
+    async with running_site(settings, subject_claim="oid") as site:
+        site.issuer.extra_claims = claims
+        site.issuer.signs_in = "bob"
+        browser = await site.new_browser()
+        assert (await browser.get("/changes")).status_code == status
+        if status == 200:  # alice's own proposal, whatever `sub` says here
+            change = await site.proposed(by="alice-1")
+            page = await browser.get(f"/changes/{change.id}")
+            assert "You asked for it" in page.text
 
 
 # --- deciding ------------------------------------------------------------------------------------

@@ -18,6 +18,9 @@ class SignInConfig(BaseModel):
     """The client that the issuer knows the pages as. Its redirect address is PUBLIC_URL/sign-in/callback."""
     scopes: tuple[Name, ...] = ("openid", "profile", "email")
     """What the sign-in asks for. Some issuers put groups behind a scope of their own."""
+    subject_claim: Name = "sub"
+    """The claim that says who a person is. It must have the same value here as that of `[issuer]` in access
+    tokens: what somebody asked for and what they approve is compared by it. "oid" for Entra ID."""
     groups_claim: Name = "groups"
     """The claim that lists the groups that roles are given to."""
     name_claims: tuple[Name, ...] = ("name", "email", "preferred_username")

@@ -16,8 +16,8 @@ from starlette.responses import Response
 
 from telnyx_mcp.approval.team.person import Person
 from telnyx_mcp.service.pages.config import SignInConfig
+from telnyx_mcp.service.tokens.claims import groups_in, name_in
 from telnyx_mcp.telnyx.certificates import certificates
-from telnyx_mcp.untrusted import one_line
 
 CALLBACK = "/sign-in/callback"
 _SECONDS = 10.0
@@ -95,9 +95,12 @@ class SignIn:
         if not claims.get("sub") or claims.get("iss") != self._issuer:
             raise SignInFailed("The issuer did not say who you are.")
         access_token = str(token.get("access_token", ""))
-        if self._config.groups_from == "id_token":
-            return self._person(claims), access_token
-        return await self.ask(str(claims["sub"]), access_token), access_token
+        if self._config.groups_from == "userinfo":
+            info = await self._userinfo(access_token)
+            if info.get("sub") != claims["sub"]:  # OpenID Connect Core, 5.3.2
+                raise SignInFailed("The issuer did not say clearly who you are. Begin again.")
+            claims = info
+        return self._person(claims), access_token
 
     async def ask(self, subject: str, access_token: str) -> Person:
         """Who the person is now, and in which groups, by the issuer's userinfo.
@@ -105,18 +108,26 @@ class SignIn:
         Raises `SignedOut` if the issuer no longer accepts the token, `IssuerSilent`.
         """
         try:
+            person = self._person(await self._userinfo(access_token))
+        except SignInFailed:
+            raise SignedOut from None
+        if person.subject != subject:
+            raise SignedOut
+        return person
+
+    async def _userinfo(self, access_token: str) -> Mapping[str, Any]:
+        """The claims of userinfo. Raises `SignedOut`, `IssuerSilent`."""
+        try:
             await self._metadata()
             token = {"access_token": access_token, "token_type": "Bearer"}
-            claims = await self._client.userinfo(token=token)
+            claims: Mapping[str, Any] = await self._client.userinfo(token=token)
         except HTTPStatusError as error:
             if error.response.status_code in _REFUSED:
                 raise SignedOut from None
             raise _silent(error) from None
         except (AuthlibBaseError, HTTPError, OSError, ValueError, KeyError) as error:
             raise _silent(error) from None
-        if claims.get("sub") != subject:  # OpenID Connect Core, 5.3.2
-            raise SignedOut
-        return self._person(claims)
+        return claims
 
     async def _metadata(self) -> Mapping[str, Any]:
         """What the issuer says of itself. Raises `IssuerSilent` if that can't be had, or is another's."""
@@ -129,15 +140,18 @@ class SignIn:
         return metadata
 
     def _person(self, claims: Mapping[str, Any]) -> Person:
-        names = (claims.get(each) for each in self._config.name_claims)
-        name = next((each for each in names if isinstance(each, str) and each), "")
-        groups = claims.get(self._config.groups_claim)
-        listed = groups if isinstance(groups, list) else [groups]
+        """Who these claims are of. Raises `SignInFailed`."""
+        subject = claims.get(self._config.subject_claim)
+        if not isinstance(subject, str) or not subject:
+            _logger.error(
+                "the claim %s is missing, so nobody can sign in", self._config.subject_claim
+            )
+            raise SignInFailed("The issuer did not say who you are. Tell the operator.")
         return Person(
             self._issuer,
-            str(claims["sub"]),
-            one_line(name),
-            frozenset(each for each in listed if isinstance(each, str)),
+            subject,
+            name_in(claims, self._config.name_claims),
+            groups_in(claims, self._config.groups_claim),
         )
 
 
