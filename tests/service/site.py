@@ -123,7 +123,7 @@ async def running_site(
     settings: Settings,
     issuer_url: str | None = None,
     client: tuple[str, str] = (PAGES, PAGES_SECRET),
-    **sign_in: Any,
+    **config_of_sign_in: Any,
 ) -> AsyncIterator[Site]:
     """The pages of a sandbox account, with people signed in by an issuer of ours, or by another one
     that knows the pages as `client`."""
@@ -145,7 +145,7 @@ async def running_site(
         stack.push_async_callback(team.mcp.accounts.aclose)
         name, secret = client
         signed_in_by = issuer_url or issuer.url
-        config = SignInConfig(client_id=name, **sign_in)
+        config = SignInConfig(client_id=name, **config_of_sign_in)
         sign_in = SignIn(signed_in_by, config, SecretStr(secret), origin)
         pages = Pages(team.gate, Sessions(store, KEYS, now), sign_in, origin, KEYS, now)
         await stack.enter_async_context(served(pages.app(), listening))
