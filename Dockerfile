@@ -1,6 +1,13 @@
 # The server on stdin and stdout:
 #   docker run -i --rm -e TELNYX_API_KEY -v telnyx-account-mcp:/state IMAGE
 # A container has no browser: people approve in the client, or with `approve` on the same volume.
+#
+# The service for a team, which needs no volume and writes nothing (docs/service.md, deploy/):
+#   docker run --read-only -p 8080:8080 -v ./service.toml:/service.toml:ro --env-file SECRETS IMAGE \
+#     service --config /service.toml
+# Its state is in PostgreSQL: set TELNYX_MCP_STATE_URL; with TELNYX_MCP_STATE_URL_FILE, set it empty. Whether it is alive:
+#   HEALTHCHECK CMD ["telnyx-account-mcp", "service", "health", "--config", "/service.toml"]
+# as in deploy/compose.yaml: not in here, as the server on stdin has no port to ask.
 
 # The wheel, built with the hatchling that is locked; nothing else of this stage gets into the image.
 FROM python:3.13-slim AS wheel
@@ -13,9 +20,10 @@ COPY prompts prompts
 RUN python -m hatchling build --target wheel --directory /wheel
 
 FROM python:3.13-slim AS app
-COPY requirements.txt ./
+COPY requirements-service.txt ./
 RUN python -m venv /app \
-    && /app/bin/pip install --disable-pip-version-check --no-cache-dir --require-hashes -r requirements.txt
+    && /app/bin/pip install --disable-pip-version-check --no-cache-dir --require-hashes \
+        -r requirements-service.txt
 COPY --from=wheel /wheel /wheel
 RUN /app/bin/pip install --disable-pip-version-check --no-cache-dir --no-deps /wheel/*.whl
 

@@ -11,6 +11,9 @@ PYTHON :=
 # Third-party clients and test suites, through npm
 INTEROP := tests/interop
 CLIENTS := $(INTEROP)/node_modules/.ready
+# An identity provider, for the service's tests and its demo
+PROVIDER := tests/service/provider
+IDENTITY := $(PROVIDER)/node_modules/.ready
 # Assistants as users have them
 HOSTS := $(INTEROP)/hosts
 ASSISTANTS := $(HOSTS)/node_modules/.ready
@@ -20,10 +23,11 @@ LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --genera
 EVERYTHING := --extra postgres --extra keyring --extra service --group lock --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test interop interop-hosts bundle check contract spec docs pictures bench metrics mutants lock interop-lock release-check clean
+.PHONY: help demo service-demo test interop interop-hosts bundle check contract spec docs pictures bench metrics mutants lock interop-lock release-check clean
 
 help:
 	@echo 'make demo      a tour of the server on a sandbox account; needs no key'
+	@echo 'make service-demo  the service for a team on this machine, and a payment that two people make'
 	@echo 'make test      run the tests; ARGS goes to pytest'
 	@echo 'make interop   run the conformance suite and third-party clients; needs npm, takes two minutes'
 	@echo 'make interop-hosts  try real assistants, such as Claude Code; needs npm, and two gigabytes'
@@ -48,16 +52,25 @@ $(READY): pyproject.toml constraints.txt scripts/setup
 demo: $(READY)
 	@$(BIN)/telnyx-account-mcp demo $(ARGS)
 
+# Needs PostgreSQL, HAProxy and Node.js.
+service-demo: $(READY) $(IDENTITY)
+	@$(BIN)/python -m scripts.service_demo $(ARGS)
+
 test: $(READY)
 	@$(BIN)/python -m pytest -n auto $(ARGS)
 
-interop: $(READY) $(CLIENTS)
-	@$(BIN)/python -m pytest -m interop $(ARGS) $(INTEROP)
+interop: $(READY) $(CLIENTS) $(IDENTITY)
+	@$(BIN)/python -m pytest -m interop $(ARGS) $(INTEROP) tests/service
 
 $(CLIENTS): $(INTEROP)/package.json $(INTEROP)/package-lock.json
 	@command -v npm >/dev/null || { echo 'interop: needs npm; it comes with Node.js' >&2; exit 1; }
 	@cd $(INTEROP) && npm ci
 	@touch $(CLIENTS)
+
+$(IDENTITY): $(PROVIDER)/package.json $(PROVIDER)/package-lock.json
+	@command -v npm >/dev/null || { echo 'interop: needs npm; it comes with Node.js' >&2; exit 1; }
+	@cd $(PROVIDER) && npm ci
+	@touch $(IDENTITY)
 
 interop-hosts: $(READY) $(ASSISTANTS)
 	@$(BIN)/python -m pytest -m interop $(ARGS) $(INTEROP)/test_hosts.py
@@ -113,21 +126,26 @@ mutants: $(READY)
 	@$(BIN)/python -m scripts.mutants $(ARGS)
 
 # Names, versions and hashes for every supported Python on Linux, macOS and Windows: no addresses.
-# requirements.txt is the part of it that the server itself needs, for the image and the bundle.
+# requirements.txt is the part of it that the server itself needs, for the bundle; with the service's,
+# for the image, requirements-service.txt.
 lock: $(READY)
 	@command -v uv >/dev/null || $(BIN)/python -m pip install --disable-pip-version-check -qq uv
 	@PATH="$(BIN):$$PATH" $(LOCK) $(EVERYTHING) --output-file .venv/constraints.txt
 	@PATH="$(BIN):$$PATH" $(LOCK) --constraints .venv/constraints.txt --output-file .venv/requirements.txt
+	@PATH="$(BIN):$$PATH" $(LOCK) --extra service --constraints .venv/constraints.txt \
+		--output-file .venv/requirements-service.txt
 	@if grep -n '://' .venv/*.txt; then echo 'lock: an address has got in' >&2; exit 1; fi
 	@{ echo '# Every dependency, its version and its hashes. Written by `make lock`.'; \
 		cat .venv/constraints.txt; } > constraints.txt
 	@{ echo '# What the server itself needs, out of constraints.txt. Written by `make lock`.'; \
 		cat .venv/requirements.txt; } > requirements.txt
+	@{ echo '# What the server and the service need, out of constraints.txt. Written by `make lock`.'; \
+		cat .venv/requirements-service.txt; } > requirements-service.txt
 	@echo "lock: $$(grep -c '==' constraints.txt) packages in constraints.txt"
 
 # The same for npm, in a folder without node_modules: npm would keep the versions found there.
 interop-lock: $(READY)
-	@for each in $(INTEROP) $(HOSTS); do \
+	@for each in $(INTEROP) $(HOSTS) $(PROVIDER); do \
 		rm -rf .venv/interop && mkdir .venv/interop && \
 		cp $$each/package.json $$each/.npmrc .venv/interop && \
 		(cd .venv/interop && npm install --package-lock-only) && \
@@ -138,5 +156,5 @@ release-check: $(READY)
 	@$(BIN)/python -m scripts.release_check
 
 clean:
-	rm -rf $(INTEROP)/node_modules $(HOSTS)/node_modules .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
+	rm -rf $(INTEROP)/node_modules $(HOSTS)/node_modules $(PROVIDER)/node_modules .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
 	find telnyx_mcp tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

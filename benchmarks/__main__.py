@@ -14,7 +14,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import balance, memory, overhead, pace, spend, start, tokens, walking
+from benchmarks import balance, memory, overhead, pace, service, spend, start, tokens, walking
 from benchmarks.measurement import Measurement
 from benchmarks.peers import LEFT_OUT, PLACE, tell
 from benchmarks.table import around, markdown, table
@@ -28,6 +28,7 @@ MEASUREMENTS: dict[str, Callable[[], list[Measurement]]] = {
     "pace": pace.measure,
     "walking": walking.measure,
     "spend": spend.measure,
+    "service": service.measure,
 }
 
 

@@ -27,11 +27,19 @@ from queue import Queue
 
 MODULES: dict[str, tuple[str, ...]] = {
     "telnyx_mcp/approval/page": ("tests/approval", "tests/process/test_decisions.py"),
+    "telnyx_mcp/approval/team": (
+        "tests/approval/test_team_gate.py",
+        "tests/approval/test_team_ledger.py",
+        "tests/approval/test_roles.py",
+        "tests/approval/test_team_machine.py",
+    ),
     "telnyx_mcp/approval": ("tests/approval", "tests/hostile/test_questions.py"),
     "telnyx_mcp/config": ("tests/hostile", "tests/test_keys.py", "tests/test_profiles.py"),
     "telnyx_mcp/storage": ("tests/approval/test_store.py", "tests/test_state_url.py"),
     "telnyx_mcp/telnyx": ("tests/telnyx",),
     "telnyx_mcp/billing": ("tests/billing", "tests/test_periods.py", "tests/tools"),
+    "telnyx_mcp/service/tokens": ("tests/service",),
+    "telnyx_mcp/service/challenges.py": ("tests/service",),
     "telnyx_mcp/untrusted": ("tests/test_untrusted.py", "tests/hostile/test_strangers_text.py"),
 }
 """What is changed, and the tests that should notice; the longest prefix of a file counts."""

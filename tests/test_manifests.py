@@ -113,11 +113,10 @@ def test_the_bundle_asks_for_the_tested_versions() -> None:
     assert wanted <= pinned
 
 
-def test_what_the_server_needs_is_locked_as_everything_else() -> None:
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-service.txt"])
+def test_what_the_server_needs_is_locked_as_everything_else(name: str) -> None:
     """The same versions with the same hashes; run `make lock`."""
-    whole, part = (
-        (ROOT / name).read_text("utf-8") for name in ("constraints.txt", "requirements.txt")
-    )
+    whole, part = ((ROOT / each).read_text("utf-8") for each in ("constraints.txt", name))
     for pattern in (r"^[a-z0-9._-]+==\S+", r"sha256:[0-9a-f]{64}"):
         found = set(re.findall(pattern, part, re.MULTILINE))
         assert found
@@ -189,7 +188,7 @@ def test_nothing_is_installed_or_built_for_the_image_but_by_its_hash() -> None:
     for each in installing:
         if "--require-hashes" in each:
             assert each[-2] == "-r"
-            assert each[-1] in {"constraints.txt", "requirements.txt"}
+            assert each[-1] in {"constraints.txt", "requirements-service.txt"}
         else:
             assert "--no-deps" in each
             assert each[-1].endswith(".whl")

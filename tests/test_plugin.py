@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from scripts.generate import plugin
+from scripts.generate.manifests import ROOT
 from telnyx_mcp.server.prompts import read_prompts
 
 
@@ -44,4 +45,4 @@ def test_the_plugin_starts_the_server_and_holds_no_key() -> None:
 def test_the_marketplace_offers_this_folder() -> None:
     market = json.loads(plugin.MARKETPLACE.read_text("utf-8"))
     (offered,) = market["plugins"]
-    assert (plugin.PLUGIN.parent / offered["source"] / ".claude-plugin" / "plugin.json").is_file()
+    assert (ROOT / offered["source"] / ".claude-plugin" / "plugin.json").is_file()

@@ -20,9 +20,11 @@ from urllib.parse import quote
 import anyio
 from mcp import Client
 from mcp_types import CallToolResult
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
 
 from scripts.generate.rate_limit import time_line
+from telnyx_mcp.approval.team.roles import Role
 from telnyx_mcp.clients.catalog import CLIENTS, FILE_CLIENTS
 from telnyx_mcp.clients.client import PACKAGED, Host
 from telnyx_mcp.clients.client import Client as Assistant
@@ -34,6 +36,8 @@ from telnyx_mcp.config.settings import Settings, default_of
 from telnyx_mcp.sandbox import Sandbox, running_sandbox
 from telnyx_mcp.sandbox.faults import KINDS
 from telnyx_mcp.server.build import build_server
+from telnyx_mcp.service.config import OVERRIDES, Address, ServiceConfig
+from telnyx_mcp.service.secrets_of import NAMES
 from telnyx_mcp.tools import TOOLS
 from tests.support.client import text_of
 from tests.support.clock import NOW, TODAY
@@ -62,6 +66,63 @@ def settings() -> str:
             f"| `{each.validation_alias}` | {profile} | {f'`{shown}`' if shown else ''} "
             f"| {each.description} |"
         )
+    return "\n".join(rows) + "\n"
+
+
+# --- the service ----------------------------------------------------------------------------------
+
+
+def service_settings() -> str:
+    rows = ["| in | key | default | what it sets |", "|---|---|---|---|"]
+    variables = {key: variable for variable, key in OVERRIDES.items()}
+    tables: Mapping[str, type[BaseModel]] = {
+        "the top": ServiceConfig,
+        **{f"`[{name}]`": model for name, model in tables_of(ServiceConfig).items()},
+        "`[roles.NAME]`": Role,
+    }
+    for place, model in tables.items():
+        for name, each in model.model_fields.items():
+            if model is ServiceConfig and (name in tables_of(ServiceConfig) or name == "roles"):
+                continue
+            also = f" (`{variables[name]}`)" if model is ServiceConfig and name in variables else ""
+            text = " ".join((each.description or "").split())
+            rows.append(f"| {place} | `{name}`{also} | {_default(each)} | {text} |")
+    return "\n".join(rows) + "\n"
+
+
+def tables_of(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
+    """The fields of the model that are tables."""
+    return {
+        name: each.annotation
+        for name, each in model.model_fields.items()
+        if isinstance(each.annotation, type) and issubclass(each.annotation, BaseModel)
+    }
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True, validated_data={})
+    match value:
+        case None | () | "":
+            return ""
+        case bool():
+            return f"`{str(value).lower()}`"
+        case Address() | Decimal():
+            return f'`"{value}"`'
+        case tuple():
+            return f"`{json.dumps([str(each) for each in value])}`"
+        case timedelta():
+            return f'`"{value // timedelta(hours=1)}h"`'
+        case str():
+            return f'`"{value}"`'
+        case _:
+            return f"`{value:g}`"
+
+
+def service_secrets() -> str:
+    rows = ["| environment | what it is |", "|---|---|"]
+    rows += [f"| `{name}` | {text} |" for name, text in NAMES.items()]
     return "\n".join(rows) + "\n"
 
 
@@ -284,6 +345,8 @@ def sandbox_faults() -> str:
 
 BLOCKS: Mapping[str, Callable[[], str]] = {
     "settings": settings,
+    "service-settings": service_settings,
+    "service-secrets": service_secrets,
     "client-files": client_files,
     "client-entries": client_entries,
     "project-files": project_files,

@@ -149,6 +149,11 @@ class Change:
             return self.answer_by or self.proposed_at + LIFETIME
         return self._since + LIFETIME
 
+    def may_be_asked_again(self, now: datetime) -> bool:
+        """Whether a fresh question may take the place of this one without anybody asking for the change
+        again: as long as its own question could have been answered."""
+        return now < (self.answer_by or self.proposed_at + LIFETIME)
+
     def is_expired(self, now: datetime) -> bool:
         """Whether it is too late to answer the question, or to use the approval."""
         return self.state in WAITING and not self._since - CLOCK_SKEW <= now < self.expires_at

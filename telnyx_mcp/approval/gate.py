@@ -85,7 +85,7 @@ class Gate(Sender):
         """
         ledger = await self._callers_ledger()
         await self._write_outcomes()
-        via = client_name(context)
+        via = self._via(context)
         change = await self._proposals.find(ledger, request, context)
         if change is None:
             change = await self._proposals.propose(ledger, request, via)
@@ -133,23 +133,31 @@ class Gate(Sender):
 
         Raises `NotAllowed` if there is no such change, or no new question may be asked.
         """
-        ledger = await self.ledger()
-        change = await in_thread(ledger.get, id, self._now())
-        if change is None:
-            raise NotAllowed("Nothing was sent: the ledger has no change with this id.")
-        change = await self._proposals.latest(ledger, change)
+        ledger, change = await self.ledger(), await self._latest(id)
         if change.state not in (State.PROPOSED, State.VOID):
             return change
         ledger, request = self._ledger_of(ledger, change), self._request_of(change)
         if change.state is State.PROPOSED:
             change = await self._proposals.void_if_untrue(ledger, change, request)
-        if change.state is State.VOID:
+        if change.state is State.VOID and change.may_be_asked_again(self._now()):
             return await self._proposals.replacement(ledger, change, request, change.requested_via)
         return change
+
+    async def _latest(self, id: str) -> Change:
+        """The change, or the last one that replaced it, as it is in the ledger. Raises `NotAllowed`."""
+        ledger = await self.ledger()
+        change = await in_thread(ledger.get, id, self._now())
+        if change is None:
+            raise NotAllowed("Nothing was sent: the ledger has no change with this id.")
+        return await self._proposals.latest(ledger, change)
 
     async def _callers_ledger(self) -> Ledger:
         """The ledger, for the caller."""
         return await self.ledger()
+
+    def _via(self, context: RequestContext) -> str:
+        """What the ledger calls the client."""
+        return client_name(context)
 
     def _ledger_of(self, ledger: Ledger, _change: Change) -> Ledger:
         """The ledger, for the requester of this change."""

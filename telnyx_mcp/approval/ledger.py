@@ -78,7 +78,8 @@ class Ledger(LedgerMoves):
         ledger._store_id = store_id(salt)
         with store.read() as connection:
             account = key.account(connection)
-            ledger._is_identified = key.is_identified(connection, account)
+            if key.is_identified(connection, account):
+                ledger._identified.set()
         return ledger
 
     def close(self) -> None:

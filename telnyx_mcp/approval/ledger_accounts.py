@@ -29,7 +29,7 @@ class LedgerAccounts(LedgerQueries):
     @property
     def is_identified(self) -> bool:
         """Whether the ledger knows the account's user, or `identify` was called."""
-        return self._is_identified
+        return self._identified.is_set()
 
     def identify(self, identity: Identity, now: datetime) -> None:
         """Links the key to its account, and records the user that Telnyx names for it.
@@ -39,7 +39,7 @@ class LedgerAccounts(LedgerQueries):
         with self._store.write() as connection:
             account = self._key.find_or_add(connection, identity, now)
             self._key.complete(connection, account, identity)
-        self._is_identified = True
+        self._identified.set()
 
     def known_accounts(self) -> list[LedgerAccount]:
         """Every account in the store, also those of other keys."""

@@ -97,14 +97,14 @@ class LedgerMoves(LedgerAccounts):
         Raises `Blocked` while another question waits.
         """
         waiting = self._own_rows().where(Row.state.in_(list(WAITING)))
-        for change in list(self._changes(connection, waiting, now)):
+        for change in list(filter(self.is_own, self._changes(connection, waiting, now))):
             if change.state is State.EXPIRED:
                 self._expire(connection, change, now)
             elif change.state is State.VOID:
                 self._void(connection, change, change.outcome_text, now)
             elif change.closed:
                 self._void(connection, change, REPLACED, now)
-            elif self._policy.one_question and self.is_own(change):
+            elif self._policy.one_question:
                 raise Blocked(QuestionOpen(change), self.directions)
         if operation != PAYMENT:
             return

@@ -14,6 +14,7 @@ from telnyx_mcp.approval.ledger_caps import LedgerCaps
 from telnyx_mcp.approval.ledger_rows import MOVED, Row
 from telnyx_mcp.approval.policy import DAY, Spent
 from telnyx_mcp.approval.reasons import Reason, StoreReplaced
+from telnyx_mcp.storage.schema import ticks
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,18 @@ class LedgerQueries(LedgerCaps):
         with self._store.read() as connection:
             return self._find(connection, operation, arguments, reference, now)
 
-    def newest(self, most: int, now: datetime, *, state: State | None = None) -> list[Change]:
-        """The newest changes, of one state if given."""
+    def newest(
+        self,
+        most: int,
+        now: datetime,
+        *,
+        state: State | None = None,
+        since: datetime | None = None,
+    ) -> list[Change]:
+        """The newest changes, of one state if given, and those that changed `since` then."""
         query = self._own_rows().order_by(Row.updated_at.desc(), Row.id)
+        if since:
+            query = query.where(Row.updated_at >= ticks(since))
         found: list[Change] = []
         with self._store.read() as connection:
             for change in self._changes(connection, query, now):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from threading import Event
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
@@ -81,7 +82,8 @@ class LedgerRows:
         self._owner = owner
         self._policy = policy
         self._memory = memory
-        self._is_identified = False
+        self._identified = Event()
+        """Set once the account's user is known, for every person's view as well."""
         self._store_id = ""
 
     def _own_rows(self) -> sa.Select[Any]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 
 from telnyx_mcp.approval.accounts import Identity, LedgerAccount
@@ -23,13 +24,23 @@ from telnyx_mcp.cli.ledger_session import LedgerSession, now_utc, on_ledger
 from telnyx_mcp.cli.tables import rows_of
 from telnyx_mcp.cli.terminal import Terminal
 
+MOST = 10_000
+"""How many changes are printed at most."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "id", metavar="ID", nargs="?", help="show this one in full; `link`, `accept`: see above"
     )
     parser.add_argument("--json", action="store_true", help="print complete records as JSON")
-    parser.add_argument("--limit", metavar="N", type=_count, default=20, help="how many (20)")
+    parser.add_argument("--limit", metavar="N", type=_count, help="how many (20)")
+    parser.add_argument(
+        "--since",
+        metavar="DATE",
+        type=_moment,
+        help="only those that changed since then: 2026-05-01, or 2026-05-01T12:00Z; all of them, unless "
+        "--limit is given",
+    )
     parser.add_argument(
         "--state",
         metavar="STATE",
@@ -49,7 +60,8 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         None: partial(
             show_changes,
             as_json=options.json,
-            limit=options.limit,
+            limit=options.limit or (MOST if options.since else 20),
+            since=options.since,
             state=State(options.state) if options.state else None,
         ),
     }
@@ -58,9 +70,20 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) <= 10_000:
-        raise argparse.ArgumentTypeError(f"a number from 1 to 10000, not {text!r}")
+    if not text.isdecimal() or not 0 < int(text) <= MOST:
+        raise argparse.ArgumentTypeError(f"a number from 1 to {MOST}, not {text!r}")
     return int(text)
+
+
+def _moment(text: str) -> datetime:
+    """A date, or a moment; UTC unless it names another offset."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"a date such as 2026-05-01, or a moment such as 2026-05-01T12:00Z, not {text!r}"
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _state(text: str) -> str:
@@ -80,15 +103,26 @@ def show_change(session: LedgerSession, id: str, *, as_json: bool) -> int:
     return 0
 
 
-def show_changes(session: LedgerSession, *, as_json: bool, limit: int, state: State | None) -> int:
+def show_changes(
+    session: LedgerSession,
+    *,
+    as_json: bool,
+    limit: int,
+    state: State | None,
+    since: datetime | None = None,
+) -> int:
     """Prints the newest changes."""
-    found = session.ledger.newest(limit + 1, now_utc(), state=state)
+    found = session.ledger.newest(limit + 1, now_utc(), state=state, since=since)
     listed = found[:limit]
     if as_json:
         session.terminal.write(_json([record_of(each) for each in listed]))
+        if since and len(found) > limit:  # an export must not look complete
+            session.say(f"There are more than {limit} changes since then.", error=True)
+            return NOT_DONE
         return 0
     if not found:
         which = f" that is {state}" if state else ""
+        which += f" since {since:%Y-%m-%d %H:%M} UTC" if since else ""
         session.say(f"No change{which} is recorded for {session.whose}.")
         session.say_unlinked()
         return 0

@@ -37,12 +37,14 @@ examples:
   telnyx-account-mcp call --sandbox list_invoices page_size=3
   telnyx-account-mcp export detail-records --type messaging --period 2026-05 --to may.csv
   telnyx-account-mcp approve                  answer what an assistant proposed
+  telnyx-account-mcp service --check          what service.toml would serve to a team
   telnyx-account-mcp ledger                   changes made or proposed, and their outcomes"""
 
 STATUSES = "exit status: 0 done, 1 not done (the text says why), 2 wrongly called, 130 interrupted"
 
 COMMANDS: Mapping[str, str] = {
     "serve": "serve MCP (the default command)",
+    "service": "serve MCP to a team that signs in, over HTTP",
     "call": "call one tool and print its result",
     "export": "write all detail records of a period to a file, however many",
     "demo": "watch an assistant's questions being answered",

@@ -26,6 +26,21 @@ OTHERS = frozenset(
         "TELNYX_LOG",
         # Read by `serve --http`; it belongs to the process, not to an account.
         "TELNYX_MCP_HTTP_TOKEN",
+        # Read by `service`.
+        "TELNYX_MCP_PUBLIC_URL",
+        "TELNYX_MCP_SERVICE_LISTEN",
+        "TELNYX_MCP_SERVICE_METRICS_LISTEN",
+        "TELNYX_MCP_STATE_URL_FILE",
+        "TELNYX_MCP_SERVICE_SECRET",
+        "TELNYX_MCP_SERVICE_SECRET_FILE",
+        "TELNYX_MCP_SIGN_IN_SECRET",
+        "TELNYX_MCP_SIGN_IN_SECRET_FILE",
+        "TELNYX_MCP_INTROSPECTION_SECRET",
+        "TELNYX_MCP_INTROSPECTION_SECRET_FILE",
+        "TELNYX_MCP_NOTICE_URL",
+        "TELNYX_MCP_NOTICE_URL_FILE",
+        "TELNYX_MCP_NOTICE_SECRET",
+        "TELNYX_MCP_NOTICE_SECRET_FILE",
     }
 )
 """Variables that have a meaning but are not settings."""

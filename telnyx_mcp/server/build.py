@@ -20,6 +20,7 @@ from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.telnyx.client import TelnyxClient
 from telnyx_mcp.telnyx.rate_limit.pacer import Pacer
 from telnyx_mcp.telnyx.rate_limit.stores import pace_store
+from telnyx_mcp.telnyx.rate_limit.watch import PaceWatch
 from telnyx_mcp.telnyx.server_clock import utc_now
 from telnyx_mcp.telnyx.transport import Transport
 from telnyx_mcp.tools import requests_for
@@ -112,8 +113,14 @@ def services_with(
     )
 
 
-def transport_of(settings: Settings, now: Callable[[], datetime] = utc_now) -> Transport:
-    """The way to Telnyx for these settings, whose key was looked up."""
+def transport_of(
+    settings: Settings,
+    now: Callable[[], datetime] = utc_now,
+    watch: PaceWatch | None = None,
+    say: Callable[[str], object] | None = None,
+) -> Transport:
+    """The way to Telnyx for these settings, whose key was looked up. `watch` is notified of waits and
+    refusals, `say` (stderr) if the pace is not shared."""
     key = settings.api_key.get_secret_value() if settings.api_key else ""
     state_url = settings.state_url.get_secret_value() if settings.state_url else None
     return Transport(
@@ -121,5 +128,5 @@ def transport_of(settings: Settings, now: Callable[[], datetime] = utc_now) -> T
         settings.base_url,
         read_only=settings.read_only,
         now=now,
-        pacer=Pacer(pace_store(state_url, key, settings.base_url)),
+        pacer=Pacer(pace_store(state_url, key, settings.base_url), say=say, watch=watch),
     )

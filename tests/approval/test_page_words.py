@@ -167,6 +167,9 @@ def test_a_setting_of_unknown_outcome_blocks_no_payment_and_is_resolved_by_its_b
     assert "nothing was resolved" not in text_of(decided(asked(state=State.UNKNOWN)))
 
 
+LOCAL = render._local_time
+
+
 def test_a_receipt_shows_who_decided_when_and_what_telnyx_answered() -> None:
     evidence = {
         "amount": "120.00",
@@ -189,7 +192,7 @@ def test_a_receipt_shows_who_decided_when_and_what_telnyx_answered() -> None:
         evidence=evidence,
         note="Found to have happened.",
     )
-    assert render._receipt(made) == [
+    assert render.receipt(made, LOCAL) == [
         ("Asked for by", "client 1"),
         ("Decided", stamp(NOW)),
         ("Sent", stamp(LATER)),
@@ -206,12 +209,12 @@ def test_a_receipt_shows_who_decided_when_and_what_telnyx_answered() -> None:
         ("Resolved", "Found to have happened."),
     ]
     page = text_of(decided(made))
-    for label, value in render._receipt(made):
+    for label, value in render.receipt(made, LOCAL):
         assert f"{label}: {value}" in page
     assert "hidden" not in page
-    assert render._receipt(change()) == []
-    assert ("Paid", "1.00") in render._receipt(
-        change(evidence={"amount": "1.00", "currency": None})
+    assert render.receipt(change(), LOCAL) == []
+    assert ("Paid", "1.00") in render.receipt(
+        change(evidence={"amount": "1.00", "currency": None}), LOCAL
     )
 
 

@@ -290,6 +290,23 @@ def test_a_decline_pauses_the_questions_of_its_requester_only(ledger: Ledger) ->
     propose(seen_by(ledger, BOB), "30.00")
 
 
+def test_a_question_that_its_requester_closed_is_not_ended_by_anothers(ledger: Ledger) -> None:
+    closed = propose(seen_by(ledger, ALICE), "20.00")
+    ledger.close_question(closed.id, NOW)
+    propose(seen_by(ledger, BOB), "30.00")
+    assert ledger.waiting(NOW)[0].id == closed.id
+    propose(seen_by(ledger, ALICE), "40.00")
+    assert [each.amount for each in ledger.waiting(NOW)] == [Decimal("30.00"), Decimal("40.00")]
+
+
+def test_a_replica_with_another_key_leaves_what_others_asked_for(
+    ledger: Ledger, store: Store
+) -> None:
+    change = propose(seen_by(ledger, ALICE), "20.00")
+    propose(seen_by(opened(store, Policy(), key="KEY2"), BOB), "30.00")
+    assert [each.id for each in ledger.waiting(NOW)] == [change.id]
+
+
 # --- caps and time -------------------------------------------------------------------------------
 
 

@@ -27,6 +27,8 @@ from telnyx_mcp.config.settings import VARIABLES
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.http import about_token
 from telnyx_mcp.server.http_token import Token
+from telnyx_mcp.service.config import OVERRIDES
+from telnyx_mcp.service.secrets_of import NAMES as SECRETS_OF_SERVICE
 from telnyx_mcp.telnyx.models import ApiModel  # noqa: F401 - of the documentation's code
 from telnyx_mcp.telnyx.operations import Operation  # noqa: F401
 from telnyx_mcp.tools import TOOLS
@@ -80,8 +82,10 @@ def test_every_setting_and_tool_that_is_named_exists(name: str) -> None:
     text = text_of(name)
     # TEST_… are the tests' own; a name that ends in _ stands for several.
     settings = set(re.findall(r"(?<![A-Z_])TELNYX_(?:MCP_)?[A-Z0-9_]+[A-Z0-9]\b", text))
-    assert settings - VARIABLES.keys() - {"TELNYX_KEY_EU"} == set()
-    tools = set(re.findall(r"\btelnyx_[a-z_]+[a-z]\b", text))
+    of_service = SECRETS_OF_SERVICE.keys() | OVERRIDES.keys()
+    assert settings - VARIABLES.keys() - of_service - {"TELNYX_KEY_EU"} == set()
+    # Names that begin with telnyx_mcp_ are of metrics.
+    tools = set(re.findall(r"\btelnyx_(?!mcp_)[a-z_]+[a-z]\b", text))
     assert (
         tools - {each.name for each in TOOLS} - {"telnyx_mcp", "telnyx_api_key"} - EXAMPLE == set()
     )

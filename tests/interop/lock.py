@@ -7,7 +7,10 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-LOCKS = (HERE / "package-lock.json", HERE / "hosts" / "package-lock.json")
+LOCKS = tuple(
+    folder / "package-lock.json"
+    for folder in (HERE, HERE / "hosts", HERE.parent / "service" / "provider")
+)
 
 
 def strip(written: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from scripts.generate.manifests import ROOT
 from scripts.generate.plugin import PLUGIN
 from telnyx_mcp.clients.catalog import CLIENTS
 from telnyx_mcp.clients.entry import own_command
@@ -210,10 +211,10 @@ CLAUDE_CODE = [host for host in HOSTS if host.client == "claude-code"]
 
 @pytest.mark.parametrize("computer", CLAUDE_CODE, indirect=True, ids=["claude-code"])
 def test_claude_code_takes_the_plugin_and_starts_its_server(computer: Computer) -> None:
-    for folder in (PLUGIN.parent, PLUGIN):
+    for folder in (ROOT, PLUGIN):
         said = computer.output(["claude", "plugin", "validate", str(folder)])
         assert "Validation passed" in said, said
-    computer.output(["claude", "plugin", "marketplace", "add", str(PLUGIN.parent)])
+    computer.output(["claude", "plugin", "marketplace", "add", str(ROOT)])
     said = computer.output(["claude", "plugin", "install", "telnyx-account@telnyx-account-mcp"])
     assert "Successfully installed" in said, said
     assert "plugin:telnyx-account:telnyx-account: telnyx-account-mcp  - ✔ Connected" in (

@@ -58,6 +58,8 @@ ENDINGS: dict[int, list[tuple[tuple[str, ...], dict[str, str]]]] = {
         (("serve", "--http", "nonsense"), {}),
         (("serve", "--http", "0.0.0.0:8000"), {}),
         (("serve", "--no-token"), {}),
+        (("service", "--config", "none.toml"), {}),
+        (("service", "health", "--config", "none.toml"), {}),
         (("ledger", "--limit", "0"), {}),
         (("ledger", "--state", "settled"), {}),
         (("ledger",), NO_ZONE),

@@ -433,6 +433,19 @@ def test_limit_and_state_choose_what_is_listed(ledger: Ledger, run: Run) -> None
         assert run("ledger", *wrong).returncode == 2
 
 
+def test_an_export_has_everything_since_a_moment_or_says_that_it_has_not(
+    ledger: Ledger, run: Run
+) -> None:
+    for cents in range(25):
+        payment(ledger, f"10.{cents:02}")
+    assert len(json.loads(run("ledger", "--json", "--since", "2026-01-01").stdout)) == 25
+    assert run("ledger", "--json", "--since", "2999-01-01T00:00Z").stdout == "[]\n"
+    cut = run("ledger", "--json", "--since", "2026-01-01", "--limit", "5")
+    assert (len(json.loads(cut.stdout)), cut.returncode) == (5, 1)
+    assert "There are more than 5" in cut.stderr
+    assert run("ledger", "--since", "yesterday").returncode == 2
+
+
 def test_an_empty_ledger_and_an_unknown_id_are_reported(run: Run) -> None:
     empty = run("ledger")
     assert empty.returncode == 0

@@ -101,7 +101,7 @@ class Mortal(ProcessIdentity):
 _numbers = count()
 
 
-def _newborn() -> Mortal:
+def newborn() -> Mortal:
     return Mortal("host", next(_numbers), "")
 
 
@@ -202,7 +202,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.now = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
         self.store = Store(self.url)
         self.outside = self._ledger(Mortal("outside", 0, ""))
-        self.owners = [_newborn(), _newborn()]
+        self.owners = [newborn(), newborn()]
         self.servers = [self._ledger(owner) for owner in self.owners]
         self.loop = asyncio.Runner()
         self.sent: dict[str, datetime] = {}
@@ -484,7 +484,7 @@ class LedgerMachine(RuleBasedStateMachine):
         Mortal.dead.add(str(self.owners[server]))
         self.in_flight = {change: who for change, who in self.in_flight.items() if who != server}
         self.servers[server].close()
-        self.owners[server] = _newborn()
+        self.owners[server] = newborn()
         self.servers[server] = self._ledger(self.owners[server])
 
     @rule(which=Which, paid=st.booleans())
@@ -580,7 +580,9 @@ class OnPostgresql(LedgerMachine):
     place = staticmethod(postgresql)
 
 
-def run(machine: type[LedgerMachine], examples: int, steps: int, *, shrink: bool = False) -> None:
+def run(
+    machine: type[RuleBasedStateMachine], examples: int, steps: int, *, shrink: bool = False
+) -> None:
     """Raises `AssertionError` if a promise is broken; `shrink` then looks for the shortest way."""
     run_state_machine_as_test(
         machine,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from telnyx_mcp.config.command_line import command_line
 if TYPE_CHECKING:
     from jinja2 import Template
 
+_PACKAGE = "telnyx_mcp.approval.page"
 WATCH_SECONDS = 3
 """How often the page of an approved change looks for its outcome."""
 _WATCHED = 60
@@ -44,14 +45,15 @@ _RECEIPT: Mapping[str, str] = {
 
 
 @cache
-def _template() -> Template:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+def template(package: str, name: str) -> Template:
+    """A template of this package, which may build on those of the approval page. Everything is escaped."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-    loader = PackageLoader("telnyx_mcp.approval.page", ".")
+    loaders = [PackageLoader(each, ".") for each in dict.fromkeys((package, _PACKAGE))]
     environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=ChoiceLoader(loaders), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    return environment.get_template("page.html")
+    return environment.get_template(name)
 
 
 @cache
@@ -103,7 +105,7 @@ def decided(change: Change, now: datetime, profile: str | None, *, mistaken: boo
         sender="asked for your approval",
         form=forms.get(change.state, ""),
         error=error if mistaken else "",
-        receipt=_receipt(change),
+        receipt=receipt(change, _local_time),
         refresh=WATCH_SECONDS if watched else None,
     )
 
@@ -113,15 +115,15 @@ def notice(heading: str, text: str) -> str:
     return _page(title=heading, heading=heading, text=text)
 
 
-def _receipt(change: Change) -> list[tuple[str, str]]:
-    """Who decided and when, and what is known of the outcome."""
+def receipt(change: Change, when: Callable[[datetime | None], str]) -> list[tuple[str, str]]:
+    """Who decided and when, and what is known of the outcome. `when` writes a time; "" for none."""
     values = dict(change.evidence)
     if "amount" in values:
         values["amount"] = f"{values['amount']} {values.get('currency') or ''}".strip()
     rows = [
         ("Asked for by", change.requested_via),
-        ("Decided", _local_time(change.decided_at)),
-        ("Sent", _local_time(change.sent_at)),
+        ("Decided", when(change.decided_at)),
+        ("Sent", when(change.sent_at)),
         *((label, str(values.get(name) or "")) for name, label in _RECEIPT.items()),
         ("Resolved", change.note),
     ]
@@ -130,12 +132,16 @@ def _receipt(change: Change) -> list[tuple[str, str]]:
 
 def _page(**content: Any) -> str:
     change: Change | None = content.get("change")
-    blank = dict.fromkeys(
-        ("heading", "text", "tone", "sender", "form", "error", "until", "left"), ""
-    )
-    defaults: dict[str, Any] = blank | {"change": None, "receipt": [], "refresh": None}
     foot = f"{_LOCAL} {_ADDRESS} Change {change.id}." if change else _LOCAL
-    return str(_template().render({**defaults, **content, "foot": foot}))
+    return fill(template(_PACKAGE, "page.html"), foot=foot, **content)
+
+
+def fill(page: Template, **content: Any) -> str:
+    """The page with this content. What is not given is left out."""
+    texts = ("heading", "text", "tone", "sender", "form", "error", "until", "left", "csrf")
+    blank: dict[str, Any] = dict.fromkeys(texts, "")
+    blank |= {"change": None, "receipt": [], "people": [], "refresh": None, "wide": False}
+    return str(page.render({**blank, "withdraw": "Withdraw the approval", **content}))
 
 
 def _clock(moment: datetime) -> str:

@@ -24,8 +24,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from telnyx_mcp.approval.change import Change, State
-from telnyx_mcp.approval.channels import typed_matches
 from telnyx_mcp.approval.page import render
+from telnyx_mcp.approval.page.answers import headers_of_pages, is_confirmed
 from telnyx_mcp.approval.page.bounded import BACKLOG, BoundedProtocol
 from telnyx_mcp.approval.reasons import Blocked, NotAllowed
 from telnyx_mcp.approval.signature import this_user
@@ -41,19 +41,6 @@ READY_WITHIN = 10.0
 STOPPED_WITHIN = 3.0
 
 _PATH = re.compile(r"/change/([0-9a-f]{1,32})/([A-Za-z0-9_-]{20,100})")
-_POLICY = (
-    "default-src 'none'; style-src 'sha256-{style}'; "
-    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-)
-_HEADERS = {
-    "x-content-type-options": "nosniff",
-    "cache-control": "no-store",
-    # Not no-referrer: the form would be sent with `Origin: null`.
-    "referrer-policy": "same-origin",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "x-robots-tag": "noindex",
-}
 
 
 class OpenPages(Protocol):
@@ -127,8 +114,7 @@ class PageServer:
             response = _notice(503, "Not now", text)
         except (Blocked, NotAllowed) as refusal:
             response = _notice(409, "No longer possible", str(refusal))
-        response.headers.update(_HEADERS)
-        response.headers["content-security-policy"] = _POLICY.format(style=render.style_hash())
+        response.headers.update(headers_of_pages())
         await response(scope, receive, send)
 
     def _rejection(self, request: Request) -> Response | None:
@@ -210,12 +196,12 @@ class PageServer:
         return withdrawn or change
 
     def _approve(self, change: Change, form: Mapping[str, list[str]]) -> Change | None:
-        if not _is_confirmed(change, form):
+        if not is_confirmed(change, form):
             return None if change.state is State.PROPOSED else change
         return self.ledger.approve(change.id, CHANNEL, self._now(), this_user()) or change
 
     def _resolve(self, change: Change, form: Mapping[str, list[str]]) -> Change | None:
-        if not _is_confirmed(change, form):
+        if not is_confirmed(change, form):
             return None if change.state is State.UNKNOWN else change
         paid = form["decision"] == ["paid"]
         note = f"Found {'to have happened' if paid else 'not to have happened'}."
@@ -223,14 +209,6 @@ class PageServer:
             change.id, paid=paid, note=note, now=self._now(), channel=CHANNEL, by=this_user()
         )
         return resolved or change
-
-
-def _is_confirmed(change: Change, form: Mapping[str, list[str]]) -> bool:
-    """Whether the figure was typed, or the box ticked."""
-    typed = change.question.typed
-    if typed is None:
-        return form.get("approve") == ["yes"]
-    return typed_matches("".join(form.get("amount", [])), typed)
 
 
 def _redirect(change_id: str, secret: str, query: str = "") -> Response:

@@ -46,7 +46,8 @@ class NotPermitted(NotAllowed):
 
 class TeamGate(Gate):
     """Carries out what people propose and others approve. `person` is who makes the present call, `roles`
-    what people may do now, `lifetime` how long a proposal waits."""
+    what people may do now, `lifetime` how long a proposal waits; a
+    call waits `wait` seconds for its approval."""
 
     def __init__(
         self,
@@ -58,12 +59,15 @@ class TeamGate(Gate):
         directions: TeamDirections,
         lifetime: timedelta,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+        wait: float = PAGE_SECONDS,
     ) -> None:
         nobody_here = Channels("terminal")
         super().__init__(open_ledger, nobody_here, now, request_for, sleep, directions)
+        self.directions: TeamDirections = directions
         self._person = person
         self._roles = roles
         self._lifetime = lifetime
+        self._wait = wait
 
     # --- the assistant's side --------------------------------------------------------------------
 
@@ -85,6 +89,11 @@ class TeamGate(Gate):
         )
         return (await self.ledger()).seen_by(requester)
 
+    def _via(self, context: RequestContext) -> str:
+        """The client's own name, which anybody may claim, and the id that its token was issued to."""
+        name, client_id = elicitation.client_name(context), one_line(self._person().client_id)
+        return f"{name} ({client_id})" if name else client_id
+
     def _ledger_of(self, ledger: Ledger, change: Change) -> Ledger:
         """The ledger as the change's requester sees it, so that a fresh question is theirs as well."""
         above = self._roles().two_approvers_above
@@ -94,12 +103,12 @@ class TeamGate(Gate):
         self, ledger: Ledger, change: Change, context: RequestContext
     ) -> tuple[AskOutcome | InputRequiredResult | None, Decision | None]:
         """What the caller answers, if they may approve it themselves; else the change waits for others,
-        and this call for up to `PAGE_SECONDS`."""
+        and this call for a while."""
         if self._asks_requester(change, context):
             if not elicitation.brings_answer(change, context):
                 return elicitation.question(change), None
             return await self._answered(ledger, change, context)
-        with anyio.move_on_after(PAGE_SECONDS):
+        with anyio.move_on_after(self._wait):
             await context.report_progress(0, message="Waiting for somebody to approve it")
             while (await reread(ledger, change, self._now())).state in PENDING:
                 await self._sleep(POLL_SECONDS)
@@ -110,10 +119,13 @@ class TeamGate(Gate):
         approval by the requester, which a role has to allow."""
         if not elicitation.is_modern(context) or not elicitation.can_ask(context):
             return False
+        brings_answer = elicitation.brings_answer(change, context)
+        if brings_answer and elicitation.answer(change, context) is AskOutcome.DECLINED:
+            return True
         if not self._may_approve_own(change, self._person()):
             return False
         waited = (self._now() - change.proposed_at).total_seconds()
-        return elicitation.brings_answer(change, context) or waited < CLIENT_SECONDS
+        return brings_answer or waited < CLIENT_SECONDS
 
     async def _answered(
         self, ledger: Ledger, change: Change, context: RequestContext
@@ -164,11 +176,14 @@ class TeamGate(Gate):
 
     async def decline(self, id: str, person: Person) -> Change:
         """The change, declined; as it is if it no longer waits. Raises `NotPermitted`, `NotAllowed`."""
-        ledger = await self.ledger()
-        change = await self.check(id)
+        # Not checked against Telnyx: a decline counts while nothing can be checked or proposed.
+        ledger, change = await self.ledger(), await self._latest(id)
         by = signatory_of(person)
         if not (self.permissions(person).approves or by.is_same(change.requester)):
-            raise NotPermitted("Only somebody who may approve changes, or who asked, declines one.")
+            raise NotPermitted(
+                "Only the person who asked for it, or somebody who may approve changes, declines it. "
+                f"Roles that may: {self._roles().who_approves(None)}."
+            )
         decline = (change.id, PAGE, self._now(), by.label)
         return await in_thread(ledger.decline, *decline, signatory=by) or change
 
@@ -178,9 +193,9 @@ class TeamGate(Gate):
         ledger = await self.ledger()
         by = signatory_of(person)
         if await in_thread(ledger.take_back, id, by, self._now()):
-            return await self.check(id)
-        change = await self.check(id)
-        if change.state is not State.PROPOSED:
+            return await self._latest(id)
+        change = await self._latest(id)
+        if change.state not in (State.PROPOSED, State.VOID):
             return change
         if not by.is_same(change.requester):
             raise NotPermitted("You have not approved it, so there is nothing to withdraw.")
@@ -195,8 +210,11 @@ class TeamGate(Gate):
         change = await self.check(id)
         if change.state is not State.UNKNOWN:
             return change
-        if why := self._why_no_approver(change, person):
-            raise NotPermitted(why)
+        if self._why_no_approver(change, person):
+            raise NotPermitted(
+                "Only somebody who may approve it says whether it happened. Roles that may: "
+                f"{self._roles().who_approves(change.charge)}."
+            )
         resolved = await in_thread(
             ledger.resolve,
             id,
@@ -207,6 +225,10 @@ class TeamGate(Gate):
             by=signatory_of(person).label,
         )
         return resolved or await self.check(id)
+
+    async def announce_lost(self) -> None:
+        """Announces the changes whose sender ended before it recorded an outcome. Raises `NotAllowed`."""
+        await in_thread((await self.ledger()).announce_lost, self._now())
 
     def permissions(self, person: Person) -> Permissions:
         """What this person may do now."""

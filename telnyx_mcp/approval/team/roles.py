@@ -27,14 +27,16 @@ Amount = Annotated[Decimal, BeforeValidator(_amount), Field(ge=0, decimal_places
 class Role(BaseModel):
     """What its members may do. Amounts are in the account's currency."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     groups: tuple[str, ...] = ()
     """Members: everybody whom the identity provider lists in one of these groups."""
     people: tuple[str, ...] = ()
     """Members by their subject (`sub`), people and programs."""
     read: bool = True
+    """Whether members may read the account."""
     propose: bool = False
+    """Whether members may propose changes."""
     max_payment: Amount | None = None
     """The most that a member's one payment may be. None: the cap of the account."""
     max_per_day: Amount | None = None

@@ -37,6 +37,7 @@ from telnyx_mcp.telnyx.rate_limit.schedule import (
     turned_away,
 )
 from telnyx_mcp.telnyx.rate_limit.stores import PATIENCE, InMemoryStore, PaceStore, StoreUnavailable
+from telnyx_mcp.telnyx.rate_limit.watch import PaceWatch
 
 LONGEST_WAIT = 15.0
 """Seconds a call may wait for its turn; a later turn fails at once and says when."""
@@ -109,8 +110,10 @@ class Pacer:
         sleep: Sleep = anyio.sleep,
         say: Callable[[str], object] | None = None,
         clock: Clock = time.monotonic,
+        watch: PaceWatch | None = None,
     ) -> None:
         self._own = own or InMemoryStore()
+        self._watch = watch or PaceWatch()
         self._shared = shared
         self._sleep = sleep
         self._say: Callable[[str], object] | None = say or _say
@@ -129,6 +132,16 @@ class Pacer:
         Raises `TelnyxError` (`PACED`, with `retry_in`) at once if that is more than `longest`
         seconds away, or if it is delayed beyond them.
         """
+        began = self._clock()
+        try:
+            moment = await self._turn_within(endpoint, longest, waiting)
+        except TelnyxError:
+            self._watch.turned_away(endpoint)
+            raise
+        self._watch.waited(endpoint, self._clock() - began)
+        return moment
+
+    async def _turn_within(self, endpoint: str, longest: float, waiting: Waiting | None) -> Moment:
         if longest >= LONGEST_WAIT:
             return await self._turn(endpoint, LONGEST_WAIT, waiting)
         with anyio.move_on_after(longest):  # the store may take longer than that
@@ -172,10 +185,12 @@ class Pacer:
         `own`: a 429 carries Telnyx's own code; without it, it closes for a minute at most. What
         closes the endpoint is shared with all copies at once, the rest with the next turn.
         """
+        refused = status == 429
+        if refused:
+            self._watch.refused(endpoint, own=own)
         now = self.now()
         if sent.place is not now.place:
             return
-        refused = status == 429
         limits = parse_rate_limit(headers)
         wait = retry_after(headers) if refused else None
         silent = 200 <= status < 300 and limits == RateLimitHeaders()

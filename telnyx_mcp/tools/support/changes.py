@@ -30,6 +30,10 @@ class ChangeResult(Result):
     state: str = Field(description="State in the ledger, such as proposed, succeeded or unknown.")
     message: str = Field(description="The outcome, and what to tell the user.")
     change_id: str = Field(description="Id of the change in telnyx_list_changes.")
+    requested_by: str | None = Field(None, description="Who asked for it, where people sign in.")
+    decided_by: str | None = Field(
+        None, description="Who approved or declined it, where people sign in."
+    )
 
 
 async def carry_out(
@@ -48,6 +52,8 @@ async def carry_out(
             state=change.state,
             message=_message(outcome, request.summary, call.services.gate.directions),
             change_id=change.id,
+            requested_by=change.requester.label if change.requester else None,
+            decided_by=change.decider.label if change.decider else None,
             account=call.services.account,
             **change.evidence,
         ),

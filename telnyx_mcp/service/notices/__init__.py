@@ -1,0 +1,1 @@
+"""Notices of changes, delivered to a chat from the outbox."""

@@ -1,0 +1,1 @@
+"""Access tokens: who sends a request, as the organization's identity provider (the issuer) says."""

@@ -1,0 +1,459 @@
+"""The gate of a team: people propose from their assistants, and others approve on the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import anyio.lowlevel
+import pytest
+from mcp_types import ElicitResult, InputRequiredResult
+
+from telnyx_mcp.approval.accounts import Identity
+from telnyx_mcp.approval.change import PAYMENT, RECHARGE, Change, State
+from telnyx_mcp.approval.channels import AskOutcome
+from telnyx_mcp.approval.gate import Outcome
+from telnyx_mcp.approval.ledger import Ledger
+from telnyx_mcp.approval.policy import Policy
+from telnyx_mcp.approval.question import Question
+from telnyx_mcp.approval.reasons import NotAllowed
+from telnyx_mcp.approval.request import CannotCheck, ChangeRequest, QuestionDraft, SendFailed
+from telnyx_mcp.approval.team.directions import TeamDirections
+from telnyx_mcp.approval.team.gate import NotPermitted, TeamGate
+from telnyx_mcp.approval.team.person import Person
+from telnyx_mcp.approval.team.requester import MAX_PAYMENT, MAX_PER_DAY
+from telnyx_mcp.approval.team.roles import Roles
+from telnyx_mcp.storage.store import Store
+from tests.support.clock import Clock
+from tests.support.ledgers import OWNER, opened, sqlite
+from tests.support.team import ADDRESS, Call, person, roles
+
+ALICE = person("alice", "buyer", "owner")
+BOB = person("bob", "treasurer")
+CAROL = person("carol", "treasurer", "buyer")
+DAN = person("dan", "reader")
+LEO = person("leo", "lead")
+ROBOT = person("robot", "buyer", client_id="robot")
+TYPES = ElicitResult(action="accept", content={"amount": "20.00"})
+
+
+class Recorded(ChangeRequest):
+    """A change that is recorded instead of sent."""
+
+    def __init__(self, team: Team, operation: str, arguments: Mapping[str, Any]) -> None:
+        self.operation = operation  # type: ignore[misc]
+        self.arguments = arguments
+        self.reference = arguments.get("reference")
+        self.amount = Decimal(arguments["amount"]) if "amount" in arguments else None
+        self._team = team
+
+    @property
+    def summary(self) -> str:
+        return f"paying {self.amount}"
+
+    async def identity(self) -> Identity:
+        self._team.identified += 1
+        return OWNER
+
+    async def draft(self, payments: Sequence[Change]) -> QuestionDraft:
+        at_once = None if self.amount else Decimal(self.arguments["recharge_amount"])
+        return QuestionDraft(Question("Pay?", typed=self.arguments.get("amount")), at_once=at_once)
+
+    async def void_reason(self, change: Change) -> str | None:
+        if self._team.telnyx_is_away:
+            raise CannotCheck("Telnyx did not answer.")
+        return "The balance moved." if change.id in self._team.moved else None
+
+    async def send(self) -> Mapping[str, Any]:
+        self._team.sent.append(dict(self.arguments))
+        if self._team.end is not State.SUCCEEDED:
+            raise SendFailed(self._team.end, "No answer came.", {})
+        return {}
+
+    async def evidence(self, change: Change) -> Mapping[str, Any]:
+        return {}
+
+
+@dataclass
+class Team:
+    """A service that one process serves: who calls, what is sent, and when."""
+
+    store: Store
+    clock: Clock = field(default_factory=Clock)
+    roles: Roles = field(default_factory=roles)
+    caller: Person = ALICE
+    sent: list[dict[str, Any]] = field(default_factory=list)
+    end: State = State.SUCCEEDED
+    moved: set[str] = field(default_factory=set)
+    telnyx_is_away: bool = False
+    identified: int = 0
+    wait: float = 0
+    after_sleeps: list[Callable[[], Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        directions = TeamDirections(ADDRESS, lambda: self.roles)
+        self.ledger: Ledger = opened(self.store, Policy())
+        self.ledger.directions = directions
+        self.gate = TeamGate(
+            lambda: self.ledger,
+            self.clock,
+            lambda operation, arguments: Recorded(self, operation, arguments),
+            lambda: self.caller,
+            lambda: self.roles,
+            directions,
+            timedelta(hours=24),
+            self.sleep,
+            self.wait,
+        )
+
+    async def sleep(self, seconds: float) -> None:
+        """Time passes at once. What is to happen next happens now."""
+        self.clock.passes(seconds=seconds)
+        if self.after_sleeps:
+            await self.after_sleeps.pop(0)()
+        await anyio.lowlevel.checkpoint()
+
+    async def calls(
+        self, who: Person, amount: str = "20.00", call: Call | None = None, **more: Any
+    ) -> Outcome | InputRequiredResult:
+        self.caller = who
+        request = Recorded(self, PAYMENT, {"amount": amount, **more})
+        return await self.gate.carry_out(request, (call or Call()).context)
+
+    async def proposes(self, who: Person, amount: str = "20.00", **more: Any) -> Change:
+        outcome = await self.calls(who, amount, **more)
+        assert isinstance(outcome, Outcome)
+        assert (outcome.change.state, outcome.ask_outcome) == (State.PROPOSED, AskOutcome.IN_TEAM)
+        return outcome.change
+
+    async def answers(self, who: Person, answer: ElicitResult, amount: str = "20.00") -> Outcome:
+        """A client of today asks its user, and brings this answer."""
+        asked = await self.calls(who, amount, Call(asks=True))
+        assert isinstance(asked, InputRequiredResult)
+        state = asked.request_state
+        outcome = await self.calls(who, amount, Call(asks=True, state=state, answer=answer))
+        assert isinstance(outcome, Outcome)
+        return outcome
+
+
+@pytest.fixture
+def team() -> Iterator[Team]:
+    with sqlite() as url, closing(Store(url)) as store:
+        yield Team(store)
+
+
+async def refused(work: Any) -> str:
+    with pytest.raises(NotPermitted) as refusal:
+        await work
+    return str(refusal.value)
+
+
+# --- on the pages --------------------------------------------------------------------------------
+
+
+async def test_who_approves_sends_at_once(team: Team) -> None:
+    change = await team.proposes(ALICE)
+    after = await team.gate.approve(change.id, BOB)
+    assert after.state is State.SUCCEEDED
+    assert after.requester == change.requester
+    assert after.requested_via == "client-1"
+    assert after.decider
+    assert (after.decider.subject, after.channel) == ("bob", "page")
+    assert team.sent == [{"amount": "20.00"}]
+    assert (await team.gate.approve(change.id, BOB)).state is State.SUCCEEDED
+    assert len(team.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("who", "amount", "why"),
+    [
+        (
+            person("alice", "buyer", "treasurer"),
+            "20.00",
+            "You asked for it, so somebody else has to approve it. Roles that may: lead, treasurer.",
+        ),
+        (
+            DAN,
+            "120.00",
+            "None of your roles approves changes. Roles that approve this one: treasurer.",
+        ),
+        (
+            LEO,
+            "120.00",
+            "Your roles approve up to 100.00, and this could charge 120.00. Roles that approve it: "
+            "treasurer.",
+        ),
+    ],
+    ids=["requester", "reader", "small limit"],
+)
+async def test_who_may_not_approve_is_told_who_can(
+    team: Team, who: Person, amount: str, why: str
+) -> None:
+    change = await team.proposes(ALICE, amount)
+    assert team.gate.why_not(change, who) == why
+    assert await refused(team.gate.approve(change.id, who)) == why
+    assert team.sent == []
+
+
+async def test_the_requester_approves_within_what_their_role_allows(team: Team) -> None:
+    change = await team.proposes(ALICE, "50.00")
+    assert team.gate.why_not(change, ALICE) is None
+    after = await team.gate.approve(change.id, ALICE)
+    assert (after.state, after.decider) == (State.SUCCEEDED, after.requester)
+    change = await team.proposes(ALICE, "50.01")
+    await refused(team.gate.approve(change.id, ALICE))
+
+
+async def test_two_people_approve_a_large_amount_and_one_can_take_it_back(team: Team) -> None:
+    change = await team.proposes(ALICE, "210.00")
+    first = await team.gate.approve(change.id, BOB)
+    assert (first.state, len(first.approvals)) == (State.PROPOSED, 1)
+    assert "You approved it at 12:00 UTC." in await refused(team.gate.approve(change.id, BOB))
+    assert (await team.gate.withdraw(change.id, BOB)).approvals == ()
+    assert (await team.gate.approve(change.id, CAROL)).state is State.PROPOSED
+    assert (await team.gate.approve(change.id, BOB)).state is State.SUCCEEDED
+    assert len(team.sent) == 1
+
+
+async def test_roles_count_as_they_are_at_the_decision(team: Team) -> None:
+    change = await team.proposes(ALICE, "120.00")
+    await refused(team.gate.approve(change.id, person("bob", "reader")))
+    team.roles = roles(treasurer=roles().roles["reader"])
+    await refused(team.gate.approve(change.id, BOB))
+    team.roles = roles()
+    assert (await team.gate.approve(change.id, BOB)).state is State.SUCCEEDED
+
+
+async def test_a_question_that_is_no_longer_true_gets_a_fresh_one_of_the_same_requester(
+    team: Team,
+) -> None:
+    team.roles = roles("200.00")
+    buyer = person("alice", "buyer")
+    old = await team.proposes(buyer, "210.00")
+    await team.gate.approve(old.id, BOB)
+    team.moved.add(old.id)
+    team.clock.passes(hours=2)
+    fresh = await team.gate.approve(old.id, CAROL)
+    assert (fresh.state, fresh.requester) == (State.PROPOSED, old.requester)
+    assert fresh.id != old.id
+    assert (fresh.approvers_needed, fresh.approvals) == (2, ())
+    assert fresh.expires_at == team.clock() + timedelta(hours=24)
+    assert (fresh.basis[MAX_PAYMENT], fresh.basis[MAX_PER_DAY]) == ("300.00", "400.00")
+    assert team.sent == []
+    assert (await team.gate.check(old.id)).id == fresh.id
+
+
+async def test_a_decline_counts_while_nothing_can_be_checked(team: Team) -> None:
+    change = await team.proposes(ALICE)
+    team.telnyx_is_away = True
+    assert (await team.gate.decline(change.id, BOB)).state is State.DECLINED
+
+
+async def test_a_decline_counts_while_a_payment_is_unknown(team: Team) -> None:
+    one = await team.proposes(ALICE)
+    other = await team.proposes(CAROL, "30.00")
+    team.end = State.UNKNOWN
+    assert (await team.gate.approve(one.id, BOB)).state is State.UNKNOWN
+    assert (await team.gate.decline(other.id, BOB)).state is State.DECLINED
+
+
+async def test_who_asked_or_may_approve_declines_and_a_reader_does_not(team: Team) -> None:
+    change = await team.proposes(ALICE, "120.00")
+    why = await refused(team.gate.decline(change.id, DAN))
+    assert why == (
+        "Only the person who asked for it, or somebody who may approve changes, declines it. Roles "
+        "that may: lead, treasurer."
+    )
+    assert (await team.gate.decline(change.id, LEO)).state is State.DECLINED
+    assert (await team.gate.decline(change.id, BOB)).decided_by == "Leo"
+
+
+async def test_a_requester_withdraws_their_proposal_and_others_do_not(team: Team) -> None:
+    change = await team.proposes(ALICE)
+    why = await refused(team.gate.withdraw(change.id, BOB))
+    assert why == "You have not approved it, so there is nothing to withdraw."
+    assert (await team.gate.withdraw(change.id, ALICE)).state is State.DECLINED
+    assert (await team.gate.withdraw(change.id, ALICE)).state is State.DECLINED
+
+
+@pytest.mark.parametrize("happened", [True, False])
+async def test_who_may_approve_a_change_says_what_became_of_it(team: Team, happened: bool) -> None:
+    change = await team.proposes(ALICE, "120.00")
+    team.end = State.UNKNOWN
+    await team.gate.approve(change.id, BOB)
+    for who in (ALICE, DAN, LEO):
+        why = await refused(team.gate.resolve(change.id, who, happened=happened, note=""))
+        assert why == (
+            "Only somebody who may approve it says whether it happened. Roles that may: treasurer."
+        )
+    after = await team.gate.resolve(change.id, CAROL, happened=happened, note="the portal")
+    assert after.state is (State.SUCCEEDED if happened else State.REFUSED)
+    assert (after.note, after.evidence["resolved_by"]) == ("the portal", "Carol")
+
+
+async def test_what_waits_comes_first_and_the_newest_of_the_rest_after_it(team: Team) -> None:
+    done = await team.proposes(ALICE)
+    await team.gate.approve(done.id, BOB)
+    team.clock.passes(minutes=1)
+    first = await team.proposes(ALICE, "30.00")
+    team.clock.passes(minutes=1)
+    second = await team.proposes(CAROL, "40.00")
+    assert [each.id for each in await team.gate.changes(9)] == [first.id, second.id, done.id]
+    assert [each.id for each in await team.gate.changes(1)] == [first.id]
+
+
+# --- from an assistant ---------------------------------------------------------------------------
+
+
+async def test_a_call_waits_for_the_approval_and_tells_the_outcome(team: Team) -> None:
+    waiting = Team(team.store, wait=60)
+
+    async def approve() -> None:
+        change = (await waiting.gate.changes(1))[0]
+        await waiting.gate.approve(change.id, BOB)
+
+    waiting.after_sleeps = [anyio.lowlevel.checkpoint, approve]
+    call = Call()
+    outcome = await waiting.calls(ALICE, call=call)
+    assert isinstance(outcome, Outcome)
+    assert outcome.change.state is State.SUCCEEDED
+    assert call.reported == ["Waiting for somebody to approve it"]
+    assert waiting.after_sleeps == []
+
+
+async def test_another_persons_call_is_told_who_asked_and_where_it_waits(team: Team) -> None:
+    change = await team.proposes(ALICE)
+    with pytest.raises(NotAllowed) as refusal:
+        await team.calls(CAROL)
+    assert "Alice proposed the same at 2026-06-15 12:00 UTC" in str(refusal.value)
+    assert f"{ADDRESS}/changes/{change.id}" in str(refusal.value)
+    assert await team.proposes(ALICE) == change
+
+
+async def test_a_question_names_what_others_wait_for(team: Team) -> None:
+    await team.proposes(ALICE)
+    await team.proposes(CAROL, "30.00", reference="invoice 7")
+    notes = (await team.gate.changes(2))[1].question.notes
+    assert notes == (
+        "Alice asked at 2026-06-15 12:00 UTC to pay 20.00, which waits for approval too.",
+    )
+
+
+async def test_who_may_not_propose_is_told_who_can(team: Team) -> None:
+    for who in (DAN, BOB, person("eve")):
+        why = await refused(team.calls(who))
+        assert why == (
+            "Nothing was proposed: none of this user's roles may propose changes. Roles that may: "
+            "buyer, lead, owner."
+        )
+
+
+async def test_a_program_proposes_within_its_role_and_a_person_approves(team: Team) -> None:
+    change = await team.proposes(ROBOT, "120.00")
+    await refused(team.gate.approve(change.id, ROBOT))
+    assert (await team.gate.approve(change.id, BOB)).state is State.SUCCEEDED
+    with pytest.raises(NotAllowed, match=r"roles allow for one payment: 300\.00"):
+        await team.calls(ROBOT, "300.01")
+
+
+async def test_the_account_is_identified_once(team: Team) -> None:
+    with sqlite() as url, closing(Store(url)) as store:
+        fresh = Team(store)
+        fresh.ledger._identified.clear()
+        await fresh.proposes(ALICE)
+        await fresh.proposes(CAROL, "30.00")
+        assert fresh.identified == 1
+
+
+async def test_the_largest_sum_that_auto_recharge_charges_at_once_counts(team: Team) -> None:
+    request = Recorded(team, RECHARGE, {"recharge_amount": "210.00"})
+    outcome = await team.gate.carry_out(request, Call().context)
+    assert isinstance(outcome, Outcome)
+    assert (outcome.change.charge, outcome.change.approvers_needed) == (Decimal("210.00"), 2)
+    assert "this could charge 210.00" in await refused(team.gate.approve(outcome.change.id, LEO))
+    await team.gate.approve(outcome.change.id, BOB)
+    assert (await team.gate.approve(outcome.change.id, CAROL)).state is State.SUCCEEDED
+    team.caller = ROBOT
+    with pytest.raises(NotAllowed, match=r"300\.00"):
+        await team.gate.carry_out(
+            Recorded(team, RECHARGE, {"recharge_amount": "300.01"}), Call().context
+        )
+
+
+# --- the requester's own answer ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "asked"),
+    [
+        (TYPES, State.SUCCEEDED, AskOutcome.APPROVED),
+        (ElicitResult(action="decline"), State.DECLINED, AskOutcome.DECLINED),
+        (ElicitResult(action="cancel"), State.PROPOSED, AskOutcome.CANCELLED),
+        (
+            ElicitResult(action="accept", content={"amount": "2.00"}),
+            State.PROPOSED,
+            AskOutcome.MISTYPED,
+        ),
+    ],
+    ids=["typed", "declined", "cancelled", "mistyped"],
+)
+async def test_a_requester_whose_role_allows_it_answers_in_their_client(
+    team: Team, answer: ElicitResult, state: State, asked: AskOutcome
+) -> None:
+    outcome = await team.answers(ALICE, answer)
+    assert (outcome.change.state, outcome.ask_outcome) == (state, asked)
+    assert len(team.sent) == (state is State.SUCCEEDED)
+    if state is not State.PROPOSED:
+        assert outcome.change.decider == outcome.change.requester
+
+
+@pytest.mark.parametrize(
+    ("who", "amount"), [(CAROL, "20.00"), (ALICE, "50.01")], ids=["no role", "too much"]
+)
+async def test_a_requester_whose_role_does_not_allow_it_is_not_asked(
+    team: Team, who: Person, amount: str
+) -> None:
+    outcome = await team.calls(who, amount, Call(asks=True))
+    assert isinstance(outcome, Outcome)
+    assert outcome.ask_outcome is AskOutcome.IN_TEAM
+
+
+async def test_an_answer_that_comes_after_the_role_was_taken_away_sends_nothing(team: Team) -> None:
+    asked = await team.calls(ALICE, call=Call(asks=True))
+    assert isinstance(asked, InputRequiredResult)
+    call = Call(asks=True, state=asked.request_state, answer=TYPES)
+    outcome = await team.calls(person("alice", "buyer"), call=call)
+    assert isinstance(outcome, Outcome)
+    assert (outcome.change.state, outcome.ask_outcome) == (State.PROPOSED, AskOutcome.IN_TEAM)
+    assert team.sent == []
+
+
+async def test_a_decline_that_comes_after_the_role_was_taken_away_counts(team: Team) -> None:
+    asked = await team.calls(ALICE, call=Call(asks=True))
+    assert isinstance(asked, InputRequiredResult)
+    declines = ElicitResult(action="decline")
+    call = Call(asks=True, state=asked.request_state, answer=declines)
+    outcome = await team.calls(person("alice", "buyer"), call=call)
+    assert isinstance(outcome, Outcome)
+    assert outcome.change.state is State.DECLINED
+
+
+async def test_an_answer_to_another_persons_question_is_refused(team: Team) -> None:
+    asked = await team.calls(ALICE, call=Call(asks=True))
+    assert isinstance(asked, InputRequiredResult)
+    call = Call(asks=True, state=asked.request_state, answer=TYPES)
+    with pytest.raises(NotAllowed, match="belongs to another change"):
+        await team.calls(person("oscar", "owner"), call=call)
+    assert team.sent == []
+
+
+async def test_a_client_that_did_not_answer_in_time_leaves_it_to_others(team: Team) -> None:
+    await team.calls(ALICE, call=Call(asks=True))
+    team.clock.passes(seconds=46)
+    outcome = await team.calls(ALICE, call=Call(asks=True))
+    assert isinstance(outcome, Outcome)
+    assert outcome.ask_outcome is AskOutcome.IN_TEAM
