@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
+from telnyx_mcp.config.key_file import NoKeyThere, key_in_file
 from telnyx_mcp.config.keys import KeyUnavailable, key_of, place_of_key, with_key
 from telnyx_mcp.config.profiles import configured
 from telnyx_mcp.config.settings import Settings
@@ -141,3 +142,22 @@ async def test_a_secret_that_is_mounted_late_is_found_by_the_next_call(
         holding(tmp_path, f"{sandbox.key}\n", 0o444)
         found = await server.ask("tools/call", asked)
         assert found["structuredContent"]["currency"] == "USD"
+
+
+def test_a_file_that_is_named_by_a_part_of_its_path_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holding(tmp_path, KEY)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NoKeyThere, match="is not an absolute path, so the key is not read from it"):
+        key_in_file(Path("key"))
+    assert key_in_file(tmp_path / "key") == KEY
+
+
+@pytest.mark.parametrize(
+    "name", ["profile", "profiles_file", "export_dir", "state_url", "api_key_file", "http_token"]
+)
+def test_a_setting_that_its_client_did_not_fill_in_is_an_error(name: str) -> None:
+    with pytest.raises(ValidationError, match="holds ") as caught:
+        Settings.model_validate({name: "${TELNYX_SETTING}"})
+    assert "TELNYX_SETTING" not in str(caught.value)
