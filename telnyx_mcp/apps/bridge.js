@@ -21,7 +21,8 @@ function arrived(result) {
   if (result.isError || !result.structuredContent) return failed(textOf(result));
   say("");
   show(result.structuredContent, result);
-  $("note").textContent = [result.structuredContent.sandbox, result.structuredContent.note].filter(Boolean).join(" · ");
+  const { sandbox, account, note } = result.structuredContent;
+  $("note").textContent = [sandbox && "Sandbox: no figure is real.", account && `Account ${account}.`, note].filter(Boolean).join(" ");
 }
 const failed = (text) => say(text || "There is no answer.");
 const events = {

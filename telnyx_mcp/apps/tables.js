@@ -6,14 +6,15 @@ function bar(value, whole, kind = "") {
   made.append(make("rect", { width: Math.min(100, (size(value) / whole) * 100), height: 8, class: kind }));
   return made;
 }
-// A cell that is a list becomes bars, this period's and the other's, on one scale for the table.
+// A row is its name, the amounts of its bars (this period's, the other's) and its cells. All bars of a
+// table have one scale.
 function table(caption, heads, rows) {
-  const whole = most(rows.flat().filter(Array.isArray).flat());
-  const drawn = (all) => make("div", {}, all.map((each, i) => each === undefined ? each : bar(each, whole, i ? "was" : "")));
-  const cell = (value, i) => make(i ? "td" : "th", i ? {} : { scope: "row" }, Array.isArray(value) ? drawn(value) : value ?? "–");
+  const whole = most(rows.flatMap((row) => row[1]));
+  const drawn = (each, i) => each === undefined || each instanceof Node ? each : bar(each, whole, i ? "was" : "");
   return make("div", { class: "wide", tabindex: "0", role: "region", "aria-label": caption }, make("table", {}, make("caption", {}, caption),
     make("thead", {}, make("tr", {}, heads.map((each) => make("th", { scope: "col" }, each)))),
-    make("tbody", {}, rows.map((row) => make("tr", {}, row.map(cell))))));
+    make("tbody", {}, rows.map(([name, bars, ...cells]) => make("tr", {}, make("th", { scope: "row" }, name, bars.map(drawn)),
+      cells.map((each) => make("td", {}, each ?? "–")))))));
 }
 const soft = (text) => make("p", { class: "soft" }, text);
 const big = (text) => make("p", { class: "big" }, text);
