@@ -39,5 +39,7 @@ async function busy(work, label) {
   say(`${label} …`);
   try { await work(); } catch (error) { failed(error.message); }
   for (const each of all) each.removeAttribute("aria-disabled");
+  const now = [...$("choices").children];
+  if (!document.activeElement?.matches("button")) (now.find((each) => each.textContent === label) ?? now[0])?.focus();
 }
 const again = (name, sent) => async () => { const result = await call(name, sent); given = { ...given, ...sent }; arrived(result); };

@@ -360,3 +360,7 @@ def test_the_keyboard_reaches_every_button(chat: Chat, contents: dict[str, Any])
     chat.run("document.querySelector('#choices button').focus()")
     chat.browser.press(enter)
     wait_until(lambda: len(chat.seen()["calls"]) == 1, PATIENCE)
+    # The buttons are new ones then, and the focus is where it was.
+    focused = "return document.activeElement.textContent"
+    wait_until(lambda: chat.text("#status") == "", PATIENCE)
+    wait_until(lambda: chat.run(focused) == "This month", PATIENCE)
