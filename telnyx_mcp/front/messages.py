@@ -120,6 +120,12 @@ def _fits(value: object, shape: Shape) -> bool:
     )
 
 
+def _are_in_book(value: object) -> bool:
+    """Whether the book is for clients with these extensions. To one that shows pages in the chat the real
+    server lists them."""
+    return isinstance(value, dict) and _META + "ui" not in value and _is_table_of_tables(value)
+
+
 def _of(shape: Shape) -> Callable[[object], bool]:
     return lambda value: _fits(value, shape)
 
@@ -128,7 +134,7 @@ _CLIENT = _of({"name*": _is_text, "version*": _is_text, "title": _is_text})
 _CAPABILITIES = _of(
     {
         "experimental": _is_table_of_tables,
-        "extensions": _is_table_of_tables,
+        "extensions": _are_in_book,
         "roots": _of({"listChanged": _is_flag}),
         "sampling": _of({"context": _is_table, "tools": _is_table}),
         "elicitation": _of({"form": _is_table, "url": _is_table}),

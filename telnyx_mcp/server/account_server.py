@@ -39,7 +39,7 @@ from telnyx_mcp.config.keys import KeyUnavailable
 from telnyx_mcp.config.tool_groups import TOOL_GROUPS, ToolGroup
 from telnyx_mcp.front.instructions import instructions
 from telnyx_mcp.request_context import RequestContext
-from telnyx_mcp.server import resources
+from telnyx_mcp.server import apps, resources
 from telnyx_mcp.server.access import EVERYBODY, Access
 from telnyx_mcp.server.completions import Completer
 from telnyx_mcp.server.prompts import read_prompts
@@ -107,6 +107,7 @@ class AccountServer(Server[None]):
             on_completion=self._complete,
         )
         self.middleware.append(read_wire_arguments)
+        self.middleware.append(apps.declare_pages)
         # What a client of 2026-07-28 brings back with an answer was sealed by this process, or by
         # another one of the same service.
         security = state_security or RequestStateSecurity.ephemeral()
@@ -122,9 +123,12 @@ class AccountServer(Server[None]):
     # --- tools -----------------------------------------------------------------------------------
 
     async def _list_tools(
-        self, _context: Context, _params: PaginatedRequestParams | None
+        self, context: Context, _params: PaginatedRequestParams | None
     ) -> ListToolsResult:
-        return ListToolsResult(tools=[self._listed[name] for name in self._visible()])
+        tools = [self._listed[name] for name in self._visible()]
+        return ListToolsResult(
+            tools=list(map(apps.with_page, tools)) if apps.shows_pages(context) else tools
+        )
 
     def _visible(self) -> Set[str]:
         """The names of the tools that the caller may use."""
@@ -165,9 +169,11 @@ class AccountServer(Server[None]):
     # --- resources -------------------------------------------------------------------------------
 
     async def _list_resources(
-        self, _context: Context, _params: PaginatedRequestParams | None
+        self, context: Context, _params: PaginatedRequestParams | None
     ) -> ListResourcesResult:
-        return ListResourcesResult(resources=resources.listed(self._visible()))
+        visible = self._visible()
+        pages = apps.listed(visible) if apps.shows_pages(context) else []
+        return ListResourcesResult(resources=[*resources.listed(visible), *pages])
 
     async def _list_resource_templates(
         self, _context: Context, _params: PaginatedRequestParams | None
@@ -178,7 +184,9 @@ class AccountServer(Server[None]):
     async def _read_resource(
         self, context: Context, params: ReadResourceRequestParams
     ) -> ReadResourceResult:
-        """A resource as JSON. An address of nothing is answered with -32602."""
+        """A resource as JSON, or a page. An address of nothing is answered with -32602."""
+        if apps.shows_pages(context) and (page := apps.contents(params.uri, self._visible())):
+            return ReadResourceResult(contents=[page])
         request = RequestContext(context, params)
 
         async def call_tool(name: str, arguments: dict[str, Any]) -> Any:

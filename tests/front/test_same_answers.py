@@ -105,7 +105,7 @@ LISTED_ONLY: Mapping[str, bytes] = {
             "sampling": {"tools": {}, "context": {}},
             "elicitation": {"form": {}, "url": {}},
             "experimental": {"a": {"b": [1]}},
-            "extensions": {"io.modelcontextprotocol/ui": {"mimeTypes": ["text/html"]}},
+            "extensions": {"io.modelcontextprotocol/tasks": {"list": {}}},
         }
     )
     + DONE
@@ -195,6 +195,16 @@ OTHERS: Mapping[str, bytes] = {
     "deeply nested": greeting(
         capabilities={"experimental": {"a": json.loads("[" * 300 + "]" * 300)}}
     ),
+    "a client that shows pages in the chat": greeting(
+        capabilities={"extensions": {f"{PREFIX}ui": {"mimeTypes": ["text/html;profile=mcp-app"]}}}
+    )
+    + DONE
+    + ALL_LISTS,
+    "a client that shows other pages": greeting(
+        capabilities={"extensions": {f"{PREFIX}ui": {"mimeTypes": ["text/html"]}}}
+    )
+    + DONE
+    + ALL_LISTS,
     "a long line": greeting(capabilities={"experimental": {"a": {"b": "x" * 70_000}}})
     + DONE
     + TOOLS,

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from telnyx_mcp.telnyx import operations as op
 from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.decoding import LARGEST_REPLY
-from telnyx_mcp.telnyx.errors import Failure, Fate, TelnyxError
+from telnyx_mcp.telnyx.errors import Failure, Fate
 from telnyx_mcp.telnyx.transport import SANDBOX_HEADER, Transport
 from tests.support.scripted_telnyx import (
     KEY,
@@ -451,11 +451,3 @@ async def test_a_payment_on_a_connection_that_died_while_idle_is_unknown(
     await transport.request(op.GET_BALANCE)
     error = await failure_of(transport, PAYMENT, body={"amount": "120.00"})
     assert (error.failure, error.fate) == (Failure.RESET, Fate.UNKNOWN)
-
-
-async def test_an_address_that_no_request_can_be_sent_to_is_named_with_its_variable() -> None:
-    transport = Transport(SecretStr(KEY), "http://127.0.0.1:99999/v2")
-    with pytest.raises(TelnyxError) as caught:
-        await transport.request(op.GET_BALANCE)
-    await transport.aclose()
-    assert "TELNYX_BASE_URL" in str(caught.value)
