@@ -72,9 +72,11 @@ def recorded(seconds: float = 60) -> str:
 
 def parts_of(shown: str) -> dict[str, str]:
     """The demo by its questions, each with the first call that answers it."""
-    pieces = re.split(r"(?m)^(?=(?:\x1b\[[0-9;]*m)*“)", shown)[1:]
+    pieces = re.split(r"(?m)^(?=(?:\x1b\[[0-9;]*m)*── )", shown)[1:]
     return {
-        re.sub(r"\x1b\[[0-9;]*m", "", each).split("”")[0][1:]: re.split(r"(?<= ms)\S*\n", each)[0]
+        re.sub(r"\x1b\[[0-9;]*m", "", each).split("”")[0].partition("“")[2]: re.split(
+            r"(?<= ms)\S*\n", each
+        )[0]
         for each in pieces
     }
 

@@ -52,7 +52,7 @@ class Demo:
             self.seconds + seconds,
             self.tokens + tokens,
         )
-        self.terminal.show(*render(result, self.terminal.width()))
+        self.terminal.show(*render(result, self.terminal.width(), says_sandbox=False))
         self.terminal.show(Text(f"about {tokens} tokens, {seconds * 1000:.0f} ms\n", style="dim"))
         return result
 
@@ -93,6 +93,7 @@ async def _ask(server: StdioServerParameters, terminal: Terminal) -> int:
         tools = (await client.list_tools()).tools
         terminal.show(
             Text("A sandbox Telnyx account, a real MCP server, a real MCP client.", style="bold"),
+            Text("Sandbox account: these figures are not yours.", style="dim"),
             f"\n{len(tools)} tools, the account's today is {datetime.now(UTC).date()}.\n",
         )
         demo = Demo(client, terminal)
