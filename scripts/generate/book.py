@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID
 from mcp.shared.memory import create_client_server_memory_streams
 from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 
 from telnyx_mcp import __version__
+from telnyx_mcp.apps import PAGES
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.front.book import FILE, LISTS
 from telnyx_mcp.server.account_server import AccountServer
@@ -30,21 +32,30 @@ from telnyx_mcp.tools import TOOLS
 CLIENT = {"name": "book", "version": "1"}
 
 
-def modern_meta(version: str) -> dict[str, Any]:
+SHOWS_PAGES = {"extensions": {EXTENSION_ID: {"mimeTypes": [APP_MIME_TYPE]}}}
+"""The capabilities of a client that shows pages in the chat."""
+
+
+def modern_meta(version: str, capabilities: dict[str, Any]) -> dict[str, Any]:
     """What a request without a handshake carries."""
     prefix = "io.modelcontextprotocol/"
     return {
         f"{prefix}protocolVersion": version,
         f"{prefix}clientInfo": CLIENT,
-        f"{prefix}clientCapabilities": {},
+        f"{prefix}clientCapabilities": capabilities,
     }
 
 
 async def asked(
-    server: AccountServer, *methods: str, version: str, modern: bool
+    server: AccountServer,
+    *methods: str,
+    version: str,
+    modern: bool,
+    capabilities: dict[str, Any] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """The results of these methods, as they go over the wire; with a handshake, that of `initialize` too."""
     results: dict[str, dict[str, Any]] = {}
+    has = capabilities or {}
     async with (
         create_client_server_memory_streams() as ((answers, requests), streams),
         anyio.create_task_group() as tasks,
@@ -60,12 +71,12 @@ async def asked(
             results[method] = answer.message.result
 
         if not modern:
-            params = {"protocolVersion": version, "capabilities": {}, "clientInfo": CLIENT}
+            params = {"protocolVersion": version, "capabilities": has, "clientInfo": CLIENT}
             await ask("initialize", params)
             done = JSONRPCNotification(jsonrpc="2.0", method="notifications/initialized")
             await requests.send(SessionMessage(done))
         for method in methods:
-            await ask(method, {"_meta": modern_meta(version)} if modern else {})
+            await ask(method, {"_meta": modern_meta(version, has)} if modern else {})
         tasks.cancel_scope.cancel()
     return results
 
@@ -92,6 +103,7 @@ async def written_book() -> dict[str, Any]:
             "results": handshake,
         },
         "modern": {"versions": list(MODERN_PROTOCOL_VERSIONS), "results": modern},
+        "pages": await _pages(server, entries),
         "entries": {
             method: [
                 {"tools": sorted(tools), "listed": entry}
@@ -102,14 +114,49 @@ async def written_book() -> dict[str, Any]:
     }
 
 
+async def _pages(server: AccountServer, entries: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """What a client that shows pages in the chat is told besides, in both revisions."""
+    handshake = await _same_for_all(server, *LISTS, modern=False, capabilities=SHOWS_PAGES)
+    modern = await _same_for_all(
+        server, "server/discover", *LISTS, modern=True, capabilities=SHOWS_PAGES
+    )
+    listed = {method: handshake[method][field] for method, field in LISTS.items()}
+    if any(modern[method][field] != listed[method] for method, field in LISTS.items()):
+        raise ValueError("the pages differ between the revisions: the book can't hold that")
+    of_tools = {each["name"]: each.pop("_meta") for each in listed["tools/list"] if "_meta" in each}
+    plain = len(entries["resources/list"])
+    resources, listed["resources/list"] = (
+        listed["resources/list"][plain:],
+        listed["resources/list"][:plain],
+    )
+    if listed != entries:
+        raise ValueError("the pages change more than the book can hold")
+    return {
+        "capabilities": {
+            "initialize": handshake["initialize"]["capabilities"],
+            "server/discover": modern["server/discover"]["capabilities"],
+        },
+        "tools": of_tools,
+        "resources": [
+            {"tools": sorted(page.tools), "listed": page_listed}
+            for page, page_listed in zip(PAGES, resources, strict=True)
+        ],
+    }
+
+
 async def _same_for_all(
-    server: AccountServer, *methods: str, modern: bool
+    server: AccountServer,
+    *methods: str,
+    modern: bool,
+    capabilities: dict[str, Any] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """The results, which must be the same in all versions of a revision."""
     versions = MODERN_PROTOCOL_VERSIONS if modern else HANDSHAKE_PROTOCOL_VERSIONS
     found = []
     for each in versions:
-        results = await asked(server, *methods, version=each, modern=modern)
+        results = await asked(
+            server, *methods, version=each, modern=modern, capabilities=capabilities
+        )
         if not modern:
             del results["initialize"]["protocolVersion"]
         found.append(results)

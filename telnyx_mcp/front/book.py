@@ -44,18 +44,25 @@ class Book(NamedTuple):
     def modern_versions(self) -> list[str]:
         return list(self.content["modern"]["versions"])
 
-    def initialized(self, version: str) -> dict[str, Any]:
-        """The result of `initialize` for a version that the server supports."""
-        result = self.content["handshake"]["initialize"]
+    def initialized(self, version: str, *, pages: bool) -> dict[str, Any]:
+        """The result of `initialize` for a version that the server supports, for a client that shows
+        pages in the chat or for another one."""
+        result = dict(self.content["handshake"]["initialize"])
+        if pages:
+            result["capabilities"] = self.content["pages"]["capabilities"]["initialize"]
         return {**result, "protocolVersion": version, "instructions": self._instructions()}
 
-    def result(self, method: str, *, modern: bool) -> dict[str, Any]:
+    def result(self, method: str, *, modern: bool, pages: bool) -> dict[str, Any]:
         """The result of one of the other methods."""
         result = dict(self.content["modern" if modern else "handshake"]["results"][method])
         if method in LISTS:
             result[LISTS[method]] = list(self._entries(method))
+            if pages:
+                result[LISTS[method]] = list(self._with_pages(method, result[LISTS[method]]))
         elif method == "server/discover":
             result["instructions"] = self._instructions()
+            if pages:
+                result["capabilities"] = self.content["pages"]["capabilities"][method]
         return result
 
     def _instructions(self) -> str:
@@ -68,6 +75,20 @@ class Book(NamedTuple):
         for entry in self.content["entries"][method]:
             if loaded.issuperset(entry["tools"]):
                 yield self._with_account(entry["listed"], method)
+
+    def _with_pages(
+        self, method: str, entries: list[Mapping[str, Any]]
+    ) -> Iterator[Mapping[str, Any]]:
+        """The entries with what a client that shows pages in the chat is told besides."""
+        of_tools = self.content["pages"]["tools"] if method == "tools/list" else {}
+        for entry in entries:
+            more = of_tools.get(entry["name"])
+            yield {**entry, "_meta": more} if more else entry
+        if method == "resources/list":
+            loaded = self._loaded()
+            for page in self.content["pages"]["resources"]:
+                if not loaded.isdisjoint(page["tools"]):
+                    yield page["listed"]
 
     def _loaded(self) -> set[str]:
         groups, read_only, _ = self.variant

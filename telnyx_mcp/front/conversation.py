@@ -21,7 +21,7 @@ class Conversation:
         self._first: Message | None = None
         self._handshake: dict[str, bytes] = {}
         """The lines that the state of the SDK comes from, by method."""
-        self._results: dict[tuple[str, bool], bytes] = {}
+        self._results: dict[tuple[str, bool, bool], bytes] = {}
 
     def reply(self, line: bytes) -> Sequence[bytes] | None:
         """The pieces of the answer to a line without its end. None, and from then on nothing else may
@@ -59,12 +59,14 @@ class Conversation:
         return self._first is not None and not self._first.modern
 
     def _result(self, message: Message) -> bytes:
-        key = (message.method, message.modern)
+        # A client with a handshake said there what it shows; another one says it in each request.
+        says = message if message.modern or self._first is None else self._first
+        key = (message.method, message.modern, says.pages)
         if key not in self._results:
             if message.method == "initialize":
-                result = self._book.initialized(str(message.version))
+                result = self._book.initialized(str(message.version), pages=says.pages)
             else:
-                result = self._book.result(message.method, modern=message.modern)
+                result = self._book.result(message.method, modern=message.modern, pages=says.pages)
             text = json.dumps(result, ensure_ascii=False, separators=(",", ":"))
             self._results[key] = text.encode()
         return self._results[key]

@@ -20,6 +20,10 @@ _MAX_NESTED = 64
 _UNUSUAL = re.compile(rb"\r|\\u[dD][89a-fA-F]")
 """A carriage return ends a line for the SDK, and it refuses half of a surrogate pair."""
 _META = "io.modelcontextprotocol/"
+_UI = _META + "ui"
+_CAPABILITIES_KEY = _META + "clientCapabilities"
+PAGE_TYPE = "text/html;profile=mcp-app"
+"""The type of a page, which a client that shows them accepts."""
 
 
 class Message(NamedTuple):
@@ -30,6 +34,8 @@ class Message(NamedTuple):
     version: str | None
     """The version of the protocol that it names."""
     modern: bool
+    pages: bool = False
+    """Whether it says that its client shows pages in the chat. A handshake says it once for all."""
 
 
 def recognize(line: bytes) -> Message | None:
@@ -46,17 +52,18 @@ def recognize(line: bytes) -> Message | None:
     if content or not _is_id(identifier):
         return None
     if method == "initialize":
-        fits = _fits(params, _INITIALIZE)
-        return (
-            Message(method, identifier, params["protocolVersion"], modern=False) if fits else None
-        )
+        if not _fits(params, _INITIALIZE):
+            return None
+        pages = _shows_pages(params["capabilities"])
+        return Message(method, identifier, params["protocolVersion"], modern=False, pages=pages)
     meta = params.pop("_meta", {})
     if params or not isinstance(meta, dict) or method not in ("ping", "server/discover", *LISTS):
         return None
     if _META + "protocolVersion" in meta:
-        fits = _fits(meta, _MODERN_META) and method != "ping"
-        version = meta[_META + "protocolVersion"]
-        return Message(method, identifier, version, modern=True) if fits else None
+        if not _fits(meta, _MODERN_META) or method == "ping":
+            return None
+        version, pages = meta[_META + "protocolVersion"], _shows_pages(meta[_CAPABILITIES_KEY])
+        return Message(method, identifier, version, modern=True, pages=pages)
     fits = _fits(meta, _PROGRESS) and method != "server/discover"
     return Message(method, identifier, None, modern=False) if fits else None
 
@@ -120,10 +127,20 @@ def _fits(value: object, shape: Shape) -> bool:
     )
 
 
-def _are_in_book(value: object) -> bool:
-    """Whether the book is for clients with these extensions. To one that shows pages in the chat the real
-    server lists them."""
-    return isinstance(value, dict) and _META + "ui" not in value and _is_table_of_tables(value)
+def _are_extensions(value: object) -> bool:
+    """Whether these are the extensions of a client, and that of the pages is as the SDK would read it."""
+    if not isinstance(value, dict) or not _is_table_of_tables(value):
+        return False
+    return _UI not in value or _fits(value[_UI], {"mimeTypes": _are_texts})
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _shows_pages(capabilities: Mapping[str, Any]) -> bool:
+    """Whether a client with these capabilities shows pages in the chat."""
+    return PAGE_TYPE in capabilities.get("extensions", {}).get(_UI, {}).get("mimeTypes", [])
 
 
 def _of(shape: Shape) -> Callable[[object], bool]:
@@ -134,7 +151,7 @@ _CLIENT = _of({"name*": _is_text, "version*": _is_text, "title": _is_text})
 _CAPABILITIES = _of(
     {
         "experimental": _is_table_of_tables,
-        "extensions": _are_in_book,
+        "extensions": _are_extensions,
         "roots": _of({"listChanged": _is_flag}),
         "sampling": _of({"context": _is_table, "tools": _is_table}),
         "elicitation": _of({"form": _is_table, "url": _is_table}),

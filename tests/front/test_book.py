@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 
-from scripts.generate.book import asked
+from scripts.generate.book import SHOWS_PAGES, asked
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.config.tool_groups import TOOL_GROUPS, ToolGroup
 from telnyx_mcp.front.book import FILE, LISTS, Book, is_installed, open_book
@@ -38,17 +38,32 @@ def book_of(variant: Variant) -> Book:
 
 
 async def check_handshake(variant: Variant, version: str) -> None:
-    results = await asked(server_of(variant), "ping", *LISTS, version=version, modern=False)
     book = book_of(variant)
-    assert book.initialized(version) == results.pop("initialize")
-    assert {each: book.result(each, modern=False) for each in results} == results
+    for pages in (False, True):
+        results = await asked(
+            server_of(variant),
+            *("ping", *LISTS),
+            version=version,
+            modern=False,
+            capabilities=SHOWS_PAGES if pages else None,
+        )
+        assert book.initialized(version, pages=pages) == results.pop("initialize")
+        found = {each: book.result(each, modern=False, pages=pages) for each in results}
+        assert found == results
 
 
 async def check_modern(variant: Variant, version: str) -> None:
-    results = await asked(
-        server_of(variant), "server/discover", *LISTS, version=version, modern=True
-    )
-    assert {each: book_of(variant).result(each, modern=True) for each in results} == results
+    book = book_of(variant)
+    for pages in (False, True):
+        results = await asked(
+            server_of(variant),
+            *("server/discover", *LISTS),
+            version=version,
+            modern=True,
+            capabilities=SHOWS_PAGES if pages else None,
+        )
+        found = {each: book.result(each, modern=True, pages=pages) for each in results}
+        assert found == results
 
 
 @pytest.mark.parametrize("version", HANDSHAKE_PROTOCOL_VERSIONS)

@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scripts.generate.book import SHOWS_PAGES
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.config.tool_groups import TOOL_GROUPS
 from telnyx_mcp.front.book import LISTS, open_book
 from telnyx_mcp.front.conversation import Conversation
+from telnyx_mcp.front.messages import PAGE_TYPE
 from telnyx_mcp.front.variant import Variant
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
@@ -71,6 +73,12 @@ def modern(method: str, params: Any = None, version: str = "2026-07-28", **meta:
     return message(method, {**(params or {}), "_meta": envelope}, id=f"{method}!")
 
 
+def showing(capabilities: Any) -> dict[str, Any]:
+    """The part of a modern request that says what its client can do."""
+    return {f"{PREFIX}clientCapabilities": capabilities}
+
+
+UI = f"{PREFIX}ui"
 DONE = message("notifications/initialized")
 HELLO = greeting() + DONE
 TOOLS = message("tools/list", id=1)
@@ -110,6 +118,20 @@ LISTED_ONLY: Mapping[str, bytes] = {
     )
     + DONE
     + TOOLS,
+    "a client that shows pages in the chat": greeting(capabilities=SHOWS_PAGES) + DONE + ALL_LISTS,
+    "a client that shows other pages": greeting(
+        capabilities={"extensions": {UI: {"mimeTypes": ["text/html"]}}}
+    )
+    + DONE
+    + ALL_LISTS,
+    "a client that shows pages of no kind": greeting(capabilities={"extensions": {UI: {}}})
+    + DONE
+    + ALL_LISTS,
+    "a modern client that shows pages, now and then": b"".join(
+        modern(each, **showing(has))
+        for has in (SHOWS_PAGES, {}, SHOWS_PAGES)
+        for each in ("server/discover", *LISTS)
+    ),
     "a client with a title": greeting(client={**CLIENT, "title": "Test"}) + DONE + TOOLS,
     "white space in the JSON": b' { "jsonrpc" : "2.0" , "id" : 3 , "method":"initialize", "params": '
     b'{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"a","version":"1"}} } \n',
@@ -195,15 +217,18 @@ OTHERS: Mapping[str, bytes] = {
     "deeply nested": greeting(
         capabilities={"experimental": {"a": json.loads("[" * 300 + "]" * 300)}}
     ),
-    "a client that shows pages in the chat": greeting(
-        capabilities={"extensions": {f"{PREFIX}ui": {"mimeTypes": ["text/html;profile=mcp-app"]}}}
+    "pages in the chat, with something unusual": greeting(
+        capabilities={"extensions": {UI: {"mimeTypes": [PAGE_TYPE], "more": {}}}}
     )
     + DONE
     + ALL_LISTS,
-    "a client that shows other pages": greeting(
-        capabilities={"extensions": {f"{PREFIX}ui": {"mimeTypes": ["text/html"]}}}
-    )
+    "pages of no kind": greeting(capabilities={"extensions": {UI: {"mimeTypes": PAGE_TYPE}}})
     + DONE
+    + ALL_LISTS,
+    "a call of a client that shows pages": greeting(capabilities=SHOWS_PAGES)
+    + DONE
+    + ALL_LISTS
+    + CALL
     + ALL_LISTS,
     "a long line": greeting(capabilities={"experimental": {"a": {"b": "x" * 70_000}}})
     + DONE
