@@ -23,6 +23,7 @@ from telnyx_mcp.cli.account import account_options, configured_accounts, run_wit
 from telnyx_mcp.cli.errors import CommandError
 from telnyx_mcp.cli.tables import render, text_of
 from telnyx_mcp.cli.terminal import Terminal, hanging
+from telnyx_mcp.cli.waiting import waiting
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.config.tool_groups import ToolGroup
 from telnyx_mcp.process.signals import stopping_signals_heard
@@ -108,7 +109,10 @@ def call_tool(
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(_stop_on_signal, signals, server, tasks.cancel_scope, terminal)
                 async with Client(server, elicitation_callback=asker) as client:
-                    result = await client.call_tool(tool, dict(arguments))
+                    with waiting() as progress:
+                        result = await client.call_tool(
+                            tool, dict(arguments), progress_callback=progress
+                        )
                 tasks.cancel_scope.cancel()
         return result
 

@@ -36,6 +36,7 @@ examples:
   telnyx-account-mcp call get_balance         ask one thing, without an assistant
   telnyx-account-mcp call --sandbox list_invoices page_size=3
   telnyx-account-mcp export detail-records --type messaging --period 2026-05 --to may.csv
+  telnyx-account-mcp report --month 2026-05 --html may.html
   telnyx-account-mcp approve                  answer what an assistant proposed
   telnyx-account-mcp service --check          what service.toml would serve to a team
   telnyx-account-mcp ledger                   changes made or proposed, and their outcomes"""
@@ -47,6 +48,7 @@ COMMANDS: Mapping[str, str] = {
     "service": "serve MCP to a team that signs in, over HTTP",
     "call": "call one tool and print its result",
     "export": "write all detail records of a period to a file, however many",
+    "report": "write what a month cost, as a page for the accountant or as CSV",
     "demo": "watch an assistant's questions being answered",
     "doctor": "try everything it needs, and say what is wrong",
     "approve": "approve or decline what an assistant proposed",

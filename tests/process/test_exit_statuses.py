@@ -75,6 +75,7 @@ ENDINGS: dict[int, list[tuple[tuple[str, ...], dict[str, str]]]] = {
         (("sandbox", "--today", "tomorrow"), {}),
         (("sandbox", "--port", "many"), {}),
         (("demo", "--fast"), {}),
+        (("report", "--month", "2026-05"), {}),
         (("export", "detail-records", "--type", "fax"), {}),
         (("export", "detail-records", "--type", "fax", "--period", "x", "--to", "f.csv"), {}),
     ],

@@ -1,0 +1,1 @@
+"""`report`: what an account spent in a month, as a page for the accountant and as a CSV file."""
