@@ -79,7 +79,7 @@ class Book(NamedTuple):
     def _with_pages(
         self, method: str, entries: list[Mapping[str, Any]]
     ) -> Iterator[Mapping[str, Any]]:
-        """The entries with what a client that shows pages in the chat is told besides."""
+        """The entries with what is added for a client that shows pages in the chat."""
         of_tools = self.content["pages"]["tools"] if method == "tools/list" else {}
         for entry in entries:
             more = of_tools.get(entry["name"])

@@ -10,6 +10,7 @@ from scripts.generate.chat import COLOURS, conversation, drawn
 from scripts.generate.pictures import IMAGES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(COLOURS))
 def test_the_picture_is_the_conversation_with_the_sandbox(name: str) -> None:
     picture = (IMAGES / f"chat-{name}.svg").read_text("utf-8")
