@@ -30,7 +30,7 @@ def measure() -> list[Measurement]:
         blocks = {each.name: running.enter_context(server_block(each)) for each in measured}
         blocks["httpx alone"] = running.enter_context(_httpx_alone(base_url))
         taken = in_turns(blocks)
-    return side_by_side("one balance call", taken, "ms", Goal(1.3))
+    return side_by_side("one balance call", taken, "ms", Goal(1.2))
 
 
 def in_turns(blocks: Mapping[str, Block]) -> dict[str, list[float]]:

@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 class Directions(ABC):
     """Parts of sentences, which begin with a verb or a preposition and end without a full stop."""
 
+    @property
+    @abstractmethod
+    def operator(self) -> str:
+        """Who can type commands on the computer of the server: "the user"."""
+
+    @property
+    @abstractmethod
+    def about_files(self) -> str:
+        """What to do where no folder for files is set, as a sentence."""
+
     @abstractmethod
     def command(self, words: str) -> str:
         """The command line to type in a terminal, with its program: `telnyx-account-mcp ledger link`."""
@@ -46,6 +56,14 @@ class TerminalDirections(Directions):
     """For the server of one user. `profile` is what the user calls the account."""
 
     profile: str | None = None
+
+    @property
+    def operator(self) -> str:
+        return "the user"
+
+    @property
+    def about_files(self) -> str:
+        return "Ask the user to set TELNYX_MCP_EXPORT_DIR to one, and to restart the server."
 
     def command(self, words: str) -> str:
         return command_line(words, self.profile)

@@ -168,8 +168,13 @@ class LedgerMoves(LedgerAccounts):
         self, connection: sa.Connection, change: Change, kind: NoticeKind, now: datetime
     ) -> None:
         """Puts a notice of a change into the outbox, where somebody who signed in asked for it."""
-        if change.requester and self.announces:
-            connection.execute(notices.insert().values(new_notice(change.id, kind, now)))
+        if not change.requester or not self.announces:
+            return
+        if kind is NoticeKind.UNKNOWN:  # a late answer can find what was announced as lost
+            said = (notices.c.change_id == change.id, notices.c.kind == kind)
+            if connection.execute(sa.select(notices.c.id).where(*said)).first():
+                return
+        connection.execute(notices.insert().values(new_notice(change.id, kind, now)))
 
     def _decline(
         self,

@@ -176,7 +176,7 @@ class UnlinkedKey:
         return (
             f"this API key is new to the ledger, which holds the changes of: {names}. Telnyx does "
             "not confirm that the key belongs to one of them, so nothing is paid or changed until "
-            f"the user runs `{to.command(LINK)}` in a terminal. Calling again helps after that."
+            f"{to.operator} runs `{to.command(LINK)}` in a terminal. Calling again helps after that."
         )
 
 
@@ -200,7 +200,7 @@ class StoreReplaced:
     def text(self, to: Directions) -> str:
         return (
             f"{self.finding} Payments may be missing from it, so nothing is paid or "
-            "changed until the user puts the right one back, or, after a look into the Mission Control "
+            f"changed until {to.operator} puts the right one back, or, after a look into the Mission Control "
             f"Portal, runs `{to.command(ACCEPT)}` in a terminal. Calling again helps after that."
         )
 

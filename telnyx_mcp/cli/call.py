@@ -7,7 +7,7 @@ import asyncio
 import json
 import signal
 import threading
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
@@ -103,16 +103,15 @@ def call_tool(
 
     async def call() -> CallToolResult | None:
         server = build_server(settings, others=others)
-        asker = TerminalAsker(terminal) if terminal.has_input() else None
         result: CallToolResult | None = None
-        with stopping_signals_heard() as signals:
+        with stopping_signals_heard() as signals, waiting() as progress:
+            asker = TerminalAsker(terminal, progress.hide) if terminal.has_input() else None
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(_stop_on_signal, signals, server, tasks.cancel_scope, terminal)
                 async with Client(server, elicitation_callback=asker) as client:
-                    with waiting() as progress:
-                        result = await client.call_tool(
-                            tool, dict(arguments), progress_callback=progress
-                        )
+                    result = await client.call_tool(
+                        tool, dict(arguments), progress_callback=progress
+                    )
                 tasks.cancel_scope.cancel()
         return result
 
@@ -201,10 +200,12 @@ def _kind(schema: Mapping[str, Any], required: bool) -> str:
 
 
 class TerminalAsker:
-    """Answers the server's questions as the user types at this terminal."""
+    """Answers the server's questions as the user types at this terminal. `clear` is called before a
+    question is shown."""
 
-    def __init__(self, terminal: Terminal) -> None:
+    def __init__(self, terminal: Terminal, clear: Callable[[], object] = lambda: None) -> None:
         self._terminal = terminal
+        self._clear = clear
 
     async def __call__(
         self, context: ClientRequestContext, params: ElicitRequestParams
@@ -212,6 +213,7 @@ class TerminalAsker:
         """Nothing typed, or the end of input, declines."""
         if not isinstance(params, ElicitRequestFormParams):
             return ElicitResult(action="decline")
+        self._clear()
         self._terminal.show(Text(f"\n{visible(params.message)}", style="bold"), error=True)
         (name, field), *_ = params.requested_schema["properties"].items()
         is_yes_or_no = field["type"] == "boolean"

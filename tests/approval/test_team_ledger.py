@@ -366,6 +366,17 @@ def test_a_change_whose_sender_ended_is_announced_once(ledger: Ledger, store: St
     assert announced(store, change) == ["proposed", "unknown"]
 
 
+def test_an_unknown_outcome_that_comes_after_all_is_announced_once(
+    ledger: Ledger, store: Store
+) -> None:
+    change = propose(seen_by(ledger, ALICE))
+    ledger.claim(change.id, NOW, decision(BOB))
+    ledger.landed(change.id)
+    ledger.announce_lost(NOW)
+    ledger.record(change.id, State.UNKNOWN, "No answer.", {}, NOW)
+    assert announced(store, change) == ["proposed", "unknown"]
+
+
 def test_nothing_is_announced_where_nobody_is_notified_or_nobody_signed_in(store: Store) -> None:
     silent = opened(store, Policy(one_question=False))
     change = propose(seen_by(silent, ALICE))

@@ -18,6 +18,14 @@ class TeamDirections(Directions):
     public_url: str
     roles: Callable[[], Roles]
 
+    @property
+    def operator(self) -> str:
+        return "the operator of the service"
+
+    @property
+    def about_files(self) -> str:
+        return "The service of a team writes no files for people: ask for the rows, page by page."
+
     def command(self, words: str) -> str:
         return command_line(words, None)
 

@@ -13,7 +13,6 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from telnyx_mcp.billing.periods import plain_words
 from telnyx_mcp.billing.records import RECORD_TYPES, mark_of, time_fields
-from telnyx_mcp.config.command_line import command_line
 from telnyx_mcp.telnyx.models import DetailRecord, Page
 from telnyx_mcp.telnyx.pagination import MAX_RECORD_PAGES, Scan
 from telnyx_mcp.tools.framework.arguments import PageNumber, Params, Text, TextList
@@ -182,9 +181,8 @@ def _whole_export(call: Call[RecordsParams]) -> str:
     about = shlex.join(["--type", params.record_type, *span, *more])
     words = f"export detail-records {about} --to {params.record_type}.csv"
     without = " (without !=)" if excluded(params.filters, params.record_type) else ""
-    return (
-        f"For all of them{without}, the user can run: {command_line(words, call.services.account)}"
-    )
+    to = call.services.gate.directions
+    return f"For all of them{without}, {to.operator} can run: {to.command(words)}"
 
 
 def _wire_sort(sort: list[str]) -> list[str]:

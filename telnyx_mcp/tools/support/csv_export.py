@@ -69,6 +69,8 @@ def exporting(call: Call[Any], about: str) -> Iterator[Export]:
     """A file for what a call exports. Raises `ToolFailure`."""
     services = call.services
     folder, largest = services.export_dir, services.largest_file
+    if folder is None:
+        raise _not_exported("no folder for files is set.", services.gate.directions.about_files)
     with Export(folder, about, services.now(), largest) as export:
         yield export
 
@@ -81,13 +83,8 @@ class Export:
     """
 
     def __init__(
-        self, folder: Path | None, about: str, now: datetime, largest: int = LARGEST_FILE
+        self, folder: Path, about: str, now: datetime, largest: int = LARGEST_FILE
     ) -> None:
-        if folder is None:
-            raise _not_exported(
-                "no folder for files is set.",
-                "Ask the user to set TELNYX_MCP_EXPORT_DIR to one, and to restart the server.",
-            )
         safe = re.sub(r"[^a-z0-9-]+", "-", about.lower()).strip("-")[:80]
         name = f"telnyx-{safe}-{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}.csv"
         self._path = folder / name
