@@ -191,11 +191,13 @@ def snippets(*languages: str) -> Iterator[Snippet]:
 
 
 def commands() -> Iterator[tuple[str, str]]:
-    """Each line of each shell snippet, without what is said beside it."""
+    """Each line of the shell snippets, without what is said beside it; the same one once."""
+    seen: set[str] = set()
     for each in snippets("sh"):
         for number, line in enumerate(each.text.replace("\\\n", " ").splitlines()):
             command = re.sub(r"(^|\s)#.*", "", line).strip()
-            if command:
+            if command and command not in seen:
+                seen.add(command)
                 yield f"{each.page}:{each.line + number}", command
 
 
