@@ -421,7 +421,7 @@ def with_field(body: Any, pattern: Pattern, value: Any) -> Any:
 def set_every_field(
     behind_proxy: tuple[Caller, Proxy], name: str, values: Sequence[Any], names: Sequence[str]
 ) -> int:
-    """Calls with every field of the answers set to every value, and with every field added."""
+    """Calls with every field of the answers set to some of the values, and with every field added."""
     caller, proxy = behind_proxy
     caller.answer = DECLINES
     seen: set[Pattern] = set()
@@ -441,14 +441,24 @@ def set_every_field(
     objects = sorted({each[:-1] for each in seen if each and each[-1] != "*"} - {()}, key=len)[:3]
     added = {(*each, name) for each in objects for name in names} - seen
     called = 0
-    for pattern in sorted(seen | added):
-        for value in values:
+    for number, pattern in enumerate(sorted(seen | added)):
+        for value in in_turn(values, number):
             proxy.spoil = lambda content, at=pattern, value=value: as_bytes(  # type: ignore[misc]
                 with_field(json.loads(content), at, value)
             )
             call_once()
             called += 1
     return called
+
+
+EACH_TIME = 4
+"""How many values a field is set to. All of them come in turn, from field to field."""
+
+
+def in_turn(values: Sequence[object], number: int) -> list[object]:
+    """The values that this field is set to."""
+    start = number * EACH_TIME
+    return [values[(start + each) % len(values)] for each in range(min(EACH_TIME, len(values)))]
 
 
 FIELD_CALLS = [each for each in CALLS if each not in {*MANY_REQUESTS, "changes", "update approved"}]
@@ -464,7 +474,7 @@ def test_every_field_may_be_long(behind_proxy: tuple[Caller, Proxy], name: str) 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FIELD_CALLS)
 def test_every_field_may_be_anything(behind_proxy: tuple[Caller, Proxy], name: str) -> None:
-    assert set_every_field(behind_proxy, name, TYPICAL + WRONG, []) > 50
+    assert set_every_field(behind_proxy, name, TYPICAL + WRONG, []) > 10
 
 
 @pytest.mark.slow
