@@ -63,6 +63,8 @@ def test_it_holds_the_program_and_nothing_else(bundle: Path) -> None:
         ".md",
         ".png",
         ".html",
+        ".css",
+        ".js",
         ".json",
         ".toml",
         ".typed",
