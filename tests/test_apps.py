@@ -1,4 +1,4 @@
-"""The pages in the chat: who is told of them, and what is in them."""
+"""The pages in the chat: which clients they are declared to, and what is in them."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ async def written_book() -> dict[str, Any]:
 
 
 async def _pages(server: AccountServer, entries: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
-    """What a client that shows pages in the chat is told besides, in both revisions."""
+    """What is added for a client that shows pages in the chat, the same in both revisions."""
     handshake = await _same_for_all(server, *LISTS, modern=False, capabilities=SHOWS_PAGES)
     modern = await _same_for_all(
         server, "server/discover", *LISTS, modern=True, capabilities=SHOWS_PAGES

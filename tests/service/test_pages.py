@@ -271,6 +271,20 @@ async def test_a_person_who_was_removed_from_the_group_while_the_page_was_open_i
     assert not sandbox.payments
 
 
+async def test_somebody_who_has_no_role_any_more_is_not_shown_the_question_again(
+    site: Site, sandbox: Sandbox
+) -> None:
+    change = await site.proposed()
+    bob = await site.browser("bob")
+    form = {"token": await bob.token("/changes"), "decision": "approve", "amount": "120.00"}
+    site.issuer.groups["bob"] = []
+    page = await bob.post(f"/changes/{change.id}", form)
+    assert page.status_code == 403
+    assert "none of your groups has a role" in page.text
+    assert change.question.title not in page.text
+    assert not sandbox.payments
+
+
 async def test_a_sign_in_that_the_issuer_ended_has_to_be_made_again(
     site: Site, sandbox: Sandbox
 ) -> None:

@@ -116,7 +116,7 @@ class Browser:
         self.devtools("Emulation.setEmulatedMedia", features=features)
 
     def focused(self) -> str:
-        """What has the focus, in words."""
+        """The text of the element that has the focus."""
         it = "document.activeElement"
         return str(self.value_of(f"{it}.id || {it}.innerText || {it}.name"))
 

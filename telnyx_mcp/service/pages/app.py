@@ -223,6 +223,7 @@ class Pages:
         except SignedOut:
             await in_thread(self._sessions.end, session.id)
             return self._undecided(request)
+        self._check_may_look(person)
         change = await self._gate.check(asked)
         if change.id != asked:
             return RedirectResponse(f"/changes/{change.id}", 303)

@@ -19,7 +19,7 @@ _LATEST = 1 << 40
 
 
 class TokenRefused(Exception):
-    """The token is not accepted. The text says why, in words that may be shown; it shows no token."""
+    """The token is not accepted. The text says why. It may be shown, as it never holds the token."""
 
 
 class SubjectDenied(TokenRefused):
