@@ -27,6 +27,7 @@ OVERRIDES: Mapping[str, str] = {
 }
 """Variables that win over a key of the file: what may differ between replicas of one configuration."""
 LARGEST_FILE = 1024 * 1024
+_USUAL_PORTS: Mapping[str, str] = {"https": ":443", "http": ":80"}
 _UNITS: Mapping[str, timedelta] = {
     "m": timedelta(minutes=1),
     "h": timedelta(hours=1),
@@ -62,10 +63,12 @@ def _lifetime(value: object) -> timedelta:
 
 
 def _origin(url: str) -> str:
+    """The address as browsers write it in `Host` and `Origin`: in small letters, without the usual port."""
     parts = urlsplit(https_only(url))
     if parts.path not in {"", "/"} or parts.query:
         raise ValueError("must be an address without a path; MCP is at /mcp there")
-    return url.rstrip("/")
+    host = parts.netloc.lower().removesuffix(_USUAL_PORTS[parts.scheme])
+    return f"{parts.scheme}://{host}"
 
 
 class _Table(BaseModel):

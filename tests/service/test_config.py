@@ -57,6 +57,30 @@ def problems(file: Path, **environment: str) -> str:
     return str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "https://telnyx.example.com/",
+        "https://Telnyx.Example.COM",
+        "https://telnyx.example.com:443",
+        "HTTPS://telnyx.example.com",
+    ],
+)
+def test_the_address_is_that_which_browsers_send_however_it_is_typed(
+    written: Written, typed: str
+) -> None:
+    config = read_config(written(SMALLEST.replace("https://telnyx.example.com", typed)), {})
+    assert config.public_url == "https://telnyx.example.com"
+    assert config.allowed_hosts == ["telnyx.example.com"]
+    assert config.resource == "https://telnyx.example.com/mcp"
+
+
+def test_another_port_is_part_of_the_address(written: Written) -> None:
+    typed = SMALLEST.replace("https://telnyx.example.com", "https://telnyx.example.com:8443")
+    config = read_config(written(typed), {})
+    assert config.allowed_hosts == ["telnyx.example.com:8443"]
+
+
 def test_the_smallest_file_has_a_default_for_everything_else(written: Written) -> None:
     config = read_config(written(SMALLEST), {})
     assert str(config.listen) == "0.0.0.0:8080"
