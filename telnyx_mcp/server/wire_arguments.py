@@ -40,5 +40,7 @@ async def read_wire_arguments(
     params = ctx.params
     if read is None or params is None or params.get("arguments") is None:
         return await call_next(ctx)
-    arguments = read(params["arguments"])
+    sent = params["arguments"]
+    if (arguments := read(sent)) is sent:
+        return await call_next(ctx)
     return await call_next(replace(ctx, params={**params, "arguments": arguments}))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+@lru_cache(maxsize=4)  # it is asked for twice in every answer, and changes once a second
 def http_date(text: str) -> datetime | None:
     """The moment that a `Date` header names, in UTC; None for anything else."""
     # With the first answer, as the import would delay the start.

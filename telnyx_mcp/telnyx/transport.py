@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
@@ -121,7 +122,7 @@ class Transport:
         self._retries = _RetryBudget()
         self._flights: RequestCoalescer[Response] = RequestCoalescer()
         self._changes = 0
-        self._pool: httpx.AsyncClient | None = None
+        self._pool: httpx.AsyncHTTPTransport | None = None
         self._proxy: Proxy | None = None
         self._certificates: Certificates | None = None
 
@@ -231,19 +232,22 @@ class Transport:
 
         pool = self._pool or self._open(httpx)
         seconds = deadline.left()
-        request = pool.build_request(
-            operation.method,
-            _path(operation.path, id),
-            params={name: value for name, value in (query or {}).items() if value is not None},
-            json=body,
-            timeout=httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS)),
-        )
         content, unread = b"", None
         monitor = self._monitor(deadline, changes=operation.method != "GET")
-        request.extensions["trace"] = monitor.trace
+        waits = dict.fromkeys(("read", "write", "pool"), seconds)
+        waits["connect"] = min(seconds, CONNECT_SECONDS)
         try:
+            request = httpx.Request(
+                operation.method,
+                _url(self._base_url, _path(operation.path, id)),
+                params=_parameters(query),
+                headers=self._headers(),
+                json=body,
+                extensions={"timeout": waits, "trace": monitor.trace},
+            )
             with anyio.fail_after(seconds):
-                response = await pool.send(request, stream=True)
+                response = await pool.handle_async_request(request)
+                response.request = request
                 try:
                     content = await _read(response, operation.largest_reply)
                 except TelnyxError as error:
@@ -263,8 +267,8 @@ class Transport:
             await monitor.abandon()
             source = self._certificates.source if self._certificates else ""
             raise monitor.failure(error, httpx, self._base_url, source) from None
-        self.server_clock.learn(http_date(response.headers.get("date", "")))
         status, headers = response.status_code, response.headers
+        self.server_clock.learn(http_date(headers.get("date", "")))
         own = status == 429 and _is_telnyx_own(content)
         await self.pacer.learn(operation.path, status, headers, turn, own=own)
         if unread:
@@ -276,25 +280,25 @@ class Transport:
         host = urlsplit(self._base_url).hostname or ""
         return ConnectionMonitor(deadline, host, self._proxy, changes=changes)
 
-    def _open(self, httpx_: Any) -> httpx.AsyncClient:
-        """The connection pool. Raises `TelnyxError` for a variable of the environment that it can't be
+    def _headers(self) -> Mapping[str, str]:
+        return {
+            "authorization": f"Bearer {self._key.get_secret_value() if self._key else ''}",
+            "accept": "application/json",
+            "accept-encoding": ACCEPTED,
+            "user-agent": f"telnyx-account-mcp/{__version__}",
+        }
+
+    def _open(self, httpx_: Any) -> httpx.AsyncHTTPTransport:
+        """The connection pool: httpx without the parts that follow redirects, keep cookies and read the
+        environment. Raises `TelnyxError` for a variable of the environment that it can't be
         made with."""
         self._proxy = proxy = route_to(self._base_url).proxy
         # Plain http is allowed on loopback only; certificates would be loaded for nothing.
         if urlsplit(self._base_url).scheme == "https":
             self._certificates = certificates()
         context = self._certificates.context if self._certificates else False
-        key = self._key.get_secret_value() if self._key else ""
         try:
-            self._pool = pool = httpx_.AsyncClient(
-                base_url=self._base_url,
-                headers={
-                    "authorization": f"Bearer {key}",
-                    "accept": "application/json",
-                    "accept-encoding": ACCEPTED,
-                    "user-agent": f"telnyx-account-mcp/{__version__}",
-                },
-                follow_redirects=False,
+            self._pool = pool = httpx_.AsyncHTTPTransport(
                 trust_env=False,  # `route_to` and `certificates` read the environment
                 proxy=proxy
                 and httpx_.Proxy(
@@ -323,6 +327,20 @@ def _path(template: str, id: str | tuple[str, ...]) -> str:
 def _segment(id: str) -> str:
     """An id as one part of a path. `..` would be resolved and lead to another address."""
     return id.replace(".", "%2E") if id in (".", "..") else quote(id, safe="")
+
+
+@lru_cache(maxsize=32)
+def _url(base_url: str, path: str) -> httpx.URL:
+    """Where a request goes. Kept, as reading an address takes longer than anything else before a request
+    leaves."""
+    import httpx
+
+    return httpx.URL(f"{base_url.rstrip('/')}/{path}")
+
+
+def _parameters(query: Query | None) -> Query | None:
+    """The parameters that have a value; None if there are none."""
+    return {name: value for name, value in (query or {}).items() if value is not None} or None
 
 
 async def _read(response: httpx.Response, largest: int) -> bytes:
@@ -364,16 +382,16 @@ def _json(content: bytes, operation: Operation) -> Any:
 
 def _classify(operation: Operation, response: httpx.Response, content: bytes) -> Response:
     """The response of a 2xx with JSON; every other answer as the `TelnyxError` it means."""
-    status = response.status_code
+    status, headers = response.status_code, response.headers
     # Believed from this machine only: no other host may call a real account a sandbox.
-    sandbox = SANDBOX_HEADER in response.headers and is_loopback(response.request.url.host)
+    sandbox = SANDBOX_HEADER in headers and is_loopback(response.request.url.host)
     try:
         body = _json(content, operation)
     except (ValueError, RecursionError):
         body = None
     if 200 <= status < 300:
         if body is not None:
-            return Response(body, sandbox, http_date(response.headers.get("date", "")))
+            return Response(body, sandbox, http_date(headers.get("date", "")))
         why = "the answer is empty" if not content.strip() else ""
         raise TelnyxError(Failure.NOT_JSON, why, status=status, sandbox=sandbox)
 
@@ -386,7 +404,7 @@ def _classify(operation: Operation, response: httpx.Response, content: bytes) ->
         failure = BY_STATUS.get(status, Failure.UNEXPECTED_STATUS)
     if failure is Failure.NOT_FOUND and not operation.takes_id:
         failure = Failure.NO_SUCH_PATH
-    retry_in = wait_seconds(response.headers) if status in (429, 503) else None
+    retry_in = wait_seconds(headers) if status in (429, 503) else None
     if failure is Failure.THROTTLED and any(c.code == OWN_RATE_LIMIT_CODE for c in complaints):
         failure = Failure.RATE_LIMITED
     elif failure is Failure.THROTTLED and retry_in:

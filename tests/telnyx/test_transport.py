@@ -79,6 +79,15 @@ async def test_an_id_is_one_quoted_segment_of_the_path(
     assert scripted.requests[0].target == f"/v2/invoices/{quoted}"
 
 
+async def test_a_cookie_that_an_answer_sets_is_not_sent_back(
+    scripted: Scripted, transport: Transport
+) -> None:
+    scripted.will(answer(200, {"data": {}}, headers={"set-cookie": "session=1; Path=/"}))
+    for _ in range(2):
+        await transport.request(op.GET_BALANCE)
+    assert "cookie" not in scripted.requests[1].headers
+
+
 async def test_a_query_value_of_none_is_left_out(scripted: Scripted, transport: Transport) -> None:
     scripted.will(GOOD)
     await transport.request(op.LIST_INVOICES, query={"sort": None, "page[number]": 2})

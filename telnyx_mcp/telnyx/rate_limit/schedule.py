@@ -297,8 +297,10 @@ def _of_a_minute(seen: Observation) -> Observation:
     def cut(seconds: float | None) -> float | None:
         return seconds if seconds is None or seconds <= LONGEST_BELIEVED else LONGEST_CUT
 
-    headers = replace(seen.headers, reset=cut(seen.headers.reset))
-    return replace(seen, headers=headers, retry_after=cut(seen.retry_after))
+    reset, retry_after = cut(seen.headers.reset), cut(seen.retry_after)
+    if (reset, retry_after) == (seen.headers.reset, seen.retry_after):
+        return seen
+    return replace(seen, headers=replace(seen.headers, reset=reset), retry_after=retry_after)
 
 
 def _limited(pace: Pace, seen: Observation) -> Pace:
@@ -313,7 +315,10 @@ def _limited(pace: Pace, seen: Observation) -> Pace:
     if (seen.headers.remaining or 0) >= stated and stated < UNKNOWN_PERIOD / UNKNOWN_GAP:
         return replace(pace, limit=0, highest=0, highest_before=0) if stated == pace.limit else pace
     highest = max(pace.highest, stated)
-    return replace(pace, highest=highest, limit=max(highest, pace.highest_before))
+    limit = max(highest, pace.highest_before)
+    if (highest, limit) == (pace.highest, pace.limit):
+        return pace
+    return replace(pace, highest=highest, limit=limit)
 
 
 def _weighed(pace: Pace, remaining: int, reset: float, seen: Observation, now: float) -> Pace:

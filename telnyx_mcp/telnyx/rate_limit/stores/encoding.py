@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import fields
+
+from pydantic_core import from_json, to_json
 
 from telnyx_mcp.telnyx.rate_limit.schedule import Pace
 
@@ -26,13 +27,14 @@ _FIELDS = {each.name: _STORED.get(each.name, each.name) for each in fields(Pace)
 
 
 def encode(pace: Pace) -> str:
-    return json.dumps({stored: getattr(pace, name) for name, stored in _FIELDS.items()})
+    stored = {its: getattr(pace, name) for name, its in _FIELDS.items()}
+    return to_json(stored).decode()
 
 
 def decode(text: str) -> Pace:
     """The pace as stored; a new one where another version, or something else, wrote it."""
     try:
-        stored = json.loads(text)
+        stored = from_json(text)
         if stored.keys() != set(_FIELDS.values()):
             return Pace()
         values = {name: stored[its] for name, its in _FIELDS.items()}
