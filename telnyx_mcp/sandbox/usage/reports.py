@@ -1,9 +1,10 @@
 """Adding up records: a usage report is a sum over the same records that a search finds.
 
 A record is made once for each product and day, and kept as the few values that reports need of it: its
-dimensions and metrics. Where the records of a month repeat a pattern, a day is its whole copies, times
-the pattern's sums, and what is left of the last one. Figures are doubles, added up as doubles: the noise in
-their last digits is Telnyx's, too.
+dimensions and metrics. The sums of whole days are small and kept for longer, so that a year can be asked for
+again and again. Where the records of a month repeat a pattern, a day is its whole copies, times the pattern's
+sums, and what is left of the last one. Figures are doubles, added up as doubles: the noise in their last
+digits is Telnyx's, too.
 """
 
 from __future__ import annotations
@@ -23,11 +24,16 @@ from telnyx_mcp.sandbox.usage.products import DATE, DATE_TIME, PRODUCTS, Product
 from telnyx_mcp.sandbox.usage.request import Query, ReportRequest, parse_request, product_named
 
 HOUR = timedelta(hours=1)
-DAYS_KEPT = 1500
+DAYS_KEPT = 800
+"""Days of one product whose records are kept: some 50 MB."""
+SUMS_KEPT = 6000
+"""Days of one product of which only the sums are kept."""
 REPORTS_KEPT = 16
 WITHOUT_POINT = frozenset({"count", "uplink_data_bytes", "downlink_data_bytes"})
 
 Values = tuple[Any, ...]
+Places = tuple[int, ...]
+"""Which of a product's dimensions a report has, by their places."""
 Row = dict[str, Any]
 Sums = dict[Values, list[float]]
 """The sum of each metric, by the dimensions, each a pair of its name and value."""
@@ -46,6 +52,7 @@ class UsageReports:
         self._now = now
         self._connection_names = {each.id: each.name for each in business.connections}
         self._facts = lru_cache(DAYS_KEPT)(self._read_facts)
+        self._whole = lru_cache(SUMS_KEPT)(self._sum_whole)
         self.rows = lru_cache(REPORTS_KEPT)(self._rows)
 
     def options(self, product: str | None) -> list[dict[str, Any]]:
@@ -73,19 +80,27 @@ class UsageReports:
     def _sums(self, request: ReportRequest) -> dict[Values, Sums]:
         """What the records add up to, by their times."""
         sums: dict[Values, Sums] = {}
-        for kind in request.product.kinds:
-            wholes: dict[date, Sums] = {}
+        product = request.product
+        places = tuple(
+            place for place, name in enumerate(product.dimensions) if name in request.dimensions
+        )
+        for kind in product.kinds:
             for times, span in self._spans(request, kind):
                 origin = self._history.pattern_day(kind, span.day)
-                facts = self._facts(request.product, kind, origin)
-                if origin not in wholes:
-                    wholes[origin] = _summed(request, facts, range(len(facts)))
-                copies, left = divmod(span.end - span.first, len(facts))
+                length = self._history.pattern_length(kind, origin)
+                copies, left = divmod(span.end - span.first, length)
                 of_times = sums.setdefault(times, {})
                 if copies:
-                    _add(of_times, wholes[origin], copies)
-                _add(of_times, _summed(request, facts, range(span.end - left, span.end)))
+                    _add(of_times, self._whole(product, kind, origin, places), copies)
+                if left:
+                    facts = self._facts(product, kind, origin)
+                    _add(of_times, _summed(facts, places, range(span.end - left, span.end)))
         return sums
+
+    def _sum_whole(self, product: Product, kind: Kind, origin: date, places: Places) -> Sums:
+        """The sums of all records that a day begins with and then repeats."""
+        facts = self._facts(product, kind, origin)
+        return _summed(facts, places, range(len(facts)))
 
     def _spans(self, request: ReportRequest, kind: Kind) -> Iterator[tuple[Values, Span]]:
         """The records asked for, in parts that have the same times as far as those are asked for."""
@@ -125,11 +140,8 @@ class UsageReports:
         return row | {name: _figure(name, all_figures[name]) for name in request.metrics}
 
 
-def _summed(request: ReportRequest, facts: list[Fact], indexes: range) -> Sums:
+def _summed(facts: list[Fact], places: Places, indexes: range) -> Sums:
     """The sums of the records at these indexes; the first record follows the last again."""
-    places = [
-        place for place, name in enumerate(request.product.dimensions) if name in request.dimensions
-    ]
     sums: Sums = {}
     for index in indexes:
         dimensions, metrics = facts[index % len(facts)]
