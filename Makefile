@@ -56,8 +56,9 @@ demo: $(READY)
 service-demo: $(READY) $(IDENTITY)
 	@$(BIN)/python -m scripts.service_demo $(ARGS)
 
+# Where the environment keeps Python from writing bytecode, every process of a test would compile the sources.
 test: $(READY)
-	@$(BIN)/python -m pytest -n auto $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto $(ARGS)
 
 interop: $(READY) $(CLIENTS) $(IDENTITY)
 	@$(BIN)/python -m pytest -m interop $(ARGS) $(INTEROP) tests/service

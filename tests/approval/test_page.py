@@ -503,7 +503,7 @@ def test_the_file_is_deleted_when_its_time_is_over(ledger: Ledger, desk: Desk, n
 
 def test_closing_deletes_the_file_and_frees_the_port_in_time(page: Page) -> None:
     threads = threading.active_count()
-    with httpx.Client(trust_env=False) as kept_alive:
+    with httpx.Client(verify=False, trust_env=False) as kept_alive:
         kept_alive.get(page.link)
         started = monotonic()
         page.pages.close()

@@ -24,7 +24,7 @@ from tests.support.hostile_arguments import Arguments, Schema, fitting, hostile,
 from tests.support.hostile_caller import DECLINES, SECRET_KEY, Caller, calling, check_answer
 
 PAY = "telnyx_create_stored_payment_transaction"
-QUICK, LONG = 12, 150
+QUICK, LONG = 8, 150
 """Examples of each kind, for each tool and revision."""
 
 

@@ -90,7 +90,7 @@ async def test_without_the_token_nothing_is_answered(sandbox: Sandbox, tmp_path:
     plain = {name: value for name, value in HEADERS.items() if name != "authorization"}
     async with (
         started_http(environment=environment) as (server, url),
-        httpx.AsyncClient(timeout=5) as client,
+        httpx.AsyncClient(verify=False, timeout=5) as client,
     ):
         attempts = [("POST", "/mcp", each) for each in NOT_THE_TOKEN]
         methods = ("GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "NONE")
@@ -120,7 +120,7 @@ async def test_a_session_that_was_opened_with_the_token_is_not_used_without(
     environment = {**environment_for(sandbox, tmp_path), **OVER_HTTP}
     async with (
         started_http(environment=environment) as (_, url),
-        httpx.AsyncClient(timeout=5) as client,
+        httpx.AsyncClient(verify=False, timeout=5) as client,
     ):
         opened = await client.post(url, headers=HEADERS, json=INITIALIZE)
         session = {"mcp-session-id": opened.headers["mcp-session-id"]}
@@ -151,7 +151,10 @@ async def test_no_body_is_waited_for_without_the_token(more: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
 async def test_the_scheme_is_taken_in_any_case(scheme: str) -> None:
-    async with started_http(environment=OVER_HTTP) as (_, url), httpx.AsyncClient() as client:
+    async with (
+        started_http(environment=OVER_HTTP) as (_, url),
+        httpx.AsyncClient(verify=False) as client,
+    ):
         headers = {**HEADERS, "authorization": f"{scheme} {TOKEN}"}
         assert (await client.post(url, headers=headers, json=INITIALIZE)).status_code == 200
 

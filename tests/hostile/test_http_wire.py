@@ -120,7 +120,10 @@ REFUSED: Mapping[str, dict[str, Any]] = {
 
 async def test_a_malformed_request_is_refused(sandbox: Sandbox, tmp_path: Path) -> None:
     told: dict[str, int] = {}
-    async with serving(sandbox, tmp_path) as port, httpx.AsyncClient(timeout=10) as client:
+    async with (
+        serving(sandbox, tmp_path) as port,
+        httpx.AsyncClient(verify=False, timeout=10) as client,
+    ):
         before = held(port.server)
         for kind, sent in REFUSED.items():
             asked = {"method": "POST", "headers": HEADERS, **sent}
@@ -189,7 +192,10 @@ async def test_many_callers_that_stop_in_the_middle_keep_no_other_waiting(
 
 async def test_many_abandoned_sessions_hold_little(sandbox: Sandbox, tmp_path: Path) -> None:
     sessions = 300
-    async with serving(sandbox, tmp_path) as port, httpx.AsyncClient(timeout=10) as client:
+    async with (
+        serving(sandbox, tmp_path) as port,
+        httpx.AsyncClient(verify=False, timeout=10) as client,
+    ):
         before = held(port.server)
         for _ in range(sessions // 50):
             opened = [client.post(port.url, json=INITIALIZE, headers=HEADERS) for _ in range(50)]

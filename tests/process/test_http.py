@@ -33,7 +33,7 @@ async def test_a_foreign_host_or_origin_is_refused() -> None:
     port = free_port()
     async with started("--http", str(port), environment=OVER_HTTP):
         await accepts(port)
-        async with httpx.AsyncClient() as browser:
+        async with httpx.AsyncClient(verify=False) as browser:
             for header in ({"host": "evil.example"}, {"origin": "https://evil.example"}):
                 answer = await browser.post(
                     f"http://127.0.0.1:{port}/mcp", headers=BEARER | header, json={"jsonrpc": "2.0"}

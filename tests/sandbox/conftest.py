@@ -30,6 +30,6 @@ def sandbox(running: Sandbox) -> Sandbox:
 def client(sandbox: Sandbox) -> Iterator[httpx.Client]:
     headers = {"authorization": f"Bearer {sandbox.key}"}
     with httpx.Client(
-        base_url=sandbox.base_url, headers=headers, trust_env=False, timeout=10
+        verify=False, base_url=sandbox.base_url, headers=headers, trust_env=False, timeout=10
     ) as client:
         yield client

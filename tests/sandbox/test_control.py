@@ -46,7 +46,7 @@ def test_another_process_controls_it_over_http(sandbox: Sandbox, client: httpx.C
     """Faults, requests, payments and reset, without a key."""
     url = sandbox.control_url
     fault = {"operation": "get_balance", "kind": "status", "status": 503, "times": 2}
-    with httpx.Client(trust_env=False) as control:
+    with httpx.Client(verify=False, trust_env=False) as control:
         assert control.post(f"{url}/faults", json=fault).status_code == 201
         assert [client.get("/balance").status_code for _ in range(3)] == [503, 503, 200]
         client.post("/payment/stored_payment_transactions", json={"amount": "9.00"})
@@ -65,7 +65,7 @@ def test_another_process_controls_it_over_http(sandbox: Sandbox, client: httpx.C
 def test_a_misspelt_fault_over_http_is_400(sandbox: Sandbox) -> None:
     """With what is known in the text."""
     url = f"{sandbox.control_url}/faults"
-    with httpx.Client(trust_env=False) as control:
+    with httpx.Client(verify=False, trust_env=False) as control:
         known = {"operation": "get_balance", "kind": "slow"}
         bodies: list[Any] = [{}, [], {**known, "kind": "dropp"}, {**known, "times": "twice"}]
         for body in bodies:
@@ -79,7 +79,7 @@ def test_a_misspelt_fault_over_http_is_400(sandbox: Sandbox) -> None:
 
 @pytest.fixture
 def control(sandbox: Sandbox) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=sandbox.control_url, trust_env=False) as client:
+    with httpx.Client(verify=False, base_url=sandbox.control_url, trust_env=False) as client:
         yield client
 
 
@@ -264,18 +264,20 @@ def test_answers_take_as_long_as_is_asked_until_the_reset(
 ) -> None:
     """Refusals, too; several wait at the same time."""
     url = sandbox.control_url
-    answer = httpx.post(f"{url}/latency", json={"milliseconds": 150}, trust_env=False)
+    answer = httpx.post(f"{url}/latency", json={"milliseconds": 150}, verify=False, trust_env=False)
     assert answer.json() == {"data": {"milliseconds": 150}}
     for path in ("/balance", "/nothing", "/detail_records"):
         assert client.get(path).elapsed >= timedelta(milliseconds=149)
-    httpx.post(f"{url}/reset", json={}, trust_env=False)
+    httpx.post(f"{url}/reset", json={}, verify=False, trust_env=False)
     assert sandbox.latency == 0
 
 
 def test_a_sandbox_can_start_with_a_latency() -> None:
     with running_sandbox(latency=0.05) as slow:
         headers = {"authorization": f"Bearer {slow.key}"}
-        answer = httpx.get(f"{slow.base_url}/balance", headers=headers, trust_env=False)
+        answer = httpx.get(
+            f"{slow.base_url}/balance", headers=headers, verify=False, trust_env=False
+        )
         assert answer.elapsed >= timedelta(milliseconds=49)
         slow.latency = 1.0
         slow.reset()
@@ -285,5 +287,8 @@ def test_a_sandbox_can_start_with_a_latency() -> None:
 @pytest.mark.parametrize("body", ["{}", '{"milliseconds": -1}', '{"milliseconds": "1"}', "[]", "x"])
 def test_an_invalid_latency_is_answered_with_400(sandbox: Sandbox, body: str) -> None:
     url = f"{sandbox.control_url}/latency"
-    assert httpx.post(url, content=body, headers=JSON, trust_env=False).status_code == 400
+    assert (
+        httpx.post(url, content=body, headers=JSON, verify=False, trust_env=False).status_code
+        == 400
+    )
     assert sandbox.latency == 0

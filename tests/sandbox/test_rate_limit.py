@@ -33,7 +33,9 @@ def limited(clock: Clock) -> Iterator[Sandbox]:
 @pytest.fixture
 def client(limited: Sandbox) -> Iterator[httpx.Client]:
     headers = {"authorization": f"Bearer {limited.key}"}
-    with httpx.Client(base_url=limited.base_url, headers=headers, trust_env=False) as client:
+    with httpx.Client(
+        verify=False, base_url=limited.base_url, headers=headers, trust_env=False
+    ) as client:
         yield client
 
 
@@ -96,7 +98,9 @@ def test_without_a_limit_none_is_mentioned() -> None:
     """`rate_limit=None`."""
     with running_sandbox(rate_limit=None) as sandbox:
         headers = {"authorization": f"Bearer {sandbox.key}"}
-        answer = httpx.get(f"{sandbox.base_url}/balance", headers=headers, trust_env=False)
+        answer = httpx.get(
+            f"{sandbox.base_url}/balance", headers=headers, verify=False, trust_env=False
+        )
         assert answer.status_code == 200
         assert "x-ratelimit-limit" not in answer.headers
 
@@ -111,7 +115,9 @@ def real(clock: Clock) -> Iterator[Sandbox]:
 @pytest.fixture
 def real_client(real: Sandbox) -> Iterator[httpx.Client]:
     headers = {"authorization": f"Bearer {real.key}"}
-    with httpx.Client(base_url=real.base_url, headers=headers, trust_env=False) as client:
+    with httpx.Client(
+        verify=False, base_url=real.base_url, headers=headers, trust_env=False
+    ) as client:
         yield client
 
 

@@ -48,7 +48,9 @@ class Service:
     url: str
     tokens: ServiceTokens
     clocks: Clocks
-    http: httpx2.AsyncClient = field(default_factory=lambda: httpx2.AsyncClient(timeout=30))
+    http: httpx2.AsyncClient = field(
+        default_factory=lambda: httpx2.AsyncClient(verify=False, timeout=30)
+    )
 
     async def post(self, message: Any, token: str | None = None, **headers: str) -> httpx2.Response:
         """The answer to this message, or to this body, of a client of revision 2025-11-25."""

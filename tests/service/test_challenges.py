@@ -150,7 +150,7 @@ async def test_a_client_reads_in_both_revisions(
     service: Service, issuer: Issuer, mode: Mode
 ) -> None:
     http = httpx2.AsyncClient(
-        headers={"authorization": f"Bearer {issuer.token(service.url)}"}, timeout=30
+        verify=False, headers={"authorization": f"Bearer {issuer.token(service.url)}"}, timeout=30
     )
     async with (
         http,
@@ -164,7 +164,7 @@ async def test_a_client_that_may_read_proposes_nothing_in_both_revisions(
     service: Service, issuer: Issuer, sandbox: Sandbox, mode: Mode
 ) -> None:
     http = httpx2.AsyncClient(
-        headers={"authorization": f"Bearer {issuer.token(service.url)}"}, timeout=30
+        verify=False, headers={"authorization": f"Bearer {issuer.token(service.url)}"}, timeout=30
     )
     async with (
         http,

@@ -125,7 +125,7 @@ def delivery(store: Store, ledger: Ledger, chat: Chat, now: Clock, **config: obj
 
 
 async def deliver(made: Delivery) -> None:
-    async with httpx2.AsyncClient() as http:
+    async with httpx2.AsyncClient(verify=False) as http:
         await made.deliver(http)
 
 

@@ -142,7 +142,7 @@ def chromium(folder: Path) -> Iterator[Browser]:
         driver = subprocess.Popen([DRIVER, "--port=0"], stdout=out, stderr=out)
     try:
         address = f"http://127.0.0.1:{_port(log, driver)}/session"
-        with httpx.Client(trust_env=False, timeout=60) as session:
+        with httpx.Client(verify=False, trust_env=False, timeout=60) as session:
             options = {"binary": CHROMIUM, "args": [*FLAGS, f"--user-data-dir={profile}"]}
             wanted = {
                 "goog:chromeOptions": options,

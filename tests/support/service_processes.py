@@ -101,7 +101,7 @@ class Replica:
                 stdout=log,
                 stderr=log,
             )
-        async with httpx2.AsyncClient(timeout=5) as http:
+        async with httpx2.AsyncClient(verify=False, timeout=5) as http:
             async with asyncio.timeout(SECONDS):
                 while not await self._is_ready(http):
                     assert self.process.returncode is None, self.log.read_text()[-3000:]
@@ -214,7 +214,7 @@ async def _haproxy(
         )
     try:
         await accepts(port)
-        async with httpx2.AsyncClient(timeout=5) as http:
+        async with httpx2.AsyncClient(verify=False, timeout=5) as http:
             await until_healthy(http, public_url)
         yield
     finally:
