@@ -23,6 +23,7 @@ from telnyx_mcp.approval.reasons import (
     RecentlyDeclined,
     ReferenceTaken,
 )
+from telnyx_mcp.approval.team.approvals import read_approvals
 from telnyx_mcp.approval.team.requester import Requester
 from telnyx_mcp.storage.schema import approvals, changes, notices
 from telnyx_mcp.storage.store import Store
@@ -191,6 +192,48 @@ def test_an_approval_can_be_taken_back_until_the_other_comes(
     assert after.state is State.PROPOSED
     ledger.claim(for_two.id, NOW + SECOND, decision(BOB))
     assert not ledger.take_back(for_two.id, CAROL, NOW + SECOND)
+
+
+def test_an_approval_is_taken_back_from_one_change_and_by_the_same_person_of_the_same_issuer(
+    ledger: Ledger, for_two: Change
+) -> None:
+    other = propose(seen_by(ledger, CAROL, two_approvers_above=Decimal(0)), "20.00")
+    for change in (for_two, other):
+        ledger.claim(change.id, NOW + SECOND, decision(BOB))
+    elsewhere = replace(BOB, issuer="https://other.example.com")
+    assert not ledger.take_back(for_two.id, elsewhere, NOW + SECOND)
+    assert ledger.take_back(for_two.id, BOB, NOW + SECOND)
+    left = [ledger.get(change.id, NOW + SECOND) for change in (for_two, other)]
+    assert [[by.by for by in change.approvals] for change in left if change] == [[], [BOB]]
+
+
+def test_approvals_are_listed_in_the_order_they_were_given(ledger: Ledger, for_two: Change) -> None:
+    ledger.claim(for_two.id, NOW + SECOND, decision(CAROL))
+    sent = ledger.claim(for_two.id, NOW + 2 * SECOND, decision(BOB))
+    assert sent
+    assert [each.by for each in sent.approvals] == [CAROL, BOB]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"change_id": "another"},
+        {"issuer": "https://other.example.com"},
+        {"subject": "eve"},
+        {"name": "Eve"},
+        {"approved_at": 1},
+    ],
+    ids=lambda columns: next(iter(columns)),
+)
+def test_who_approved_what_and_when_is_signed(
+    ledger: Ledger, store: Store, for_two: Change, columns: dict[str, object]
+) -> None:
+    ledger.claim(for_two.id, NOW + SECOND, decision(BOB))
+    with store.write() as connection:
+        connection.execute(approvals.update().values(**columns))
+    with store.read() as connection:
+        moved = connection.execute(sa.select(approvals.c.change_id)).scalar_one()
+        assert read_approvals(connection, ledger._signer, moved) == ()
 
 
 def test_an_approval_that_another_program_wrote_does_not_count(
