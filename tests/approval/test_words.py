@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from string import Formatter
 
 import pytest
 
-from telnyx_mcp.approval.change import RECHARGE, Change, State
+from telnyx_mcp.approval.change import RECHARGE, Change, Signatory, State
 from telnyx_mcp.approval.directions import TerminalDirections
 from telnyx_mcp.approval.question import Fact, Question
 from telnyx_mcp.approval.reasons import (
     Blocked,
     BudgetUsedUp,
+    NeedsAnother,
+    NotAllowed,
+    OverCap,
+    OverOwnCap,
+    ProposedByAnother,
     QuestionOpen,
     Reason,
     RecentlyDeclined,
@@ -28,6 +34,14 @@ from tests.support.changes import change
 from tests.support.clock import NOW
 
 APPROVED = change(state=State.APPROVED, decided_at=NOW + timedelta(minutes=3))
+ALICE = Signatory("https://id.example.com", "alice", "Alice")
+WAITS = (
+    "waits for the user, who can approve it with `telnyx-account-mcp approve 0123456789abcdef` in a "
+    "terminal"
+)
+ANOTHER = " Only a payment with a reference of its own is another one: ask the user whether they want that."
+OWN_CAP = "120.00 would exceed what this user's roles allow for"
+LARGER = " Somebody with a larger limit can propose it."
 SETTING = change(operation=RECHARGE, arguments={"enabled": False}, amount=None)
 LOOK = (
     "is unknown, and no other payment is made until a person has found out. The user can look into "
@@ -92,6 +106,47 @@ REPLACED = (
         ),
         (BudgetUsedUp(), None, "the standing budget is used up."),
         (
+            OverCap(Decimal("120.00"), Decimal("100.00"), "one payment", "max_payment", Decimal(0)),
+            None,
+            "120.00 would exceed the cap of 100.00 for one payment. Only the user can raise it, with "
+            "TELNYX_MCP_MAX_PAYMENT.",
+        ),
+        (
+            OverCap(
+                Decimal("120.00"), Decimal("200.00"), "24 hours", "max_per_day", Decimal("90.00")
+            ),
+            None,
+            "120.00 would exceed the cap of 200.00 for 24 hours (90.00 already paid or possibly paid). "
+            "Only the user can raise it, with TELNYX_MCP_MAX_PER_DAY.",
+        ),
+        (
+            OverOwnCap(Decimal("120.00"), Decimal("100.00"), "one payment", Decimal(0)),
+            None,
+            f"{OWN_CAP} one payment: 100.00.{LARGER}",
+        ),
+        (
+            OverOwnCap(Decimal("120.00"), Decimal("200.00"), "24 hours", Decimal("90.00")),
+            None,
+            f"{OWN_CAP} 24 hours: 200.00 (90.00 already paid or possibly paid).{LARGER}",
+        ),
+        (
+            ProposedByAnother(change(requester=ALICE)),
+            None,
+            f"Alice proposed the same at 2026-06-15 12:00 UTC. It is proposed and {WAITS}.{ANOTHER}",
+        ),
+        (
+            ProposedByAnother(change(state=State.SUCCEEDED)),
+            None,
+            "A user who is not signed in proposed the same at 2026-06-15 12:00 UTC. It is succeeded."
+            + ANOTHER,
+        ),
+        (
+            NeedsAnother(change(requester=ALICE)),
+            None,
+            "Alice asked for this change, and somebody else has to approve it, signed in. It "
+            f"{WAITS}.",
+        ),
+        (
             UnlinkedKey(["owner@example.com", "account 01234567"]),
             "work",
             "this API key is new to the ledger, which holds the changes of: owner@example.com, account "
@@ -117,6 +172,11 @@ def test_each_reason_says_what_is_in_the_way_and_what_the_user_can_do(
     reason: Reason, profile: str | None, words: str
 ) -> None:
     assert str(Blocked(reason, TerminalDirections(profile))) == words
+
+
+def test_what_sent_something_before_says_the_cause_alone() -> None:
+    assert NotAllowed("Nothing was sent: it is late.").reason == "Nothing was sent: it is late."
+    assert NotAllowed("Nothing was sent: it is late.", "it is late.").reason == "it is late."
 
 
 @pytest.mark.parametrize(
