@@ -19,6 +19,7 @@ from telnyx_mcp.approval.ledger import Decision, Ledger
 from telnyx_mcp.approval.question import Question
 from telnyx_mcp.approval.reasons import StoreReplaced
 from telnyx_mcp.approval.sender import CONFIRMED
+from telnyx_mcp.approval.team.directions import TeamDirections
 from telnyx_mcp.cli.change_texts import facts_of, record_of, sent_or_asked
 from telnyx_mcp.cli.terminal import escape_controls
 from telnyx_mcp.config.settings import Settings
@@ -29,11 +30,13 @@ from telnyx_mcp.tools.support.changes import _message
 from tests.support.changes import change
 from tests.support.client import call, content_of
 from tests.support.clock import NOW
+from tests.support.team import ADDRESS, roles
 
 LATER = NOW + timedelta(minutes=1)
 SETTING: dict[str, Any] = {"operation": RECHARGE, "arguments": {"enabled": False}, "amount": None}
 RESOLVE = "`telnyx-account-mcp resolve 0123456789abcdef --profile work` in a terminal"
 APPROVE = "`telnyx-account-mcp approve --profile work` in a terminal"
+AGAIN = "call again with the same arguments"
 REPEATED = "Nothing new was done by this call; at 12:00:00 UTC the same call had this outcome"
 
 
@@ -54,6 +57,15 @@ def said(made: Change, asked: AskOutcome | None = None, *, is_repeat: bool = Fal
             "Not done. The card was declined.",
         ),
         ({"state": State.NOT_SENT, "outcome_text": "No DNS."}, "Nothing was sent. No DNS."),
+        (
+            {"state": State.APPROVED},
+            "Approved, and about to be sent by another call. Call again to see the outcome.",
+        ),
+        (
+            {"state": State.SENDING},
+            "Sent, outcome not known yet. Don't repeat it in any way; telnyx_list_changes shows the "
+            "outcome.",
+        ),
         (
             {"state": State.UNKNOWN, "outcome_text": "No answer."},
             "UNKNOWN whether paying 120.00 happened: it was sent once and no clear answer came. No "
@@ -85,36 +97,82 @@ def test_each_outcome_is_reported_with_what_happened_and_what_to_do(
     assert said(change(**told)) == message
 
 
-@pytest.mark.parametrize(("told", "pauses"), [({}, True), (SETTING, False)])
+@pytest.mark.parametrize(("told", "pauses"), [({}, "no payment is proposed, and "), (SETTING, "")])
 def test_only_a_declined_payment_claims_to_pause_payments(
-    told: dict[str, Any], *, pauses: bool
+    told: dict[str, Any], pauses: str
 ) -> None:
-    message = said(change(state=State.DECLINED, **told))
-    assert "the user declined paying 120.00, or withdrew the approval" in message
-    assert ("no payment is proposed, and the same call only repeats this" in message) is pauses
-    assert "for 10 minutes " in message
+    assert said(change(state=State.DECLINED, **told)) == (
+        "Nothing was sent: the user declined paying 120.00, or withdrew the approval. Don't ask again "
+        f"unless the user says so; for 10 minutes {pauses}the same call only repeats this. If the client "
+        "declined by itself, the user can start the server with TELNYX_MCP_APPROVAL=browser or =terminal."
+    )
 
 
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        (None, "the user is being asked"),
-        (AskOutcome.CANNOT_ASK, f"who can also run {APPROVE} within 10 minutes"),
-        (AskOutcome.NO_ANSWER, f"Tell the user to run {APPROVE} within 10 minutes"),
-        (AskOutcome.TOO_LATE, f"or run {APPROVE}; then"),
-        (AskOutcome.CANCELLED, f"The user can also answer with {APPROVE}."),
-        (AskOutcome.MISTYPED, "what the user typed is not the amount"),
-        (AskOutcome.ON_PAGE, "a page in the user's browser asks to approve paying 120.00"),
-        (AskOutcome.AT_TERMINAL, f"Tell the user to run {APPROVE} within 10 minutes"),
+        (
+            None,
+            "Nothing was sent yet: the user is being asked. Call again with the same arguments.",
+        ),
+        (
+            AskOutcome.CANNOT_ASK,
+            "Nothing was sent: paying 120.00 needs the user's approval, and the channel that the user "
+            "fixed (TELNYX_MCP_APPROVAL) can't be used here. Calling again will not help. Tell the "
+            f"user, who can also run {APPROVE} within 10 minutes; then {AGAIN}.",
+        ),
+        (
+            AskOutcome.NO_ANSWER,
+            "Nothing was sent yet: the client said that it can ask the user, and did not answer. Tell "
+            f"the user to run {APPROVE} within 10 minutes, then {AGAIN}.",
+        ),
+        (
+            AskOutcome.TOO_LATE,
+            "Nothing was sent: the answer came too late, as the question has moved to another channel. "
+            "The user can answer it on the page in the browser, where one is open, or run "
+            f"{APPROVE}; then {AGAIN}.",
+        ),
+        (
+            AskOutcome.CANCELLED,
+            "Nothing was sent: the question was closed without an answer. Call again with the same "
+            "arguments only if the user wants to be asked again. The user can also answer with "
+            f"{APPROVE}.",
+        ),
+        (
+            AskOutcome.MISTYPED,
+            "Nothing was sent: what the user typed is not the amount. Call again with the same "
+            "arguments to ask again, if the user wants to.",
+        ),
+        (
+            AskOutcome.ON_PAGE,
+            "Nothing was sent yet: a page in the user's browser asks to approve paying 120.00. Call "
+            "again with the same arguments once the user has answered there. If no page shows up, the "
+            f"user can run {APPROVE}.",
+        ),
+        (
+            AskOutcome.AT_TERMINAL,
+            "Nothing was sent yet: paying 120.00 needs the user's approval, and this client can't ask "
+            f"for it. Tell the user to run {APPROVE} within 10 minutes, then {AGAIN}.",
+        ),
     ],
 )
 def test_while_a_question_waits_the_reply_says_how_to_answer_it(
     asked: AskOutcome | None, words: str
 ) -> None:
-    assert words in said(change(), asked)
+    assert said(change(), asked) == words
     # A question that was answered meanwhile has an outcome, whatever came of asking here.
     sent = change(state=State.SUCCEEDED, outcome_text=CONFIRMED)
     assert said(sent, asked) == "Done: paying 120.00."
+
+
+def test_a_team_is_given_the_address_where_others_approve() -> None:
+    outcome = Outcome(change(), AskOutcome.IN_TEAM, is_repeat=False)
+    assert _message(outcome, "paying 120.00", TeamDirections(ADDRESS, roles)) == (
+        "Nothing was sent yet: paying 120.00 is proposed and waits for somebody else (role: treasurer) "
+        f"to approve it on {ADDRESS}/changes/0123456789abcdef, until 2026-06-15 12:10 UTC. Give the user "
+        "this link. It is sent as soon as it is approved, without another call; calling again with the "
+        "same arguments shows the outcome, and so does telnyx_list_changes."
+    )
 
 
 @pytest.mark.parametrize(
