@@ -29,6 +29,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "telnyx_mcp/approval/page": ("tests/approval", "tests/process/test_decisions.py"),
     "telnyx_mcp/approval/team": (
         "tests/approval/test_team_gate.py",
+        "tests/approval/test_team_answers.py",
         "tests/approval/test_team_ledger.py",
         "tests/approval/test_roles.py",
         "tests/approval/test_team_machine.py",

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 
 import pytest
 
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
+from telnyx_mcp.storage.store import Store
 from tests.support import ledgers
 from tests.support.clock import Clock
+from tests.support.team import Team
 
 
 @pytest.fixture
@@ -39,3 +42,10 @@ def store_url(request: pytest.FixtureRequest) -> Iterator[str]:
         pytest.skip("TEST_POSTGRES_URL is not set: no PostgreSQL to try this on")
     with ledgers.postgresql() as url:
         yield url
+
+
+@pytest.fixture
+def team() -> Iterator[Team]:
+    """A service of a team with an empty ledger."""
+    with ledgers.sqlite() as url, closing(Store(url)) as store:
+        yield Team(store)

@@ -2,148 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import anyio.lowlevel
 import pytest
-from mcp_types import ElicitResult, InputRequiredResult
 
-from telnyx_mcp.approval.accounts import Identity
-from telnyx_mcp.approval.change import PAYMENT, RECHARGE, Change, State
-from telnyx_mcp.approval.channels import AskOutcome
+from telnyx_mcp.approval.change import RECHARGE, State
 from telnyx_mcp.approval.gate import Outcome
-from telnyx_mcp.approval.ledger import Ledger
-from telnyx_mcp.approval.policy import Policy
-from telnyx_mcp.approval.question import Question
 from telnyx_mcp.approval.reasons import NotAllowed
-from telnyx_mcp.approval.request import CannotCheck, ChangeRequest, QuestionDraft, SendFailed
-from telnyx_mcp.approval.team.directions import TeamDirections
-from telnyx_mcp.approval.team.gate import NotPermitted, TeamGate
+from telnyx_mcp.approval.team.gate import NotPermitted
 from telnyx_mcp.approval.team.person import Person
 from telnyx_mcp.approval.team.requester import MAX_PAYMENT, MAX_PER_DAY
-from telnyx_mcp.approval.team.roles import Roles
 from telnyx_mcp.storage.store import Store
-from tests.support.clock import Clock
-from tests.support.ledgers import OWNER, opened, sqlite
-from tests.support.team import ADDRESS, Call, person, roles
-
-ALICE = person("alice", "buyer", "owner")
-BOB = person("bob", "treasurer")
-CAROL = person("carol", "treasurer", "buyer")
-DAN = person("dan", "reader")
-LEO = person("leo", "lead")
-ROBOT = person("robot", "buyer", client_id="robot")
-TYPES = ElicitResult(action="accept", content={"amount": "20.00"})
-
-
-class Recorded(ChangeRequest):
-    """A change that is recorded instead of sent."""
-
-    def __init__(self, team: Team, operation: str, arguments: Mapping[str, Any]) -> None:
-        self.operation = operation  # type: ignore[misc]
-        self.arguments = arguments
-        self.reference = arguments.get("reference")
-        self.amount = Decimal(arguments["amount"]) if "amount" in arguments else None
-        self._team = team
-
-    @property
-    def summary(self) -> str:
-        return f"paying {self.amount}"
-
-    async def identity(self) -> Identity:
-        self._team.identified += 1
-        return OWNER
-
-    async def draft(self, payments: Sequence[Change]) -> QuestionDraft:
-        at_once = None if self.amount else Decimal(self.arguments["recharge_amount"])
-        return QuestionDraft(Question("Pay?", typed=self.arguments.get("amount")), at_once=at_once)
-
-    async def void_reason(self, change: Change) -> str | None:
-        if self._team.telnyx_is_away:
-            raise CannotCheck("Telnyx did not answer.")
-        return "The balance moved." if change.id in self._team.moved else None
-
-    async def send(self) -> Mapping[str, Any]:
-        self._team.sent.append(dict(self.arguments))
-        if self._team.end is not State.SUCCEEDED:
-            raise SendFailed(self._team.end, "No answer came.", {})
-        return {}
-
-    async def evidence(self, change: Change) -> Mapping[str, Any]:
-        return {}
-
-
-@dataclass
-class Team:
-    """A service that one process serves: who calls, what is sent, and when."""
-
-    store: Store
-    clock: Clock = field(default_factory=Clock)
-    roles: Roles = field(default_factory=roles)
-    caller: Person = ALICE
-    sent: list[dict[str, Any]] = field(default_factory=list)
-    end: State = State.SUCCEEDED
-    moved: set[str] = field(default_factory=set)
-    telnyx_is_away: bool = False
-    identified: int = 0
-    wait: float = 0
-    after_sleeps: list[Callable[[], Any]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        directions = TeamDirections(ADDRESS, lambda: self.roles)
-        self.ledger: Ledger = opened(self.store, Policy())
-        self.ledger.directions = directions
-        self.gate = TeamGate(
-            lambda: self.ledger,
-            self.clock,
-            lambda operation, arguments: Recorded(self, operation, arguments),
-            lambda: self.caller,
-            lambda: self.roles,
-            directions,
-            timedelta(hours=24),
-            self.sleep,
-            self.wait,
-        )
-
-    async def sleep(self, seconds: float) -> None:
-        """Time passes at once. What is to happen next happens now."""
-        self.clock.passes(seconds=seconds)
-        if self.after_sleeps:
-            await self.after_sleeps.pop(0)()
-        await anyio.lowlevel.checkpoint()
-
-    async def calls(
-        self, who: Person, amount: str = "20.00", call: Call | None = None, **more: Any
-    ) -> Outcome | InputRequiredResult:
-        self.caller = who
-        request = Recorded(self, PAYMENT, {"amount": amount, **more})
-        return await self.gate.carry_out(request, (call or Call()).context)
-
-    async def proposes(self, who: Person, amount: str = "20.00", **more: Any) -> Change:
-        outcome = await self.calls(who, amount, **more)
-        assert isinstance(outcome, Outcome)
-        assert (outcome.change.state, outcome.ask_outcome) == (State.PROPOSED, AskOutcome.IN_TEAM)
-        return outcome.change
-
-    async def answers(self, who: Person, answer: ElicitResult, amount: str = "20.00") -> Outcome:
-        """A client of today asks its user, and brings this answer."""
-        asked = await self.calls(who, amount, Call(asks=True))
-        assert isinstance(asked, InputRequiredResult)
-        state = asked.request_state
-        outcome = await self.calls(who, amount, Call(asks=True, state=state, answer=answer))
-        assert isinstance(outcome, Outcome)
-        return outcome
-
-
-@pytest.fixture
-def team() -> Iterator[Team]:
-    with sqlite() as url, closing(Store(url)) as store:
-        yield Team(store)
+from tests.support.ledgers import sqlite
+from tests.support.team import (
+    ADDRESS,
+    ALICE,
+    BOB,
+    CAROL,
+    DAN,
+    LEO,
+    ROBOT,
+    Call,
+    Recorded,
+    Team,
+    person,
+    roles,
+)
 
 
 async def refused(work: Any) -> str:
@@ -382,78 +270,3 @@ async def test_the_largest_sum_that_auto_recharge_charges_at_once_counts(team: T
         await team.gate.carry_out(
             Recorded(team, RECHARGE, {"recharge_amount": "300.01"}), Call().context
         )
-
-
-# --- the requester's own answer ------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("answer", "state", "asked"),
-    [
-        (TYPES, State.SUCCEEDED, AskOutcome.APPROVED),
-        (ElicitResult(action="decline"), State.DECLINED, AskOutcome.DECLINED),
-        (ElicitResult(action="cancel"), State.PROPOSED, AskOutcome.CANCELLED),
-        (
-            ElicitResult(action="accept", content={"amount": "2.00"}),
-            State.PROPOSED,
-            AskOutcome.MISTYPED,
-        ),
-    ],
-    ids=["typed", "declined", "cancelled", "mistyped"],
-)
-async def test_a_requester_whose_role_allows_it_answers_in_their_client(
-    team: Team, answer: ElicitResult, state: State, asked: AskOutcome
-) -> None:
-    outcome = await team.answers(ALICE, answer)
-    assert (outcome.change.state, outcome.ask_outcome) == (state, asked)
-    assert len(team.sent) == (state is State.SUCCEEDED)
-    if state is not State.PROPOSED:
-        assert outcome.change.decider == outcome.change.requester
-
-
-@pytest.mark.parametrize(
-    ("who", "amount"), [(CAROL, "20.00"), (ALICE, "50.01")], ids=["no role", "too much"]
-)
-async def test_a_requester_whose_role_does_not_allow_it_is_not_asked(
-    team: Team, who: Person, amount: str
-) -> None:
-    outcome = await team.calls(who, amount, Call(asks=True))
-    assert isinstance(outcome, Outcome)
-    assert outcome.ask_outcome is AskOutcome.IN_TEAM
-
-
-async def test_an_answer_that_comes_after_the_role_was_taken_away_sends_nothing(team: Team) -> None:
-    asked = await team.calls(ALICE, call=Call(asks=True))
-    assert isinstance(asked, InputRequiredResult)
-    call = Call(asks=True, state=asked.request_state, answer=TYPES)
-    outcome = await team.calls(person("alice", "buyer"), call=call)
-    assert isinstance(outcome, Outcome)
-    assert (outcome.change.state, outcome.ask_outcome) == (State.PROPOSED, AskOutcome.IN_TEAM)
-    assert team.sent == []
-
-
-async def test_a_decline_that_comes_after_the_role_was_taken_away_counts(team: Team) -> None:
-    asked = await team.calls(ALICE, call=Call(asks=True))
-    assert isinstance(asked, InputRequiredResult)
-    declines = ElicitResult(action="decline")
-    call = Call(asks=True, state=asked.request_state, answer=declines)
-    outcome = await team.calls(person("alice", "buyer"), call=call)
-    assert isinstance(outcome, Outcome)
-    assert outcome.change.state is State.DECLINED
-
-
-async def test_an_answer_to_another_persons_question_is_refused(team: Team) -> None:
-    asked = await team.calls(ALICE, call=Call(asks=True))
-    assert isinstance(asked, InputRequiredResult)
-    call = Call(asks=True, state=asked.request_state, answer=TYPES)
-    with pytest.raises(NotAllowed, match="belongs to another change"):
-        await team.calls(person("oscar", "owner"), call=call)
-    assert team.sent == []
-
-
-async def test_a_client_that_did_not_answer_in_time_leaves_it_to_others(team: Team) -> None:
-    await team.calls(ALICE, call=Call(asks=True))
-    team.clock.passes(seconds=46)
-    outcome = await team.calls(ALICE, call=Call(asks=True))
-    assert isinstance(outcome, Outcome)
-    assert outcome.ask_outcome is AskOutcome.IN_TEAM
