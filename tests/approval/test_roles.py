@@ -70,6 +70,23 @@ def test_members_are_named_by_subject_or_by_group(who: Person, is_member: bool) 
     assert Role(groups=("ops",), people=("deploy-bot",)).has(who) is is_member
 
 
+@pytest.mark.parametrize(
+    ("issuer", "subject", "is_same"),
+    [
+        (ISSUER, "alice", True),
+        (ISSUER, "bob", False),
+        ("https://other.example.com", "alice", False),
+        (None, None, False),
+    ],
+)
+def test_a_person_is_known_by_issuer_and_subject_and_called_by_their_name(
+    issuer: str | None, subject: str | None, *, is_same: bool
+) -> None:
+    assert Person(ISSUER, "alice", "Alice").is_same(issuer, subject) is is_same
+    assert Person(ISSUER, "alice", "Alice").label == "Alice"
+    assert Person(ISSUER, "alice").label == "alice"
+
+
 @pytest.mark.parametrize("amount", [0.1, 500.0, True, "-1", "1.005", "NaN", "inf", "a lot", [], {}])
 @pytest.mark.parametrize("name", ["max_payment", "approve_up_to", "self_approve_up_to"])
 def test_what_is_no_amount_in_quotes_is_refused(name: str, amount: Any) -> None:

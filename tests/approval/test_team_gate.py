@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import anyio.lowlevel
 import pytest
+import sqlalchemy as sa
 
-from telnyx_mcp.approval.change import RECHARGE, State
+from telnyx_mcp.approval.change import Change, Signatory, State
+from telnyx_mcp.approval.channels import AskOutcome
 from telnyx_mcp.approval.gate import Outcome
+from telnyx_mcp.approval.ledger import Decision
 from telnyx_mcp.approval.reasons import NotAllowed
-from telnyx_mcp.approval.team.gate import NotPermitted
+from telnyx_mcp.approval.team.gate import PAGE, NotPermitted, signatory_of
 from telnyx_mcp.approval.team.person import Person
 from telnyx_mcp.approval.team.requester import MAX_PAYMENT, MAX_PER_DAY
+from telnyx_mcp.approval.team.roles import Role
+from telnyx_mcp.storage.schema import notices
 from telnyx_mcp.storage.store import Store
 from tests.support.ledgers import sqlite
 from tests.support.team import (
@@ -24,10 +29,10 @@ from tests.support.team import (
     BOB,
     CAROL,
     DAN,
+    ISSUER,
     LEO,
     ROBOT,
     Call,
-    Recorded,
     Team,
     person,
     roles,
@@ -96,15 +101,78 @@ async def test_the_requester_approves_within_what_their_role_allows(team: Team) 
     await refused(team.gate.approve(change.id, ALICE))
 
 
+async def test_an_approver_approves_as_much_as_their_role_says(team: Team) -> None:
+    change = await team.proposes(ALICE, "100.00")
+    assert (await team.gate.approve(change.id, LEO)).state is State.SUCCEEDED
+
+
+async def test_what_is_decided_is_shown_as_it_is_to_whoever_comes_later(team: Team) -> None:
+    change = await team.proposes(ALICE)
+    await team.gate.approve(change.id, BOB)
+    for decide in (team.gate.approve, team.gate.decline, team.gate.withdraw):
+        assert (await decide(change.id, LEO)).state is State.SUCCEEDED
+    assert (await team.gate.approve(change.id, DAN)).state is State.SUCCEEDED
+    assert (await team.gate.withdraw(change.id, DAN)).state is State.SUCCEEDED
+    late = await team.gate.resolve(change.id, DAN, happened=False, note="")
+    assert (late.state, late.note) == (State.SUCCEEDED, "")
+
+
+async def test_of_two_who_decide_at_once_the_second_sees_what_the_first_decided(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = await team.proposes(ALICE)
+    claim, resolve = team.ledger.claim, team.ledger.resolve
+
+    def claimed_by_another(id: str, now: datetime, *_: Any) -> Change | None:
+        claim(id, now, Decision(PAGE, "Carol", signatory_of(CAROL)))
+        team.ledger.record(id, State.UNKNOWN, "No answer came.", {}, now)
+        return claim(id, now, Decision(PAGE, "Bob", signatory_of(BOB)))
+
+    monkeypatch.setattr(team.ledger, "claim", claimed_by_another)
+    after = await team.gate.approve(change.id, BOB)
+    assert (after.state, after.decided_by) == (State.UNKNOWN, "Carol")
+
+    def resolved_by_another(id: str, **more: Any) -> Change | None:
+        resolve(id, **{**more, "by": "Carol"})
+        return resolve(id, **more)
+
+    monkeypatch.setattr(team.ledger, "resolve", resolved_by_another)
+    after = await team.gate.resolve(change.id, BOB, happened=True, note="the portal")
+    assert (after.state, after.evidence["resolved_by"]) == (State.SUCCEEDED, "Carol")
+
+
 async def test_two_people_approve_a_large_amount_and_one_can_take_it_back(team: Team) -> None:
     change = await team.proposes(ALICE, "210.00")
     first = await team.gate.approve(change.id, BOB)
     assert (first.state, len(first.approvals)) == (State.PROPOSED, 1)
-    assert "You approved it at 12:00 UTC." in await refused(team.gate.approve(change.id, BOB))
+    assert await refused(team.gate.approve(change.id, BOB)) == (
+        "You approved it at 12:00 UTC. It needs the approval of another person."
+    )
     assert (await team.gate.withdraw(change.id, BOB)).approvals == ()
     assert (await team.gate.approve(change.id, CAROL)).state is State.PROPOSED
     assert (await team.gate.approve(change.id, BOB)).state is State.SUCCEEDED
     assert len(team.sent) == 1
+
+
+async def test_what_two_people_approve_is_not_approved_by_its_requester(team: Team) -> None:
+    team.roles = roles("10.00")
+    change = await team.proposes(ALICE)
+    why = "You asked for it, so somebody else has to approve it. Roles that may: lead, treasurer."
+    assert team.gate.why_not(change, ALICE) == why
+    asked = await team.calls(ALICE, call=Call(asks=True))
+    assert isinstance(asked, Outcome)
+    assert asked.ask_outcome is AskOutcome.IN_TEAM
+
+
+@pytest.mark.parametrize(("limit", "may"), [("0.00", False), ("0.50", True), ("0.49", False)])
+async def test_a_role_that_approves_its_own_may_be_worth_little(
+    team: Team, limit: str, *, may: bool
+) -> None:
+    small = Role(groups=("small",), propose=True, self_approve_up_to=Decimal(limit))
+    team.roles = roles(small=small)
+    ann = person("ann", "small")
+    change = await team.proposes(ann, "0.50")
+    assert (team.gate.why_not(change, ann) is None) is may
 
 
 async def test_roles_count_as_they_are_at_the_decision(team: Team) -> None:
@@ -156,7 +224,8 @@ async def test_who_asked_or_may_approve_declines_and_a_reader_does_not(team: Tea
         "Only the person who asked for it, or somebody who may approve changes, declines it. Roles "
         "that may: lead, treasurer."
     )
-    assert (await team.gate.decline(change.id, LEO)).state is State.DECLINED
+    declined = await team.gate.decline(change.id, LEO)
+    assert (declined.state, declined.decider) == (State.DECLINED, signatory_of(LEO))
     assert (await team.gate.decline(change.id, BOB)).decided_by == "Leo"
 
 
@@ -165,6 +234,15 @@ async def test_a_requester_withdraws_their_proposal_and_others_do_not(team: Team
     why = await refused(team.gate.withdraw(change.id, BOB))
     assert why == "You have not approved it, so there is nothing to withdraw."
     assert (await team.gate.withdraw(change.id, ALICE)).state is State.DECLINED
+    assert (await team.gate.withdraw(change.id, ALICE)).state is State.DECLINED
+
+
+async def test_a_question_that_is_no_longer_true_is_withdrawn_by_its_requester_alone(
+    team: Team,
+) -> None:
+    change = await team.proposes(ALICE)
+    team.ledger.void(change.id, "The balance moved.", team.clock())
+    await refused(team.gate.withdraw(change.id, BOB))
     assert (await team.gate.withdraw(change.id, ALICE)).state is State.DECLINED
 
 
@@ -180,7 +258,25 @@ async def test_who_may_approve_a_change_says_what_became_of_it(team: Team, happe
         )
     after = await team.gate.resolve(change.id, CAROL, happened=happened, note="the portal")
     assert after.state is (State.SUCCEEDED if happened else State.REFUSED)
-    assert (after.note, after.evidence["resolved_by"]) == ("the portal", "Carol")
+    assert after.note == "the portal"
+    assert after.evidence == {"resolved_via": "page", "resolved_by": "Carol"}
+
+
+async def test_what_its_sender_left_unfinished_is_announced(team: Team) -> None:
+    team.ledger.announces = True
+    change = await team.proposes(ALICE)
+    team.ledger.claim(change.id, team.clock(), Decision(PAGE, "Bob", signatory_of(BOB)))
+    team.ledger.landed(change.id)
+    await team.gate.announce_lost()
+    with team.store.read() as connection:
+        kinds = connection.execute(sa.select(notices.c.kind)).scalars().all()
+    assert sorted(kinds) == ["proposed", "unknown"]
+
+
+def test_a_name_is_kept_in_one_line() -> None:
+    assert signatory_of(Person(ISSUER, "ann", "Ann\nApproved by: Bob")) == Signatory(
+        ISSUER, "ann", "Ann Approved by: Bob"
+    )
 
 
 async def test_what_waits_comes_first_and_the_newest_of_the_rest_after_it(team: Team) -> None:
@@ -258,15 +354,21 @@ async def test_the_account_is_identified_once(team: Team) -> None:
 
 
 async def test_the_largest_sum_that_auto_recharge_charges_at_once_counts(team: Team) -> None:
-    request = Recorded(team, RECHARGE, {"recharge_amount": "210.00"})
-    outcome = await team.gate.carry_out(request, Call().context)
-    assert isinstance(outcome, Outcome)
-    assert (outcome.change.charge, outcome.change.approvers_needed) == (Decimal("210.00"), 2)
-    assert "this could charge 210.00" in await refused(team.gate.approve(outcome.change.id, LEO))
-    await team.gate.approve(outcome.change.id, BOB)
-    assert (await team.gate.approve(outcome.change.id, CAROL)).state is State.SUCCEEDED
-    team.caller = ROBOT
+    change = await team.proposes_setting(ALICE, recharge_amount="210.00")
+    assert (change.charge, change.approvers_needed) == (Decimal("210.00"), 2)
+    assert "this could charge 210.00" in await refused(team.gate.approve(change.id, LEO))
+    await team.gate.approve(change.id, BOB)
+    assert (await team.gate.approve(change.id, CAROL)).state is State.SUCCEEDED
     with pytest.raises(NotAllowed, match=r"300\.00"):
-        await team.gate.carry_out(
-            Recorded(team, RECHARGE, {"recharge_amount": "300.01"}), Call().context
-        )
+        await team.proposes_setting(ROBOT, recharge_amount="300.01")
+
+
+async def test_a_setting_that_charges_nothing_takes_an_approver_or_a_role_that_approves_its_own(
+    team: Team,
+) -> None:
+    change = await team.proposes_setting(CAROL, enabled=False)
+    assert change.charge is None
+    assert "somebody else has to approve it" in await refused(team.gate.approve(change.id, CAROL))
+    assert (await team.gate.approve(change.id, LEO)).state is State.SUCCEEDED
+    own = await team.proposes_setting(ALICE, enabled=True)
+    assert (await team.gate.approve(own.id, ALICE)).state is State.SUCCEEDED

@@ -288,7 +288,8 @@ async def test_a_program_reads_in_its_own_name(signed: Service, provider: Identi
     assert (await signed.list_tools(token)).status_code == 200
     access = await signed.tokens.verify_token(token)
     assert access is not None
-    assert person_of(access, signed.tokens.config).is_robot
+    program = person_of(access, signed.tokens.config)
+    assert program.subject == program.client_id != ""
 
 
 async def test_a_good_token_stays_good_while_the_provider_is_down(server: AccountServer) -> None:

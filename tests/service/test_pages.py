@@ -354,6 +354,16 @@ async def test_an_approval_of_two_can_be_withdrawn_by_who_gave_it(
     assert not sandbox.payments
 
 
+async def test_a_page_offers_to_withdraw_what_its_reader_asked_for_or_approved(site: Site) -> None:
+    change = await site.proposed("450.00")
+    bob = await site.browser("bob")
+    await bob.decide(change, "approve", amount="450.00")
+    offers = {"alice": "Withdraw the proposal", "bob": "Withdraw your approval", "carol": None}
+    for name, offer in offers.items():
+        page = await (await site.browser(name)).get(f"/changes/{change.id}")
+        assert re.findall(r"Withdraw [a-z ]+", page.text) == ([offer] if offer else []), name
+
+
 async def test_a_proposal_is_withdrawn_by_who_made_it_and_declined_by_an_approver(
     site: Site,
 ) -> None:

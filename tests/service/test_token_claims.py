@@ -71,9 +71,10 @@ def test_groups_and_names_may_be_in_other_claims() -> None:
     assert person(config, **claims, name="no").name == "alice@example.com"
 
 
-def test_a_program_that_signed_in_by_itself_is_a_robot() -> None:
+def test_a_program_that_signed_in_by_itself_is_known_by_the_id_of_its_client() -> None:
     token = AccessToken(token="t", client_id="robot", scopes=[], subject="robot", claims={})
-    assert person_of(token, IssuerConfig(url=URL)).is_robot
+    program = person_of(token, IssuerConfig(url=URL))
+    assert (program.subject, program.client_id) == ("robot", "robot")
 
 
 # What differs from a token of RFC 9068: the header, and the claims; None leaves one out.

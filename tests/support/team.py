@@ -13,7 +13,7 @@ import anyio.lowlevel
 from mcp_types import ElicitResult, InputRequiredResult
 
 from telnyx_mcp.approval.accounts import Identity
-from telnyx_mcp.approval.change import PAYMENT, Change, State
+from telnyx_mcp.approval.change import PAYMENT, RECHARGE, Change, State
 from telnyx_mcp.approval.channels import AskOutcome
 from telnyx_mcp.approval.gate import Outcome
 from telnyx_mcp.approval.ledger import Ledger
@@ -123,7 +123,8 @@ class Recorded(ChangeRequest):
         return OWNER
 
     async def draft(self, payments: Sequence[Change]) -> QuestionDraft:
-        at_once = None if self.amount else Decimal(self.arguments["recharge_amount"])
+        recharge = self.arguments.get("recharge_amount")
+        at_once = Decimal(recharge) if recharge else None
         return QuestionDraft(Question("Pay?", typed=self.arguments.get("amount")), at_once=at_once)
 
     async def void_reason(self, change: Change) -> str | None:
@@ -186,6 +187,12 @@ class Team:
         self.caller = who
         request = Recorded(self, PAYMENT, {"amount": amount, **more})
         return await self.gate.carry_out(request, (call or Call()).context)
+
+    async def proposes_setting(self, who: Person, **arguments: Any) -> Change:
+        self.caller = who
+        outcome = await self.gate.carry_out(Recorded(self, RECHARGE, arguments), Call().context)
+        assert isinstance(outcome, Outcome)
+        return outcome.change
 
     async def proposes(self, who: Person, amount: str = "20.00", **more: Any) -> Change:
         outcome = await self.calls(who, amount, **more)

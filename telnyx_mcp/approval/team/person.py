@@ -19,11 +19,6 @@ class Person:
     """The OAuth client that the token was issued to; empty on the pages."""
 
     @property
-    def is_robot(self) -> bool:
-        """Whether it is a program that signed in by itself (client credentials)."""
-        return bool(self.client_id) and self.subject == self.client_id
-
-    @property
     def label(self) -> str:
         """The name, or the subject of one without a name."""
         return self.name or self.subject
