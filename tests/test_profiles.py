@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from telnyx_mcp.config.addresses import TELNYX_API
 from telnyx_mcp.config.profiles import SettingsError, configured
-from telnyx_mcp.config.settings import Settings
+from telnyx_mcp.config.settings import SettingProblem, Settings
 from telnyx_mcp.sandbox import Sandbox, running_sandbox
 from telnyx_mcp.server.account_server import AccountServer
 from telnyx_mcp.server.build import build_server
@@ -99,6 +99,24 @@ def test_a_key_in_the_environment_is_taken_before_the_default_but_not_before_a_n
     assert configured("eu").main.api_key is None
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "is_usable"),
+    [
+        ("TELNYX_API_KEY_FILE", "/run/secrets/telnyx", True),
+        ("TELNYX_API_KEY_FILE", "secrets/telnyx", False),
+        ("TELNYX_API_KEY", "KEY 0123", False),
+    ],
+)
+def test_a_key_that_the_environment_means_to_give_is_not_replaced_by_the_defaults(
+    file: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, *, is_usable: bool
+) -> None:
+    file.write_text(TWO, "utf-8")
+    monkeypatch.setenv(variable, value)
+    main = configured(tolerant=True).main
+    assert main.profile is None
+    assert (main.problems == ()) is is_usable
+
+
 def test_what_a_profile_leaves_out_comes_from_the_environment(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +159,69 @@ def test_a_file_that_can_not_be_used_says_where_and_why_and_shows_no_key(
     with pytest.raises(SettingsError, match=said) as caught:
         configured("a" if "profiles.a" in text else None)
     assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            'default = "x"\n[profiles.a]\n[profiles.b]',
+            "there is no profile 'x' in {file}: it has a, b",
+        ),
+        (
+            "[profiles.main]\nmax_paymnet = 1",
+            "{file}, [profiles.main]: there is no setting 'max_paymnet'; did you mean 'max_payment'?",
+        ),
+        (
+            f'[profiles.main]\nkey = "{KEY}"',
+            "{file}, [profiles.main]: a key does not belong in a file. Take it out, run "
+            '`telnyx-account-mcp key set --profile main`, and write key_from = "keyring" (or "env:NAME")',
+        ),
+        (
+            '[profiles.main]\nkey_from = "auto"',
+            '{file}, [profiles.main]: key_from must be "keyring" or "env:NAME"',
+        ),
+        (
+            '[profiles.main]\nmax_payment = "a"\nread_only = "b"',
+            "{file}, [profiles.main]: TELNYX_MCP_READ_ONLY must be true or false; TELNYX_MCP_MAX_PAYMENT "
+            "must be an amount such as 500.00: digits, a point, at most two decimals, and no other mark",
+        ),
+        ("[other]", "{file}: there is no 'other' outside a profile"),
+        (
+            '[profiles."a b"]',
+            "{file}: a profile's name is letters, digits, _ and -, not 'a b'",
+        ),
+        ("profiles = 1", "{file}: must hold [profiles.NAME] tables, and a default by name"),
+    ],
+)
+def test_an_error_of_the_file_is_one_sentence_that_begins_with_the_place(
+    file: Path, text: str, said: str
+) -> None:
+    file.write_text(text, "utf-8")
+    wanted = None if text.startswith("default") else "main"
+    with pytest.raises(SettingsError) as refusal:
+        configured(wanted)
+    assert str(refusal.value) == said.format(file=file)
+
+
+def test_a_server_goes_on_with_what_is_wrong_in_the_file_and_in_the_environment(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELNYX_MCP_TIMEZONE", "nowhere")
+    monkeypatch.setenv("TELNYX_MCP_MAX_PER_DAY", "much")
+    day, zone = configured("main", tolerant=True).main.problems[:2]
+    file.write_text("[profiles.main]\nmax_paymnet = 1", "utf-8")
+    profile = SettingProblem(
+        "profile",
+        f"{file}, [profiles.main]: there is no setting 'max_paymnet'; did you mean 'max_payment'?.",
+    )
+    assert list(configured("main", tolerant=True).main.problems) == [day, zone, profile]
+    file.write_text('[profiles.main]\ntimezone = "UTC"\nread_only = "maybe"', "utf-8")
+    own = SettingProblem(
+        "read_only",
+        f"{file}, [profiles.main]: TELNYX_MCP_READ_ONLY must be true or false.",
+    )
+    assert list(configured("main", tolerant=True).main.problems) == [own, day]
 
 
 def test_a_profile_without_a_file_says_where_it_was_looked_for(file: Path) -> None:

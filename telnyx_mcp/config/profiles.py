@@ -19,7 +19,7 @@ never in `TELNYX_API_KEY`, which is some other account's.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -164,17 +164,20 @@ def checked(where: str, **values: Any) -> Settings:
         return _settings(values)
     except ValidationError as error:
         # Each text names its setting, so `where` is said once.
-        problems = "; ".join(each.text.removesuffix(".") for each in _problems(error, ""))
+        problems = "; ".join(each.text.removesuffix(".") for each in _problems(error))
         raise SettingsError(f"{where}{problems}") from None
 
 
 def tolerated(where: str, **values: Any) -> Settings:
     """The same, except that a value that can't be used is replaced by the default, and is one of the
-    `problems` of the settings."""
+    `problems` of the settings. One of the environment's says no `where`."""
     try:
         return _settings(values)
     except ValidationError as error:
-        problems = _problems(error, where)
+        problems = [
+            replace(each, text=f"{where}{each.text}") if each.setting in values else each
+            for each in _problems(error)
+        ]
     defaults = {
         each.setting: Settings.model_fields[each.setting].get_default() for each in problems
     }
@@ -186,13 +189,13 @@ def _settings(values: Mapping[str, Any]) -> Settings:
     return Settings(**{variable_of(name): value for name, value in values.items()})
 
 
-def _problems(error: ValidationError, where: str) -> list[SettingProblem]:
+def _problems(error: ValidationError) -> list[SettingProblem]:
     """What is wrong, a problem for each setting."""
     found: dict[str, SettingProblem] = {}
     for each in error.errors(include_input=False, include_url=False):
         variable = str(each["loc"][0])
         setting = VARIABLES[variable]
-        text = f"{where}{variable} {each['msg'].removeprefix('Value error, ')}."
+        text = f"{variable} {each['msg'].removeprefix('Value error, ')}."
         found.setdefault(setting, SettingProblem(setting, text))
     return list(found.values())
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from telnyx_mcp.config import profiles
 from telnyx_mcp.config.paths import writable_by
 from telnyx_mcp.config.profiles import ConfiguredAccounts, SettingsError, configured
 from telnyx_mcp.config.settings import SAFETY, VARIABLES, Settings
@@ -71,13 +72,16 @@ def test_a_profile_of_the_users_own_file_may_raise_what_no_variable_sets(
 )
 @pytest.mark.parametrize("name", AMOUNTS)
 def test_a_file_elsewhere_lowers_and_never_raises(
-    other: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    own: Path, other: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     default = Settings.model_fields[name].get_default()
     accounts = chosen(other, **{name: "90000"})
     assert getattr(accounts.main, name) == default
-    (note,) = accounts.notes
-    assert f"{name} = 90000 is ignored; it is {default}" in note
+    assert accounts.notes == [
+        f"{other}, [profiles.main]: {name} = 90000 is ignored; it is {default}. A profile can be stricter "
+        f"than {VARIABLE[name]}, never looser. Without that variable, only {own} can "
+        "raise it, and only if no other user can write that file."
+    ]
     monkeypatch.setenv(VARIABLE[name], "80000")
     assert getattr(chosen(other, **{name: "90000"}).main, name) == 80000
     lowered = chosen(other, **{name: "7"})
@@ -101,10 +105,15 @@ def test_a_file_elsewhere_lowers_and_never_raises(
     ],
 )
 def test_a_file_elsewhere_leads_the_key_and_the_ledger_nowhere(
-    other: Path, setting: str, value: str
+    own: Path, other: Path, setting: str, value: str
 ) -> None:
-    with pytest.raises(SettingsError, match=f"{setting} may be set by the environment"):
+    with pytest.raises(SettingsError) as refusal:
         chosen(other, **{setting: value})
+    assert str(refusal.value) == (
+        f"{other}, [profiles.main]: {setting} may be set by the environment ({VARIABLE[setting]}) or by "
+        f"{own}, which nobody else can write, and by no other file. Take it out, or "
+        "move the profile there"
+    )
 
 
 @pytest.mark.parametrize(
@@ -150,6 +159,24 @@ def test_a_file_that_anyone_can_write_raises_nothing(
     accounts = chosen(own, max_payment="900")
     assert accounts.main.max_payment == Decimal(900 if raises else 500)
     assert len(accounts.notes) == (not raises)
+
+
+@pytest.mark.parametrize(
+    ("who", "raises"),
+    [(None, True), ("its group", True), ("anyone", False), ("another user", False)],
+)
+def test_a_file_that_a_stranger_can_write_raises_nothing(
+    own: Path, monkeypatch: pytest.MonkeyPatch, who: str | None, *, raises: bool
+) -> None:
+    monkeypatch.setattr(profiles, "writable_by", lambda _: who)
+    assert chosen(own, max_payment="900").main.max_payment == (900 if raises else 500)
+
+
+def test_a_file_elsewhere_raises_nothing_where_the_user_has_no_file(own: Path, other: Path) -> None:
+    own.unlink()
+    assert chosen(other, max_payment="900").main.max_payment == 500
+    with pytest.raises(SettingsError, match="state_url may be set by the environment"):
+        chosen(other, state_url="sqlite:////tmp/other.sqlite3")
 
 
 @pytest.mark.parametrize(
@@ -212,8 +239,12 @@ def test_two_different_ways_to_ask_are_an_error_that_names_both(
     own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TELNYX_MCP_APPROVAL", "browser")
-    with pytest.raises(SettingsError, match=r"profiles.main\]: .*'terminal'.*'browser'"):
+    with pytest.raises(SettingsError) as refusal:
         chosen(own, approval="terminal")
+    assert str(refusal.value) == (
+        f"{own}, [profiles.main]: approval is 'terminal' here and 'browser' in the environment "
+        "(TELNYX_MCP_APPROVAL), and neither is stricter; remove one of them"
+    )
     assert chosen(own, approval="terminal", read_only=True).main.read_only
     monkeypatch.setenv("TELNYX_MCP_READ_ONLY", "1")
     assert chosen(own, approval="terminal", read_only=False).main.read_only
