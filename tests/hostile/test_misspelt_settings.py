@@ -89,6 +89,24 @@ def test_a_name_that_sounds_like_a_limit_blocks_changes_though_it_is_far_from_ev
 
 
 @pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("READ_ONLY", "READ READONLY WRITE WRITES WRITABLE CHANGE CHANGES DRY"),
+        ("APPROVAL", "APPROVAL APPROVALS APPROVE APPROVER CONFIRM CONFIRMATION ASK CONSENT"),
+        ("STANDING_BUDGET_PER_PAYMENT", "BUDGET BUDGETS STANDING UNATTENDED"),
+        ("MAX_PER_30_DAYS", "MONTH MONTHLY 30"),
+        ("MAX_PER_DAY", "DAY DAYS DAILY HOURS"),
+        ("MAX_PAYMENT", "MAX MAXIMUM PAYMENT PAY CAP CAPS LIMIT LIMITS SPEND SPENDING"),
+    ],
+)
+def test_one_word_of_a_limit_is_enough_in_any_case_and_place(setting: str, words: str) -> None:
+    for word in words.split():
+        for name in (f"TELNYX_MCP_ZZ_{word}_QQ", f"telnyx_mcp_zz_{word.lower()}"):
+            (each,) = found(name)
+            assert (each.nearest, each.is_safety) == (f"TELNYX_MCP_{setting}", True), name
+
+
+@pytest.mark.parametrize(
     ("name", "nearest"),
     [
         ("TELNYX_MCP_TIMEZON", "TELNYX_MCP_TIMEZONE"),
@@ -115,7 +133,11 @@ def test_any_other_slip_is_named_and_blocks_nothing(name: str, nearest: str | No
     [
         *VARIABLES,
         *sorted(OTHERS),
+        *("TELNYX_PUBLIC_KEY", "TELNYX_CLIENT_ID", "TELNYX_CLIENT_SECRET", "TELNYX_LOG"),
+        "TELNYX_CUSTOM_HEADERS",
+        "TELNYX_MCP_HTTP_TOKEN",
         "TELNYX_API_KEY_EU",
+        "TELNYX_BASE_URL_EU",
         "TELNYX_KEY_EU",
         "TELNYX_MESSAGING_PROFILE_ID",
         "TELNYX_PHONE_NUMBER",
