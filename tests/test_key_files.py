@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from telnyx_mcp.config.key_file import NoKeyThere, key_in_file
+from telnyx_mcp.config.key_file import LARGEST_KEY_FILE, NoKeyThere, key_in_file, readers_of
 from telnyx_mcp.config.keys import KeyUnavailable, key_of, place_of_key, with_key
 from telnyx_mcp.config.profiles import configured
 from telnyx_mcp.config.settings import Settings
@@ -27,6 +27,15 @@ def holding(folder: Path, content: str | bytes, mode: int = 0o600) -> Path:
     return file
 
 
+def why_not_read(path: Path) -> str | None:
+    """What this system says of a file that can't be looked at."""
+    try:
+        path.stat()
+    except OSError as error:
+        return error.strerror
+    return None
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -36,6 +45,8 @@ def holding(folder: Path, content: str | bytes, mode: int = 0o600) -> Path:
         f"TELNYX_API_KEY={KEY}\n",
         f"\ufeff{KEY}\n",
         f"{KEY}\n".encode("utf-16"),
+        b"\xfe\xff" + f"{KEY}\n".encode("utf-16-be"),
+        f"{KEY}\n".ljust(LARGEST_KEY_FILE),
     ],
 )
 def test_the_key_is_read_from_the_file_however_an_editor_saved_it(
@@ -51,33 +62,42 @@ def test_the_key_is_read_from_the_file_however_an_editor_saved_it(
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("", "is empty"),
-        (" \n", "is empty"),
-        (b"\xc3\x28\x00", "is not a text file"),
-        ("K" * 100_000, "too large"),
-        ("YOUR_API_KEY", "holds a placeholder"),
-        (f"{KEY}\n{KEY}\n", "a line break"),
+        ("", "{file} is empty. Write the key into it."),
+        (" \n", "{file} is empty. Write the key into it."),
+        (b"\xc3\x28\x00", "{file} is not a text file, so it holds no key."),
+        (KEY.ljust(LARGEST_KEY_FILE + 1), "{file} is too large to hold a key."),
+        (
+            "YOUR_API_KEY",
+            "{file} holds a placeholder; put the key there, from the Mission Control Portal, API Keys.",
+        ),
+        (
+            f"{KEY}\n{KEY}\n",
+            "{file} holds a key with a line break in it, or several; copy it again, as one line.",
+        ),
     ],
 )
 def test_a_file_without_a_key_is_named_with_what_is_wrong_with_it(
     tmp_path: Path, content: str | bytes, words: str
 ) -> None:
-    with pytest.raises(KeyUnavailable, match=words) as caught:
+    with pytest.raises(KeyUnavailable) as caught:
         with_key(Settings(api_key_file=holding(tmp_path, content)))
-    assert str(tmp_path / "key") in str(caught.value)
-    assert KEY not in str(caught.value)
+    assert str(caught.value) == words.format(file=tmp_path / "key")
 
 
 def test_a_path_that_leads_to_no_file_is_named(tmp_path: Path) -> None:
+    missing = (
+        "The file of the key, {path}, can't be read ({why}). Create it, or let the user of this server "
+        "read it."
+    )
     for path, words in (
-        (tmp_path / "missing", "can't be read"),
-        (tmp_path, "is not a file"),
-        (tmp_path / "missing" / "key", "can't be read"),
-        (Path(os.devnull), "is not a file"),
+        (tmp_path / "missing", missing),
+        (tmp_path, "{path} is not a file, so it holds no key."),
+        (tmp_path / "missing" / "key", missing),
+        (Path(os.devnull), "{path} is not a file, so it holds no key."),
     ):
-        with pytest.raises(KeyUnavailable, match=words) as caught:
+        with pytest.raises(KeyUnavailable) as caught:
             with_key(Settings(api_key_file=path))
-        assert str(path) in str(caught.value)
+        assert str(caught.value) == words.format(path=path, why=why_not_read(path))
     with pytest.raises(ValueError, match="must be an absolute path"):
         Settings(api_key_file=Path("secrets/key"))
 
@@ -118,14 +138,24 @@ def test_a_profile_takes_the_file_of_its_own_variable_and_never_that_of_the_envi
 
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions are of another kind there")
 @pytest.mark.parametrize(
-    ("mode", "who"), [(0o600, ""), (0o400, ""), (0o640, "its group"), (0o444, "anyone")]
+    ("mode", "who"),
+    [(0o600, ""), (0o400, ""), (0o640, "its group"), (0o444, "anyone on this machine")],
 )
 async def test_doctor_notes_who_else_can_read_the_file(tmp_path: Path, mode: int, who: str) -> None:
     context = DoctorContext(Settings(api_key_file=holding(tmp_path, KEY, mode)))
     notes = await check_values(context)
     assert [each.level for each in notes] == ([Level.NOTE] if who else [])
-    assert not notes or who in notes[0].found
+    assert not notes or notes[0].found == f"{who} can read {tmp_path / 'key'}"
     await context.client.aclose()
+
+
+def test_who_else_can_read_a_file_is_not_known_on_windows_and_of_a_file_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = holding(tmp_path, KEY, 0o644)
+    assert readers_of(tmp_path / "missing") is None
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert readers_of(file) is None
 
 
 async def test_a_secret_that_is_mounted_late_is_found_by_the_next_call(
@@ -149,9 +179,11 @@ def test_a_file_that_is_named_by_a_part_of_its_path_is_not_read(
 ) -> None:
     holding(tmp_path, KEY)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(NoKeyThere, match="is not an absolute path, so the key is not read from it"):
+    with pytest.raises(NoKeyThere) as caught:
         key_in_file(Path("key"))
-    assert key_in_file(tmp_path / "key") == KEY
+    assert str(caught.value) == "key is not an absolute path, so the key is not read from it."
+    monkeypatch.setattr(Path, "expanduser", lambda path: tmp_path / path.name)
+    assert key_in_file(Path("~/key")) == key_in_file(tmp_path / "key") == KEY
 
 
 @pytest.mark.parametrize(

@@ -45,11 +45,10 @@ def key_in_file(path: Path) -> str:
             raise NoKeyThere(f"{path} is not a file, so it holds no key.")
         with path.open("rb") as file:
             raw = file.read(LARGEST_KEY_FILE + 1)
-    except (OSError, RuntimeError) as error:
-        why = error.strerror if isinstance(error, OSError) else None
+    except OSError as error:
         raise NoKeyThere(
-            f"The file of the key, {path}, can't be read ({why or type(error).__name__}). Create it, or let "
-            "the user of this server read it."
+            f"The file of the key, {path}, can't be read ({error.strerror}). Create it, or let the user of "
+            "this server read it."
         ) from None
     if len(raw) > LARGEST_KEY_FILE:
         raise NoKeyThere(f"{path} is too large to hold a key.")
