@@ -188,7 +188,7 @@ class ConnectionMonitor:
         if not what:
             is_certificate = isinstance(error, ssl.SSLCertVerificationError)
             of = "the certificate can't be verified" if is_certificate else "the handshake failed"
-            what = f"{of} ({error.reason or code})"
+            what = f"{of} ({_reason(error) or code})"
         through = f"; it came through {self._proxy}" if self._proxy else ""
         why = f"{what.format(host=self._host)}; checked against {source}{through}"
         return TelnyxError(Failure.TLS, why, extra_advice=do)
@@ -229,9 +229,14 @@ def _tls_error(error: Exception) -> ssl.SSLError | None:
 
 def _is_about_certificate(error: ssl.SSLError) -> bool:
     """Whether the other side spoke TLS: what it showed is not trusted, or one side refused the other."""
-    reason = error.reason or ""
+    reason = _reason(error)
     refused = "ALERT" in reason or reason == "UNSUPPORTED_PROTOCOL"
     return refused or isinstance(error, ssl.SSLCertVerificationError)
+
+
+def _reason(error: ssl.SSLError) -> str:
+    """What OpenSSL calls the error; empty for one of truststore, which asks Windows or macOS."""
+    return getattr(error, "reason", None) or ""
 
 
 def _answer(text: str) -> str:
