@@ -151,6 +151,14 @@ def test_a_page_says_what_came_of_the_change_and_takes_only_what_can_still_be_de
     assert refreshes(decided(made, NOW + timedelta(seconds=60))) is None
 
 
+def test_the_heading_is_coloured_by_what_came_of_the_change() -> None:
+    good, bad = {"approved", "sending", "succeeded"}, {"refused", "not_sent", "unknown"}
+    for state in set(State) - {State.PROPOSED}:
+        tone = "good" if state in good else "bad" if state in bad else ""
+        page = decided(asked(state=state))
+        assert re.findall(r'<h1(?: class="(.*?)")?>', page) == [tone], state
+
+
 def test_a_setting_of_unknown_outcome_blocks_no_payment_and_is_resolved_by_its_box() -> None:
     made = change(
         operation=RECHARGE,

@@ -10,6 +10,7 @@ from string import Formatter
 import pytest
 
 from telnyx_mcp.approval.change import RECHARGE, Change, Signatory, State
+from telnyx_mcp.approval.channels import AskOutcome
 from telnyx_mcp.approval.directions import TerminalDirections
 from telnyx_mcp.approval.question import Fact, Question
 from telnyx_mcp.approval.reasons import (
@@ -29,7 +30,15 @@ from telnyx_mcp.approval.reasons import (
     UnlinkedKey,
     title_of,
 )
-from telnyx_mcp.approval.replies import ANSWERED, NOT_ANSWERED, REPLIES
+from telnyx_mcp.approval.replies import (
+    ANSWERED,
+    NOT_ANSWERED,
+    NOT_UNKNOWN,
+    NOT_WAITING,
+    NOT_WITHDRAWN,
+    REPLIES,
+)
+from telnyx_mcp.cli.change_texts import standing
 from tests.support.changes import change
 from tests.support.clock import NOW
 
@@ -246,6 +255,58 @@ def test_every_outcome_has_words_for_the_model_the_page_and_the_terminal(state: 
     # What came of it is told wherever only the row knows it.
     told = {name for _, name, _, _ in Formatter().parse(reply.page) if name}
     assert ("happened" in told) == (state not in {State.PROPOSED, State.APPROVED, State.SENDING})
+
+
+@pytest.mark.parametrize(
+    ("state", "clause"),
+    [
+        (State.PROPOSED, "it still waits for an answer, and nothing was sent"),
+        (State.APPROVED, "it is approved, and nothing was sent yet"),
+        (
+            State.SENDING,
+            "it is being sent, and its answer may still come; look again in a minute",
+        ),
+        (State.SUCCEEDED, "Telnyx confirmed it, or a person did before"),
+        (State.REFUSED, "it did not happen"),
+        (State.NOT_SENT, "it was never sent"),
+        (State.UNKNOWN, "its outcome is unknown"),
+        (State.DECLINED, "a person declined it, and nothing was sent"),
+        (State.EXPIRED, "its approval ran out, and nothing was sent"),
+        (State.VOID, "its question was no longer true, and nothing was sent"),
+    ],
+)
+def test_the_terminal_says_where_a_change_stands(state: State, clause: str) -> None:
+    told = change(state=state, outcome_text="The balance moved.")
+    for text, words in (
+        (NOT_UNKNOWN, f"There is nothing to resolve: pay 120.00 is {state}: {clause}."),
+        (
+            NOT_WAITING,
+            f"It no longer waits for an answer: it is {state}. The balance moved. Nothing was approved "
+            "now.",
+        ),
+        (NOT_WITHDRAWN, f"It is too late to withdraw it: it is {state}. The balance moved."),
+    ):
+        assert standing(text, told) == words
+    assert standing(NOT_WITHDRAWN, replace(told, outcome_text="")) == (
+        f"It is too late to withdraw it: it is {state}."
+    )
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        (
+            AskOutcome.APPROVED,
+            "Approved. The assistant can call again; the approval is good until 12:10 UTC. Until it is sent "
+            "you can withdraw it: telnyx-account-mcp approve 1",
+        ),
+        (AskOutcome.DECLINED, "Declined. The assistant will see it."),
+        (AskOutcome.CANCELLED, "Nothing was approved or declined. It waits until 12:10 UTC."),
+    ],
+)
+def test_the_terminal_says_what_an_answer_did(outcome: AskOutcome, words: str) -> None:
+    said = ANSWERED[outcome].format(until="12:10", approve="telnyx-account-mcp approve 1")
+    assert said == words
 
 
 @pytest.mark.parametrize("words", [*NOT_ANSWERED.values(), *ANSWERED.values()])
