@@ -87,21 +87,40 @@ def test_a_person_is_known_by_issuer_and_subject_and_called_by_their_name(
     assert Person(ISSUER, "alice").label == "alice"
 
 
-@pytest.mark.parametrize("amount", [0.1, 500.0, True, "-1", "1.005", "NaN", "inf", "a lot", [], {}])
+@pytest.mark.parametrize(
+    "amount",
+    [0.1, 500.0, True, -1, "-1", "1.005", "1.000", "5e2", "NaN", "inf", "a lot", [], {}],
+)
 @pytest.mark.parametrize("name", ["max_payment", "approve_up_to", "self_approve_up_to"])
 def test_what_is_no_amount_in_quotes_is_refused(name: str, amount: Any) -> None:
     with pytest.raises(ValidationError):
         Role.model_validate({name: amount})
 
 
+@pytest.mark.parametrize(
+    ("typed", "amount"), [(500, "500"), ("500", "500"), ("$500", "500"), ("1,000.00", "1000.00")]
+)
+def test_an_amount_is_understood_as_in_the_settings(typed: Any, amount: str) -> None:
+    assert Role.model_validate({"approve_up_to": typed}).approve_up_to == D(amount)
+
+
+def test_who_approves_the_smallest_amount_approves() -> None:
+    small = Role(groups=("small",), approve_up_to=D("0.01"))
+    assert roles(small=small).permissions_of(person("sam", "small")).approves
+
+
 def test_an_amount_without_quotes_is_refused_in_words() -> None:
     for made in ({"max_payment": 500.5}, {"approve_up_to": True}):
-        with pytest.raises(ValidationError, match=r'must be written in quotes, such as "500.00"'):
+        with pytest.raises(ValidationError) as refusal:
             Role.model_validate(made)
+        (problem,) = refusal.value.errors()
+        assert problem["msg"] == 'Value error, must be written in quotes, such as "500.00"'
     with pytest.raises(ValidationError, match="quotes"):
         Roles.model_validate({"two_approvers_above": 200.5})
     with pytest.raises(ValidationError, match="approve_upto"):
         Role.model_validate({"approve_upto": "5.00"})
+    with pytest.raises(ValidationError, match="two_approvers_over"):
+        Roles.model_validate({"two_approvers_over": "5.00"})
 
 
 @pytest.mark.parametrize(

@@ -209,6 +209,7 @@ def test_read_only_wins_wherever_it_is_set(
         ("terminal", "terminal", "terminal"),
         (None, "terminal", "terminal"),
         (None, "auto", "auto"),
+        ("auto", "auto", "auto"),
     ],
 )
 def test_a_fixed_way_to_ask_is_stricter_than_auto(
