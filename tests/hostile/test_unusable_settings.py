@@ -31,6 +31,7 @@ RECHARGE = "telnyx_update_auto_recharge_preferences"
         ("$500", "500"),
         ("500$", "500"),
         ("$ 500.00", "500.00"),
+        (" $500 ", "500"),
         ("US$ 500", "500"),
         ("500 USD", "500"),
         ("usd 500", "500"),
@@ -95,26 +96,26 @@ def test_a_zone_is_found_by_its_city_in_any_spelling(text: str, zone: str) -> No
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        ("Berlinn", "did you mean Europe/Berlin?"),
-        ("Buenos Aires", "America/Argentina/Buenos_Aires or America/Buenos_Aires"),
-        ("Germany", "Europe/Berlin"),
-        ("UTC+2", "UTC"),
-        ("../../etc/passwd", "IANA"),
-        ("Europe/", "IANA"),
-        ("", "IANA"),
+        ("Berlinn", "; did you mean Europe/Berlin?"),
+        (
+            "Buenos Aires",
+            "; did you mean America/Argentina/Buenos_Aires or America/Buenos_Aires?",
+        ),
+        *((text, "") for text in ("Germany", "UTC+2", "../../etc/passwd", "Europe/", "Europe", "")),
+        ("x" * 300, ""),
     ],
 )
 def test_a_zone_that_is_not_certain_is_refused_with_the_nearest(text: str, hint: str) -> None:
-    with pytest.raises(ValueError, match="must be an IANA name") as caught:
+    with pytest.raises(ValueError, match="must be") as caught:
         typed_zone(text)
-    assert hint in str(caught.value)
+    assert str(caught.value) == f"must be an IANA name such as UTC or Europe/Berlin{hint}"
 
 
 def test_yes_and_no_are_understood_and_nothing_else_is() -> None:
-    assert all(typed_switch(each) for each in ("true", "True", " YES ", "on", "1", "y"))
-    assert not any(typed_switch(each) for each in ("false", "No", "off", "0", "n"))
+    assert all(typed_switch(each) for each in ("true", "True", " YES ", "on", "1", "y", "t"))
+    assert not any(typed_switch(each) for each in ("false", "No", "off", "0", "n", "F"))
     for text in ("ja", "maybe", "2", "tru", ""):
-        with pytest.raises(ValueError, match="must be true or false"):
+        with pytest.raises(ValueError, match=r"^must be true or false$"):
             typed_switch(text)
 
 
