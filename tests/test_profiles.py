@@ -141,6 +141,7 @@ def test_a_profile_keeps_its_key_in_the_keyring_unless_it_says_otherwise(file: P
         ("[profiles.a]\ncolour = 1", "there are: approval, base_url"),
         (f'[profiles.a]\napi_key = "{KEY}"', "does not belong in a file.*key set --profile a"),
         (f'[profiles.a]\nkey = "{KEY}"', "does not belong in a file"),
+        (f'[profiles.a]\nTELNYX_API_KEY = "{KEY}"', "does not belong in a file"),
         ('[profiles.a]\nhttp_token = "0123456789abcdef"', "there is no setting 'http_token'"),
         ('[profiles.a]\nprofile = "b"', "there is no setting 'profile'"),
         ('[profiles.a]\nprofiles_file = "/b"', "there is no setting 'profiles_file'"),
@@ -205,6 +206,15 @@ def test_an_error_of_the_file_is_one_sentence_that_begins_with_the_place(
     with pytest.raises(SettingsError) as refusal:
         configured(wanted)
     assert str(refusal.value) == said.format(file=file)
+
+
+def test_an_error_of_the_environment_names_no_place(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELNYX_MCP_READ_ONLY", "maybe")
+    with pytest.raises(SettingsError) as refusal:
+        configured()
+    assert str(refusal.value) == "TELNYX_MCP_READ_ONLY must be true or false"
 
 
 def test_a_server_goes_on_with_what_is_wrong_in_the_file_and_in_the_environment(
