@@ -13,7 +13,7 @@ from mcp_types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult
 from pydantic import SecretStr
 
 from telnyx_mcp.config.addresses import TELNYX_API
-from telnyx_mcp.config.profiles import SettingsError, configured
+from telnyx_mcp.config.profiles import SETTABLE, SettingsError, configured
 from telnyx_mcp.config.settings import SettingProblem, Settings
 from telnyx_mcp.sandbox import Sandbox, running_sandbox
 from telnyx_mcp.server.account_server import AccountServer
@@ -175,6 +175,11 @@ def test_a_file_that_can_not_be_used_says_where_and_why_and_shows_no_key(
         (
             "[profiles.main]\nmax_paymnet = 1",
             "{file}, [profiles.main]: there is no setting 'max_paymnet'; did you mean 'max_payment'?",
+        ),
+        (
+            "[profiles.main]\ncolour = 1",
+            "{file}, [profiles.main]: there is no setting 'colour'; there are: "
+            + ", ".join(SETTABLE),
         ),
         (
             f'[profiles.main]\nkey = "{KEY}"',

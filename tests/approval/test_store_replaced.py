@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +18,7 @@ from telnyx_mcp.approval.change import Change
 from telnyx_mcp.approval.ledger import Ledger
 from telnyx_mcp.approval.opening import open_ledger
 from telnyx_mcp.approval.store_memory import Remembered, StoreMemory
+from telnyx_mcp.config.paths import config_folder
 from telnyx_mcp.config.settings import Settings
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.storage.url import database_at
@@ -222,12 +224,24 @@ def memory_of(settings: Settings) -> StoreMemory:
     return StoreMemory.of(database_at(settings.state_url.get_secret_value()))
 
 
-def test_a_memory_is_for_its_owner_only_and_leaves_nothing_half_written(tmp_path: Path) -> None:
-    memory = StoreMemory(tmp_path / "deep" / "a.sent.json")
-    assert memory.write(Remembered("store", "change"))
-    assert memory.read() == Remembered("store", "change")
+def test_a_memory_is_for_its_owner_only_and_leaves_nothing_half_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "of another disk"))
+    memory = StoreMemory(tmp_path / "very" / "deep" / "a.sent.json")
+    for last in ("first", "second"):
+        assert memory.write(Remembered("store", last))
+        assert memory.read() == Remembered("store", last)
     assert [each.name for each in memory.file.parent.iterdir()] == ["a.sent.json"]
-    assert os.name == "nt" or memory.file.stat().st_mode & 0o077 == 0
+    for path in (memory.file, memory.file.parent):
+        assert os.name == "nt" or path.stat().st_mode & 0o077 == 0
+    assert not StoreMemory(memory.file / "b.sent.json").write(Remembered("store", "third"))
+
+
+def test_a_memory_lies_beside_the_users_file_or_in_the_configuration_directory() -> None:
+    beside = database_at("sqlite:////a/ledger.sqlite3")
+    assert StoreMemory.of(beside).file == Path("/a/ledger.sent.json")
+    assert StoreMemory.of(None).file == config_folder() / "stores" / "default.sent.json"
 
 
 @pytest.mark.parametrize(

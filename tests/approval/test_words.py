@@ -220,6 +220,7 @@ def test_a_question_is_one_line_for_each_thing_it_says() -> None:
         "To approve, type the amount: 120.00",
     ]
     assert replace(asked, facts=(), notes=(), prompt="").text == "Pay 120.00 USD?"
+    assert (Question("Pay?").text, Question("Pay?").action) == ("Pay?", "Make this change")
     assert Question.from_json(asked.to_json()) == asked
 
 
