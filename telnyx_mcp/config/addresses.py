@@ -61,11 +61,11 @@ def usable_address(text: str) -> str:
         host, port = "", None
     if not re.fullmatch(r"[a-z0-9._:-]+", host):
         raise ValueError(f"must look like {TELNYX_API}")
-    if parts.username is not None or parts.password is not None:
+    if "@" in parts.netloc:
         raise ValueError(
             f"must look like {TELNYX_API}, without a user or password; the key goes elsewhere"
         )
-    if parts.query or parts.fragment or "?" in text or "#" in text:
+    if "?" in text or "#" in text:
         raise ValueError(f"must look like {TELNYX_API}, with nothing after `?` or `#`")
     if host in _WEBSITES:
         raise ValueError(f"must be the address of the API, {TELNYX_API}, not of a web page")
@@ -80,7 +80,7 @@ def usable_address(text: str) -> str:
 
 
 def _path(host: str, path: str) -> str:
-    path = re.sub("(?:/+v2)+$", "/v2", path.rstrip("/"))
+    path = re.sub("(?:/+v2)+$", "/v2", path)
     if host not in TELNYX_HOSTS:
         return path
     if path and not re.match("/v2(?:/|$)", path):

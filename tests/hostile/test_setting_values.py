@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from telnyx_mcp.config.addresses import TELNYX_API, foreign_address, is_loopback
+from telnyx_mcp.config.addresses import TELNYX_API, foreign_address, is_loopback, usable_address
 from telnyx_mcp.config.settings import SECRETS, VARIABLES, Settings, variable_of
 from telnyx_mcp.config.typed_key import usable_key, usable_token
 
@@ -93,6 +93,7 @@ def test_an_unknown_channel_is_refused(channel: str) -> None:
         ("", TELNYX_API),
         ("/", TELNYX_API),
         ("https://api.telnyx.com:444/v2", "https://api.telnyx.com:444/v2"),
+        ("https://api.telnyx.com:80/v2", "https://api.telnyx.com:80/v2"),
         ("https://gateway.example/telnyx/v2//", "https://gateway.example/telnyx/v2"),
         ("http://127.0.0.1:80/v2", "http://127.0.0.1/v2"),
         ("http://127.0.0.1:443/v2", "http://127.0.0.1:443/v2"),
@@ -115,33 +116,51 @@ def test_one_address_has_one_spelling(address: str, kept: str) -> None:
     assert Settings(base_url=address).base_url == kept
 
 
+LIKE = "must look like https://api.telnyx.com/v2"
+NO_USER = f"{LIKE}, without a user or password; the key goes elsewhere"
+NOTHING_AFTER = f"{LIKE}, with nothing after `?` or `#`"
+HTTPS = "must begin with https:// (http:// is allowed on loopback only)"
+VERSION = "must end in /v2, as in https://api.telnyx.com/v2: the server uses no other version"
+WEB_PAGE = "must be the address of the API, https://api.telnyx.com/v2, not of a web page"
+
+
 @pytest.mark.parametrize(
     ("address", "words"),
     [
-        ("http://127.0.0.1.example.com/v2", "must begin with https://"),
-        ("http://localhost.example.com/v2", "must begin with https://"),
-        ("http://10.0.0.1/v2", "must begin with https://"),
-        ("ftp://127.0.0.1/v2", "must begin with https://"),
-        ("https://user:pw@api.telnyx.com/v2", "must look like https://api.telnyx.com/v2"),
-        ("https://user@api.telnyx.com/v2", "must look like"),
-        ("https://api.telnyx.com/v2?x=1", "must look like"),
-        ("https://api.telnyx.com/v2#x", "must look like"),
-        ("https:///v2", "must look like"),
-        ("user:pw@api.telnyx.com/v2", "without a user or password"),
-        ("https://api.telnyx.com/v2?", "nothing after `?`"),
-        ("https://api.telnyx.com/v1", "must end in /v2"),
-        ("https://api.telnyx.com/v22", "must end in /v2"),
-        ("https://api.telnyx.com:99999/v2", "must look like"),
-        ("https://api.telnyx.com:port/v2", "must look like"),
-        ("https://[::1/v2", "must look like"),
-        ("https://portal.telnyx.com", "not of a web page"),
-        ("https://api telnyx.com/v2", "must look like"),
-        ("http://api.telnyx.com:8080/v2", "must begin with https://"),
+        ("http://127.0.0.1.example.com/v2", HTTPS),
+        ("http://localhost.example.com/v2", HTTPS),
+        ("http://10.0.0.1/v2", HTTPS),
+        ("ftp://127.0.0.1/v2", HTTPS),
+        ("ftp://api.telnyx.com/v2", HTTPS),
+        ("http://api.telnyx.com:8080/v2", HTTPS),
+        ("https://user:pw@api.telnyx.com/v2", NO_USER),
+        ("https://user@api.telnyx.com/v2", NO_USER),
+        ("https://:pw@api.telnyx.com/v2", NO_USER),
+        ("https://@api.telnyx.com/v2", NO_USER),
+        ("user:pw@api.telnyx.com/v2", NO_USER),
+        ("https://api.telnyx.com/v2?x=1", NOTHING_AFTER),
+        ("https://api.telnyx.com/v2#x", NOTHING_AFTER),
+        ("https://api.telnyx.com/v2?", NOTHING_AFTER),
+        ("https://api.telnyx.com/v2#", NOTHING_AFTER),
+        ("https:///v2", LIKE),
+        ("https://api.telnyx.com:99999/v2", LIKE),
+        ("https://api.telnyx.com:port/v2", LIKE),
+        ("https://[::1/v2", LIKE),
+        ("https://api telnyx.com/v2", LIKE),
+        ("https://api.telnyx.com/v1", VERSION),
+        ("https://api.telnyx.com/v22", VERSION),
+        ("https://telnyx.com", WEB_PAGE),
+        ("https://www.telnyx.com/v2", WEB_PAGE),
+        ("https://portal.telnyx.com", WEB_PAGE),
+        ("https://developers.telnyx.com", WEB_PAGE),
     ],
 )
 def test_an_address_that_would_reveal_the_key_or_is_invalid_is_refused(
     address: str, words: str
 ) -> None:
+    with pytest.raises(ValueError, match="must") as refusal:
+        usable_address(address)
+    assert str(refusal.value) == words
     assert words in refused(base_url=address)
 
 
@@ -167,7 +186,7 @@ def test_only_this_computer_is_loopback(host: str, *, local: bool) -> None:
     ("address", "foreign"),
     [
         (TELNYX_API, None),
-        ("https://api.telnyx.eu/v2", None),
+        *((f"https://api.telnyx.{each}/v2", None) for each in ("eu", "com.au", "ca", "me")),
         ("http://api.telnyx.com/v2", "http://api.telnyx.com"),
         ("https://api.telnyx.com:444/v2", "https://api.telnyx.com:444"),
         ("https://api.telnyx.com.example/v2", "https://api.telnyx.com.example"),
