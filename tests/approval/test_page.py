@@ -349,6 +349,8 @@ def test_every_answer_forbids_what_the_page_does_not_need(page: Page) -> None:
         assert answer.headers["cache-control"] == "no-store"
         assert answer.headers["referrer-policy"] == "same-origin"
         assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+        assert answer.headers["x-robots-tag"] == "noindex"
         assert "set-cookie" not in answer.headers
         assert "server" not in answer.headers
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import anyio
+import h11
 import httpx
 import pytest
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from telnyx_mcp.approval.channels.browser import BrowserPages
 from telnyx_mcp.approval.page import bounded
@@ -142,3 +147,87 @@ def test_connections_are_bounded_and_the_person_is_answered_all_the_same(link: s
             assert not is_closed(opened[-1], 0.01)
         origin = link.partition("/change/")[0]
         assert "pproved" in fetch("POST", link, data=PAYS, headers={"origin": origin}).text
+
+
+# --- which connection makes room -------------------------------------------------------------------
+
+
+class Connection(BoundedProtocol):
+    """A connection without a socket, in this state of its request."""
+
+    def __init__(self, among: set[Any], made: float, state: type) -> None:
+        self.connections = among
+        self.loop = Loop(made)  # type: ignore[assignment]
+        self.conn = SimpleNamespace(their_state=state)  # type: ignore[assignment]
+        self.aborted = False
+
+    def opens(self) -> None:
+        self.connections.add(self)
+        self.transport = cast("asyncio.Transport", self)
+        self.connection_made(self.transport)
+
+    def is_closing(self) -> bool:
+        return self.aborted
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+class Loop:
+    """A clock that stands, and timers that are only counted."""
+
+    def __init__(self, now: float) -> None:
+        self.time = lambda: now
+        self.timers: list[float] = []
+
+    def call_later(self, seconds: float, _: object) -> SimpleNamespace:
+        self.timers.append(seconds)
+        return SimpleNamespace(cancel=self.timers.pop)
+
+
+@pytest.fixture
+def two_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounded, "MAX_CONNECTIONS", 2)
+    monkeypatch.setattr(H11Protocol, "connection_made", lambda *_: None)
+
+
+READING, READ = h11.IDLE, h11.DONE
+
+
+@pytest.mark.usefixtures("two_at_most")
+@pytest.mark.parametrize(
+    ("states", "dropped"),
+    [
+        ([READING, READING], []),
+        ([READING, READING, READING], [0]),
+        ([READ, READING, READING], [1]),
+        ([READ, h11.SEND_BODY, READING], [1]),
+        ([READ, READ, READING], [2]),
+        ([READ, READ, READ], [0]),
+        ([READING, READING, READING, READING], [0, 1]),
+        ([READ, READING, READING, READING], [1, 2]),
+    ],
+)
+def test_the_oldest_connection_without_a_whole_request_makes_room(
+    states: list[type], dropped: list[int]
+) -> None:
+    among: set[Any] = set()
+    opened = [Connection(among, made, state) for made, state in enumerate(states)]
+    for each in opened:
+        each.opens()
+    assert [place for place, each in enumerate(opened) if each.aborted] == dropped
+
+
+@pytest.mark.usefixtures("two_at_most")
+def test_a_connection_is_timed_until_its_request_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(H11Protocol, "data_received", lambda *_: None)
+    monkeypatch.setattr(H11Protocol, "connection_lost", lambda *_: None)
+    read = Connection(set(), 0, READING)
+    timers = cast("Loop", read.loop).timers
+    read.opens()
+    for state, timed in ((READING, 1), (h11.SEND_BODY, 1), (READ, 0), (READ, 0), (READING, 1)):
+        read.conn.their_state = state  # type: ignore[misc]
+        read.data_received(b"")
+        assert timers == [10.0] * timed
+    read.connection_lost(None)
+    assert timers == []
