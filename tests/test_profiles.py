@@ -12,6 +12,7 @@ from mcp.client.session import ClientRequestContext
 from mcp_types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult
 from pydantic import SecretStr
 
+from telnyx_mcp.config.account_names import about_accounts, account_argument
 from telnyx_mcp.config.addresses import TELNYX_API
 from telnyx_mcp.config.profiles import SETTABLE, SettingsError, configured
 from telnyx_mcp.config.settings import SettingProblem, Settings
@@ -307,6 +308,19 @@ async def test_reading_tools_take_an_account_and_changing_tools_do_not(two: Acco
         else:
             assert "account" not in properties
     assert "main, eu, us" in told
+
+
+def test_the_model_is_told_which_accounts_there_are_and_which_is_meant_without_a_name() -> None:
+    assert account_argument(["main", "eu"]) == {
+        "type": "string",
+        "enum": ["main", "eu"],
+        "description": "Which account; default main.",
+    }
+    assert about_accounts(["main", "eu"]) == (
+        " Several accounts are configured: main, eu. Reading tools take `account`; without it, and for "
+        "every change, it is main."
+    )
+    assert about_accounts([]) == ""
 
 
 async def test_with_one_account_no_tool_has_the_argument_account(settings: Settings) -> None:
