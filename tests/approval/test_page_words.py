@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from datetime import datetime, timedelta
 from html import unescape
@@ -73,7 +75,7 @@ def test_a_page_that_asks_says_so_and_says_what_was_mistaken(*, mistaken: bool) 
     assert title_of(page) == ("Not approved: " if mistaken else "") + "Pay 120.00 USD"
     error = "That is not the amount, so nothing was approved. Type 120.00 to approve, or decline."
     assert errors(page) == [error] * mistaken
-    assert "asks for your approval" in text_of(page)
+    assert text_of(page).startswith("telnyx-account-mcp asks for your approval Pay 120.00 USD?")
     assert sorted(decisions(page)) == ["approve", "decline"]
     ticked = render.question(change(question=Question("Off?")), NOW, mistaken=mistaken)
     tick = "The box was not ticked, so nothing was approved. Tick it, or decline."
@@ -149,7 +151,7 @@ def test_a_page_says_what_came_of_the_change_and_takes_only_what_can_still_be_de
     assert title_of(page) == heading
     said = words.format(until=clock(NOW + timedelta(minutes=10)))
     assert f"{heading} {said} " in text_of(page)
-    assert "asked for your approval" in text_of(page)
+    assert text_of(page).startswith(f"telnyx-account-mcp asked for your approval {heading} ")
     assert sorted(decisions(page)) == forms
     waits = state in (State.APPROVED, State.SENDING)
     assert refreshes(decided(made, NOW + timedelta(seconds=59))) == (3 if waits else None)
@@ -182,6 +184,13 @@ def test_a_setting_of_unknown_outcome_blocks_no_payment_and_is_resolved_by_its_b
         "That is not the amount, so nothing was resolved. Type 120.00, then choose."
     ]
     assert errors(decided(asked(state=State.UNKNOWN))) == []
+
+
+def test_the_policy_allows_the_style_of_every_page_and_no_other() -> None:
+    for page in (decided(asked(state=State.DECLINED)), render.notice("Not here", "Nothing.")):
+        (style,) = re.findall(r"<style>(.+?)</style>", page, re.DOTALL)
+        digest = hashlib.sha256(style.encode()).digest()
+        assert render.style_hash() == base64.b64encode(digest).decode()
 
 
 LOCAL = render._local_time
