@@ -101,13 +101,25 @@ NO_KEYS = [
     ("TELNYX_API_KEY", PLACEHOLDER),
     ("API_KEY", PLACEHOLDER),
     ("sk-ant-api03-abcdefghijkl", "another service (Anthropic)"),
-    ("sk-proj-abcdefghijkl", "another service (OpenAI"),
+    ("sk-proj-abcdefghijkl", "another service (OpenAI or the like)"),
     ("sk_live_abcdefghijkl", "another service (Stripe)"),
     ("ghp_abcdefghijklmnop", "another service (GitHub)"),
     ("xoxb-1234-abcd", "another service (Slack)"),
     ("AKIAIOSFODNN7EXAMPLE", "another service (AWS)"),
     ("AC" + "0a" * 16, "another service (Twilio)"),
     ("SG.abcd.efgh", "another service (SendGrid)"),
+    ("github_pat_11ABCDEFG", "another service (GitHub)"),
+    ("glpat-abcdefghijkl", "another service (GitLab)"),
+    ("AIzaSyA0123456789abcdefghijklmnopqrst", "another service (Google)"),
+    ("hf_abcdefghijkl", "another service (Hugging Face)"),
+    ("whsec_abcdefghijkl", "another service (Stripe)"),
+    ("rk_test_abcdefghijkl", "another service (Stripe)"),
+    ("ASIAIOSFODNN7EXAMPLE", "another service (AWS)"),
+    ("SK" + "0a" * 16, "another service (Twilio)"),
+    ("[key]", PLACEHOLDER),
+    ("{key}", PLACEHOLDER),
+    ("test", PLACEHOLDER),
+    ("KEY0123\u2022\u2022\u2022\u2022", "cut short or masked"),
     ("eyJhbGciOi.eyJzdWIi.abc", "JSON web token"),
     ("e/pE8bqDoC5CsAM1HaUFHHGzOGa4bxKFyAA7JX0ekqM=", "the public key"),
     ("-----BEGIN PRIVATE KEY-----\nabc", "text of a key file"),
@@ -122,12 +134,36 @@ NO_KEYS = [
 ]
 
 
+SAID = {
+    REFERENCE: "a reference, such as ${NAME}, that nothing filled in; put the value itself there",
+    PLACEHOLDER: "a placeholder; put the key there, from the Mission Control Portal, API Keys",
+    "cut short or masked": "a key that is cut short or masked; Telnyx shows a key in full only when it is "
+    "created",
+    "JSON web token": "a JSON web token, not an API key of Telnyx",
+    "the public key": "the public key, which only checks webhooks; put the API key there",
+    "text of a key file": "the text of a key file or certificate; an API key of Telnyx is one word",
+    "an address": "an address; put the API key there",
+    "an e-mail address": "an e-mail address; put the API key there",
+    "a number": "a number; put the API key there",
+    "an id": "an id; put the API key there",
+    "a line break": "a key with a line break in it, or several; copy it again, as one line",
+    "spaces or characters": "spaces or characters that no API key has; copy it again",
+}
+
+
 @pytest.mark.parametrize(("text", "words"), NO_KEYS)
 def test_what_is_no_key_is_named_and_not_shown(text: str, words: str) -> None:
+    service = f"a key of {words}; create one in the Mission Control Portal, API Keys"
     with pytest.raises(ValueError, match="holds ") as caught:
         usable_key(text)
-    assert words in str(caught.value)
-    assert text not in str(caught.value)
+    assert str(caught.value) == f"holds {SAID.get(words, service)}"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [each for each in NO_KEYS if "service" in each[1] or "web token" in each[1]]
+)
+def test_a_key_of_another_service_is_for_a_gateway(text: str, words: str) -> None:
+    assert usable_key(text, telnyx=False) == SecretStr(text)
 
 
 def test_a_gateway_may_take_keys_of_another_form_but_no_placeholder() -> None:
