@@ -153,6 +153,7 @@ def test_a_page_says_what_came_of_the_change_and_takes_only_what_can_still_be_de
     assert f"{heading} {said} " in text_of(page)
     assert text_of(page).startswith(f"telnyx-account-mcp asked for your approval {heading} ")
     assert sorted(decisions(page)) == forms
+    assert (">Withdraw the approval<" in page) is (state is State.APPROVED)
     waits = state in (State.APPROVED, State.SENDING)
     assert refreshes(decided(made, NOW + timedelta(seconds=59))) == (3 if waits else None)
     assert refreshes(decided(made, NOW + timedelta(seconds=60))) is None

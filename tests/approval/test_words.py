@@ -37,6 +37,7 @@ from telnyx_mcp.approval.replies import (
     NOT_WAITING,
     NOT_WITHDRAWN,
     REPLIES,
+    WITHDRAWN,
 )
 from telnyx_mcp.cli.change_texts import standing
 from tests.support.changes import change
@@ -308,6 +309,7 @@ def test_the_terminal_says_where_a_change_stands(state: State, clause: str) -> N
 def test_the_terminal_says_what_an_answer_did(outcome: AskOutcome, words: str) -> None:
     said = ANSWERED[outcome].format(until="12:10", approve="telnyx-account-mcp approve 1")
     assert said == words
+    assert WITHDRAWN == "Withdrawn. Nothing is sent."
 
 
 @pytest.mark.parametrize("words", [*NOT_ANSWERED.values(), *ANSWERED.values()])

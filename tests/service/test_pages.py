@@ -362,6 +362,7 @@ async def test_a_page_offers_to_withdraw_what_its_reader_asked_for_or_approved(s
     for name, offer in offers.items():
         page = await (await site.browser(name)).get(f"/changes/{change.id}")
         assert re.findall(r"Withdraw [a-z ]+", page.text) == ([offer] if offer else []), name
+        assert re.findall(r"<h1.*?>(.*?)</h1>", page.text) == ["Waiting for an answer"]
 
 
 async def test_a_proposal_is_withdrawn_by_who_made_it_and_declined_by_an_approver(
