@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import keyring as library
@@ -76,6 +77,25 @@ def test_a_keyring_that_can_not_be_opened_or_is_not_installed_is_reported(
     assert str(caught.value) == (
         "The keyring needs the extra `keyring`: install it again from its clone, with pipx install "
         "'.[keyring]' or uv tool install '.[keyring]'."
+    )
+
+
+@pytest.mark.parametrize(
+    ("priorities", "is_safe"), [((5, 0.5), True), ((0.5, 5), False), ((1,), True), ((0.9,), False)]
+)
+def test_of_several_keyrings_the_first_has_to_be_safe_as_it_keeps_the_key(
+    monkeypatch: pytest.MonkeyPatch, priorities: tuple[float, ...], *, is_safe: bool
+) -> None:
+    several = [SimpleNamespace(priority=each, name=f"one of {each}") for each in priorities]
+    monkeypatch.setattr(library, "get_keyring", lambda: SimpleNamespace(backends=several))
+    if is_safe:
+        assert keys.keyring_name() == f"one of {priorities[0]}"
+        return
+    with pytest.raises(KeyUnavailable) as caught:
+        keys.keyring_name()
+    assert str(caught.value) == (
+        "This system has no keyring that could be used (on Linux: a Secret Service such as GNOME Keyring "
+        "or KWallet, in a desktop session; a file that anyone can read does not count)."
     )
 
 
