@@ -150,11 +150,12 @@ class Silent:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.unlocked = threading.Event()
+        self.key = KEY
 
     def get_password(self, _service: str, name: str) -> str:
         self.asked.append(name)
         self.unlocked.wait(10)
-        return f"{KEY}{len(self.asked)}"
+        return self.key
 
 
 @pytest.fixture
@@ -186,8 +187,21 @@ def test_the_next_call_waits_for_the_same_answer_and_another_profile_asks_for_it
         with pytest.raises(KeyringSilent):
             keys.read_key(profile, patience=0.01)
     assert silent.asked == ["default", "eu"]
+
+
+def test_an_answer_that_came_too_late_is_not_taken_for_the_next_question(silent: Silent) -> None:
+    with pytest.raises(KeyringSilent):
+        keys.read_key(None, patience=0.01)
     silent.unlocked.set()
-    assert keys.read_key(None) == SecretStr(f"{KEY}2")
+    assert keys._silent["default"].result(10) == KEY
+    silent.key = "KEYreplaced"
+    assert keys.read_key(None) == SecretStr("KEYreplaced")
+
+
+def test_a_question_that_was_asked_for_itself_is_nobody_elses(silent: Silent) -> None:
+    with pytest.raises(KeyringSilent):
+        keys._asked("written", lambda _: silent.unlocked.wait(10), 0.01)
+    assert keys._asked("changed", lambda _: "another") == "another"
 
 
 # --- where the key is ------------------------------------------------------------------------------
