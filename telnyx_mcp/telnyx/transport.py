@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     import httpx
 
 CONNECT_SECONDS = 5.0
+MOST_CONNECTIONS = 20
 SANDBOX_HEADER = "x-telnyx-sandbox"
 
 Query = Mapping[str, str | int | Sequence[str] | None]
@@ -307,7 +308,9 @@ class Transport:
                     ssl_context=context if proxy.scheme == "https" else None,
                 ),
                 verify=context,
-                limits=httpx_.Limits(max_connections=20, max_keepalive_connections=10),
+                limits=httpx_.Limits(
+                    max_connections=MOST_CONNECTIONS, max_keepalive_connections=10
+                ),
             )
         except (ValueError, httpx_.InvalidURL):
             variable = proxy.variable if proxy else "TELNYX_BASE_URL"

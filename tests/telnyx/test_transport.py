@@ -15,7 +15,7 @@ from telnyx_mcp.telnyx import operations as op
 from telnyx_mcp.telnyx.deadline import Deadline
 from telnyx_mcp.telnyx.decoding import LARGEST_REPLY
 from telnyx_mcp.telnyx.errors import Failure, Fate
-from telnyx_mcp.telnyx.transport import SANDBOX_HEADER, Transport
+from telnyx_mcp.telnyx.transport import MOST_CONNECTIONS, SANDBOX_HEADER, Transport
 from tests.support.scripted_telnyx import (
     KEY,
     Answer,
@@ -316,6 +316,16 @@ async def test_a_body_of_more_than_16_mb_is_not_read_to_its_end(
     error = await failure_of(transport, op.GET_BALANCE)
     assert error.failure is Failure.TOO_LARGE
     assert len(scripted.requests) == 1
+
+
+async def test_answers_that_are_not_read_to_their_end_use_up_no_connections(
+    scripted: Scripted, transport: Transport
+) -> None:
+    unreadable = answer(200, {"data": {}}, headers={"content-encoding": "br"})
+    scripted.will(*MOST_CONNECTIONS * [unreadable], GOOD)
+    for _ in range(MOST_CONNECTIONS):
+        assert (await failure_of(transport, op.GET_BALANCE)).failure is Failure.ENCODED
+    await transport.request(op.GET_BALANCE, deadline=Deadline.after(5))
 
 
 async def test_a_redirect_is_not_followed(scripted: Scripted, transport: Transport) -> None:
