@@ -236,6 +236,12 @@ def test_a_memory_is_for_its_owner_only_and_leaves_nothing_half_written(
     for path in (memory.file, memory.file.parent):
         assert os.name == "nt" or path.stat().st_mode & 0o077 == 0
     assert not StoreMemory(memory.file / "b.sent.json").write(Remembered("store", "third"))
+    for _ in range(2):
+        memory.forget()
+        assert memory.read() is None
+    memory.file.mkdir()
+    assert not memory.write(Remembered("store", "fourth"))
+    assert list(memory.file.parent.iterdir()) == [memory.file]
 
 
 def test_a_memory_lies_beside_the_users_file_or_in_the_configuration_directory() -> None:
