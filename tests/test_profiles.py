@@ -196,11 +196,9 @@ def test_a_file_that_can_not_be_used_says_where_and_why_and_shows_no_key(
             "{file}, [profiles.main]: TELNYX_MCP_READ_ONLY must be true or false; TELNYX_MCP_MAX_PAYMENT "
             "must be an amount such as 500.00: digits, a point, at most two decimals, and no other mark",
         ),
+        ('default = "x"', "there is no profile 'x' in {file}: it has none"),
         ("[other]", "{file}: there is no 'other' outside a profile"),
-        (
-            '[profiles."a b"]',
-            "{file}: a profile's name is letters, digits, _ and -, not 'a b'",
-        ),
+        ('[profiles."a b"]', "{file}: a profile's name is letters, digits, _ and -, not 'a b'"),
         ("profiles = 1", "{file}: must hold [profiles.NAME] tables, and a default by name"),
     ],
 )

@@ -16,7 +16,7 @@ from telnyx_mcp.approval.accounts import Identity
 from telnyx_mcp.approval.change import PAYMENT, Change, State
 from telnyx_mcp.approval.ledger import MARK, Decision, Ledger
 from telnyx_mcp.approval.ledger_rows import MOVED
-from telnyx_mcp.approval.opening import policy_of
+from telnyx_mcp.approval.opening import open_ledger, policy_of
 from telnyx_mcp.approval.policy import Policy
 from telnyx_mcp.approval.process_identity import ProcessIdentity
 from telnyx_mcp.approval.store_memory import Remembered, StoreMemory
@@ -117,6 +117,15 @@ def test_the_policy_is_what_the_settings_say() -> None:
         standing_per_payment=Decimal(4),
         standing_per_day=Decimal(5),
     )
+
+
+def test_without_an_address_and_a_key_the_users_own_file_is_opened(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("telnyx_mcp.storage.store.default_file", lambda: tmp_path / "a" / "own.db")
+    with closing(open_ledger(Settings())) as opened_there:
+        assert opened_there.newest(1, NOW) == []
+    assert (tmp_path / "a" / "own.db").exists()
 
 
 # --- what the user says -----------------------------------------------------------------------------
