@@ -139,7 +139,6 @@ def test_a_profile_keeps_its_key_in_the_keyring_unless_it_says_otherwise(file: P
         ('default = "x"', "no profile 'x'.*it has none"),
         (TWO.replace('"main"', '"mian"'), "no profile 'mian'.*it has main, eu"),
         ("[profiles.a]\nmax_paymnet = 1", "did you mean 'max_payment'"),
-        ("[profiles.a]\ncolour = 1", "there are: approval, base_url"),
         (f'[profiles.a]\napi_key = "{KEY}"', "does not belong in a file.*key set --profile a"),
         (f'[profiles.a]\nkey = "{KEY}"', "does not belong in a file"),
         (f'[profiles.a]\nTELNYX_API_KEY = "{KEY}"', "does not belong in a file"),
@@ -147,13 +146,9 @@ def test_a_profile_keeps_its_key_in_the_keyring_unless_it_says_otherwise(file: P
         ('[profiles.a]\nprofile = "b"', "there is no setting 'profile'"),
         ('[profiles.a]\nprofiles_file = "/b"', "there is no setting 'profiles_file'"),
         ('[profiles.a]\napi_key_file = "/b"', "there is no setting 'api_key_file'"),
-        ('[profiles.a]\nkey_from = "auto"', 'must be "keyring" or "env:NAME"'),
         ("[profiles.a]\nmax_payment = -1", r"\[profiles.a\]: .*greater than or equal"),
-        ('[profiles."a b"]', "letters, digits"),
         ("[profiles]\na = 1", r"must hold \[profiles.NAME\]"),
-        ("profiles = 1", r"must hold \[profiles.NAME\]"),
         ("default = 1\n[profiles.a]", "must hold"),
-        ("[profile.a]", "no 'profile' outside"),
         ("[profiles.a", "can't be read"),
     ],
 )
@@ -242,8 +237,13 @@ def test_a_server_goes_on_with_what_is_wrong_in_the_file_and_in_the_environment(
 
 
 def test_a_profile_without_a_file_says_where_it_was_looked_for(file: Path) -> None:
-    with pytest.raises(SettingsError, match=r"there is no .*profiles\.toml"):
+    with pytest.raises(SettingsError) as refusal:
         configured("eu")
+    assert str(refusal.value) == f"a profile is named, but there is no {file}"
+    file.mkdir()
+    with pytest.raises(SettingsError) as refusal:
+        configured("eu")
+    assert str(refusal.value).startswith(f"{file} can't be read: [Errno ")
 
 
 # --- the server ----------------------------------------------------------------------------------
