@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from telnyx_mcp.config.keys import KeyUnavailable, key_of, with_key
 from telnyx_mcp.config.profiles import configured
 from telnyx_mcp.config.settings import Settings
-from telnyx_mcp.config.typed_key import usable_key
+from telnyx_mcp.config.typed_key import unquoted, usable_key
 from telnyx_mcp.sandbox import Sandbox
 from telnyx_mcp.server.build import build_server
 from tests.support.client import Mode, call, text_of
@@ -64,6 +64,25 @@ def test_a_character_that_cannot_be_seen_is_taken_out_of_the_middle_of_a_key() -
 )
 def test_what_is_empty_inside_counts_as_no_key(text: str) -> None:
     assert key_in(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "bare"),
+    [
+        ('"a"', "a"),
+        (" ' a b ' ", "a b"),
+        ("\"'a'\"", "a"),
+        ("\u201ea\u201c", "a"),
+        ('""', ""),
+        ('"', '"'),
+        ('a"', 'a"'),
+        ('"a', '"a'),
+        ('"a" b', '"a" b'),
+        ("\ufeffa\u200b", "a"),
+    ],
+)
+def test_quotes_are_taken_off_where_they_are_around_the_whole(text: str, bare: str) -> None:
+    assert unquoted(text) == bare
 
 
 REFERENCE = "a reference, such as"
@@ -130,6 +149,7 @@ NO_KEYS = [
     ("6a09cdc3-8948-47f0-aa62-74ac943d6c58", "an id"),
     (f"{KEY}\n{KEY}", "a line break"),
     (f"{KEY[:6]}\r\n{KEY[6:]}", "a line break"),
+    (f"{KEY[:6]}\r{KEY[6:]}", "a line break"),
     (f"{KEY} {KEY}", "spaces or characters"),
 ]
 
