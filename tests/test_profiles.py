@@ -188,7 +188,7 @@ def test_a_file_that_can_not_be_used_says_where_and_why_and_shows_no_key(
         ),
         (
             '[profiles.main]\nmax_payment = "a"\nread_only = "b"',
-            "{file}, [profiles.main]: TELNYX_MCP_READ_ONLY must be true or false; TELNYX_MCP_MAX_PAYMENT "
+            "{file}, [profiles.main]: read_only must be true or false; max_payment "
             "must be an amount such as 500.00: digits, a point, at most two decimals, and no other mark",
         ),
         ('default = "x"', "there is no profile 'x' in {file}: it has none"),
@@ -231,7 +231,7 @@ def test_a_server_goes_on_with_what_is_wrong_in_the_file_and_in_the_environment(
     file.write_text('[profiles.main]\ntimezone = "UTC"\nread_only = "maybe"', "utf-8")
     own = SettingProblem(
         "read_only",
-        f"{file}, [profiles.main]: TELNYX_MCP_READ_ONLY must be true or false.",
+        f"{file}, [profiles.main]: read_only must be true or false.",
     )
     assert list(configured("main", tolerant=True).main.problems) == [own, day]
 

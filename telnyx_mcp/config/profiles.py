@@ -18,8 +18,8 @@ never in `TELNYX_API_KEY`, which is some other account's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -154,30 +154,34 @@ def _settings_of(name: str, values: Mapping[str, Any], file: Path, read: Reader)
     given = {"key_from": "keyring", **values, **own}
     if given["key_from"] == "auto":
         raise SettingsError(f'{where}key_from must be "keyring" or "env:NAME"')
-    return read(where, **given)
+    return read(where, _as_in_file, **given)
 
 
-def checked(where: str, **values: Any) -> Settings:
+def _as_in_file(setting: str) -> str:
+    """What a setting is called in the file: by its own name, not by that of a variable."""
+    return setting
+
+
+def checked(where: str, named: Callable[[str], str] = variable_of, /, **values: Any) -> Settings:
     """The settings with these values over the environment's. Raises `SettingsError`, which says
-    `where` first."""
+    `where` first, and calls each of the values as it is `named` there."""
     try:
         return _settings(values)
     except ValidationError as error:
         # Each text names its setting, so `where` is said once.
-        problems = "; ".join(each.text.removesuffix(".") for each in _problems(error))
-        raise SettingsError(f"{where}{problems}") from None
+        problems = _problems(error, "", named, values)
+        raise SettingsError(
+            where + "; ".join(each.text.removesuffix(".") for each in problems)
+        ) from None
 
 
-def tolerated(where: str, **values: Any) -> Settings:
+def tolerated(where: str, named: Callable[[str], str] = variable_of, /, **values: Any) -> Settings:
     """The same, except that a value that can't be used is replaced by the default, and is one of the
     `problems` of the settings. One of the environment's says no `where`."""
     try:
         return _settings(values)
     except ValidationError as error:
-        problems = [
-            replace(each, text=f"{where}{each.text}") if each.setting in values else each
-            for each in _problems(error)
-        ]
+        problems = _problems(error, where, named, values)
     defaults = {
         each.setting: Settings.model_fields[each.setting].get_default() for each in problems
     }
@@ -189,13 +193,17 @@ def _settings(values: Mapping[str, Any]) -> Settings:
     return Settings(**{variable_of(name): value for name, value in values.items()})
 
 
-def _problems(error: ValidationError) -> list[SettingProblem]:
-    """What is wrong, a problem for each setting."""
+def _problems(
+    error: ValidationError, where: str, named: Callable[[str], str], values: Container[str]
+) -> list[SettingProblem]:
+    """What is wrong, a problem for each setting. Those that are not among `values` come from the
+    environment."""
     found: dict[str, SettingProblem] = {}
     for each in error.errors(include_input=False, include_url=False):
         variable = str(each["loc"][0])
         setting = VARIABLES[variable]
-        text = f"{variable} {each['msg'].removeprefix('Value error, ')}."
+        whose = f"{where}{named(setting)}" if setting in values else variable
+        text = f"{whose} {each['msg'].removeprefix('Value error, ')}."
         found.setdefault(setting, SettingProblem(setting, text))
     return list(found.values())
 

@@ -26,6 +26,11 @@ class Store:
         self.written.set()
 
 
+def writers() -> set[threading.Thread]:
+    """The threads that write outcomes in the background."""
+    return {each for each in threading.enumerate() if each.name == "outcomes"}
+
+
 async def test_a_writer_that_was_closed_writes_in_the_background_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -46,14 +51,15 @@ async def test_a_writer_that_was_closed_writes_in_the_background_again(
 async def test_what_is_left_is_tried_once_more_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outcomes, "_PAUSES", (SECONDS,))
     writer, store = OutcomeWriter(), Store()
+    before = writers()
     with pytest.raises(NotAllowed):
         await writer.write("first", store.write)
+    (own,) = writers() - before
     store.takes = True
-    before = threading.active_count()
     writer.close()
     assert store.written.is_set()
     assert writer.unwritten == []
-    assert threading.active_count() < before
+    assert not own.is_alive()
 
 
 async def test_a_store_that_hangs_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:

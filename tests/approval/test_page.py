@@ -223,8 +223,17 @@ def test_a_decline_that_comes_twice_is_not_called_mistaken(page: Page) -> None:
         assert "Declined" in visible(answer)
 
 
-def test_two_amounts_are_not_the_amount(page: Page) -> None:
-    body = b"decision=approve&amount=120.00&amount=1"
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"decision=approve&amount=120.00&amount=1",
+        b"decision=approve&amount=12&amount=0.00",
+        b"decision=approve&amount=120.00&amount=120.00",
+        b"decision=app&decision=rove&amount=120.00",
+        b"decision=approve&decision=approve&amount=120.00",
+    ],
+)
+def test_a_form_that_says_something_twice_says_nothing(page: Page, body: bytes) -> None:
     fetch("POST", page.link, content=body, headers={"origin": page.origin})
     assert page.state() is State.PROPOSED
 

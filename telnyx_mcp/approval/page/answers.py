@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from telnyx_mcp.approval.change import Change
 from telnyx_mcp.approval.channels import typed_matches
 from telnyx_mcp.approval.page import render
+
+Form = Mapping[str, Sequence[str]]
+"""A form as it was sent: the values of each field."""
 
 _POLICY = (
     "default-src 'none'; style-src 'sha256-{style}'; "
@@ -28,9 +31,15 @@ def headers_of_pages() -> Mapping[str, str]:
     return {**_HEADERS, "content-security-policy": _POLICY.format(style=render.style_hash())}
 
 
-def is_confirmed(change: Change, form: Mapping[str, list[str]]) -> bool:
+def field_of(form: Form, name: str) -> str:
+    """What a form says in a field; empty if it says nothing, or has several of this name."""
+    values = form.get(name, ())
+    return values[0] if len(values) == 1 else ""
+
+
+def is_confirmed(change: Change, form: Form) -> bool:
     """Whether the figure was typed, or the box ticked."""
     typed = change.question.typed
     if typed is None:
-        return form.get("approve") == ["yes"]
-    return typed_matches("".join(form.get("amount", [])), typed)
+        return field_of(form, "approve") == "yes"
+    return typed_matches(field_of(form, "amount"), typed)

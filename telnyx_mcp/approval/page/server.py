@@ -13,7 +13,7 @@ import asyncio
 import re
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qs
@@ -25,7 +25,7 @@ from starlette.types import Receive, Scope, Send
 
 from telnyx_mcp.approval.change import Change, State
 from telnyx_mcp.approval.page import render
-from telnyx_mcp.approval.page.answers import headers_of_pages, is_confirmed
+from telnyx_mcp.approval.page.answers import Form, field_of, headers_of_pages, is_confirmed
 from telnyx_mcp.approval.page.bounded import BACKLOG, BoundedProtocol
 from telnyx_mcp.approval.reasons import Blocked, NotAllowed
 from telnyx_mcp.approval.signature import this_user
@@ -175,7 +175,7 @@ class PageServer:
             return self._pages.check(change_id) or self.ledger.get(change_id, self._now())
         return change
 
-    def _decide(self, change: Change, form: Mapping[str, list[str]]) -> Change | None:
+    def _decide(self, change: Change, form: Form) -> Change | None:
         """The change after the answer went into the ledger, where only the first counts; None if the
         answer is mistaken."""
         act = {
@@ -184,23 +184,23 @@ class PageServer:
             "approve": self._approve,
             "paid": self._resolve,
             "not_paid": self._resolve,
-        }.get("".join(form.get("decision", [])))
+        }.get(field_of(form, "decision"))
         return act(change, form) if act else None
 
-    def _decline(self, change: Change, _form: Mapping[str, list[str]]) -> Change:
+    def _decline(self, change: Change, _form: Form) -> Change:
         declined = self.ledger.decline(change.id, CHANNEL, self._now(), this_user())
         return declined or change
 
-    def _withdraw(self, change: Change, _form: Mapping[str, list[str]]) -> Change:
+    def _withdraw(self, change: Change, _form: Form) -> Change:
         withdrawn = self.ledger.withdraw(change.id, CHANNEL, self._now(), this_user())
         return withdrawn or change
 
-    def _approve(self, change: Change, form: Mapping[str, list[str]]) -> Change | None:
+    def _approve(self, change: Change, form: Form) -> Change | None:
         if not is_confirmed(change, form):
             return None if change.state is State.PROPOSED else change
         return self.ledger.approve(change.id, CHANNEL, self._now(), this_user()) or change
 
-    def _resolve(self, change: Change, form: Mapping[str, list[str]]) -> Change | None:
+    def _resolve(self, change: Change, form: Form) -> Change | None:
         if not is_confirmed(change, form):
             return None if change.state is State.UNKNOWN else change
         paid = form["decision"] == ["paid"]

@@ -18,6 +18,12 @@ MAX_PER_DAY = "requester_max_per_day"
 checked again when it is sent, by a process that may not know the requester's groups."""
 
 
+def approvers_needed(charge: Decimal | None, two_above: Decimal | None) -> int:
+    """How many people have to approve a change that could charge so much at once; None if it can't charge
+    anything."""
+    return 2 if two_above is not None and charge is not None and charge > two_above else 1
+
+
 @dataclass(frozen=True, slots=True)
 class Requester:
     """One person's view of the ledger: what they propose is written under their name and caps."""
@@ -63,12 +69,10 @@ class Requester:
     def columns(self, charge: Decimal | None, now: datetime) -> Mapping[str, Any]:
         """The columns of a new row that say who asked, how many have to approve, and until when. `charge`
         is the largest sum that the change could charge at once; None if it can't charge anything."""
-        above = self.two_approvers_above
-        two = above is not None and charge is not None and charge > above
         return {
             "requester_issuer": self.signatory.issuer,
             "requester_subject": self.signatory.subject,
             "requester_name": self.signatory.name,
-            "approvers_needed": 2 if two else 1,
+            "approvers_needed": approvers_needed(charge, self.two_approvers_above),
             "expires_at": ticks(now + self.lifetime),
         }

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from telnyx_mcp.approval.team.person import Person
+from telnyx_mcp.approval.team.requester import approvers_needed
 from telnyx_mcp.config.typed_values import typed_amount
 
 _NOTHING = Decimal("0.00")
@@ -98,8 +99,7 @@ class Roles(BaseModel):
 
     def approvers_needed(self, amount: Decimal | None) -> int:
         """How many people have to approve a change of this amount."""
-        above = self.two_approvers_above
-        return 2 if above is not None and amount is not None and amount > above else 1
+        return approvers_needed(amount, self.two_approvers_above)
 
     def who_reads(self) -> str:
         """The roles that may read, for the texts that name who can."""

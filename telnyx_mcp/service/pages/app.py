@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -23,7 +23,7 @@ from starlette.types import ASGIApp
 
 from telnyx_mcp.approval.change import Change, State
 from telnyx_mcp.approval.ledger_async import in_thread
-from telnyx_mcp.approval.page.answers import headers_of_pages, is_confirmed
+from telnyx_mcp.approval.page.answers import Form, field_of, headers_of_pages, is_confirmed
 from telnyx_mcp.approval.reasons import NotAllowed
 from telnyx_mcp.approval.team.gate import NotPermitted, TeamGate
 from telnyx_mcp.approval.team.person import Person
@@ -38,7 +38,6 @@ FRESH = timedelta(minutes=5)
 _SIGN_IN_SECONDS = 600
 _OWN_PATH = re.compile(r"/changes(/[0-9a-f]{1,32})?")
 _AFTER = "after"
-_FORM = Mapping[str, list[str]]
 
 
 class Pages:
@@ -239,9 +238,9 @@ class Pages:
             return page
         return RedirectResponse(f"/changes/{after.id}", 303)
 
-    async def _act(self, change: Change, person: Person, form: _FORM) -> Change | None:
+    async def _act(self, change: Change, person: Person, form: Form) -> Change | None:
         """The change after the decision; None if the answer is mistaken."""
-        decision = "".join(form.get("decision", []))
+        decision = field_of(form, "decision")
         if decision == "decline":
             return await self._gate.decline(change.id, person)
         if decision == "withdraw":
@@ -290,8 +289,8 @@ class Pages:
         """What the forms of this session carry."""
         return _signature(self._keys[0], session)
 
-    def _is_own_form(self, form: _FORM, session: Session) -> bool:
-        given = "".join(form.get("token", [])).encode()
+    def _is_own_form(self, form: Form, session: Session) -> bool:
+        given = field_of(form, "token").encode()
         return any(
             hmac.compare_digest(given, _signature(key, session).encode()) for key in self._keys
         )
@@ -306,7 +305,7 @@ def _signature(key: bytes, session: Session) -> str:
     return hmac.digest(key, f"form {session.id}".encode(), "sha256").hex()
 
 
-async def _form(request: Request) -> _FORM:
+async def _form(request: Request) -> Form:
     """The fields of a form; none if it is larger than those of the pages."""
     body = b""
     async for piece in request.stream():
