@@ -225,7 +225,7 @@ def test_a_server_goes_on_with_what_is_wrong_in_the_file_and_in_the_environment(
     file.write_text("[profiles.main]\nmax_paymnet = 1", "utf-8")
     profile = SettingProblem(
         "profile",
-        f"{file}, [profiles.main]: there is no setting 'max_paymnet'; did you mean 'max_payment'?.",
+        f"{file}, [profiles.main]: there is no setting 'max_paymnet'; did you mean 'max_payment'?",
     )
     assert list(configured("main", tolerant=True).main.problems) == [day, zone, profile]
     file.write_text('[profiles.main]\ntimezone = "UTC"\nread_only = "maybe"', "utf-8")

@@ -39,7 +39,7 @@ class OverCap:
         used = f" ({self.used} already paid or possibly paid)" if self.used else ""
         return (
             f"{self.amount} would exceed the cap of {self.cap} for {self.span}{used}. Only the user "
-            f"can raise it, with {variable_of(self.setting)}."
+            f"can raise it, with {variable_of(self.setting)}, in a profile {self.setting}."
         )
 
 

@@ -80,7 +80,9 @@ def usable_address(text: str) -> str:
 
 
 def _path(host: str, path: str) -> str:
-    path = re.sub("(?:/+v2)+$", "/v2", path)
+    path = re.sub(
+        "(?:/+v2)+$", "/v2", path.rstrip("/")
+    )  # again: `urlsplit` drops tabs and line breaks
     if host not in TELNYX_HOSTS:
         return path
     if path and not re.match("/v2(?:/|$)", path):

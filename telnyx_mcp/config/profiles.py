@@ -64,7 +64,8 @@ def configured(profile: str | None = None, *, tolerant: bool = False) -> Configu
     except SettingsError as error:
         if not tolerant:
             raise
-        problem = SettingProblem("profile", f"{error}.")
+        sentence = str(error) if str(error).endswith("?") else f"{error}."
+        problem = SettingProblem("profile", sentence)
         return ConfiguredAccounts(environment.with_problems([*environment.problems, problem]))
 
 
@@ -164,7 +165,7 @@ def _as_in_file(setting: str) -> str:
 
 def checked(where: str, named: Callable[[str], str] = variable_of, /, **values: Any) -> Settings:
     """The settings with these values over the environment's. Raises `SettingsError`, which says
-    `where` first, and calls each of the values as it is `named` there."""
+    `where` first, and names each of these values as `named` does."""
     try:
         return _settings(values)
     except ValidationError as error:
@@ -177,7 +178,7 @@ def checked(where: str, named: Callable[[str], str] = variable_of, /, **values: 
 
 def tolerated(where: str, named: Callable[[str], str] = variable_of, /, **values: Any) -> Settings:
     """The same, except that a value that can't be used is replaced by the default, and is one of the
-    `problems` of the settings. One of the environment's says no `where`."""
+    `problems` of the settings. A problem of the environment is reported without `where`."""
     try:
         return _settings(values)
     except ValidationError as error:

@@ -298,7 +298,10 @@ class Transport:
         if urlsplit(self._base_url).scheme == "https":
             self._certificates = certificates()
         context = self._certificates.context if self._certificates else False
+        variable = "TELNYX_BASE_URL"
         try:
+            _url(self._base_url, "")
+            variable = proxy.variable if proxy else variable
             self._pool = pool = httpx_.AsyncHTTPTransport(
                 trust_env=False,  # `route_to` and `certificates` read the environment
                 proxy=proxy
@@ -313,7 +316,6 @@ class Transport:
                 ),
             )
         except (ValueError, httpx_.InvalidURL):
-            variable = proxy.variable if proxy else "TELNYX_BASE_URL"
             raise unusable_variable(variable, "no address can be read in it") from None
         return pool  # type: ignore[no-any-return]
 
@@ -334,8 +336,8 @@ def _segment(id: str) -> str:
 
 @lru_cache(maxsize=32)
 def _url(base_url: str, path: str) -> httpx.URL:
-    """Where a request goes. Kept, as reading an address takes longer than anything else before a request
-    leaves."""
+    """Where a request goes. Kept, as parsing an address is the slowest step before a request is sent.
+    Raises httpx's `InvalidURL`."""
     import httpx
 
     return httpx.URL(f"{base_url.rstrip('/')}/{path}")

@@ -76,10 +76,12 @@ async def test_a_store_that_hangs_does_not_hold_up_the_end(monkeypatch: pytest.M
             still_hangs.clear()
         store.write()
 
-    with pytest.raises(NotAllowed):
-        await writer.write("first", work)
-    assert hangs.wait(SECONDS)
-    writer.close()
-    assert still_hangs.is_set()
-    assert writer.unwritten == ["first"]
-    ends.set()
+    try:
+        with pytest.raises(NotAllowed):
+            await writer.write("first", work)
+        assert hangs.wait(SECONDS)
+        writer.close()
+        assert still_hangs.is_set()
+        assert writer.unwritten == ["first"]
+    finally:
+        ends.set()

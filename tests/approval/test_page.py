@@ -229,6 +229,7 @@ def test_a_decline_that_comes_twice_is_not_called_mistaken(page: Page) -> None:
         b"decision=approve&amount=120.00&amount=1",
         b"decision=approve&amount=12&amount=0.00",
         b"decision=approve&amount=120.00&amount=120.00",
+        b"decision=approve&amount=&amount=120.00",
         b"decision=app&decision=rove&amount=120.00",
         b"decision=approve&decision=approve&amount=120.00",
     ],

@@ -67,19 +67,20 @@ def test_up_to_a_cap_is_allowed_and_a_cent_more_is_not(most: str, before: Spent)
             "500.01",
             NOTHING,
             "500.01 would exceed the cap of 500.00 for one payment. Only the user can raise it, with "
-            "TELNYX_MCP_MAX_PAYMENT.",
+            "TELNYX_MCP_MAX_PAYMENT, in a profile max_payment.",
         ),
         (
             "400.01",
             spent(day="600.00", month="600.00"),
             "400.01 would exceed the cap of 1000.00 for 24 hours (600.00 already paid or possibly "
-            "paid). Only the user can raise it, with TELNYX_MCP_MAX_PER_DAY.",
+            "paid). Only the user can raise it, with TELNYX_MCP_MAX_PER_DAY, in a profile max_per_day.",
         ),
         (
             "300.01",
             spent(month="4700.00"),
             "300.01 would exceed the cap of 5000.00 for 30 days (4700.00 already paid or possibly "
-            "paid). Only the user can raise it, with TELNYX_MCP_MAX_PER_30_DAYS.",
+            "paid). Only the user can raise it, with TELNYX_MCP_MAX_PER_30_DAYS, in a profile "
+            "max_per_30_days.",
         ),
     ],
 )

@@ -119,7 +119,7 @@ REPLACED = (
             OverCap(Decimal("120.00"), Decimal("100.00"), "one payment", "max_payment", Decimal(0)),
             None,
             "120.00 would exceed the cap of 100.00 for one payment. Only the user can raise it, with "
-            "TELNYX_MCP_MAX_PAYMENT.",
+            "TELNYX_MCP_MAX_PAYMENT, in a profile max_payment.",
         ),
         (
             OverCap(
@@ -127,7 +127,7 @@ REPLACED = (
             ),
             None,
             "120.00 would exceed the cap of 200.00 for 24 hours (90.00 already paid or possibly paid). "
-            "Only the user can raise it, with TELNYX_MCP_MAX_PER_DAY.",
+            "Only the user can raise it, with TELNYX_MCP_MAX_PER_DAY, in a profile max_per_day.",
         ),
         (
             OverOwnCap(Decimal("120.00"), Decimal("100.00"), "one payment", Decimal(0)),

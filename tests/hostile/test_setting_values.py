@@ -124,6 +124,12 @@ VERSION = "must end in /v2, as in https://api.telnyx.com/v2: the server uses no 
 WEB_PAGE = "must be the address of the API, https://api.telnyx.com/v2, not of a web page"
 
 
+@pytest.mark.parametrize("end", ["/", "//", "/\t", "/\t/", "/\n/ "])
+def test_an_address_has_one_spelling_however_it_ends(end: str) -> None:
+    """It is part of what an account is known by."""
+    assert usable_address(f"https://gateway.example/v2{end}") == "https://gateway.example/v2"
+
+
 @pytest.mark.parametrize(
     ("address", "words"),
     [

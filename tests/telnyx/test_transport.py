@@ -366,6 +366,8 @@ def closed_port() -> int:
         ("http://127.0.0.1:{closed}/v2", Failure.CONNECT),
         ("https://telnyx.invalid/v2", Failure.DNS),
         ("https://127.0.0.1:{plain}/v2", Failure.TLS),
+        ("https://999.1.1.1/v2", Failure.ENVIRONMENT),
+        ("https://telnyx.invalid/\x01/v2", Failure.ENVIRONMENT),
     ],
 )
 @pytest.mark.parametrize("operation", [PAYMENT, op.UPDATE_AUTO_RECHARGE_PREFERENCES])

@@ -32,7 +32,7 @@ def headers_of_pages() -> Mapping[str, str]:
 
 
 def field_of(form: Form, name: str) -> str:
-    """What a form says in a field; empty if it says nothing, or has several of this name."""
+    """The value of a field; empty if the field is missing or repeated."""
     values = form.get(name, ())
     return values[0] if len(values) == 1 else ""
 

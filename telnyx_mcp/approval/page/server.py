@@ -153,7 +153,8 @@ class PageServer:
         if change.id != change_id:  # a fresh question took the place of the one in the link
             return _redirect(change.id, secret)
         if request.method == "POST":
-            decided = self._decide(change, parse_qs(body.decode("latin-1")))
+            form = parse_qs(body.decode("latin-1"), keep_blank_values=True)
+            decided = self._decide(change, form)
             if decided and decided.state is State.VOID:
                 decided = self._pages.check(decided.id) or decided
             return _redirect(

@@ -312,7 +312,7 @@ async def _form(request: Request) -> Form:
         body += piece
         if len(body) > BODY_BYTES:
             return {}
-    return parse_qs(body.decode("latin-1"))
+    return parse_qs(body.decode("latin-1"), keep_blank_values=True)
 
 
 def _notice(
