@@ -179,7 +179,7 @@ async def test_a_person_removed_from_the_group_while_the_page_is_open_is_refused
     await desk.opens(change, "bob")
     desk.site.issuer.groups["bob"] = ["everybody"]
     await desk.answers("120.00")
-    assert "None of your roles approves changes" in await desk.text()
+    assert "None of your roles approves changes" in await desk.text(".error")
     assert "403" in await desk.complaints()
     assert not sandbox.payments
 
