@@ -80,9 +80,8 @@ def usable_address(text: str) -> str:
 
 
 def _path(host: str, path: str) -> str:
-    path = re.sub(
-        "(?:/+v2)+$", "/v2", path.rstrip("/")
-    )  # again: `urlsplit` drops tabs and line breaks
+    # Once more, as `urlsplit` drops tabs and line breaks.
+    path = re.sub("(?:/+v2)+$", "/v2", path.rstrip("/"))
     if host not in TELNYX_HOSTS:
         return path
     if path and not re.match("/v2(?:/|$)", path):

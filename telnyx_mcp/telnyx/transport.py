@@ -340,7 +340,10 @@ def _url(base_url: str, path: str) -> httpx.URL:
     Raises httpx's `InvalidURL`."""
     import httpx
 
-    return httpx.URL(f"{base_url.rstrip('/')}/{path}")
+    url = httpx.URL(f"{base_url.rstrip('/')}/{path}")
+    if not url.host:  # to read it is to decode it: `xn--` is a name that IDNA has no letters for
+        raise httpx.InvalidURL("it names no host")
+    return url
 
 
 def _parameters(query: Query | None) -> Query | None:

@@ -367,6 +367,7 @@ def closed_port() -> int:
         ("https://telnyx.invalid/v2", Failure.DNS),
         ("https://127.0.0.1:{plain}/v2", Failure.TLS),
         ("https://999.1.1.1/v2", Failure.ENVIRONMENT),
+        ("https://xn--/v2", Failure.ENVIRONMENT),
         ("https://telnyx.invalid/\x01/v2", Failure.ENVIRONMENT),
     ],
 )

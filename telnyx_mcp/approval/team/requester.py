@@ -19,8 +19,8 @@ checked again when it is sent, by a process that may not know the requester's gr
 
 
 def approvers_needed(charge: Decimal | None, two_above: Decimal | None) -> int:
-    """How many people have to approve a change that could charge so much at once; None if it can't charge
-    anything."""
+    """How many people have to approve a change. `charge` is the most that it can charge at once; None if it
+    can't charge anything."""
     return 2 if two_above is not None and charge is not None and charge > two_above else 1
 
 
